@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace solfege {
+
+/// A convolutional or fully-connected layer with everything resolved. A fully-connected layer is a
+/// convolution whose kernel covers its whole input map (valid padding, one output pixel).
+struct Layer {
+  std::string name;
+  int in_height = 1, in_width = 1, in_channels = 1;
+  int out_height = 1, out_width = 1, out_channels = 1;
+  int kernel_height = 1, kernel_width = 1;
+  int stride = 1;   ///< 1, 2 or 4 (the address generator divides by shifting)
+  int padding = 0;  ///< < kernel
+  int weight_bits = 1;    ///< W of this layer
+  int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)
+  int output_bits = 2;    ///< A of its output codes; 0 for the last layer (logits)
+  int gradient_bits = 4;  ///< G of f_G on its output; 0 for the last layer (wide signed operand)
+  int fan_in() const { return kernel_height * kernel_width * in_channels; }
+};
+
+/// A network as layers in order, block order conv -> f_G (backward) -> clip -> f_A; the last layer
+/// gives logits. Batch normalisation and pooling belong between f_G and clip.
+struct Network {
+  std::string name;
+  int in_height = 28, in_width = 28, in_channels = 1, classes = 10;
+  double learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-4;
+  /// Learning rate is multiplied by this after each epoch.
+  double learning_rate_decay = 1.0;
+  std::vector<Layer> layers;
+};
+
+struct Config;
+
+/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml next to the
+/// sources, found via SOLFEGE_SOURCE_DIR), fitted to the images' shape and the configuration's bitwidths.
+/// Throws InputError when layer shapes don't fit or a per-layer bitwidth exceeds the configuration's.
+Network load_network(const std::string& name_or_path, const Config& config, int in_height,
+                     int in_width, int in_channels, int classes);
+
+}  // namespace solfege
