@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/network.hpp"
+
+namespace solfege {
+
+/// One way of training a network: float reference, golden model, or RTL. All see the same batches.
+class TrainingEngine {
+ public:
+  virtual ~TrainingEngine() = default;
+  /// One training step on `batch` images ([image][y][x][channel] bytes). Returns the mean
+  /// cross-entropy loss over the batch before the update.
+  virtual double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) = 0;
+  /// Classes of `batch` images by the current weights.
+  virtual std::vector<int> predict(const std::uint8_t* pixels, int batch) = 0;
+  virtual void set_learning_rate(double learning_rate) = 0;
+};
+
+/// Initial weights of layer `index`, [out_channel][kernel_y][kernel_x][in_channel], uniform in
+/// +-sqrt(6 / fan_in) * gain, the same for every engine; biases start at 0.
+/// Deterministic over machines: own splitmix64 generator, one sequence per (seed, index).
+std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed);
+
+}  // namespace solfege
