@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows x Columns processing elements, and the sums that correct bipolar planes.
+//
+// An extra column multiplies each row's operand by the lane mask (sum of its ones), an extra row does
+// the same for the columns, and their corner counts valid lanes, N. With them the drain makes, for planes
+// read as u (unipolar or signed, bit in {0,1}) or b (bipolar, bit in {-1,+1}):
+//   u x u: S              u x b: 2 S - rowsum
+//   b x u: 2 S - colsum   b x b: N - 2 S      (S counts differing lanes)
+// Operands are registered words of the buffers; one plane pair a cycle (initiation interval 1).
+// Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
+// current row; take_i steps to the next chunk, row by row; the last take frees the tile.
+`default_nettype none
+module sf_array #(
+    parameter Rows = 16,
+    parameter Columns = 16,
+    parameter Lanes = 64,
+    parameter AccumulatorBits = 48,
+    parameter DrainLanes = 16
+) (
+    input  wire                                  clk_i,
+    input  wire                                  rst_ni,
+    // One operation: operands and lane mask, aligned
+    input  wire                                  valid_i,
+    input  wire [Rows*Lanes-1:0]                 rows_i,
+    input  wire [Columns*Lanes-1:0]              columns_i,
+    input  wire [Lanes-1:0]                      mask_i,
+    input  wire                                  row_bipolar_i,
+    input  wire                                  column_bipolar_i,
+    input  wire                                  first_i,    // starts a new sum
+    input  wire                                  capture_i,  // last of a tile that drains
+    input  wire                                  negate_i,
+    input  wire [5:0]                            shift_i,
+    // Drain
+    output wire                                  tile_valid_o,
+    output wire [DrainLanes*AccumulatorBits-1:0] chunk_o,
+    input  wire                                  take_i,
+    output wire                                  tile_done_o  // the last chunk is being taken
+);
+  localparam Chunks = Columns / DrainLanes;
+  localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
+  localparam RowBits = $clog2(Rows);
+
+  // ---- Pipeline control: operand, count, sum, capture ----
+  reg       valid_q, first_q, capture_q, negate_q, xnor_q;
+  reg       valid_q2, first_q2, capture_q2, negate_q2;
+  reg       capture_q3;
+  reg [5:0] shift_q, shift_q2;
+  reg       row_bipolar_q, column_bipolar_q, row_bipolar_q2, column_bipolar_q2;
+  reg       row_bipolar_q3, column_bipolar_q3;
+
+  reg [Rows*Lanes-1:0]    rows_q;
+  reg [Columns*Lanes-1:0] columns_q;
+  reg [Lanes-1:0]         mask_q;
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      valid_q    <= 1'b0;
+      valid_q2   <= 1'b0;
+      capture_q  <= 1'b0;
+      capture_q2 <= 1'b0;
+      capture_q3 <= 1'b0;
+    end else begin
+      valid_q    <= valid_i;
+      valid_q2   <= valid_q;
+      capture_q  <= valid_i & capture_i;
+      capture_q2 <= capture_q;
+      capture_q3 <= capture_q2;
+    end
+  end
+
+  always @(posedge clk_i) begin
+    if (valid_i) begin
+      rows_q           <= rows_i & {Rows{mask_i}};
+      columns_q        <= columns_i & {Columns{mask_i}};
+      mask_q           <= mask_i;
+      first_q          <= first_i;
+      negate_q         <= negate_i;
+      shift_q          <= shift_i;
+      xnor_q           <= row_bipolar_i & column_bipolar_i;
+      row_bipolar_q    <= row_bipolar_i;
+      column_bipolar_q <= column_bipolar_i;
+    end
+    if (valid_q) begin
+      first_q2          <= first_q;
+      negate_q2         <= negate_q;
+      shift_q2          <= shift_q;
+      row_bipolar_q2    <= row_bipolar_q;
+      column_bipolar_q2 <= column_bipolar_q;
+    end
+    if (capture_q2) begin
+      row_bipolar_q3    <= row_bipolar_q2;
+      column_bipolar_q3 <= column_bipolar_q2;
+    end
+  end
+
+  // ---- Drain position ----
+  reg                 tile_valid_q;
+  reg [ChunkBits-1:0] chunk_q;
+  reg [RowBits-1:0]   row_q;
+  wire last_chunk = {{(32-ChunkBits){1'b0}}, chunk_q} == Chunks - 1;
+  wire last_row   = {{(32-RowBits){1'b0}}, row_q} == Rows - 1;
+  wire row_shift  = take_i & last_chunk;
+  assign tile_done_o  = take_i & last_chunk & last_row;
+  assign tile_valid_o = tile_valid_q;
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      tile_valid_q <= 1'b0;
+      chunk_q      <= {ChunkBits{1'b0}};
+      row_q        <= {RowBits{1'b0}};
+    end else begin
+      if (capture_q3) tile_valid_q <= 1'b1;
+      else if (tile_done_o) tile_valid_q <= 1'b0;
+      if (take_i) chunk_q <= last_chunk ? {ChunkBits{1'b0}} : chunk_q + 1'b1;
+      if (row_shift) row_q <= last_row ? {RowBits{1'b0}} : row_q + 1'b1;
+    end
+  end
+
+  // ---- Processing elements; index Columns is the extra column, Rows the extra row ----
+  wire [AccumulatorBits-1:0] drain [0:(Rows+1)*(Columns+1)-1];
+  genvar row, column;
+  generate
+    for (row = 0; row <= Rows; row = row + 1) begin : gen_row
+      for (column = 0; column <= Columns; column = column + 1) begin : gen_column
+        wire [Lanes-1:0] a, b;
+        if (row == Rows) begin : gen_row_mask
+          assign a = mask_q;
+        end else begin : gen_row_operand
+          assign a = rows_q[row*Lanes+:Lanes];
+        end
+        if (column == Columns) begin : gen_column_mask
+          assign b = mask_q;
+        end else begin : gen_column_operand
+          assign b = columns_q[column*Lanes+:Lanes];
+        end
+        wire [AccumulatorBits-1:0] from_next;
+        if (row < Rows - 1) begin : gen_chain
+          assign from_next = drain[(row+1)*(Columns+1)+column];
+        end else begin : gen_chain_end
+          assign from_next = {AccumulatorBits{1'b0}};
+        end
+        sf_pe #(
+            .Lanes          (Lanes),
+            .AccumulatorBits(AccumulatorBits)
+        ) u_pe (
+            .clk_i         (clk_i),
+            .a_i           (a),
+            .b_i           (b),
+            .xnor_i        (row < Rows && column < Columns ? xnor_q : 1'b0),
+            .count_enable_i(valid_q),
+            .sum_enable_i  (valid_q2),
+            .sum_clear_i   (first_q2),
+            .negate_i      (negate_q2),
+            .shift_i       (shift_q2),
+            .capture_i     (capture_q3),
+            .drain_shift_i (row < Rows ? row_shift : 1'b0),
+            .drain_i       (from_next),
+            .drain_o       (drain[row*(Columns+1)+column])
+        );
+      end
+    end
+
+    // ---- Correction of the chunk at the head ----
+    genvar lane;
+    for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
+      wire [AccumulatorBits-1:0] sums        [0:Chunks-1];
+      wire [AccumulatorBits-1:0] column_sums [0:Chunks-1];
+      genvar chunk;
+      for (chunk = 0; chunk < Chunks; chunk = chunk + 1) begin : gen_chunk
+        assign sums[chunk]        = drain[chunk*DrainLanes+lane];
+        assign column_sums[chunk] = drain[Rows*(Columns+1)+chunk*DrainLanes+lane];
+      end
+      sf_bipolar_correction #(.Bits(AccumulatorBits)) u_correction (
+          .row_bipolar_i   (row_bipolar_q3),
+          .column_bipolar_i(column_bipolar_q3),
+          .sum_i           (sums[chunk_q]),
+          .row_sum_i       (drain[Columns]),
+          .column_sum_i    (column_sums[chunk_q]),
+          .valid_lanes_i   (drain[Rows*(Columns+1)+Columns]),
+          .value_o         (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
+      );
+    end
+  endgenerate
+endmodule
+`default_nettype wire

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operand words of Groups x Lanes bits, written a bus beat at a time, read whole.
+// Read data one cycle after read_enable_i.
+`default_nettype none
+module sf_operand_buffer #(
+    parameter WordBits = 1024,
+    parameter BeatBits = 512,
+    parameter Depth = 2048,
+    parameter AddressBits = $clog2(Depth),  // derived; do not set
+    parameter Beats = WordBits / BeatBits,  // derived; do not set
+    parameter BeatIndexBits = (Beats > 1) ? $clog2(Beats) : 1  // derived; do not set
+) (
+    input  wire                     clk_i,
+    input  wire                     write_enable_i,
+    input  wire [AddressBits-1:0]   write_address_i,
+    input  wire [BeatIndexBits-1:0] write_beat_i,
+    input  wire [BeatBits-1:0]      write_data_i,
+    input  wire                     read_enable_i,
+    input  wire [AddressBits-1:0]   read_address_i,
+    output wire [WordBits-1:0]      read_data_o
+);
+  genvar beat;
+  generate
+    for (beat = 0; beat < Beats; beat = beat + 1) begin : gen_beat
+      sf_ram #(
+          .Width(BeatBits),
+          .Depth(Depth)
+      ) u_ram (
+          .clk_i          (clk_i),
+          .write_enable_i (write_enable_i && {{(32-BeatIndexBits){1'b0}}, write_beat_i} == beat),
+          .write_address_i(write_address_i),
+          .write_data_i   (write_data_i),
+          .read_enable_i  (read_enable_i),
+          .read_address_i (read_address_i),
+          .read_data_o    (read_data_o[beat*BeatBits+:BeatBits])
+      );
+    end
+  endgenerate
+endmodule
+`default_nettype wire
