@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/descriptor.hpp"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 namespace solfege {
 
@@ -18,23 +18,24 @@ const std::vector<DescriptorField>& descriptor_fields() {
 }
 
 std::array<std::uint32_t, kDescriptorWords> Descriptor::encode() const {
-  std::array<std::uint32_t, kDescriptorWords> words{};
+  std::array<std::uint32_t, kDescriptorWords> encoded{};
   std::array<std::uint32_t, kDescriptorWords> used{};
   auto put = [&](const char* field, int word, int lsb, int width, std::uint32_t value) {
     // Fields of other opcodes share the words; they are zero in a well-made descriptor.
     if (value == 0) return;
     const std::uint32_t mask = width == 32 ? ~0u : ((1u << width) - 1) << lsb;
     if (width < 32 && (value >> width) != 0)
-      throw std::logic_error(fmt::format("descriptor field {} = {} exceeds {} bits", field, value, width));
+      throw std::logic_error(
+          fmt::format("descriptor field {} = {} exceeds {} bits", field, value, width));
     if (used[static_cast<std::size_t>(word)] & mask)
       throw std::logic_error(fmt::format("descriptor field {} overlaps one already set", field));
     used[static_cast<std::size_t>(word)] |= mask;
-    words[static_cast<std::size_t>(word)] |= value << lsb;
+    encoded[static_cast<std::size_t>(word)] |= value << lsb;
   };
-#define SOLFEGE_PUT(name, word, lsb, width) put(#name, word, lsb, width, name);
+#define SOLFEGE_PUT(name, word, lsb, width) put(#name, word, lsb, width, this->name);
   SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_PUT)
 #undef SOLFEGE_PUT
-  return words;
+  return encoded;
 }
 
 }  // namespace solfege

@@ -69,6 +69,7 @@ enum Semaphore : std::uint32_t {
   X(quantizer, 2, 17, 2) X(pack_enable, 2, 19, 1) X(pack_columns, 2, 20, 1)                      \
   X(max_enable, 2, 21, 1) X(max_per_sample, 2, 22, 1) X(sum_enable, 2, 23, 1)                    \
   X(sum_per_channel, 2, 24, 1) X(sum_absolute, 2, 25, 1) X(threshold_per_channel, 2, 26, 1)      \
+  X(reduce_clear, 2, 27, 1) X(reduce_flush, 2, 28, 1)                                            \
   X(x_address, 3, 0, 32) X(z_address, 4, 0, 32) X(destination_address, 5, 0, 32)                 \
   X(pack_address, 6, 0, 32) X(max_address, 7, 0, 32) X(sum_address, 8, 0, 32)                    \
   X(scale_x, 9, 0, 32) X(scale_z, 10, 0, 32)                                                     \

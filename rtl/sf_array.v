@@ -19,6 +19,7 @@ module sf_array #(
 ) (
     input  wire                                  clk_i,
     input  wire                                  rst_ni,
+    input  wire                                  clear_i,
     // One operation: operands and lane mask, aligned
     input  wire                                  valid_i,
     input  wire [Rows*Lanes-1:0]                 rows_i,
@@ -54,6 +55,12 @@ module sf_array #(
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      valid_q    <= 1'b0;
+      valid_q2   <= 1'b0;
+      capture_q  <= 1'b0;
+      capture_q2 <= 1'b0;
+      capture_q3 <= 1'b0;
+    end else if (clear_i) begin
       valid_q    <= 1'b0;
       valid_q2   <= 1'b0;
       capture_q  <= 1'b0;
@@ -108,6 +115,10 @@ module sf_array #(
       tile_valid_q <= 1'b0;
       chunk_q      <= {ChunkBits{1'b0}};
       row_q        <= {RowBits{1'b0}};
+    end else if (clear_i) begin
+      tile_valid_q <= 1'b0;
+      chunk_q      <= {ChunkBits{1'b0}};
+      row_q        <= {RowBits{1'b0}};
     end else begin
       if (capture_q3) tile_valid_q <= 1'b1;
       else if (tile_done_o) tile_valid_q <= 1'b0;
@@ -117,7 +128,6 @@ module sf_array #(
   end
 
   // ---- Processing elements; index Columns is the extra column, Rows the extra row ----
-  wire [AccumulatorBits-1:0] drain [0:(Rows+1)*(Columns+1)-1];
   genvar row, column;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
@@ -133,9 +143,10 @@ module sf_array #(
         end else begin : gen_column_operand
           assign b = columns_q[column*Lanes+:Lanes];
         end
+        wire [AccumulatorBits-1:0] captured;
         wire [AccumulatorBits-1:0] from_next;
         if (row < Rows - 1) begin : gen_chain
-          assign from_next = drain[(row+1)*(Columns+1)+column];
+          assign from_next = gen_row[row+1].gen_column[column].captured;
         end else begin : gen_chain_end
           assign from_next = {AccumulatorBits{1'b0}};
         end
@@ -155,7 +166,7 @@ module sf_array #(
             .capture_i     (capture_q3),
             .drain_shift_i (row < Rows ? row_shift : 1'b0),
             .drain_i       (from_next),
-            .drain_o       (drain[row*(Columns+1)+column])
+            .drain_o       (captured)
         );
       end
     end
@@ -163,20 +174,21 @@ module sf_array #(
     // ---- Correction of the chunk at the head ----
     genvar lane;
     for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
-      wire [AccumulatorBits-1:0] sums        [0:Chunks-1];
-      wire [AccumulatorBits-1:0] column_sums [0:Chunks-1];
+      wire [Chunks*AccumulatorBits-1:0] sums, column_sums;
       genvar chunk;
       for (chunk = 0; chunk < Chunks; chunk = chunk + 1) begin : gen_chunk
-        assign sums[chunk]        = drain[chunk*DrainLanes+lane];
-        assign column_sums[chunk] = drain[Rows*(Columns+1)+chunk*DrainLanes+lane];
+        assign sums[chunk*AccumulatorBits+:AccumulatorBits] =
+            gen_row[0].gen_column[chunk*DrainLanes+lane].captured;
+        assign column_sums[chunk*AccumulatorBits+:AccumulatorBits] =
+            gen_row[Rows].gen_column[chunk*DrainLanes+lane].captured;
       end
       sf_bipolar_correction #(.Bits(AccumulatorBits)) u_correction (
           .row_bipolar_i   (row_bipolar_q3),
           .column_bipolar_i(column_bipolar_q3),
-          .sum_i           (sums[chunk_q]),
-          .row_sum_i       (drain[Columns]),
-          .column_sum_i    (column_sums[chunk_q]),
-          .valid_lanes_i   (drain[Rows*(Columns+1)+Columns]),
+          .sum_i           (sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
+          .row_sum_i       (gen_row[0].gen_column[Columns].captured),
+          .column_sum_i    (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
+          .valid_lanes_i   (gen_row[Rows].gen_column[Columns].captured),
           .value_o         (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end

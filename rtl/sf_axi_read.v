@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4 read channel shared by Clients. Requests are served in turn (round robin); data come back in the order of
+// the requests, so a queue of their owners routes them. Clients must accept every response at once.
+`default_nettype none
+module sf_axi_read #(
+    parameter Clients = 5,
+    parameter BusBytes = 64,
+    parameter Outstanding = 32  // power of two
+) (
+    input  wire                  clk_i,
+    input  wire                  rst_ni,
+    input  wire                  enable_i,  // no new requests while low
+    output wire                  idle_o,
+    output wire                  error_o,
+    input  wire [Clients-1:0]    request_valid_i,
+    output wire [Clients-1:0]    request_ready_o,
+    input  wire [32*Clients-1:0] request_address_i,
+    input  wire [8*Clients-1:0]  request_length_i,
+    output wire [Clients-1:0]    response_valid_o,
+    output wire [8*BusBytes-1:0] response_data_o,
+    output wire                  m_axi_arvalid_o,
+    input  wire                  m_axi_arready_i,
+    output wire [31:0]           m_axi_araddr_o,
+    output wire [7:0]            m_axi_arlen_o,
+    input  wire                  m_axi_rvalid_i,
+    output wire                  m_axi_rready_o,
+    input  wire [8*BusBytes-1:0] m_axi_rdata_i,
+    input  wire                  m_axi_rresp_i,
+    input  wire                  m_axi_rlast_i
+);
+  localparam ClientBits = $clog2(Clients);
+  reg                   valid_q;
+  reg  [31:0]           address_q;
+  reg  [7:0]            length_q;
+  reg  [ClientBits-1:0] turn_q;  // the client served first
+
+  wire owner_ready, owner_valid;
+  wire [ClientBits-1:0] owner;
+  wire can_take = enable_i & owner_ready & (~valid_q | m_axi_arready_i);
+
+  // The first requester at or after turn_q
+  reg                  found;
+  reg [ClientBits-1:0] chosen;
+  integer i, candidate;
+  always @* begin
+    found  = 1'b0;
+    chosen = {ClientBits{1'b0}};
+    for (i = Clients - 1; i >= 0; i = i - 1) begin
+      candidate = ({{(32-ClientBits){1'b0}}, turn_q} + i) % Clients;
+      if (request_valid_i[candidate]) begin
+        found  = 1'b1;
+        chosen = candidate[ClientBits-1:0];
+      end
+    end
+  end
+  wire take = found & can_take;
+  assign request_ready_o = can_take ? ({{(Clients-1){1'b0}}, found} << chosen) : {Clients{1'b0}};
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      turn_q  <= {ClientBits{1'b0}};
+    end else begin
+      if (take) valid_q <= 1'b1;
+      else if (m_axi_arready_i) valid_q <= 1'b0;
+      if (take) turn_q <= ({{(32-ClientBits){1'b0}}, chosen} == Clients - 1) ? {ClientBits{1'b0}} : chosen + 1'b1;
+    end
+  end
+  always @(posedge clk_i) begin
+    if (take) begin
+      address_q <= request_address_i[32*chosen+:32];
+      length_q  <= request_length_i[8*chosen+:8];
+    end
+  end
+
+  sf_fifo #(
+      .Width(ClientBits),
+      .Depth(Outstanding)
+  ) u_owners (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(1'b0),
+      .push_i (take),
+      .data_i (chosen),
+      .ready_o(owner_ready),
+      .valid_o(owner_valid),
+      .data_o (owner),
+      .pop_i  (m_axi_rvalid_i & m_axi_rlast_i),
+      .used_o ()
+  );
+  assign m_axi_arvalid_o  = valid_q;
+  assign m_axi_araddr_o   = address_q;
+  assign m_axi_arlen_o    = length_q;
+  assign m_axi_rready_o   = 1'b1;
+  assign response_valid_o = {{(Clients-1){1'b0}}, m_axi_rvalid_i} << owner;
+  assign response_data_o  = m_axi_rdata_i;
+  assign error_o          = m_axi_rvalid_i & m_axi_rresp_i;
+  assign idle_o           = ~owner_valid;
+endmodule
+`default_nettype wire

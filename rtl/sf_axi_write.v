@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// AXI4 write channels shared by Clients; each write is one beat with strobes. Lower clients go first: they
+// belong to one pipeline, which waits for all of them. idle_o: every accepted write has been answered.
+`default_nettype none
+module sf_axi_write #(
+    parameter Clients = 3,
+    parameter BusBytes = 64
+) (
+    input  wire                          clk_i,
+    input  wire                          rst_ni,
+    input  wire                          enable_i,  // no new writes while low
+    output wire                          idle_o,
+    output wire                          error_o,
+    input  wire [Clients-1:0]            request_valid_i,
+    output wire [Clients-1:0]            request_ready_o,
+    input  wire [32*Clients-1:0]         request_address_i,
+    input  wire [8*BusBytes*Clients-1:0] request_data_i,
+    input  wire [BusBytes*Clients-1:0]   request_strobe_i,
+    output wire                          m_axi_awvalid_o,
+    input  wire                          m_axi_awready_i,
+    output wire [31:0]                   m_axi_awaddr_o,
+    output wire [7:0]                    m_axi_awlen_o,
+    output wire                          m_axi_wvalid_o,
+    input  wire                          m_axi_wready_i,
+    output wire [8*BusBytes-1:0]         m_axi_wdata_o,
+    output wire [BusBytes-1:0]           m_axi_wstrb_o,
+    output wire                          m_axi_wlast_o,
+    input  wire                          m_axi_bvalid_i,
+    output wire                          m_axi_bready_o,
+    input  wire                          m_axi_bresp_i
+);
+  reg                  address_valid_q, data_valid_q;
+  reg [31:0]           address_q;
+  reg [8*BusBytes-1:0] data_q;
+  reg [BusBytes-1:0]   strobe_q;
+  reg [7:0]            waiting_q;  // accepted, not answered
+
+  wire can_take = enable_i & (~address_valid_q | m_axi_awready_i) & (~data_valid_q | m_axi_wready_i)
+                  & ~waiting_q[7];
+  reg               found;
+  reg [31:0]        address;
+  reg [8*BusBytes-1:0] data;
+  reg [BusBytes-1:0]   strobe;
+  reg [Clients-1:0] chosen;
+  integer i;
+  always @* begin
+    found   = 1'b0;
+    chosen  = {Clients{1'b0}};
+    address = request_address_i[31:0];
+    data    = request_data_i[8*BusBytes-1:0];
+    strobe  = request_strobe_i[BusBytes-1:0];
+    for (i = Clients - 1; i >= 0; i = i - 1) begin
+      if (request_valid_i[i]) begin
+        found     = 1'b1;
+        chosen    = {Clients{1'b0}};
+        chosen[i] = 1'b1;
+        address   = request_address_i[32*i+:32];
+        data      = request_data_i[8*BusBytes*i+:8*BusBytes];
+        strobe    = request_strobe_i[BusBytes*i+:BusBytes];
+      end
+    end
+  end
+  wire take = found & can_take;
+  assign request_ready_o = can_take ? chosen : {Clients{1'b0}};
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      address_valid_q <= 1'b0;
+      data_valid_q    <= 1'b0;
+      waiting_q       <= 8'd0;
+    end else begin
+      if (take) address_valid_q <= 1'b1;
+      else if (m_axi_awready_i) address_valid_q <= 1'b0;
+      if (take) data_valid_q <= 1'b1;
+      else if (m_axi_wready_i) data_valid_q <= 1'b0;
+      if (take & ~m_axi_bvalid_i) waiting_q <= waiting_q + 8'd1;
+      else if (m_axi_bvalid_i & ~take) waiting_q <= waiting_q - 8'd1;
+    end
+  end
+  always @(posedge clk_i) begin
+    if (take) begin
+      address_q <= address;
+      data_q    <= data;
+      strobe_q  <= strobe;
+    end
+  end
+  assign m_axi_awvalid_o = address_valid_q;
+  assign m_axi_awaddr_o  = address_q;
+  assign m_axi_awlen_o   = 8'd0;
+  assign m_axi_wvalid_o  = data_valid_q;
+  assign m_axi_wdata_o   = data_q;
+  assign m_axi_wstrb_o   = strobe_q;
+  assign m_axi_wlast_o   = 1'b1;
+  assign m_axi_bready_o  = 1'b1;
+  assign error_o         = m_axi_bvalid_i & m_axi_bresp_i;
+  assign idle_o          = waiting_q == 8'd0;
+endmodule
+`default_nettype wire

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+// The accelerator: descriptor fetch, three engines with their queues (array, stream unit, DMA), operand
+// buffers, semaphores, memory channels and control registers. The generated sf_accelerator
+// instantiates it with the configuration's parameters.
+`default_nettype none
+module sf_device #(
+    parameter [63:0] ConfigHash = 64'd0,
+    parameter Rows = 16,
+    parameter Columns = 16,
+    parameter Lanes = 64,
+    parameter AccumulatorBits = 48,
+    parameter RowBufferDepth = 2048,
+    parameter ColumnBufferDepth = 2048,
+    parameter StreamLanes = 16,
+    parameter StoredBits = 16,
+    parameter WideBits = 24,
+    parameter RandomBits = 16,
+    parameter ThresholdBits = 2,
+    parameter TableRows = 32,
+    parameter ThresholdRows = 32,
+    parameter MaxSamples = 256,
+    parameter BusBytes = 64,
+    parameter QueueDepth = 4
+) (
+    input  wire                  clk_i,
+    input  wire                  rst_ni,
+    // Control
+    input  wire                  s_axil_awvalid_i,
+    output wire                  s_axil_awready_o,
+    input  wire [11:0]           s_axil_awaddr_i,
+    input  wire                  s_axil_wvalid_i,
+    output wire                  s_axil_wready_o,
+    input  wire [31:0]           s_axil_wdata_i,
+    output wire                  s_axil_bvalid_o,
+    input  wire                  s_axil_bready_i,
+    output wire                  s_axil_bresp_o,
+    input  wire                  s_axil_arvalid_i,
+    output wire                  s_axil_arready_o,
+    input  wire [11:0]           s_axil_araddr_i,
+    output wire                  s_axil_rvalid_o,
+    input  wire                  s_axil_rready_i,
+    output wire [31:0]           s_axil_rdata_o,
+    output wire                  s_axil_rresp_o,
+    output wire                  irq_o,
+    // Memory
+    output wire                  m_axi_arvalid_o,
+    input  wire                  m_axi_arready_i,
+    output wire [31:0]           m_axi_araddr_o,
+    output wire [7:0]            m_axi_arlen_o,
+    output wire [2:0]            m_axi_arsize_o,
+    output wire [1:0]            m_axi_arburst_o,
+    input  wire                  m_axi_rvalid_i,
+    output wire                  m_axi_rready_o,
+    input  wire [8*BusBytes-1:0] m_axi_rdata_i,
+    input  wire                  m_axi_rresp_i,
+    input  wire                  m_axi_rlast_i,
+    output wire                  m_axi_awvalid_o,
+    input  wire                  m_axi_awready_i,
+    output wire [31:0]           m_axi_awaddr_o,
+    output wire [7:0]            m_axi_awlen_o,
+    output wire [2:0]            m_axi_awsize_o,
+    output wire [1:0]            m_axi_awburst_o,
+    output wire                  m_axi_wvalid_o,
+    input  wire                  m_axi_wready_i,
+    output wire [8*BusBytes-1:0] m_axi_wdata_o,
+    output wire [BusBytes-1:0]   m_axi_wstrb_o,
+    output wire                  m_axi_wlast_o,
+    input  wire                  m_axi_bvalid_i,
+    output wire                  m_axi_bready_o,
+    input  wire                  m_axi_bresp_i,
+    // Trace of retired descriptors: array, stream unit, DMA
+    output wire [2:0]            trace_valid_o,
+    output wire [47:0]           trace_tag_o,
+    output wire [95:0]           trace_active_cycles_o,
+    output wire [95:0]           trace_stall_cycles_o
+);
+  localparam RowAddressBits = $clog2(RowBufferDepth);
+  localparam ColumnAddressBits = $clog2(ColumnBufferDepth);
+  localparam RowWordBytes = Rows * Lanes / 8;
+  localparam ColumnWordBytes = Columns * Lanes / 8;
+  localparam RowBeats = RowWordBytes / BusBytes;
+  localparam ColumnBeats = ColumnWordBytes / BusBytes;
+  localparam RowBeatBits = (RowBeats > 1) ? $clog2(RowBeats) : 1;
+  localparam ColumnBeatBits = (ColumnBeats > 1) ? $clog2(ColumnBeats) : 1;
+  localparam [2:0] BusSize = $clog2(BusBytes);
+
+  assign m_axi_arsize_o  = BusSize;
+  assign m_axi_awsize_o  = BusSize;
+  assign m_axi_arburst_o = 2'b01;  // INCR
+  assign m_axi_awburst_o = 2'b01;
+
+  wire        start, clear, halt;
+  wire        enable = ~halt;
+  wire [31:0] descriptor_base, descriptor_count;
+
+  // ---- Memory channels ----
+  localparam ReadFetch = 0, ReadLoad = 1, ReadX = 2, ReadZ = 3, ReadTranspose = 4, Readers = 5;
+  localparam WriteElements = 0, WritePlanes = 1, WriteTranspose = 2, Writers = 3;
+  wire [Readers-1:0]             read_valid, read_ready, read_response;
+  wire [32*Readers-1:0]          read_address;
+  wire [8*Readers-1:0]           read_length;
+  wire [8*BusBytes-1:0]          read_data;
+  wire [Writers-1:0]             write_valid, write_ready;
+  wire [32*Writers-1:0]          write_address;
+  wire [8*BusBytes*Writers-1:0]  write_data;
+  wire [BusBytes*Writers-1:0]    write_strobe;
+  wire read_idle, read_error, write_idle, write_error;
+  // Element-wise clients ask for single beats; transposed words fill theirs
+  assign read_length[8*ReadX+:8]         = 8'd0;
+  assign read_length[8*ReadZ+:8]         = 8'd0;
+  assign read_length[8*ReadTranspose+:8] = 8'd0;
+  assign write_strobe[BusBytes*WriteTranspose+:BusBytes] = {BusBytes{1'b1}};
+
+  sf_axi_read #(
+      .Clients (Readers),
+      .BusBytes(BusBytes)
+  ) u_axi_read (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .enable_i         (enable),
+      .idle_o           (read_idle),
+      .error_o          (read_error),
+      .request_valid_i  (read_valid),
+      .request_ready_o  (read_ready),
+      .request_address_i(read_address),
+      .request_length_i (read_length),
+      .response_valid_o (read_response),
+      .response_data_o  (read_data),
+      .m_axi_arvalid_o  (m_axi_arvalid_o),
+      .m_axi_arready_i  (m_axi_arready_i),
+      .m_axi_araddr_o   (m_axi_araddr_o),
+      .m_axi_arlen_o    (m_axi_arlen_o),
+      .m_axi_rvalid_i   (m_axi_rvalid_i),
+      .m_axi_rready_o   (m_axi_rready_o),
+      .m_axi_rdata_i    (m_axi_rdata_i),
+      .m_axi_rresp_i    (m_axi_rresp_i),
+      .m_axi_rlast_i    (m_axi_rlast_i)
+  );
+  sf_axi_write #(
+      .Clients (Writers),
+      .BusBytes(BusBytes)
+  ) u_axi_write (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .enable_i         (enable),
+      .idle_o           (write_idle),
+      .error_o          (write_error),
+      .request_valid_i  (write_valid),
+      .request_ready_o  (write_ready),
+      .request_address_i(write_address),
+      .request_data_i   (write_data),
+      .request_strobe_i (write_strobe),
+      .m_axi_awvalid_o  (m_axi_awvalid_o),
+      .m_axi_awready_i  (m_axi_awready_i),
+      .m_axi_awaddr_o   (m_axi_awaddr_o),
+      .m_axi_awlen_o    (m_axi_awlen_o),
+      .m_axi_wvalid_o   (m_axi_wvalid_o),
+      .m_axi_wready_i   (m_axi_wready_i),
+      .m_axi_wdata_o    (m_axi_wdata_o),
+      .m_axi_wstrb_o    (m_axi_wstrb_o),
+      .m_axi_wlast_o    (m_axi_wlast_o),
+      .m_axi_bvalid_i   (m_axi_bvalid_i),
+      .m_axi_bready_o   (m_axi_bready_o),
+      .m_axi_bresp_i    (m_axi_bresp_i)
+  );
+
+  // ---- Descriptors: fetch, queues, semaphores ----
+  localparam EngineArray = 0, EngineStream = 1, EngineLoad = 2, Engines = 3;
+  wire [Engines-1:0] fetched_valid, fetched_ready, engine_start, engine_stall, engine_done, engine_idle,
+                     engine_running;
+  wire [1023:0]         fetched;
+  wire [1024*Engines-1:0] engine_descriptor;
+  wire [8*Engines-1:0]  take, signal_tokens;
+  wire [7:0]            tokens;
+  wire fetch_active, fetch_illegal;
+  wire [15:0] fetch_tag;
+  sf_fetch #(
+      .Lanes            (Lanes),
+      .WideBits         (WideBits),
+      .RowBufferDepth   (RowBufferDepth),
+      .ColumnBufferDepth(ColumnBufferDepth),
+      .TableRows        (TableRows),
+      .MaxSamples       (MaxSamples),
+      .BusBytes         (BusBytes)
+  ) u_fetch (
+      .clk_i             (clk_i),
+      .rst_ni            (rst_ni),
+      .clear_i           (clear),
+      .enable_i          (enable),
+      .start_i           (start),
+      .base_i            (descriptor_base),
+      .count_i           (descriptor_count),
+      .active_o          (fetch_active),
+      .error_o           (fetch_illegal),
+      .tag_o             (fetch_tag),
+      .request_valid_o   (read_valid[ReadFetch]),
+      .request_ready_i   (read_ready[ReadFetch]),
+      .request_address_o (read_address[32*ReadFetch+:32]),
+      .request_length_o  (read_length[8*ReadFetch+:8]),
+      .response_valid_i  (read_response[ReadFetch]),
+      .response_data_i   (read_data),
+      .descriptor_valid_o(fetched_valid),
+      .descriptor_ready_i(fetched_ready),
+      .descriptor_o      (fetched)
+  );
+  sf_semaphores u_semaphores (
+      .clk_i   (clk_i),
+      .rst_ni  (rst_ni),
+      .clear_i (clear | start),
+      .take_i  (take),
+      .signal_i(signal_tokens),
+      .tokens_o(tokens)
+  );
+  genvar engine;
+  generate
+    for (engine = 0; engine < Engines; engine = engine + 1) begin : gen_queue
+      sf_engine_queue #(
+          .Depth(QueueDepth)
+      ) u_queue (
+          .clk_i             (clk_i),
+          .rst_ni            (rst_ni),
+          .clear_i           (clear),
+          .enable_i          (enable),
+          .descriptor_valid_i(fetched_valid[engine]),
+          .descriptor_ready_o(fetched_ready[engine]),
+          .descriptor_i      (fetched),
+          .tokens_i          (tokens),
+          .take_o            (take[8*engine+:8]),
+          .signal_o          (signal_tokens[8*engine+:8]),
+          .start_o           (engine_start[engine]),
+          .descriptor_o      (engine_descriptor[1024*engine+:1024]),
+          .stall_i           (engine_stall[engine]),
+          .done_i            (engine_done[engine]),
+          .idle_o            (engine_idle[engine]),
+          .running_o         (engine_running[engine]),
+          .retire_o          (trace_valid_o[engine]),
+          .tag_o             (trace_tag_o[16*engine+:16]),
+          .active_cycles_o   (trace_active_cycles_o[32*engine+:32]),
+          .stall_cycles_o    (trace_stall_cycles_o[32*engine+:32])
+      );
+    end
+  endgenerate
+
+  // ---- DMA and operand buffers ----
+  wire        load_rows, load_columns;
+  wire [15:0] load_address, load_beat;
+  sf_loader #(
+      .RowWordBytes   (RowWordBytes),
+      .ColumnWordBytes(ColumnWordBytes),
+      .BusBytes       (BusBytes)
+  ) u_loader (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear),
+      .enable_i         (enable),
+      .start_i          (engine_start[EngineLoad]),
+      .descriptor_i     (engine_descriptor[1024*EngineLoad+:1024]),
+      .stall_o          (engine_stall[EngineLoad]),
+      .done_o           (engine_done[EngineLoad]),
+      .request_valid_o  (read_valid[ReadLoad]),
+      .request_ready_i  (read_ready[ReadLoad]),
+      .request_address_o(read_address[32*ReadLoad+:32]),
+      .request_length_o (read_length[8*ReadLoad+:8]),
+      .response_valid_i (read_response[ReadLoad]),
+      .write_rows_o     (load_rows),
+      .write_columns_o  (load_columns),
+      .write_address_o  (load_address),
+      .write_beat_o     (load_beat)
+  );
+  wire                         operand_read;
+  wire [RowAddressBits-1:0]    row_address;
+  wire [ColumnAddressBits-1:0] column_address;
+  wire [Rows*Lanes-1:0]        row_operand;
+  wire [Columns*Lanes-1:0]     column_operand;
+  sf_operand_buffer #(
+      .WordBits(Rows * Lanes),
+      .BeatBits(8 * BusBytes),
+      .Depth   (RowBufferDepth)
+  ) u_row_buffer (
+      .clk_i          (clk_i),
+      .write_enable_i (load_rows),
+      .write_address_i(load_address[RowAddressBits-1:0]),
+      .write_beat_i   (load_beat[RowBeatBits-1:0]),
+      .write_data_i   (read_data),
+      .read_enable_i  (operand_read),
+      .read_address_i (row_address),
+      .read_data_o    (row_operand)
+  );
+  sf_operand_buffer #(
+      .WordBits(Columns * Lanes),
+      .BeatBits(8 * BusBytes),
+      .Depth   (ColumnBufferDepth)
+  ) u_column_buffer (
+      .clk_i          (clk_i),
+      .write_enable_i (load_columns),
+      .write_address_i(load_address[ColumnAddressBits-1:0]),
+      .write_beat_i   (load_beat[ColumnBeatBits-1:0]),
+      .write_data_i   (read_data),
+      .read_enable_i  (operand_read),
+      .read_address_i (column_address),
+      .read_data_o    (column_operand)
+  );
+
+  // ---- Array ----
+  wire             op_valid, op_row_bipolar, op_column_bipolar, op_first, op_capture, op_negate;
+  wire [Lanes-1:0] op_mask;
+  wire [5:0]       op_shift;
+  wire             tile_valid, tile_take, tile_done;
+  wire [StreamLanes*AccumulatorBits-1:0] tile_chunk;
+  sf_gemm #(
+      .Lanes            (Lanes),
+      .RowAddressBits   (RowAddressBits),
+      .ColumnAddressBits(ColumnAddressBits)
+  ) u_gemm (
+      .clk_i           (clk_i),
+      .rst_ni          (rst_ni),
+      .clear_i         (clear),
+      .enable_i        (enable),
+      .start_i         (engine_start[EngineArray]),
+      .descriptor_i    (engine_descriptor[1024*EngineArray+:1024]),
+      .stall_o         (engine_stall[EngineArray]),
+      .done_o          (engine_done[EngineArray]),
+      .read_enable_o   (operand_read),
+      .row_address_o   (row_address),
+      .column_address_o(column_address),
+      .valid_o         (op_valid),
+      .mask_o          (op_mask),
+      .row_bipolar_o   (op_row_bipolar),
+      .column_bipolar_o(op_column_bipolar),
+      .first_o         (op_first),
+      .capture_o       (op_capture),
+      .negate_o        (op_negate),
+      .shift_o         (op_shift),
+      .tile_done_i     (tile_done)
+  );
+  sf_array #(
+      .Rows           (Rows),
+      .Columns        (Columns),
+      .Lanes          (Lanes),
+      .AccumulatorBits(AccumulatorBits),
+      .DrainLanes     (StreamLanes)
+  ) u_array (
+      .clk_i           (clk_i),
+      .rst_ni          (rst_ni),
+      .clear_i         (clear),
+      .valid_i         (op_valid),
+      .rows_i          (row_operand),
+      .columns_i       (column_operand),
+      .mask_i          (op_mask),
+      .row_bipolar_i   (op_row_bipolar),
+      .column_bipolar_i(op_column_bipolar),
+      .first_i         (op_first),
+      .capture_i       (op_capture),
+      .negate_i        (op_negate),
+      .shift_i         (op_shift),
+      .tile_valid_o    (tile_valid),
+      .chunk_o         (tile_chunk),
+      .take_i          (tile_take),
+      .tile_done_o     (tile_done)
+  );
+
+  // ---- Stream unit; transposition is one of its operations ----
+  `include "sf_descriptor.vh"
+  wire [1023:0] stream_descriptor = engine_descriptor[1024*EngineStream+:1024];
+  wire is_transpose = stream_descriptor[F_OPCODE+:4] == OPCODE_TRANSPOSE;
+  wire stream_stall, stream_done, transpose_stall, transpose_done;
+  assign engine_stall[EngineStream] = is_transpose ? transpose_stall : stream_stall;
+  assign engine_done[EngineStream]  = is_transpose ? transpose_done : stream_done;
+  sf_stream #(
+      .Rows           (Rows),
+      .Columns        (Columns),
+      .Lanes          (Lanes),
+      .AccumulatorBits(AccumulatorBits),
+      .StreamLanes    (StreamLanes),
+      .StoredBits     (StoredBits),
+      .WideBits       (WideBits),
+      .RandomBits     (RandomBits),
+      .ThresholdBits  (ThresholdBits),
+      .TableRows      (TableRows),
+      .ThresholdRows  (ThresholdRows),
+      .MaxSamples     (MaxSamples),
+      .BusBytes       (BusBytes)
+  ) u_stream (
+      .clk_i                    (clk_i),
+      .rst_ni                   (rst_ni),
+      .clear_i                  (clear),
+      .enable_i                 (enable),
+      .start_i                  (engine_start[EngineStream] & ~is_transpose),
+      .descriptor_i             (stream_descriptor),
+      .stall_o                  (stream_stall),
+      .done_o                   (stream_done),
+      .tile_valid_i             (tile_valid),
+      .tile_chunk_i             (tile_chunk),
+      .tile_take_o              (tile_take),
+      .x_request_valid_o        (read_valid[ReadX]),
+      .x_request_ready_i        (read_ready[ReadX]),
+      .x_request_address_o      (read_address[32*ReadX+:32]),
+      .x_response_valid_i       (read_response[ReadX]),
+      .z_request_valid_o        (read_valid[ReadZ]),
+      .z_request_ready_i        (read_ready[ReadZ]),
+      .z_request_address_o      (read_address[32*ReadZ+:32]),
+      .z_response_valid_i       (read_response[ReadZ]),
+      .response_data_i          (read_data),
+      .element_request_valid_o  (write_valid[WriteElements]),
+      .element_request_ready_i  (write_ready[WriteElements]),
+      .element_request_address_o(write_address[32*WriteElements+:32]),
+      .element_request_data_o   (write_data[8*BusBytes*WriteElements+:8*BusBytes]),
+      .element_request_strobe_o (write_strobe[BusBytes*WriteElements+:BusBytes]),
+      .pack_request_valid_o     (write_valid[WritePlanes]),
+      .pack_request_ready_i     (write_ready[WritePlanes]),
+      .pack_request_address_o   (write_address[32*WritePlanes+:32]),
+      .pack_request_data_o      (write_data[8*BusBytes*WritePlanes+:8*BusBytes]),
+      .pack_request_strobe_o    (write_strobe[BusBytes*WritePlanes+:BusBytes]),
+      .writes_idle_i            (write_idle)
+  );
+  sf_transpose #(
+      .Rows    (Rows),
+      .Columns (Columns),
+      .Lanes   (Lanes),
+      .BusBytes(BusBytes)
+  ) u_transpose (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear),
+      .enable_i         (enable),
+      .start_i          (engine_start[EngineStream] & is_transpose),
+      .descriptor_i     (stream_descriptor),
+      .stall_o          (transpose_stall),
+      .done_o           (transpose_done),
+      .request_valid_o  (read_valid[ReadTranspose]),
+      .request_ready_i  (read_ready[ReadTranspose]),
+      .request_address_o(read_address[32*ReadTranspose+:32]),
+      .response_valid_i (read_response[ReadTranspose]),
+      .response_data_i  (read_data),
+      .write_valid_o    (write_valid[WriteTranspose]),
+      .write_ready_i    (write_ready[WriteTranspose]),
+      .write_address_o  (write_address[32*WriteTranspose+:32]),
+      .write_data_o     (write_data[8*BusBytes*WriteTranspose+:8*BusBytes]),
+      .writes_idle_i    (write_idle)
+  );
+
+  // ---- Control ----
+  wire [Engines-1:0] advancing = engine_running & ~engine_stall;
+  wire [Engines-1:0] waiting   = engine_running & engine_stall;
+  sf_control #(
+      .ConfigHash(ConfigHash)
+  ) u_control (
+      .clk_i             (clk_i),
+      .rst_ni            (rst_ni),
+      .s_axil_awvalid_i  (s_axil_awvalid_i),
+      .s_axil_awready_o  (s_axil_awready_o),
+      .s_axil_awaddr_i   (s_axil_awaddr_i),
+      .s_axil_wvalid_i   (s_axil_wvalid_i),
+      .s_axil_wready_o   (s_axil_wready_o),
+      .s_axil_wdata_i    (s_axil_wdata_i),
+      .s_axil_bvalid_o   (s_axil_bvalid_o),
+      .s_axil_bready_i   (s_axil_bready_i),
+      .s_axil_bresp_o    (s_axil_bresp_o),
+      .s_axil_arvalid_i  (s_axil_arvalid_i),
+      .s_axil_arready_o  (s_axil_arready_o),
+      .s_axil_araddr_i   (s_axil_araddr_i),
+      .s_axil_rvalid_o   (s_axil_rvalid_o),
+      .s_axil_rready_i   (s_axil_rready_i),
+      .s_axil_rdata_o    (s_axil_rdata_o),
+      .s_axil_rresp_o    (s_axil_rresp_o),
+      .irq_o             (irq_o),
+      .start_o           (start),
+      .clear_o           (clear),
+      .halt_o            (halt),
+      .descriptor_base_o (descriptor_base),
+      .descriptor_count_o(descriptor_count),
+      .quiet_i           (read_idle & write_idle & ~m_axi_arvalid_o),
+      .finished_i        (~fetch_active & (&engine_idle)),
+      .progress_i        ((|advancing) | (|engine_start) | (|fetched_valid & |(fetched_valid & fetched_ready))),
+      .illegal_i         (fetch_illegal),
+      .illegal_tag_i     (fetch_tag),
+      .bus_error_i       (read_error | write_error),
+      .running_tag_i     (trace_tag_o[16*EngineStream+:16]),
+      .count_events_i    ({m_axi_wvalid_o & m_axi_wready_i, m_axi_rvalid_i,
+                           waiting[EngineLoad], advancing[EngineLoad],
+                           waiting[EngineStream], advancing[EngineStream],
+                           waiting[EngineArray], advancing[EngineArray]})
+  );
+endmodule
+`default_nettype wire

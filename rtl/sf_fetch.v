@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fetches the program's descriptors in order, checks each, and hands it to its engine's queue.
+// An illegal one is never handed on: error_o names it and fetching ends.
+`default_nettype none
+module sf_fetch #(
+    parameter Lanes = 64,
+    parameter WideBits = 24,
+    parameter RowBufferDepth = 2048,
+    parameter ColumnBufferDepth = 2048,
+    parameter TableRows = 32,
+    parameter MaxSamples = 256,
+    parameter BusBytes = 64
+) (
+    input  wire                  clk_i,
+    input  wire                  rst_ni,
+    input  wire                  clear_i,
+    input  wire                  enable_i,
+    input  wire                  start_i,
+    input  wire [31:0]           base_i,
+    input  wire [31:0]           count_i,
+    output wire                  active_o,
+    output wire                  error_o,
+    output wire [15:0]           tag_o,
+    // Memory
+    output wire                  request_valid_o,
+    input  wire                  request_ready_i,
+    output wire [31:0]           request_address_o,
+    output wire [7:0]            request_length_o,
+    input  wire                  response_valid_i,
+    input  wire [8*BusBytes-1:0] response_data_i,
+    // Engines: array, stream unit, DMA
+    output wire [2:0]            descriptor_valid_o,
+    input  wire [2:0]            descriptor_ready_i,
+    output wire [1023:0]         descriptor_o
+);
+  `include "sf_descriptor.vh"
+  localparam Beats = 128 / BusBytes;
+  localparam Bursts = (Beats > 16) ? Beats / 16 : 1;
+  localparam BurstBeats = Beats / Bursts;
+
+  localparam [1:0] STATE_IDLE = 2'd0, STATE_ASK = 2'd1, STATE_GET = 2'd2, STATE_GIVE = 2'd3;
+  reg [1:0]    state_q;
+  reg [31:0]   address_q, left_q;
+  reg [7:0]    burst_q, beat_q;
+  reg [1023:0] descriptor_q;
+
+  assign request_valid_o   = enable_i & (state_q == STATE_ASK);
+  assign request_address_o = address_q;
+  assign request_length_o  = BurstBeats - 1;
+  assign descriptor_o      = descriptor_q;
+  assign active_o          = state_q != STATE_IDLE;
+  assign tag_o             = descriptor_q[F_TAG+:16];
+
+  wire [3:0] opcode = descriptor_q[F_OPCODE+:4];
+  wire is_load      = opcode == OPCODE_LOAD;
+  wire is_gemm      = opcode == OPCODE_GEMM;
+  wire is_stream    = opcode == OPCODE_STREAM;
+  wire is_transpose = opcode == OPCODE_TRANSPOSE;
+
+  // ---- What no engine may see: zero counts would run on, large ones would leave a memory ----
+  wire [31:0] load_depth = descriptor_q[F_LOAD_TO_COLUMNS] ? ColumnBufferDepth : RowBufferDepth;
+  wire load_ok = descriptor_q[F_LOAD_WORDS+:16] != 16'd0
+      && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth;
+  wire gemm_ok = descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
+      && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
+      && descriptor_q[F_ROW_TYPE+:2] != 2'd3 && descriptor_q[F_COLUMN_TYPE+:2] != 2'd3
+      && descriptor_q[F_WINDOW_MODE+:2] != 2'd3 && descriptor_q[F_WORDS+:16] != 16'd0
+      && descriptor_q[F_TAIL_LANES+:16] != 16'd0 && {16'd0, descriptor_q[F_TAIL_LANES+:16]} <= Lanes
+      && descriptor_q[F_COLUMN_GROUPS+:16] != 16'd0
+      && descriptor_q[F_TILE_Y_COUNT+:16] != 16'd0 && descriptor_q[F_TILE_X_COUNT+:16] != 16'd0
+      && descriptor_q[F_TAP_Y_COUNT+:16] != 16'd0 && descriptor_q[F_TAP_X_COUNT+:16] != 16'd0
+      && descriptor_q[F_WINDOW_HEIGHT+:16] != 16'd0 && descriptor_q[F_WINDOW_WIDTH+:16] != 16'd0;
+  wire [31:0] last_row = {16'd0, descriptor_q[F_CHUNK_FIRST+:16]} + {16'd0, descriptor_q[F_COUNT0+:16]};
+  wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | descriptor_q[F_SCALE_Z_SOURCE]
+      | (descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_CHANNEL)
+      | (descriptor_q[F_SUM_ENABLE] & descriptor_q[F_SUM_PER_CHANNEL])
+      | (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL]);
+  wire uses_samples = descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE];
+  wire stochastic = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
+      || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC_SCALED;
+  wire stream_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
+      && descriptor_q[F_COUNT2+:16] != 16'd0 && descriptor_q[F_COUNT3+:16] != 16'd0
+      && descriptor_q[F_COUNT4+:16] != 16'd0 && descriptor_q[F_CHANNELS+:16] != 16'd0
+      && descriptor_q[F_X_TYPE+:2] != 2'd3 && descriptor_q[F_Z_TYPE+:2] != 2'd3
+      && descriptor_q[F_SCALE_X_SOURCE+:2] != 2'd3 && descriptor_q[F_TABLE+:3] != 3'd7
+      && (!uses_rows || last_row <= TableRows)
+      && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples)
+      && {26'd0, descriptor_q[F_PACK_PLANES+:6]} <= WideBits
+      && (!descriptor_q[F_PACK_ENABLE] || descriptor_q[F_PACK_PLANES+:6] != 6'd0)
+      && (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_RAW
+          || (descriptor_q[F_QUANTIZER_BITS+:4] != 4'd0 && descriptor_q[F_QUANTIZER_BITS+:4] <= 4'd8))
+      && (!stochastic || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
+  wire transpose_ok = descriptor_q[F_PLANE_WORDS+:32] != 32'd0 && descriptor_q[F_SOURCE_ROWS+:16] != 16'd0
+      && descriptor_q[F_SOURCE_LANES+:16] != 16'd0 && descriptor_q[F_SOURCE_WORDS+:16] != 16'd0
+      && descriptor_q[F_TARGET_WORDS+:16] != 16'd0;
+  wire legal = (is_load & load_ok) | (is_gemm & gemm_ok) | (is_stream & stream_ok)
+      | (is_transpose & transpose_ok);
+
+  wire giving = enable_i & (state_q == STATE_GIVE);
+  assign error_o            = giving & ~legal;
+  assign descriptor_valid_o = {is_load, is_stream | is_transpose, is_gemm} & {3{giving & legal}};
+  wire given = (descriptor_valid_o & descriptor_ready_i) != 3'd0;
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= STATE_IDLE;
+    end else if (clear_i) begin
+      state_q <= STATE_IDLE;
+    end else if (enable_i) begin
+      case (state_q)
+        STATE_IDLE: if (start_i & (count_i != 32'd0)) state_q <= STATE_ASK;
+        STATE_ASK:  if (request_ready_i) state_q <= STATE_GET;
+        STATE_GET:
+        if (response_valid_i & ({24'd0, beat_q} + 32'd1 == BurstBeats))
+          state_q <= ({24'd0, burst_q} + 32'd1 == Bursts) ? STATE_GIVE : STATE_ASK;
+        default:
+        if (error_o) state_q <= STATE_IDLE;
+        else if (given) state_q <= (left_q == 32'd1) ? STATE_IDLE : STATE_ASK;
+      endcase
+    end
+  end
+  integer i;
+  always @(posedge clk_i) begin
+    if (state_q == STATE_IDLE) begin
+      address_q <= base_i;
+      left_q    <= count_i;
+      burst_q   <= 8'd0;
+      beat_q    <= 8'd0;
+    end else begin
+      if (request_valid_o & request_ready_i) address_q <= address_q + BurstBeats * BusBytes;
+      if (given) left_q <= left_q - 32'd1;
+      if ((state_q == STATE_GET) & response_valid_i) begin
+        beat_q <= ({24'd0, beat_q} + 32'd1 == BurstBeats) ? 8'd0 : beat_q + 8'd1;
+        if ({24'd0, beat_q} + 32'd1 == BurstBeats)
+          burst_q <= ({24'd0, burst_q} + 32'd1 == Bursts) ? 8'd0 : burst_q + 8'd1;
+        for (i = 0; i < Beats; i = i + 1)
+          if ({24'd0, burst_q} * BurstBeats + {24'd0, beat_q} == i)
+            descriptor_q[8*BusBytes*i+:8*BusBytes] <= response_data_i;
+      end
+    end
+  end
+endmodule
+`default_nettype wire

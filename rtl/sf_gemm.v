@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+// Address generator and sequencer of the array: runs one GEMM descriptor.
+//
+// Tiles: for py, for px, for column group. Contraction of a tile: for valid ty, for valid tx, for word,
+// for column plane, for row plane; one operation a cycle. All rows share one buffer address (rows are
+// samples or channels side by side in a buffer word), so a tap outside the map is outside it for every row and
+// is skipped rather than masked; only the last, ragged word needs a lane mask.
+// A preparer works out the next tile (TILE_SETUP cycles) while the current one runs.
+// stall_o: the last word of a tile waits for the drain of the tile before; everything freezes with it.
+`default_nettype none
+module sf_gemm #(
+    parameter Lanes = 64,
+    parameter RowAddressBits = 11,
+    parameter ColumnAddressBits = 11
+) (
+    input  wire                         clk_i,
+    input  wire                         rst_ni,
+    input  wire                         clear_i,
+    input  wire                         enable_i,
+    input  wire                         start_i,
+    input  wire [1023:0]                descriptor_i,  // stable from start to done
+    output wire                         stall_o,
+    output wire                         done_o,
+    // Buffers
+    output wire                         read_enable_o,
+    output wire [RowAddressBits-1:0]    row_address_o,
+    output wire [ColumnAddressBits-1:0] column_address_o,
+    // Array, aligned with the buffers' data
+    output reg                          valid_o,
+    output reg  [Lanes-1:0]             mask_o,
+    output reg                          row_bipolar_o,
+    output reg                          column_bipolar_o,
+    output reg                          first_o,
+    output reg                          capture_o,
+    output reg                          negate_o,
+    output reg  [5:0]                   shift_o,
+    input  wire                         tile_done_i
+);
+  `include "sf_descriptor.vh"
+
+  // ---- Descriptor ----
+  wire [15:0] row_base            = descriptor_i[F_ROW_BASE+:16];
+  wire [15:0] column_base         = descriptor_i[F_COLUMN_BASE+:16];
+  wire [5:0]  row_planes          = descriptor_i[F_ROW_PLANES+:6];
+  wire [1:0]  row_type            = descriptor_i[F_ROW_TYPE+:2];
+  wire [5:0]  column_planes       = descriptor_i[F_COLUMN_PLANES+:6];
+  wire [1:0]  column_type         = descriptor_i[F_COLUMN_TYPE+:2];
+  wire        clear               = descriptor_i[F_CLEAR];
+  wire        drain               = descriptor_i[F_DRAIN];
+  wire        rows_by_tap         = descriptor_i[F_ROWS_BY_TAP];
+  wire [1:0]  window_mode         = descriptor_i[F_WINDOW_MODE+:2];
+  wire [1:0]  stride_log2         = descriptor_i[F_STRIDE_LOG2+:2];
+  wire [15:0] words               = descriptor_i[F_WORDS+:16];
+  wire [15:0] tail_lanes          = descriptor_i[F_TAIL_LANES+:16];
+  wire [15:0] column_groups       = descriptor_i[F_COLUMN_GROUPS+:16];
+  wire [15:0] column_group_stride = descriptor_i[F_COLUMN_GROUP_STRIDE+:16];
+  wire [15:0] tile_y_first        = descriptor_i[F_TILE_Y_FIRST+:16];
+  wire [15:0] tile_y_count        = descriptor_i[F_TILE_Y_COUNT+:16];
+  wire [15:0] tile_x_first        = descriptor_i[F_TILE_X_FIRST+:16];
+  wire [15:0] tile_x_count        = descriptor_i[F_TILE_X_COUNT+:16];
+  wire [15:0] tap_x_count         = descriptor_i[F_TAP_X_COUNT+:16];
+  wire [15:0] window_width        = descriptor_i[F_WINDOW_WIDTH+:16];
+  wire [15:0] row_y_origin        = descriptor_i[F_ROW_Y_ORIGIN+:16];
+  wire [15:0] column_y_origin     = descriptor_i[F_COLUMN_Y_ORIGIN+:16];
+
+  wire go = enable_i & ~stall_o;
+
+  // ---- Constants of the descriptor, worked out in two cycles after start ----
+  reg [15:0] row_pixel_q, column_pixel_q;        // words a pixel occupies
+  reg [15:0] row_step_x_q, column_step_x_q;      // address steps to the next tap in x
+  reg [15:0] row_step_y_q, column_step_y_q;      // and in y
+  reg [Lanes-1:0] tail_mask_q;
+  wire [15:0] row_width    = rows_by_tap ? tap_x_count : window_width;
+  wire [15:0] column_width = rows_by_tap ? window_width : tap_x_count;
+  wire [15:0] row_line     = row_width * row_pixel_q;
+  wire [15:0] column_line  = column_width * column_pixel_q;
+
+  // How far tap and operand index move per step, by window mode (see sf_window_axis)
+  function [15:0] tap_step(input [1:0] mode, input [1:0] stride, input [15:0] unit);
+    tap_step = (mode == WINDOW_BACKWARD_INPUT) ? unit << stride : unit;
+  endfunction
+  function [15:0] index_step(input [1:0] mode, input [1:0] stride, input [15:0] unit);
+    case (mode)
+      WINDOW_FORWARD:        index_step = unit;
+      WINDOW_BACKWARD_INPUT: index_step = 16'd0 - unit;
+      default:               index_step = unit << stride;
+    endcase
+  endfunction
+
+  // ---- Preparer of the next tile ----
+  localparam [3:0] PREPARE_IDLE = 4'd0, PREPARE_PIXEL = 4'd1, PREPARE_STEP = 4'd2, PREPARE_BASE = 4'd3,
+                   PREPARE_BOUND = 4'd4, PREPARE_COUNT = 4'd5, PREPARE_INDEX = 4'd6,
+                   PREPARE_ADDRESS = 4'd7, PREPARE_READY = 4'd8;
+  reg [3:0]  prepare_q;
+  reg [15:0] tile_y_q, tile_x_q, group_q;  // tile being prepared, counted from 0
+  reg [15:0] group_offset_q;
+  reg [15:0] row_index_q, column_index_q;
+  reg [15:0] next_row_q, next_column_q;
+  reg        next_last_q;
+  wire       next_valid = prepare_q == PREPARE_READY;
+  wire       take_next;
+
+  wire last_group = group_q + 16'd1 == column_groups;
+  wire last_x     = tile_x_q + 16'd1 == tile_x_count;
+  wire last_y     = tile_y_q + 16'd1 == tile_y_count;
+
+  wire [15:0] tap_y, tap_x, index_y, index_x, count_y, count_x;
+  sf_window_axis u_axis_y (
+      .clk_i        (clk_i),
+      .enable_i     (go),
+      .mode_i       (window_mode),
+      .stride_log2_i(stride_log2),
+      .padding_i    (descriptor_i[F_PADDING+:16]),
+      .position_i   (tile_y_first + tile_y_q),
+      .tap_first_i  (descriptor_i[F_TAP_Y_FIRST+:16]),
+      .tap_count_i  (descriptor_i[F_TAP_Y_COUNT+:16]),
+      .limit_i      (descriptor_i[F_WINDOW_HEIGHT+:16]),
+      .first_tap_o  (tap_y),
+      .first_index_o(index_y),
+      .count_o      (count_y)
+  );
+  sf_window_axis u_axis_x (
+      .clk_i        (clk_i),
+      .enable_i     (go),
+      .mode_i       (window_mode),
+      .stride_log2_i(stride_log2),
+      .padding_i    (descriptor_i[F_PADDING+:16]),
+      .position_i   (tile_x_first + tile_x_q),
+      .tap_first_i  (16'd0),
+      .tap_count_i  (tap_x_count),
+      .limit_i      (window_width),
+      .first_tap_o  (tap_x),
+      .first_index_o(index_x),
+      .count_o      (count_x)
+  );
+  wire [15:0] row_y    = (rows_by_tap ? tap_y : index_y) - row_y_origin;
+  wire [15:0] column_y = (rows_by_tap ? index_y : tap_y) - column_y_origin;
+
+  integer lane;
+  always @(posedge clk_i) begin
+    if (go) begin
+      case (prepare_q)
+        PREPARE_PIXEL: begin
+          row_pixel_q    <= {10'd0, row_planes} * words;
+          column_pixel_q <= {10'd0, column_planes} * words;
+          for (lane = 0; lane < Lanes; lane = lane + 1) tail_mask_q[lane] <= lane < {16'd0, tail_lanes};
+        end
+        PREPARE_STEP: begin
+          row_step_x_q <= rows_by_tap ? tap_step(window_mode, stride_log2, row_pixel_q)
+                                      : index_step(window_mode, stride_log2, row_pixel_q);
+          row_step_y_q <= rows_by_tap ? tap_step(window_mode, stride_log2, row_line)
+                                      : index_step(window_mode, stride_log2, row_line);
+          column_step_x_q <= rows_by_tap ? index_step(window_mode, stride_log2, column_pixel_q)
+                                         : tap_step(window_mode, stride_log2, column_pixel_q);
+          column_step_y_q <= rows_by_tap ? index_step(window_mode, stride_log2, column_line)
+                                         : tap_step(window_mode, stride_log2, column_line);
+        end
+        PREPARE_INDEX: begin
+          row_index_q    <= row_y * row_width + (rows_by_tap ? tap_x : index_x);
+          column_index_q <= column_y * column_width + (rows_by_tap ? index_x : tap_x);
+        end
+        PREPARE_ADDRESS: begin
+          next_row_q    <= row_base + row_index_q * row_pixel_q;
+          next_column_q <= column_base + group_offset_q + column_index_q * column_pixel_q;
+          next_last_q   <= last_group & last_x & last_y;
+        end
+        default: ;
+      endcase
+    end
+  end
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      prepare_q      <= PREPARE_IDLE;
+      tile_y_q       <= 16'd0;
+      tile_x_q       <= 16'd0;
+      group_q        <= 16'd0;
+      group_offset_q <= 16'd0;
+    end else if (clear_i) begin
+      prepare_q      <= PREPARE_IDLE;
+      tile_y_q       <= 16'd0;
+      tile_x_q       <= 16'd0;
+      group_q        <= 16'd0;
+      group_offset_q <= 16'd0;
+    end else if (go) begin
+      case (prepare_q)
+        PREPARE_IDLE: if (start_i) prepare_q <= PREPARE_PIXEL;
+        PREPARE_READY:
+        if (take_next) begin
+          if (next_last_q) prepare_q <= PREPARE_IDLE;
+          else prepare_q <= PREPARE_BASE;
+          // Next tile: column group fastest, then x, then y
+          group_q        <= last_group ? 16'd0 : group_q + 16'd1;
+          group_offset_q <= last_group ? 16'd0 : group_offset_q + column_group_stride;
+          if (last_group) tile_x_q <= last_x ? 16'd0 : tile_x_q + 16'd1;
+          if (last_group & last_x) tile_y_q <= last_y ? 16'd0 : tile_y_q + 16'd1;
+        end
+        default: prepare_q <= prepare_q + 4'd1;
+      endcase
+    end
+  end
+
+  // ---- Runner of the current tile ----
+  reg        run_q, null_q, last_tile_q, fresh_q;
+  reg [15:0] x_left_q, y_left_q, x_count_q, word_q;
+  reg [5:0]  row_plane_q, column_plane_q;
+  reg [15:0] row_line_q, row_tap_q, row_word_q, row_address_q;
+  reg [15:0] column_line_q, column_tap_q, column_word_q, column_address_q;
+
+  wire last_row_plane    = null_q | (row_plane_q + 6'd1 == row_planes);
+  wire last_column_plane = null_q | (column_plane_q + 6'd1 == column_planes);
+  wire last_word         = null_q | (word_q + 16'd1 == words);
+  wire last_tap_x        = null_q | (x_left_q == 16'd1);
+  wire last_tap_y        = null_q | (y_left_q == 16'd1);
+  wire last_pair         = last_row_plane & last_column_plane;
+  wire last_tap          = last_tap_x & last_tap_y;
+  wire last_op           = last_pair & last_word & last_tap;
+
+  reg  tile_pending_q;  // a captured tile, or one on its way, occupies the drain registers
+  assign stall_o   = run_q & last_op & drain & tile_pending_q;
+  assign take_next = next_valid & (~run_q | last_op);
+  assign done_o    = go & run_q & last_op & last_tile_q;
+
+  assign read_enable_o    = go & run_q;
+  assign row_address_o    = row_address_q[RowAddressBits-1:0];
+  assign column_address_o = column_address_q[ColumnAddressBits-1:0];
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      run_q          <= 1'b0;
+      valid_o        <= 1'b0;
+      tile_pending_q <= 1'b0;
+    end else if (clear_i) begin
+      run_q          <= 1'b0;
+      valid_o        <= 1'b0;
+      tile_pending_q <= 1'b0;
+    end else begin
+      if (go) begin
+        if (take_next) run_q <= 1'b1;
+        else if (last_op) run_q <= 1'b0;
+      end
+      valid_o <= go & run_q;
+      if (go & run_q & last_op & drain) tile_pending_q <= 1'b1;
+      else if (tile_done_i) tile_pending_q <= 1'b0;
+    end
+  end
+
+  wire [15:0] row_tap_next     = row_tap_q + row_step_x_q;
+  wire [15:0] column_tap_next  = column_tap_q + column_step_x_q;
+  wire [15:0] row_line_next    = row_line_q + row_step_y_q;
+  wire [15:0] column_line_next = column_line_q + column_step_y_q;
+
+  always @(posedge clk_i) begin
+    if (go & take_next) begin
+      null_q           <= count_y == 16'd0 || count_x == 16'd0;
+      last_tile_q      <= next_last_q;
+      fresh_q          <= clear;
+      x_left_q         <= count_x;
+      x_count_q        <= count_x;
+      y_left_q         <= count_y;
+      word_q           <= 16'd0;
+      row_plane_q      <= 6'd0;
+      column_plane_q   <= 6'd0;
+      row_line_q       <= next_row_q;
+      row_tap_q        <= next_row_q;
+      row_word_q       <= next_row_q;
+      row_address_q    <= next_row_q;
+      column_line_q    <= next_column_q;
+      column_tap_q     <= next_column_q;
+      column_word_q    <= next_column_q;
+      column_address_q <= next_column_q;
+    end else if (go & run_q) begin
+      fresh_q <= 1'b0;
+      if (!last_row_plane) begin
+        row_plane_q   <= row_plane_q + 6'd1;
+        row_address_q <= row_address_q + words;
+      end else begin
+        row_plane_q   <= 6'd0;
+        row_address_q <= row_word_q;
+        if (!last_column_plane) begin
+          column_plane_q   <= column_plane_q + 6'd1;
+          column_address_q <= column_address_q + words;
+        end else begin
+          column_plane_q <= 6'd0;
+          if (!last_word) begin
+            word_q           <= word_q + 16'd1;
+            row_word_q       <= row_word_q + 16'd1;
+            row_address_q    <= row_word_q + 16'd1;
+            column_word_q    <= column_word_q + 16'd1;
+            column_address_q <= column_word_q + 16'd1;
+          end else begin
+            word_q <= 16'd0;
+            if (!last_tap_x) begin
+              x_left_q         <= x_left_q - 16'd1;
+              row_tap_q        <= row_tap_next;
+              row_word_q       <= row_tap_next;
+              row_address_q    <= row_tap_next;
+              column_tap_q     <= column_tap_next;
+              column_word_q    <= column_tap_next;
+              column_address_q <= column_tap_next;
+            end else begin
+              x_left_q         <= x_count_q;
+              y_left_q         <= y_left_q - 16'd1;
+              row_line_q       <= row_line_next;
+              row_tap_q        <= row_line_next;
+              row_word_q       <= row_line_next;
+              row_address_q    <= row_line_next;
+              column_line_q    <= column_line_next;
+              column_tap_q     <= column_line_next;
+              column_word_q    <= column_line_next;
+              column_address_q <= column_line_next;
+            end
+          end
+        end
+      end
+    end
+  end
+
+  // ---- To the array, one cycle later with the buffers' data ----
+  wire row_negative    = (row_type == PLANE_SIGNED) & (row_plane_q + 6'd1 == row_planes);
+  wire column_negative = (column_type == PLANE_SIGNED) & (column_plane_q + 6'd1 == column_planes);
+  always @(posedge clk_i) begin
+    if (go & run_q) begin
+      mask_o           <= null_q ? {Lanes{1'b0}} : last_word ? tail_mask_q : {Lanes{1'b1}};
+      row_bipolar_o    <= row_type == PLANE_BIPOLAR;
+      column_bipolar_o <= column_type == PLANE_BIPOLAR;
+      first_o          <= fresh_q;
+      capture_o        <= last_op & drain;
+      negate_o         <= row_negative ^ column_negative;
+      shift_o          <= row_plane_q + column_plane_q;
+    end
+  end
+endmodule
+`default_nettype wire

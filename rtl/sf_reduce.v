@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel or tensor.
+// A tensor that takes several passes is cleared by the first and flushed by the last (reduce_clear, reduce_flush).
+// Takes a chunk a cycle; flush_start_i writes the results out one by one: maxima as 32-bit words, sums as
+// 64-bit words, then done_o. Sums of up to 2^31 values of 32 bits cannot overflow.
+`default_nettype none
+module sf_reduce #(
+    parameter StreamLanes = 16,
+    parameter MaxSamples = 256,
+    parameter TableRows = 32
+) (
+    input  wire                      clk_i,
+    input  wire                      rst_ni,
+    input  wire                      enable_i,  // not halted
+    input  wire                      start_i,
+    input  wire [1023:0]             descriptor_i,
+    input  wire                      valid_i,
+    input  wire [32*StreamLanes-1:0] y_i,
+    input  wire [StreamLanes-1:0]    mask_i,
+    input  wire [15:0]               chunk_i,
+    input  wire [15:0]               sample_i,
+    // Results
+    input  wire                      flush_start_i,
+    output wire                      write_valid_o,
+    input  wire                      write_ready_i,
+    output wire [31:0]               write_address_o,
+    output wire [63:0]               write_data_o,
+    output wire [7:0]                write_strobe_o,
+    output reg                       done_o
+);
+  `include "sf_descriptor.vh"
+  localparam SampleBits = $clog2(MaxSamples);
+  localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;
+  localparam LaneBits = (StreamLanes > 1) ? $clog2(StreamLanes) : 1;
+
+  wire max_enable      = descriptor_i[F_MAX_ENABLE];
+  wire max_per_sample  = descriptor_i[F_MAX_PER_SAMPLE];
+  wire sum_enable      = descriptor_i[F_SUM_ENABLE];
+  wire sum_per_channel = descriptor_i[F_SUM_PER_CHANNEL];
+  wire sum_absolute    = descriptor_i[F_SUM_ABSOLUTE];
+  wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
+
+  // ---- Stage 1: magnitudes and their maximum over the lanes ----
+  reg                      valid_q;
+  reg [31:0]               max_q;
+  reg [32*StreamLanes-1:0] value_q;
+  reg [SampleBits-1:0]     sample_q;
+  reg [RowBits-1:0]        row_q;
+  reg [31:0]               magnitude, highest;
+  integer i;
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) valid_q <= 1'b0;
+    else valid_q <= valid_i & (max_enable | sum_enable);
+  end
+  always @(posedge clk_i) begin
+    if (valid_i & (max_enable | sum_enable)) begin
+      highest = 32'd0;
+      for (i = 0; i < StreamLanes; i = i + 1) begin
+        magnitude = !mask_i[i] ? 32'd0 : y_i[32*i+31] ? 32'd0 - y_i[32*i+:32] : y_i[32*i+:32];
+        if (magnitude > highest) highest = magnitude;
+        value_q[32*i+:32] <= !mask_i[i] ? 32'd0 : sum_absolute ? magnitude : y_i[32*i+:32];
+      end
+      max_q    <= highest;
+      sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
+      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : {RowBits{1'b0}};
+    end
+  end
+
+  // ---- Stage 2: read, combine, write in one cycle ----
+  reg [MaxSamples-1:0] max_seen_q;  // entries that hold something of this pass
+  reg [TableRows-1:0]  sum_seen_q;
+  wire [31:0]               max_old;
+  wire [64*StreamLanes-1:0] sum_old;
+  reg  [64*StreamLanes-1:0] sum_new;
+  wire [SampleBits-1:0] max_index;
+  wire [RowBits-1:0]    sum_row;
+  wire [31:0] max_before = max_seen_q[max_index] ? max_old : 32'd0;
+  always @* begin
+    for (i = 0; i < StreamLanes; i = i + 1)
+      sum_new[64*i+:64] = (sum_seen_q[sum_row] ? sum_old[64*i+:64] : 64'd0)
+          + {{32{~sum_absolute & value_q[32*i+31]}}, value_q[32*i+:32]};
+  end
+  sf_register_file #(
+      .Width(32),
+      .Depth(MaxSamples)
+  ) u_max (
+      .clk_i         (clk_i),
+      .write_enable_i(valid_q & max_enable),
+      .address_i     (max_index),
+      .write_data_i  (max_q > max_before ? max_q : max_before),
+      .read_data_o   (max_old)
+  );
+  sf_register_file #(
+      .Width(64 * StreamLanes),
+      .Depth(TableRows)
+  ) u_sum (
+      .clk_i         (clk_i),
+      .write_enable_i(valid_q & sum_enable),
+      .address_i     (sum_row),
+      .write_data_i  (sum_new),
+      .read_data_o   (sum_old)
+  );
+  always @(posedge clk_i) begin
+    if (start_i & descriptor_i[F_REDUCE_CLEAR]) begin
+      max_seen_q <= {MaxSamples{1'b0}};
+      sum_seen_q <= {TableRows{1'b0}};
+    end else if (valid_q) begin
+      if (max_enable) max_seen_q[max_index] <= 1'b1;
+      if (sum_enable) sum_seen_q[sum_row] <= 1'b1;
+    end
+  end
+
+  // ---- Flush: maxima, then sums (lane by lane; a tensor's lanes are added up first) ----
+  localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2;
+  reg [1:0]          state_q;
+  reg [15:0]         index_q;      // sample, or channel
+  reg [LaneBits-1:0] lane_q;
+  reg [RowBits-1:0]  flush_row_q;
+  reg [63:0]         total_q;
+  wire [63:0] sum_lane = sum_seen_q[sum_row] ? sum_old[64*lane_q+:64] : 64'd0;
+  wire [63:0] total = total_q + sum_lane;
+  wire last_lane = {{(32-LaneBits){1'b0}}, lane_q} == StreamLanes - 1;
+  wire [15:0] max_count = max_per_sample ? descriptor_i[F_SAMPLES+:16] : 16'd1;
+  assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q;
+  assign sum_row   = (state_q == FLUSH_SUM) ? flush_row_q : row_q;
+
+  wire sum_writes = sum_per_channel | last_lane;  // a tensor's sum leaves with its last lane
+  assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | ((state_q == FLUSH_SUM) & sum_writes));
+  assign write_address_o = (state_q == FLUSH_MAX)
+      ? descriptor_i[F_MAX_ADDRESS+:32] + {14'd0, index_q, 2'b00}
+      : descriptor_i[F_SUM_ADDRESS+:32] + {13'd0, index_q, 3'b000};
+  assign write_data_o    = (state_q == FLUSH_MAX) ? {32'd0, max_before} : sum_per_channel ? sum_lane : total;
+  assign write_strobe_o  = (state_q == FLUSH_MAX) ? 8'h0f : 8'hff;
+  wire step = enable_i & (~write_valid_o | write_ready_i);
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= FLUSH_IDLE;
+      done_o  <= 1'b0;
+    end else begin
+      done_o <= 1'b0;
+      case (state_q)
+        FLUSH_IDLE:
+        if (flush_start_i) begin
+          if (!descriptor_i[F_REDUCE_FLUSH]) done_o <= 1'b1;
+          else if (max_enable) state_q <= FLUSH_MAX;
+          else if (sum_enable) state_q <= FLUSH_SUM;
+          else done_o <= 1'b1;
+        end
+        FLUSH_MAX:
+        if (step & (index_q + 16'd1 == max_count)) begin
+          state_q <= sum_enable ? FLUSH_SUM : FLUSH_IDLE;
+          done_o  <= ~sum_enable;
+        end
+        default:
+        if (step & (sum_per_channel ? index_q + 16'd1 == channels : last_lane)) begin
+          state_q <= FLUSH_IDLE;
+          done_o  <= 1'b1;
+        end
+      endcase
+    end
+  end
+  always @(posedge clk_i) begin
+    if (state_q == FLUSH_IDLE) begin
+      index_q     <= 16'd0;
+      lane_q      <= {LaneBits{1'b0}};
+      flush_row_q <= {RowBits{1'b0}};
+      total_q     <= 64'd0;
+    end else if (step) begin
+      if (state_q == FLUSH_MAX) begin
+        index_q <= (index_q + 16'd1 == max_count) ? 16'd0 : index_q + 16'd1;
+      end else begin
+        lane_q  <= last_lane ? {LaneBits{1'b0}} : lane_q + 1'b1;
+        total_q <= total;
+        if (sum_per_channel) begin
+          index_q <= index_q + 16'd1;
+          if (last_lane) flush_row_q <= flush_row_q + 1'b1;
+        end
+      end
+    end
+  end
+endmodule
+`default_nettype wire

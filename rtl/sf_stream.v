@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream unit: one pass over the elements of a tensor, StreamLanes a cycle (initiation interval 1).
+// x comes from the array's drain or from memory, z from memory; sf_stream_lane has the arithmetic. Results
+// go to memory as elements, into planes (sf_pack), into reductions (sf_reduce), or into a table.
+// The pipeline is rigid: it moves as a whole (go) or waits; waiting cycles are stalls, so the moving ones
+// are a function of the descriptor alone: 3 + steps + 17 + results of the reductions.
+`default_nettype none
+module sf_stream #(
+    parameter Rows = 16,
+    parameter Columns = 16,
+    parameter Lanes = 64,
+    parameter AccumulatorBits = 48,
+    parameter StreamLanes = 16,
+    parameter StoredBits = 16,
+    parameter WideBits = 24,
+    parameter RandomBits = 16,
+    parameter ThresholdBits = 2,
+    parameter TableRows = 32,
+    parameter ThresholdRows = 32,
+    parameter MaxSamples = 256,
+    parameter BusBytes = 64
+) (
+    input  wire                                   clk_i,
+    input  wire                                   rst_ni,
+    input  wire                                   clear_i,
+    input  wire                                   enable_i,
+    input  wire                                   start_i,
+    input  wire [1023:0]                          descriptor_i,
+    output wire                                   stall_o,
+    output wire                                   done_o,
+    // Array drain
+    input  wire                                   tile_valid_i,
+    input  wire [StreamLanes*AccumulatorBits-1:0] tile_chunk_i,
+    output wire                                   tile_take_o,
+    // Memory reads: x, z
+    output wire                                   x_request_valid_o,
+    input  wire                                   x_request_ready_i,
+    output wire [31:0]                            x_request_address_o,
+    input  wire                                   x_response_valid_i,
+    output wire                                   z_request_valid_o,
+    input  wire                                   z_request_ready_i,
+    output wire [31:0]                            z_request_address_o,
+    input  wire                                   z_response_valid_i,
+    input  wire [8*BusBytes-1:0]                  response_data_i,
+    // Memory writes: elements; planes and reductions
+    output wire                                   element_request_valid_o,
+    input  wire                                   element_request_ready_i,
+    output wire [31:0]                            element_request_address_o,
+    output wire [8*BusBytes-1:0]                  element_request_data_o,
+    output wire [BusBytes-1:0]                    element_request_strobe_o,
+    output wire                                   pack_request_valid_o,
+    input  wire                                   pack_request_ready_i,
+    output wire [31:0]                            pack_request_address_o,
+    output wire [8*BusBytes-1:0]                  pack_request_data_o,
+    output wire [BusBytes-1:0]                    pack_request_strobe_o,
+    input  wire                                   writes_idle_i
+);
+  `include "sf_descriptor.vh"
+  localparam Depth = 16;  // stages of sf_stream_lane
+  localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;
+  localparam SampleRows = MaxSamples / StreamLanes;
+  localparam SampleRowBits = (SampleRows > 1) ? $clog2(SampleRows) : 1;
+  localparam LaneBits = (StreamLanes > 1) ? $clog2(StreamLanes) : 1;
+  localparam LaneShift = $clog2(StreamLanes);
+
+  // ---- Descriptor ----
+  wire        x_from_array = descriptor_i[F_X_FROM_ARRAY];
+  wire        z_enable     = descriptor_i[F_Z_ENABLE];
+  wire [1:0]  destination  = descriptor_i[F_DESTINATION+:2];
+  wire [2:0]  table_id     = descriptor_i[F_TABLE+:3];
+  wire [1:0]  quantizer    = descriptor_i[F_QUANTIZER+:2];
+  wire [3:0]  quantizer_bits = descriptor_i[F_QUANTIZER_BITS+:4];
+  wire        stochastic   = quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED;
+  wire        store16      = destination == DESTINATION_SIGNED16;
+  wire        store32      = destination == DESTINATION_SIGNED32;
+  wire        store_table  = destination == DESTINATION_TABLE;
+
+  // ---- Pass control ----
+  localparam [2:0] STATE_IDLE = 3'd0, STATE_RUN = 3'd1, STATE_EMIT = 3'd2, STATE_REDUCE = 3'd3,
+                   STATE_FLUSH = 3'd4, STATE_WAIT = 3'd5;
+  reg [2:0] state_q;
+  wire      running = state_q == STATE_RUN;
+
+  wire        nest_active, nest_last, nest_valid;
+  wire [31:0] nest_offset;
+  wire [15:0] nest_chunk, nest_sample;
+  wire        go, step;
+  sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
+      .clk_i       (clk_i),
+      .rst_ni      (rst_ni),
+      .start_i     (start_i),
+      .advance_i   (step),
+      .descriptor_i(descriptor_i),
+      .active_o    (nest_active),
+      .last_o      (nest_last),
+      .valid_o     (nest_valid),
+      .offset_o    (nest_offset),
+      .chunk_o     (nest_chunk),
+      .sample_o    (nest_sample)
+  );
+
+  wire                       x_valid, z_valid;
+  wire [32*StreamLanes-1:0]  x_data, z_data;
+  sf_stream_reader #(
+      .StreamLanes(StreamLanes),
+      .BusBytes   (BusBytes)
+  ) u_read_x (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .enable_i         (enable_i),
+      .start_i          (start_i & ~x_from_array),
+      .descriptor_i     (descriptor_i),
+      .address_i        (descriptor_i[F_X_ADDRESS+:32]),
+      .type_i           (descriptor_i[F_X_TYPE+:2]),
+      .request_valid_o  (x_request_valid_o),
+      .request_ready_i  (x_request_ready_i),
+      .request_address_o(x_request_address_o),
+      .response_valid_i (x_response_valid_i),
+      .response_data_i  (response_data_i),
+      .valid_o          (x_valid),
+      .data_o           (x_data),
+      .take_i           (step & ~x_from_array)
+  );
+  sf_stream_reader #(
+      .StreamLanes(StreamLanes),
+      .BusBytes   (BusBytes)
+  ) u_read_z (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .enable_i         (enable_i),
+      .start_i          (start_i & z_enable),
+      .descriptor_i     (descriptor_i),
+      .address_i        (descriptor_i[F_Z_ADDRESS+:32]),
+      .type_i           (descriptor_i[F_Z_TYPE+:2]),
+      .request_valid_o  (z_request_valid_o),
+      .request_ready_i  (z_request_ready_i),
+      .request_address_o(z_request_address_o),
+      .response_valid_i (z_response_valid_i),
+      .response_data_i  (response_data_i),
+      .valid_o          (z_valid),
+      .data_o           (z_data),
+      .take_i           (step & z_enable)
+  );
+
+  // ---- The pipeline moves ----
+  wire head_ready = (x_from_array ? tile_valid_i : x_valid) & (~z_enable | z_valid);
+  wire element_wanted, element_ready, pack_blocked;
+  assign go = enable_i & running & (~nest_active | head_ready) & ~(element_wanted & ~element_ready)
+              & ~pack_blocked;
+  assign step        = go & nest_active;
+  assign tile_take_o = step & x_from_array;
+
+  // What travels with a chunk: index = stage
+  reg  [Depth:1]           step_q;             // a step of the nest is here
+  reg  [StreamLanes-1:0]   mask_q   [1:Depth];  // lanes inside the tensor
+  reg  [31:0]              offset_q [1:5];
+  reg  [15:0]              chunk_q  [1:6];
+  reg  [15:0]              sample_q [1:5];
+  reg  [LaneBits-1:0]      sample_lane_q1;
+  reg  [31:0]              sample_value_q [2:Depth-1];
+  wire [32*StreamLanes-1:0] sample_row;
+  wire [31:0]              sample_1 = sample_row[32*sample_lane_q1+:32];
+  integer i;
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) step_q <= {Depth{1'b0}};
+    else if (clear_i) step_q <= {Depth{1'b0}};
+    else if (go) step_q <= {step_q[Depth-1:1], nest_active};
+  end
+  wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
+  wire [31:0] first_channel = {16'd0, nest_chunk} * StreamLanes;
+  always @(posedge clk_i) begin
+    if (go) begin
+      for (i = 0; i < StreamLanes; i = i + 1)
+        mask_q[1][i] <= nest_active & nest_valid & (first_channel + i < {16'd0, channels});
+      offset_q[1]    <= nest_offset;
+      chunk_q[1]     <= nest_chunk;
+      sample_q[1]    <= nest_sample;
+      sample_lane_q1 <= (StreamLanes > 1) ? nest_sample[LaneBits-1:0] : {LaneBits{1'b0}};
+      sample_value_q[2] <= sample_1;
+      for (i = 2; i <= Depth; i = i + 1) mask_q[i] <= mask_q[i-1];
+      for (i = 2; i <= 5; i = i + 1) begin
+        offset_q[i] <= offset_q[i-1];
+        sample_q[i] <= sample_q[i-1];
+      end
+      for (i = 2; i <= 6; i = i + 1) chunk_q[i] <= chunk_q[i-1];
+      for (i = 3; i < Depth; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
+    end
+  end
+
+  // ---- Tables ----
+  reg [15:0] table_row_q, threshold_row_q;
+  reg [7:0]  threshold_node_q;
+  wire       table_step = step_q[5] & store_table;
+  wire [7:0] threshold_last = (8'd1 << quantizer_bits) - 8'd1;
+  always @(posedge clk_i) begin
+    if (start_i) begin
+      table_row_q      <= 16'd0;
+      threshold_row_q  <= 16'd0;
+      threshold_node_q <= 8'd1;
+    end else if (go & table_step) begin
+      table_row_q <= table_row_q + 16'd1;
+      if (threshold_node_q == threshold_last) begin
+        threshold_node_q <= 8'd1;
+        threshold_row_q  <= threshold_row_q + 16'd1;
+      end else begin
+        threshold_node_q <= threshold_node_q + 8'd1;
+      end
+    end
+  end
+  wire [32*StreamLanes-1:0] y_5;
+  sf_ram #(
+      .Width(32 * StreamLanes),
+      .Depth(SampleRows)
+  ) u_samples (
+      .clk_i          (clk_i),
+      .write_enable_i (go & table_step & table_id == TABLE_SAMPLE),
+      .write_address_i(table_row_q[SampleRowBits-1:0]),
+      .write_data_i   (y_5),
+      .read_enable_i  (go),
+      .read_address_i (nest_sample[LaneShift+:SampleRowBits]),
+      .read_data_o    (sample_row)
+  );
+
+  // ---- Random numbers: one sequence for all lanes; each step of the nest draws StreamLanes ----
+  wire [StreamLanes*RandomBits-1:0] random_numbers;
+  sf_lfsr #(
+      .RandomBits(RandomBits),
+      .Numbers   (StreamLanes)
+  ) u_lfsr (
+      .clk_i    (clk_i),
+      .load_i   (start_i & stochastic),
+      .state_i  ({descriptor_i[F_RANDOM_HIGH+:32], descriptor_i[F_RANDOM_LOW+:32]}),
+      .step_i   (go & step_q[5] & stochastic),
+      .numbers_o(random_numbers)
+  );
+
+  // ---- Lanes ----
+  wire [StreamLanes*WideBits-1:0] codes;
+  genvar lane;
+  generate
+    for (lane = 0; lane < StreamLanes; lane = lane + 1) begin : gen_lane
+      wire [AccumulatorBits-1:0] x_memory =
+          {{(AccumulatorBits-32){x_data[32*lane+31]}}, x_data[32*lane+:32]};
+      sf_stream_lane #(
+          .AccumulatorBits(AccumulatorBits),
+          .StoredBits     (StoredBits),
+          .WideBits       (WideBits),
+          .RandomBits     (RandomBits),
+          .ThresholdBits  (ThresholdBits),
+          .TableRows      (TableRows),
+          .ThresholdRows  (ThresholdRows)
+      ) u_lane (
+          .clk_i                  (clk_i),
+          .go_i                   (go),
+          .scale_x_source_i       (descriptor_i[F_SCALE_X_SOURCE+:2]),
+          .scale_z_source_i       (descriptor_i[F_SCALE_Z_SOURCE]),
+          .offset_enable_i        (descriptor_i[F_OFFSET_ENABLE]),
+          .tanh_enable_i          (descriptor_i[F_TANH_ENABLE]),
+          .mask_enable_i          (descriptor_i[F_MASK_ENABLE]),
+          .z_enable_i             (z_enable & ~descriptor_i[F_MASK_ENABLE]),
+          .store16_i              (store16),
+          .scale_x_i              (descriptor_i[F_SCALE_X+:StoredBits]),
+          .scale_z_i              (descriptor_i[F_SCALE_Z+:16]),
+          .shift_x_i              (descriptor_i[F_SHIFT_X+:6]),
+          .shift_z_i              (descriptor_i[F_SHIFT_Z+:6]),
+          .quantizer_i            (quantizer),
+          .quantizer_bits_i       (quantizer_bits),
+          .threshold_per_channel_i(descriptor_i[F_THRESHOLD_PER_CHANNEL]),
+          .x_i                    (x_from_array ? tile_chunk_i[AccumulatorBits*lane+:AccumulatorBits]
+                                                : x_memory),
+          .z_i                    (z_data[32*lane+:32]),
+          .chunk_i                (nest_chunk),
+          .sample_1_i             (sample_1),
+          .sample_5_i             (sample_value_q[5]),
+          .sample_15_i            (sample_value_q[15]),
+          .random_5_i             (random_numbers[RandomBits*lane+:RandomBits]),
+          .chunk_6_i              (chunk_q[6]),
+          .table_write_i          ({5{table_step}} & (5'd1 << table_id)),
+          .table_row_i            (table_row_q),
+          .threshold_write_i      (table_step & table_id == TABLE_THRESHOLD),
+          .threshold_node_i       (threshold_node_q),
+          .threshold_row_i        (threshold_row_q),
+          .y_o                    (y_5[32*lane+:32]),
+          .code_o                 (codes[WideBits*lane+:WideBits])
+      );
+    end
+  endgenerate
+
+  // ---- Elements to memory, at stage 5 ----
+  wire [StreamLanes-1:0]   mask_5 = mask_q[5];
+  reg [32*StreamLanes-1:0] element_data;
+  reg [4*StreamLanes-1:0]  element_strobe;
+  always @* begin
+    element_data   = {32*StreamLanes{1'b0}};
+    element_strobe = {4*StreamLanes{1'b0}};
+    for (i = 0; i < StreamLanes; i = i + 1) begin
+      if (store16) begin
+        element_data[16*i+:16] = y_5[32*i+:16];
+        element_strobe[2*i+:2] = {2{mask_5[i]}};
+      end else begin
+        element_data[32*i+:32] = y_5[32*i+:32];
+        element_strobe[4*i+:4] = {4{mask_5[i]}};
+      end
+    end
+  end
+  wire element_flushed;
+  assign element_wanted = step_q[5] & (store16 | store32) & (mask_5 != {StreamLanes{1'b0}});
+  wire flush = state_q == STATE_FLUSH;
+  sf_write_combiner #(
+      .DataBytes(4 * StreamLanes),
+      .BusBytes (BusBytes)
+  ) u_elements (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .want_i           (element_wanted),
+      .push_i           (element_wanted & go),
+      .ready_o          (element_ready),
+      .address_i        (descriptor_i[F_DESTINATION_ADDRESS+:32]
+                         + (store16 ? {offset_q[5][30:0], 1'b0} : {offset_q[5][29:0], 2'b00})),
+      .data_i           (element_data),
+      .strobe_i         (element_strobe),
+      .flush_i          (flush & enable_i),
+      .empty_o          (element_flushed),
+      .request_valid_o  (element_request_valid_o),
+      .request_ready_i  (element_request_ready_i),
+      .request_address_o(element_request_address_o),
+      .request_data_o   (element_request_data_o),
+      .request_strobe_o (element_request_strobe_o)
+  );
+
+  // ---- Planes and reductions to memory ----
+  wire             pack_busy, pack_write, reduce_write, reduce_done, pack_ready, pack_flushed;
+  wire [31:0]      pack_address, reduce_address;
+  wire [Lanes-1:0] pack_data;
+  wire [63:0]      reduce_data;
+  wire [7:0]       reduce_strobe;
+  sf_pack #(
+      .Rows       (Rows),
+      .Columns    (Columns),
+      .Lanes      (Lanes),
+      .StreamLanes(StreamLanes),
+      .WideBits   (WideBits)
+  ) u_pack (
+      .clk_i          (clk_i),
+      .rst_ni         (rst_ni),
+      .clear_i        (clear_i),
+      .enable_i       (enable_i),
+      .start_i        (start_i),
+      .descriptor_i   (descriptor_i),
+      .valid_i        (step_q[Depth]),
+      .go_i           (go),
+      .codes_i        (codes),
+      .mask_i         (mask_q[Depth]),
+      .blocked_o      (pack_blocked),
+      .busy_o         (pack_busy),
+      .write_valid_o  (pack_write),
+      .write_ready_i  (pack_ready),
+      .write_address_o(pack_address),
+      .write_data_o   (pack_data)
+  );
+  reg reduce_start_q;
+  sf_reduce #(
+      .StreamLanes(StreamLanes),
+      .MaxSamples (MaxSamples),
+      .TableRows  (TableRows)
+  ) u_reduce (
+      .clk_i          (clk_i),
+      .rst_ni         (rst_ni),
+      .enable_i       (enable_i),
+      .start_i        (start_i),
+      .descriptor_i   (descriptor_i),
+      .valid_i        (step_q[5] & go),
+      .y_i            (y_5),
+      .mask_i         (mask_q[5]),
+      .chunk_i        (chunk_q[5]),
+      .sample_i       (sample_q[5]),
+      .flush_start_i  (reduce_start_q),
+      .write_valid_o  (reduce_write),
+      .write_ready_i  (pack_ready),
+      .write_address_o(reduce_address),
+      .write_data_o   (reduce_data),
+      .write_strobe_o (reduce_strobe),
+      .done_o         (reduce_done)
+  );
+  // A word of planes, or a result of 8 bytes; never both, for reductions leave after the last plane.
+  localparam PackBytes = (Lanes / 8 > 8) ? Lanes / 8 : 8;
+  reg [8*PackBytes-1:0] pack_write_data;
+  reg [PackBytes-1:0]   pack_write_strobe;
+  always @* begin
+    pack_write_data   = {8*PackBytes{1'b0}};
+    pack_write_strobe = {PackBytes{1'b0}};
+    if (reduce_write) begin
+      pack_write_data[63:0]  = reduce_data;
+      pack_write_strobe[7:0] = reduce_strobe;
+    end else begin
+      pack_write_data[Lanes-1:0]       = pack_data;
+      pack_write_strobe[Lanes/8-1:0] = {Lanes/8{1'b1}};
+    end
+  end
+  sf_write_combiner #(
+      .DataBytes(PackBytes),
+      .BusBytes (BusBytes)
+  ) u_planes (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .want_i           (pack_write | reduce_write),
+      .push_i           ((pack_write | reduce_write) & pack_ready),
+      .ready_o          (pack_ready),
+      .address_i        (reduce_write ? reduce_address : pack_address),
+      .data_i           (pack_write_data),
+      .strobe_i         (pack_write_strobe),
+      .flush_i          (flush & enable_i),
+      .empty_o          (pack_flushed),
+      .request_valid_o  (pack_request_valid_o),
+      .request_ready_i  (pack_request_ready_i),
+      .request_address_o(pack_request_address_o),
+      .request_data_o   (pack_request_data_o),
+      .request_strobe_o (pack_request_strobe_o)
+  );
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q        <= STATE_IDLE;
+      reduce_start_q <= 1'b0;
+    end else if (clear_i) begin
+      state_q        <= STATE_IDLE;
+      reduce_start_q <= 1'b0;
+    end else if (enable_i) begin
+      reduce_start_q <= 1'b0;
+      case (state_q)
+        STATE_IDLE: if (start_i) state_q <= STATE_RUN;
+        // The nest is done and the last step has left stage 16
+        STATE_RUN: if (go & ~nest_active & (step_q == {Depth{1'b0}})) state_q <= STATE_EMIT;
+        STATE_EMIT:
+        if (!pack_busy) begin
+          state_q        <= STATE_REDUCE;
+          reduce_start_q <= 1'b1;
+        end
+        STATE_REDUCE: if (reduce_done) state_q <= STATE_FLUSH;
+        STATE_FLUSH: if (element_flushed & pack_flushed) state_q <= STATE_WAIT;
+        default: if (writes_idle_i) state_q <= STATE_IDLE;
+      endcase
+    end
+  end
+  assign done_o  = enable_i & (state_q == STATE_WAIT) & writes_idle_i;
+  assign stall_o = running ? ~go
+      : (state_q == STATE_EMIT) ? pack_busy
+      : (state_q == STATE_REDUCE) ? (reduce_write & ~pack_ready)
+      : ((state_q == STATE_FLUSH) ? ~(element_flushed & pack_flushed)
+         : (state_q == STATE_WAIT) & ~writes_idle_i);
+endmodule
+`default_nettype wire

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a tensor from memory chunk by chunk along the loop nest, running ahead of the pipeline.
+// Consecutive chunks of one bus beat share one read. Elements come out as 32-bit signed values.
+// A read is asked for only when its beat has a place, so responses are always accepted.
+`default_nettype none
+module sf_stream_reader #(
+    parameter StreamLanes = 16,
+    parameter BusBytes = 64,
+    parameter BeatsAhead = 16  // power of two
+) (
+    input  wire                      clk_i,
+    input  wire                      rst_ni,
+    input  wire                      clear_i,
+    input  wire                      enable_i,
+    input  wire                      start_i,
+    input  wire [1023:0]             descriptor_i,
+    input  wire [31:0]               address_i,
+    input  wire [1:0]                type_i,
+    // Memory
+    output wire                      request_valid_o,
+    input  wire                      request_ready_i,
+    output wire [31:0]               request_address_o,
+    input  wire                      response_valid_i,
+    input  wire [8*BusBytes-1:0]     response_data_i,
+    // Chunks, in order
+    output wire                      valid_o,
+    output wire [32*StreamLanes-1:0] data_o,
+    input  wire                      take_i
+);
+  `include "sf_descriptor.vh"
+  localparam ByteBits = $clog2(BusBytes);
+  localparam UsedBits = $clog2(BeatsAhead) + 1;
+  localparam ChunksAhead = 4 * BeatsAhead;
+
+  // ---- Ask ----
+  wire        nest_active, nest_valid, nest_last;
+  wire [31:0] nest_offset;
+  wire [15:0] nest_chunk, nest_sample;
+  wire        advance;
+  sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
+      .clk_i       (clk_i),
+      .rst_ni      (rst_ni),
+      .start_i     (start_i | clear_i),
+      .advance_i   (advance),
+      .descriptor_i(descriptor_i),
+      .active_o    (nest_active),
+      .last_o      (nest_last),
+      .valid_o     (nest_valid),
+      .offset_o    (nest_offset),
+      .chunk_o     (nest_chunk),
+      .sample_o    (nest_sample)
+  );
+  reg running_q;  // the nest belongs to a pass that reads
+  wire [1:0]  size_log2 = (type_i == TYPE_UNSIGNED8) ? 2'd0 : (type_i == TYPE_SIGNED16) ? 2'd1 : 2'd2;
+  wire [31:0] address = address_i + (nest_offset << size_log2);
+  wire [31:0] beat_address = {address[31:ByteBits], {ByteBits{1'b0}}};
+
+  reg         last_valid_q;
+  reg  [31:0] last_beat_q;
+  wire        new_beat = nest_valid & ~(last_valid_q & (last_beat_q == beat_address));
+
+  wire                 chunk_ready, chunk_valid, chunk_pop;
+  wire [ByteBits+1:0]  chunk_head;
+  wire                 beat_valid, beat_pop;
+  wire [8*BusBytes-1:0] beat_head;
+  reg  [UsedBits-1:0]  credit_q;  // free places for beats
+  wire can_ask = enable_i & running_q & nest_active & chunk_ready;
+  assign request_valid_o   = can_ask & new_beat & (credit_q != {UsedBits{1'b0}});
+  assign request_address_o = beat_address;
+  wire asked = request_valid_o & request_ready_i;
+  assign advance = can_ask & (~new_beat | asked);
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      running_q    <= 1'b0;
+      last_valid_q <= 1'b0;
+      credit_q     <= BeatsAhead;
+    end else if (clear_i) begin
+      running_q    <= 1'b0;
+      last_valid_q <= 1'b0;
+      credit_q     <= BeatsAhead;
+    end else begin
+      if (start_i) running_q <= 1'b1;
+      else if (advance & nest_last) running_q <= 1'b0;
+      if (start_i) last_valid_q <= 1'b0;
+      else if (asked) last_valid_q <= 1'b1;
+      if (asked & ~beat_pop) credit_q <= credit_q - 1'b1;
+      else if (beat_pop & ~asked) credit_q <= credit_q + 1'b1;
+    end
+  end
+  always @(posedge clk_i) if (asked) last_beat_q <= beat_address;
+
+  sf_fifo #(
+      .Width(ByteBits + 2),
+      .Depth(ChunksAhead)
+  ) u_chunks (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (advance),
+      .data_i ({nest_valid, new_beat, address[ByteBits-1:0]}),
+      .ready_o(chunk_ready),
+      .valid_o(chunk_valid),
+      .data_o (chunk_head),
+      .pop_i  (chunk_pop),
+      .used_o ()
+  );
+  sf_fifo #(
+      .Width(8 * BusBytes),
+      .Depth(BeatsAhead)
+  ) u_beats (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (response_valid_i),
+      .data_i (response_data_i),
+      .ready_o(),
+      .valid_o(beat_valid),
+      .data_o (beat_head),
+      .pop_i  (beat_pop),
+      .used_o ()
+  );
+
+  // ---- Give ----
+  reg                      out_valid_q;
+  reg [32*StreamLanes-1:0] out_q;
+  reg [8*BusBytes-1:0]     beat_q;
+  wire head_new = chunk_head[ByteBits];
+  wire give = chunk_valid & (~head_new | beat_valid) & (~out_valid_q | take_i);
+  assign chunk_pop = give;
+  assign beat_pop  = give & head_new;
+  assign valid_o   = out_valid_q;
+  assign data_o    = out_q;
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) out_valid_q <= 1'b0;
+    else if (clear_i) out_valid_q <= 1'b0;
+    else if (give) out_valid_q <= 1'b1;
+    else if (take_i) out_valid_q <= 1'b0;
+  end
+
+  reg [8*BusBytes-1:0] aligned;
+  integer lane;
+  always @(posedge clk_i) begin
+    if (beat_pop) beat_q <= beat_head;
+    if (give) begin
+      aligned = (head_new ? beat_head : beat_q) >> {chunk_head[ByteBits-1:0], 3'b000};
+      for (lane = 0; lane < StreamLanes; lane = lane + 1) begin
+        case (type_i)
+          TYPE_UNSIGNED8: out_q[32*lane+:32] <= {24'd0, aligned[8*lane+:8]};
+          TYPE_SIGNED16:  out_q[32*lane+:32] <= {{16{aligned[16*lane+15]}}, aligned[16*lane+:16]};
+          default:        out_q[32*lane+:32] <= aligned[32*lane+:32];
+        endcase
+      end
+    end
+  end
+endmodule
+`default_nettype wire

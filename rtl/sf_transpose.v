@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Corner turn of packed planes: lanes along one index become lanes along the other. For each plane of each
+// pixel, and each block of Lanes x Lanes bits: read Lanes words (a beat holds several), turn, write the words
+// of the other index. Missing rows of the last block are zero. Reads of a block follow one another
+// without waiting; writing the block follows reading it.
+`default_nettype none
+module sf_transpose #(
+    parameter Rows = 16,
+    parameter Columns = 16,
+    parameter Lanes = 64,
+    parameter BusBytes = 64
+) (
+    input  wire                  clk_i,
+    input  wire                  rst_ni,
+    input  wire                  clear_i,
+    input  wire                  enable_i,
+    input  wire                  start_i,
+    input  wire [1023:0]         descriptor_i,
+    output wire                  stall_o,
+    output wire                  done_o,
+    output wire                  request_valid_o,
+    input  wire                  request_ready_i,
+    output wire [31:0]           request_address_o,
+    input  wire                  response_valid_i,
+    input  wire [8*BusBytes-1:0] response_data_i,
+    output wire                  write_valid_o,
+    input  wire                  write_ready_i,
+    output wire [31:0]           write_address_o,
+    output wire [8*BusBytes-1:0] write_data_o,
+    input  wire                  writes_idle_i
+);
+  `include "sf_descriptor.vh"
+  localparam WordBytes = Lanes / 8;
+  localparam BeatWords = BusBytes / WordBytes;
+  localparam BlockBeats = Lanes / BeatWords;
+  localparam BeatBits = (BlockBeats > 1) ? $clog2(BlockBeats) : 1;
+  localparam WordShift = $clog2(WordBytes);
+  localparam LaneShift = $clog2(Lanes);
+  localparam [4:0] RowShift = $clog2(Rows);
+  localparam [4:0] ColumnShift = $clog2(Columns);
+  localparam [BeatBits:0] BlockEnd = BlockBeats;
+
+  wire [31:0] planes        = descriptor_i[F_PLANE_WORDS+:32];  // planes of all pixels
+  wire [15:0] source_rows   = descriptor_i[F_SOURCE_ROWS+:16];
+  wire [15:0] source_lanes  = descriptor_i[F_SOURCE_LANES+:16];
+  wire [15:0] source_words  = descriptor_i[F_SOURCE_WORDS+:16];
+  wire [15:0] target_words  = descriptor_i[F_TARGET_WORDS+:16];
+  wire [4:0]  source_shift  = descriptor_i[F_SOURCE_COLUMNS] ? ColumnShift : RowShift;
+  wire [4:0]  target_shift  = descriptor_i[F_TARGET_COLUMNS] ? ColumnShift : RowShift;
+
+  localparam [1:0] STATE_IDLE = 2'd0, STATE_READ = 2'd1, STATE_WRITE = 2'd2, STATE_WAIT = 2'd3;
+  reg [1:0]  state_q;
+  reg [31:0] plane_q;
+  reg [15:0] block_q, word_q;             // block of source rows, source word
+  reg [BeatBits:0] asked_q, got_q, put_q;  // beats of this block
+
+  // Operand words of one index lie group by group: ((group * planes + plane) * words + word) * group size + member
+  function [31:0] word_address(input [31:0] base, input [31:0] index, input [4:0] shift,
+                               input [31:0] plane_count, input [31:0] plane,
+                               input [15:0] words, input [15:0] word);
+    reg [31:0] line;
+    begin
+      line = ((index >> shift) * plane_count + plane) * {16'd0, words} + {16'd0, word};
+      word_address = base + (((line << shift) + (index & ((32'd1 << shift) - 32'd1))) << WordShift);
+    end
+  endfunction
+
+  wire [31:0] source_index = ({16'd0, block_q} << LaneShift) + {{(31-BeatBits){1'b0}}, asked_q} * BeatWords;
+  wire [31:0] target_index = ({16'd0, word_q} << LaneShift) + {{(31-BeatBits){1'b0}}, put_q} * BeatWords;
+  wire        all_asked = asked_q == BlockEnd || source_index >= {16'd0, source_rows};
+  wire        all_put   = put_q == BlockEnd || target_index >= {16'd0, source_lanes};
+  assign request_valid_o   = enable_i & (state_q == STATE_READ) & ~all_asked;
+  assign request_address_o = word_address(descriptor_i[F_SOURCE_ADDRESS+:32], source_index, source_shift,
+                                          planes, plane_q, source_words, word_q);
+  assign write_valid_o     = enable_i & (state_q == STATE_WRITE) & ~all_put;
+  assign write_address_o   = word_address(descriptor_i[F_TARGET_ADDRESS+:32], target_index, target_shift,
+                                          planes, plane_q, target_words, block_q);
+  wire asked = request_valid_o & request_ready_i;
+  wire put   = write_valid_o & write_ready_i;
+
+  // ---- The block: filled by rows, emptied by columns ----
+  reg [Lanes*Lanes-1:0] block_bits;  // row r at r*Lanes
+  reg [8*BusBytes-1:0]  column_beat;
+  reg [15:0]            row_limit_q;  // rows of this block that exist
+  integer w, r;
+  always @(posedge clk_i) begin
+    if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes*Lanes{1'b0}};
+    else if (response_valid_i)
+      for (w = 0; w < BeatWords; w = w + 1)
+        if ({{(31-BeatBits){1'b0}}, got_q} * BeatWords + w < {16'd0, row_limit_q})
+          block_bits[({{(31-BeatBits){1'b0}}, got_q}*BeatWords+w)*Lanes+:Lanes]
+              <= response_data_i[w*Lanes+:Lanes];
+  end
+  always @* begin
+    for (w = 0; w < BeatWords; w = w + 1)
+      for (r = 0; r < Lanes; r = r + 1)
+        column_beat[w*Lanes+r] = block_bits[r*Lanes+{{(31-BeatBits){1'b0}}, put_q}*BeatWords+w];
+  end
+  assign write_data_o = column_beat;
+
+  wire [15:0] rows_left = source_rows - (block_q << LaneShift);
+  wire last_plane = plane_q + 32'd1 == planes;
+  wire last_word  = word_q + 16'd1 == source_words;
+  wire last_block = block_q + 16'd1 == target_words;
+  wire block_read = all_asked & (got_q == asked_q);
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= STATE_IDLE;
+    end else if (clear_i) begin
+      state_q <= STATE_IDLE;
+    end else if (enable_i) begin
+      case (state_q)
+        STATE_IDLE: if (start_i) state_q <= STATE_READ;
+        STATE_READ: if (block_read) state_q <= STATE_WRITE;
+        STATE_WRITE:
+        if (all_put) state_q <= (last_plane & last_word & last_block) ? STATE_WAIT : STATE_READ;
+        default: if (writes_idle_i) state_q <= STATE_IDLE;
+      endcase
+    end
+  end
+  always @(posedge clk_i) begin
+    if (state_q == STATE_IDLE) begin
+      plane_q <= 32'd0;
+      block_q <= 16'd0;
+      word_q  <= 16'd0;
+    end else if (enable_i & (state_q == STATE_WRITE) & all_put) begin
+      // Next block: planes fastest, then words, then blocks of rows
+      plane_q <= last_plane ? 32'd0 : plane_q + 32'd1;
+      if (last_plane) word_q <= last_word ? 16'd0 : word_q + 16'd1;
+      if (last_plane & last_word) block_q <= block_q + 16'd1;
+    end
+    row_limit_q <= rows_left;
+    if (state_q == STATE_READ) begin
+      if (asked) asked_q <= asked_q + 1'b1;
+      if (response_valid_i) got_q <= got_q + 1'b1;
+    end else begin
+      asked_q <= {BeatBits+1{1'b0}};
+      got_q   <= {BeatBits+1{1'b0}};
+    end
+    if (state_q != STATE_WRITE) put_q <= {BeatBits+1{1'b0}};
+    else if (put) put_q <= put_q + 1'b1;
+  end
+
+  assign done_o  = enable_i & (state_q == STATE_WAIT) & writes_idle_i;
+  assign stall_o = (state_q == STATE_READ) ? ~(asked | block_read)
+      : (state_q == STATE_WRITE) ? ~(put | all_put) : (state_q == STATE_WAIT) & ~writes_idle_i;
+endmodule
+`default_nettype wire
