@@ -16,30 +16,30 @@ struct Config {
   int activation_bits = 2;  ///< A, 1..8
   int gradient_bits = 4;    ///< G, 1..8
   int edge_bits = 8;        ///< pixels, and weights and gradient of the first and last layer, 1..8
-  int wide_bits = 24;       ///< widest operand in planes, 8..32 (scaled gradients, logit gradients)
+  int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 8..32
 
   // [array] R x C processing elements of L lanes; all powers of two
-  int rows = 16;              ///< R, 2..64
-  int columns = 16;           ///< C, 2..64
-  int lanes = 64;             ///< L, 8..256
-  int accumulator_bits = 48;  ///< 16..48
-  int max_contraction = 65536;  ///< longest sum of products, in elements (sizes the accumulators)
+  int rows = 16;                   ///< R, 2..64
+  int columns = 16;                ///< C, 2..64
+  int lanes = 64;                  ///< L, 8..256
+  int accumulator_bits = 48;       ///< 16..48, >= required_accumulator_bits()
+  int max_contraction = 65536;     ///< elements in the longest sum of products, 16..2^24
   int row_buffer_depth = 2048;     ///< words of R*L bits, power of two, 64..65536
   int column_buffer_depth = 2048;  ///< words of C*L bits, power of two, 64..65536
 
   // [stream]
-  int stream_lanes = 16;          ///< S, 1..16, power of two, at most min(columns, lanes)
-  int stored_bits = 16;           ///< stored pre-activations and gradients: 16 or 32
-  int table_channels = 512;       ///< channels of the per-channel tables, power of two
-  int threshold_channels = 512;   ///< channels with thresholds of their own, power of two
-  int max_batch = 256;            ///< samples of the per-sample table, power of two
+  int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)
+  int stored_bits = 16;          ///< stored pre-activations and gradients: 16 or 32
+  int table_channels = 512;      ///< of the per-channel tables, power of two, S..8192
+  int threshold_channels = 512;  ///< with thresholds of their own, power of two, S..8192
+  int max_batch = 256;           ///< samples of the per-sample table, power of two, 2..65536
 
   // [random]
-  int random_bits = 16;              ///< r, 4..16
-  std::uint64_t random_seed = 1;     ///< not 0
+  int random_bits = 16;           ///< r, 4..16
+  std::uint64_t random_seed = 1;  ///< 1..2^63-1 (TOML integers are signed)
 
   // [memory]
-  int bus_bytes = 64;  ///< 4..64, power of two; 4*S <= bus_bytes <= min(R, C)*L/8
+  int bus_bytes = 64;              ///< 4..64, power of two; 4*S <= bus_bytes <= min(R, C)*L/8
   int descriptor_queue_depth = 4;  ///< descriptors waiting before each engine, power of two, 2..16
 
   /// Reads and validates a TOML file. Throws InputError naming file, key, value, range and fix.
@@ -51,7 +51,8 @@ struct Config {
   /// 16 hexadecimal digits of XXH64 over canonical().
   std::string hash() const;
   /// Accumulator bits the longest contraction needs: sign, ceil(log2(max_contraction)), one
-  /// unsigned operand of max(activation, edge) bits and one signed of wide_bits (magnitude wide_bits - 1).
+  /// unsigned operand of max(activation, edge) bits and one signed of wide_bits (magnitude
+  /// wide_bits - 1).
   int required_accumulator_bits() const;
 };
 

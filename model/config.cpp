@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/config.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "model/error.hpp"
+#include "model/toml_file.hpp"
+
+namespace solfege {
+namespace {
+
+struct Field {
+  std::string_view section, key;
+  std::variant<int Config::*, std::uint64_t Config::*> member;
+  std::int64_t min, max;
+  bool power_of_two = false;
+
+  std::string name() const { return fmt::format("{}.{}", section, key); }
+
+  std::int64_t get(const Config& config) const {
+    return std::visit([&](auto m) { return static_cast<std::int64_t>(config.*m); }, member);
+  }
+
+  void set(Config& config, std::int64_t value) const {
+    std::visit(
+        [&](auto m) {
+          using Type = std::decay_t<decltype(config.*m)>;
+          config.*m = static_cast<Type>(value);
+        },
+        member);
+  }
+
+  bool allows(std::int64_t value) const {
+    return value >= min && value <= max && (!power_of_two || (value & (value - 1)) == 0);
+  }
+
+  std::string range() const {
+    return fmt::format("{}{} to {}", power_of_two ? "powers of two from " : "", min, max);
+  }
+
+  /// The allowed value to suggest instead: the nearest bound, or the power of two below.
+  std::int64_t nearest(std::int64_t value) const {
+    if (value <= min) return min;
+    if (value >= max) return max;
+    std::int64_t power = min;
+    while (power * 2 <= value) power *= 2;
+    return power;
+  }
+};
+
+// The only list of the keys: parsing, range checks, the canonical text (and so the hash) all walk
+// it. Its order is the order of the canonical text: changing it changes every hash.
+//
+// An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit scale in 64.
+constexpr std::array<Field, 21> kFields = {{
+    {"bits", "weight", &Config::weight_bits, 1, 8},
+    {"bits", "activation", &Config::activation_bits, 1, 8},
+    {"bits", "gradient", &Config::gradient_bits, 1, 8},
+    {"bits", "edge", &Config::edge_bits, 1, 8},
+    {"bits", "wide", &Config::wide_bits, 8, 32},
+    {"array", "rows", &Config::rows, 2, 64, true},
+    {"array", "columns", &Config::columns, 2, 64, true},
+    {"array", "lanes", &Config::lanes, 8, 256, true},
+    {"array", "accumulator_bits", &Config::accumulator_bits, 16, 48},
+    {"array", "max_contraction", &Config::max_contraction, 16, 1 << 24},
+    {"array", "row_buffer_depth", &Config::row_buffer_depth, 64, 65536, true},
+    {"array", "column_buffer_depth", &Config::column_buffer_depth, 64, 65536, true},
+    {"stream", "lanes", &Config::stream_lanes, 1, 16, true},
+    {"stream", "stored_bits", &Config::stored_bits, 16, 32, true},
+    {"stream", "table_channels", &Config::table_channels, 2, 8192, true},
+    {"stream", "threshold_channels", &Config::threshold_channels, 2, 8192, true},
+    {"stream", "max_batch", &Config::max_batch, 2, 65536, true},
+    {"random", "bits", &Config::random_bits, 4, 16},
+    // TOML integers are signed, so the upper half of 64 bits cannot be written.
+    {"random", "seed", &Config::random_seed, 1, std::numeric_limits<std::int64_t>::max()},
+    {"memory", "bus_bytes", &Config::bus_bytes, 4, 64, true},
+    {"memory", "descriptor_queue_depth", &Config::descriptor_queue_depth, 2, 16, true},
+}};
+
+void check_range(const Field& field, std::int64_t value, const std::string& where) {
+  if (field.allows(value)) return;
+  const std::string reason =
+      field.member.index() == 1 && value == 0 ? " (an LFSR that starts at zero stays there)" : "";
+  throw InputError(fmt::format("{}: {} = {} is out of range{}: allowed are {}; set {} = {}", where,
+                               field.name(), value, reason, field.range(), field.name(),
+                               field.nearest(value)));
+}
+
+const Field* find_field(std::string_view section, std::string_view key) {
+  const auto found = std::find_if(kFields.begin(), kFields.end(), [&](const Field& field) {
+    return field.section == section && field.key == key;
+  });
+  return found == kFields.end() ? nullptr : &*found;
+}
+
+std::string known_sections() {
+  std::vector<std::string> names;
+  for (const Field& field : kFields) {
+    const std::string name = fmt::format("[{}]", field.section);
+    if (names.empty() || names.back() != name) names.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(names, " "));
+}
+
+std::string known_keys(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Field& field : kFields) {
+    if (field.section == section) names.push_back(field.key);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+void read_section(std::string_view section, const toml::table& table, const std::string& path,
+                  Config& config) {
+  for (const auto& [key, node] : table) {
+    const std::string where = location(path, node);
+    const Field* field = find_field(section, key.str());
+    if (field == nullptr) {
+      throw InputError(fmt::format(
+          "{}: {}.{} = {} is an unknown key: allowed in [{}] are {}; correct or remove it", where,
+          section, key.str(), describe(node), section, known_keys(section)));
+    }
+    if (!node.is_integer()) {
+      throw InputError(fmt::format("{}: {} = {} is not an integer: allowed are {}; set {} = {}",
+                                   where, field->name(), describe(node), field->range(),
+                                   field->name(), field->get(Config())));
+    }
+    const std::int64_t value = node.as_integer()->get();
+    check_range(*field, value, where);
+    field->set(config, value);
+  }
+}
+
+int ceil_log2(std::int64_t value) {
+  int bits = 0;
+  while ((std::int64_t{1} << bits) < value) ++bits;
+  return bits;
+}
+
+void check_wide(const Config& config, const std::string& where) {
+  const int need =
+      std::min(32, std::max(config.gradient_bits, config.edge_bits) + config.stored_bits);
+  if (config.wide_bits >= need) return;
+  throw InputError(fmt::format(
+      "{}: bits.wide = {} is too narrow: a gradient code times its sample's {}-bit scale needs "
+      "max(bits.gradient, bits.edge) + stream.stored_bits = {}: allowed are {} to 32; set "
+      "bits.wide = {}",
+      where, config.wide_bits, config.stored_bits, need, need, need));
+}
+
+void check_accumulator(const Config& config, const std::string& where) {
+  const int have = config.accumulator_bits;
+  const int need = config.required_accumulator_bits();
+  if (have >= need) return;
+  const Field& accumulator = *find_field("array", "accumulator_bits");
+  const Field& contraction = *find_field("array", "max_contraction");
+  std::vector<std::string> ways;
+  if (need <= accumulator.max) ways.push_back(fmt::format("set array.accumulator_bits = {}", need));
+  const int contraction_bits = ceil_log2(config.max_contraction) - (need - have);
+  if (contraction_bits >= ceil_log2(contraction.min)) {
+    ways.push_back(
+        fmt::format("set array.max_contraction = {}", std::int64_t{1} << contraction_bits));
+  }
+  if (ways.size() < 2) ways.push_back("lower bits.wide and with it stream.stored_bits");
+  if (ways.size() < 2) ways.push_back("lower array.max_contraction and bits.edge");
+  throw InputError(fmt::format(
+      "{}: array.accumulator_bits = {}: accumulator too narrow: {} elements of {} x {} bits need "
+      "{} bits, has {}: allowed are {} to {}; {} or {}",
+      where, have, config.max_contraction, std::max(config.activation_bits, config.edge_bits),
+      config.wide_bits, need, have, need, accumulator.max, ways[0], ways[1]));
+}
+
+void check_stream(const Config& config, const std::string& where) {
+  const int limit = std::min(config.columns, config.lanes);
+  if (config.stream_lanes > limit) {
+    throw InputError(fmt::format(
+        "{}: stream.lanes = {} is more than the array drains or packs at once: allowed are 1 to "
+        "min(array.columns, array.lanes) = {}; set stream.lanes = {} or enlarge the array",
+        where, config.stream_lanes, limit, limit));
+  }
+  for (const char* key : {"table_channels", "threshold_channels"}) {
+    const Field& field = *find_field("stream", key);
+    const std::int64_t channels = field.get(config);
+    if (channels % config.stream_lanes == 0) continue;
+    throw InputError(
+        fmt::format("{}: {} = {} is not a multiple of stream.lanes = {}: allowed are powers of "
+                    "two from {} to {}; set {} = {} or lower stream.lanes",
+                    where, field.name(), channels, config.stream_lanes, config.stream_lanes,
+                    field.max, field.name(), config.stream_lanes));
+  }
+}
+
+void check_bus(const Config& config, const std::string& where) {
+  const int low = 4 * config.stream_lanes;
+  const int high = std::min(config.rows, config.columns) * config.lanes / 8;
+  if (low > high) {
+    // No bus would do, so naming a range for it would mislead.
+    throw InputError(fmt::format(
+        "{}: array.lanes = {} gives buffer words of {} bytes, narrower than the {} bytes that "
+        "stream.lanes = {} moves a cycle: allowed is 4 * stream.lanes <= min(array.rows, "
+        "array.columns) * array.lanes / 8; enlarge the array or lower stream.lanes",
+        where, config.lanes, high, low, config.stream_lanes));
+  }
+  if (config.bus_bytes >= low && config.bus_bytes <= high) return;
+  throw InputError(fmt::format(
+      "{}: memory.bus_bytes = {} is out of range: allowed are powers of two from 4 * stream.lanes "
+      "= {} to min(array.rows, array.columns) * array.lanes / 8 = {}; set memory.bus_bytes = {}",
+      where, config.bus_bytes, low, high, std::clamp(config.bus_bytes, low, std::min(high, 64))));
+}
+
+}  // namespace
+
+Config Config::load(const std::string& path) {
+  const toml::table root = parse_toml_file(path);
+  Config config;
+  config.name = std::filesystem::path(path).stem().string();
+  for (const auto& [section, node] : root) {
+    const bool known = std::any_of(kFields.begin(), kFields.end(),
+                                   [name = section.str()](auto& f) { return f.section == name; });
+    if (!known) {
+      throw InputError(
+          fmt::format("{}: {} = {} is an unknown section: allowed are {}; correct or remove it",
+                      location(path, node), section.str(), describe(node), known_sections()));
+    }
+    if (!node.is_table()) {
+      throw InputError(fmt::format(
+          "{}: {} = {} is not a section: allowed are {}; write [{}] and "
+          "its keys below",
+          location(path, node), section.str(), describe(node), known_sections(), section.str()));
+    }
+    read_section(section.str(), *node.as_table(), path, config);
+  }
+  config.validate(path);
+  return config;
+}
+
+void Config::validate(const std::string& where) const {
+  for (const Field& field : kFields) check_range(field, field.get(*this), where);
+  check_wide(*this, where);
+  check_stream(*this, where);
+  check_bus(*this, where);
+  check_accumulator(*this, where);
+}
+
+std::string Config::canonical() const {
+  std::string text;
+  for (const Field& field : kFields) {
+    text += fmt::format("{} = {}\n", field.name(), field.get(*this));
+  }
+  return text;
+}
+
+std::string Config::hash() const {
+  const std::string text = canonical();
+  return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
+}
+
+int Config::required_accumulator_bits() const {
+  return 1 + ceil_log2(max_contraction) + std::max(activation_bits, edge_bits) + (wide_bits - 1);
+}
+
+}  // namespace solfege
