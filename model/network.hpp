@@ -13,8 +13,8 @@ struct Layer {
   int in_height = 1, in_width = 1, in_channels = 1;
   int out_height = 1, out_width = 1, out_channels = 1;
   int kernel_height = 1, kernel_width = 1;
-  int stride = 1;   ///< 1, 2 or 4 (the address generator divides by shifting)
-  int padding = 0;  ///< < kernel
+  int stride = 1;         ///< 1, 2 or 4 (the address generator divides by shifting)
+  int padding = 0;        ///< < kernel
   int weight_bits = 1;    ///< W of this layer
   int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)
   int output_bits = 2;    ///< A of its output codes; 0 for the last layer (logits)
@@ -35,9 +35,10 @@ struct Network {
 
 struct Config;
 
-/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml next to the
-/// sources, found via SOLFEGE_SOURCE_DIR), fitted to the images' shape and the configuration's bitwidths.
-/// Throws InputError when layer shapes don't fit or a per-layer bitwidth exceeds the configuration's.
+/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml next
+/// to the sources, found via SOLFEGE_SOURCE_DIR), fitted to the images' shape and the
+/// configuration's bitwidths. Throws InputError when layer shapes don't fit or a per-layer bitwidth
+/// exceeds the configuration's.
 Network load_network(const std::string& name_or_path, const Config& config, int in_height,
                      int in_width, int in_channels, int classes);
 
