@@ -23,13 +23,15 @@ struct Dataset {
   Images train, test;
 };
 
-/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte[.gz] ... t10k-...) or CIFAR-10
-/// binary (data_batch_*.bin, test_batch.bin; planar records re-ordered to [y][x][channel]). With an
-/// empty path: the built-in digits. Throws InputError on a missing, truncated or foreign file.
+/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte[.gz] ... t10k-...) or
+/// CIFAR-10 binary (data_batch_*.bin, test_batch.bin; planar records re-ordered to
+/// [y][x][channel]). With an empty path: the built-in digits. Throws InputError on a missing,
+/// truncated or foreign file.
 Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 
-/// Rendered strokes of the ten digits, 28 x 28 grey, with random affine distortion, noise and clutter. The same seed
-/// gives the same bytes on every machine (integer arithmetic or own generator, no std distributions).
+/// Rendered strokes of the ten digits, 28 x 28 grey, with random affine distortion, noise and
+/// clutter. The same seed gives the same bytes on every machine (integer arithmetic or own
+/// generator, no std distributions).
 Dataset make_digits(int train_count, int test_count, std::uint64_t seed);
 
 }  // namespace solfege

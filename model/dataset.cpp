@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/dataset.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "model/error.hpp"
+
+namespace solfege {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr int kClasses = 10;
+constexpr int kMaxSide = 1024;
+constexpr std::uint32_t kImageMagic = 0x803;  // unsigned bytes, three dimensions
+constexpr std::uint32_t kLabelMagic = 0x801;  // unsigned bytes, one dimension
+constexpr int kCifarSide = 32;
+constexpr int kCifarPlane = kCifarSide * kCifarSide;
+constexpr int kCifarRecord = 1 + 3 * kCifarPlane;
+
+constexpr const char* kFetchAgain = "fetch the file again";
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& found,
+                         const std::string& expected, const std::string& fix) {
+  throw InputError(
+      fmt::format("{}: found {}, expected {}; {}", file.string(), found, expected, fix));
+}
+
+/// The whole file, unpacked if it is gzip (zlib tells by the first bytes, whatever the name).
+Bytes read_file(const fs::path& file) {
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> handle(gzopen(file.c_str(), "rb"), gzclose);
+  if (handle == nullptr) {
+    refuse(file, "a file that cannot be opened", "a readable file", "check its permissions");
+  }
+  Bytes bytes;
+  constexpr unsigned kChunk = 1 << 20;
+  int got = 0;
+  do {
+    const std::size_t size = bytes.size();
+    bytes.resize(size + kChunk);
+    got = gzread(handle.get(), bytes.data() + size, kChunk);
+    bytes.resize(size + std::max(got, 0));
+  } while (got == static_cast<int>(kChunk));
+  // A gzip file cut short gives its data first, and only then an error.
+  int error = Z_OK;
+  gzerror(handle.get(), &error);
+  if (got < 0 || error != Z_OK) {
+    refuse(file, fmt::format("damaged or truncated data after {} bytes", bytes.size()),
+           "a whole file, plain or gzip", kFetchAgain);
+  }
+  if (bytes.empty()) refuse(file, "an empty file", "data", kFetchAgain);
+  return bytes;
+}
+
+std::uint32_t big_endian(const Bytes& bytes, std::size_t word) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 4 * word; i < 4 * word + 4; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
+/// Checks the header of an IDX file (magic, then a size per dimension) against its length.
+Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions) {
+  Bytes bytes = read_file(file);
+  const std::size_t header = 4 * (1 + dimensions);
+  if (bytes.size() < 4 || big_endian(bytes, 0) != magic) {
+    const std::string found = bytes.size() < 4
+                                  ? fmt::format("{} bytes", bytes.size())
+                                  : fmt::format("magic number {:#010x}", big_endian(bytes, 0));
+    refuse(file, found,
+           fmt::format("magic number {:#010x} (IDX, bytes, {} dimension{})", magic, dimensions,
+                       dimensions == 1 ? "" : "s"),
+           "check that images and labels are not swapped, and that the file is IDX");
+  }
+  if (bytes.size() < header) {
+    refuse(file, fmt::format("{} bytes", bytes.size()), fmt::format("a header of {} bytes", header),
+           kFetchAgain);
+  }
+  std::uint64_t length = 1;
+  for (std::size_t d = 1; d <= dimensions; ++d) {
+    const std::uint32_t size = big_endian(bytes, d);
+    // The first dimension counts images, the others are their sides. The limit keeps the product
+    // of a corrupt header within 64 bits.
+    if (size == 0 || (d > 1 && size > kMaxSide)) {
+      refuse(file, fmt::format("{} as size of dimension {}", size, d),
+             d == 1 ? "at least 1" : fmt::format("1 to {}", kMaxSide), kFetchAgain);
+    }
+    length *= size;
+  }
+  if (bytes.size() != header + length) {
+    refuse(file, fmt::format("{} bytes", bytes.size()),
+           fmt::format("{} bytes by its header", header + length), kFetchAgain);
+  }
+  return bytes;
+}
+
+/// The file as named or with .gz; the plain one wins. An empty path when there is neither.
+fs::path find_file(const fs::path& folder, const std::string& name) {
+  for (const char* suffix : {"", ".gz"}) {
+    const fs::path file = folder / (name + suffix);
+    if (fs::is_regular_file(file)) return file;
+  }
+  return {};
+}
+
+fs::path require_file(const fs::path& folder, const std::string& name) {
+  const fs::path file = find_file(folder, name);
+  if (file.empty()) refuse(folder / name, "no such file, nor with .gz", "it", "put it there");
+  return file;
+}
+
+Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
+  const fs::path image_file = require_file(folder, prefix + "-images-idx3-ubyte");
+  const fs::path label_file = require_file(folder, prefix + "-labels-idx1-ubyte");
+  const Bytes image_bytes = read_idx(image_file, kImageMagic, 3);
+  const Bytes label_bytes = read_idx(label_file, kLabelMagic, 1);
+  if (big_endian(label_bytes, 1) != big_endian(image_bytes, 1)) {
+    refuse(label_file, fmt::format("{} labels", big_endian(label_bytes, 1)),
+           fmt::format("{}, one for each image of {}", big_endian(image_bytes, 1),
+                       image_file.filename().string()),
+           "take both files from the same set");
+  }
+  Images images;
+  images.height = static_cast<int>(big_endian(image_bytes, 2));
+  images.width = static_cast<int>(big_endian(image_bytes, 3));
+  images.channels = 1;
+  images.classes = kClasses;
+  images.pixels.assign(image_bytes.begin() + 16, image_bytes.end());
+  images.labels.assign(label_bytes.begin() + 8, label_bytes.end());
+  for (int i = 0; i < images.count(); ++i) {
+    if (images.labels[i] < kClasses) continue;
+    refuse(label_file, fmt::format("label {} at image {}", images.labels[i], i), "0 to 9",
+           "use a set of ten classes");
+  }
+  return images;
+}
+
+Dataset load_idx(const fs::path& folder) {
+  Dataset dataset;
+  dataset.train = read_idx_pair(folder, "train");
+  dataset.test = read_idx_pair(folder, "t10k");
+  if (dataset.train.height != dataset.test.height || dataset.train.width != dataset.test.width) {
+    refuse(find_file(folder, "t10k-images-idx3-ubyte"),
+           fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
+           fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
+           "take all four files from the same set");
+  }
+  return dataset;
+}
+
+std::vector<fs::path> cifar_batches(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind("data_batch_", 0) == 0 && entry.path().extension() == ".bin") {
+      files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());  // folders list in any order; training must not
+  return files;
+}
+
+/// Appends the records: a label byte, then red, green and blue planes.
+void append_cifar(const fs::path& file, Images& images) {
+  const Bytes bytes = read_file(file);
+  if (bytes.size() % kCifarRecord != 0) {
+    refuse(file, fmt::format("{} bytes", bytes.size()),
+           fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
+           kFetchAgain);
+  }
+  images.height = images.width = kCifarSide;
+  images.channels = 3;
+  images.classes = kClasses;
+  for (std::size_t record = 0; record < bytes.size(); record += kCifarRecord) {
+    const std::uint8_t label = bytes[record];
+    if (label >= kClasses) {
+      refuse(file, fmt::format("label {} at record {}", label, record / kCifarRecord), "0 to 9",
+             "use CIFAR-10 in its binary version");
+    }
+    images.labels.push_back(label);
+    const std::uint8_t* planes = &bytes[record + 1];
+    for (int i = 0; i < kCifarPlane; ++i) {
+      for (int c = 0; c < 3; ++c) images.pixels.push_back(planes[c * kCifarPlane + i]);
+    }
+  }
+}
+
+Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches) {
+  if (batches.empty()) {
+    refuse(folder / "data_batch_1.bin", "no such file", "training images beside test_batch.bin",
+           "put it there");
+  }
+  const fs::path test = folder / "test_batch.bin";
+  if (!fs::is_regular_file(test)) {
+    refuse(test, "no such file", "test images beside data_batch_*.bin", "put it there");
+  }
+  Dataset dataset;
+  for (const fs::path& batch : batches) append_cifar(batch, dataset.train);
+  append_cifar(test, dataset.test);
+  return dataset;
+}
+
+}  // namespace
+
+Dataset load_dataset(const std::string& path, std::uint64_t seed) {
+  if (path.empty()) return make_digits(2000, 500, seed);
+  const fs::path folder = fs::path(path).lexically_normal();
+  if (!fs::is_directory(folder)) {
+    refuse(folder, fs::exists(folder) ? "a file" : "no such folder",
+           "a folder with IDX or CIFAR-10 files",
+           "check the path, or leave it out for the built-in digits");
+  }
+  const auto present = [&](const std::string& name) { return !find_file(folder, name).empty(); };
+  Dataset dataset;
+  // Any one file decides the kind, so that a missing one is named instead of the whole set.
+  if (present("train-images-idx3-ubyte") || present("train-labels-idx1-ubyte") ||
+      present("t10k-images-idx3-ubyte") || present("t10k-labels-idx1-ubyte")) {
+    dataset = load_idx(folder);
+  } else if (const auto batches = cifar_batches(folder);
+             !batches.empty() || present("test_batch.bin")) {
+    dataset = load_cifar(folder, batches);
+  } else {
+    refuse(folder, "no known data set",
+           "train-images-idx3-ubyte[.gz] and its three companions, or data_batch_*.bin and "
+           "test_batch.bin",
+           "check the path, or leave it out for the built-in digits");
+  }
+  // "mnist/" has an empty last part.
+  dataset.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  return dataset;
+}
+
+}  // namespace solfege
