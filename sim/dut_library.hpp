@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the simulator of a generated design on demand and caches it by content.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dut_abi.hpp"
+
+namespace solfege {
+
+/// What may differ between two simulators of one design.
+struct DutOptions {
+  bool waveforms = false;            ///< can write FST files; slower
+  int threads = 1;                   ///< threads of the Verilated model, 1..64
+  std::vector<std::string> defines;  ///< Verilog macros, "NAME" or "NAME=VALUE"
+};
+
+/// A loaded simulator. Cheap to copy; the library stays loaded until the process ends.
+struct DutLibrary {
+  std::string path;        ///< the shared object
+  bool cache_hit = false;  ///< it was there already; nothing was compiled
+  bool waveforms = false;  ///< the trace functions write files
+
+  decltype(&solfege_dut_create) create = nullptr;
+  decltype(&solfege_dut_destroy) destroy = nullptr;
+  decltype(&solfege_dut_eval) eval = nullptr;
+  decltype(&solfege_dut_trace_open) trace_open = nullptr;
+  decltype(&solfege_dut_trace_dump) trace_dump = nullptr;
+  decltype(&solfege_dut_trace_close) trace_close = nullptr;
+};
+
+/// The directory of built simulators: $SOLFEGE_CACHE, else $XDG_CACHE_HOME/solfege, else
+/// ~/.cache/solfege. Throws InputError if none of the variables is set.
+std::string dut_cache_directory();
+
+/// Returns the simulator of the design in `generated_dir`, building it first if no cached one has
+/// the same content: every file of `generated_dir`/sf_accelerator.f (one path a line, relative to
+/// the list; `+incdir+DIR` and comments allowed; headers `.vh`, `.svh` are for inclusion only), the
+/// shim, the options, the tools' versions and the processor.
+///
+/// Concurrent callers wait for one build. An interrupted build leaves nothing that a later call
+/// would take for a simulator. Progress goes to stderr; the compiler's output is kept as
+/// `build.log` beside the library.
+///
+/// Throws InputError for missing files or tools and bad options; std::runtime_error with the end of
+/// the log and its path if compilation fails.
+DutLibrary build_dut(const std::string& generated_dir, const DutOptions& options = {});
+
+}  // namespace solfege
