@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <xxhash.h>
 
 #include "gen/verilog_writer.hpp"
 #include "model/descriptor.hpp"
@@ -161,13 +162,14 @@ std::vector<Port> top_ports(const Config& config) {
           {out, "trace_stall_cycles_o", 96}};
 }
 
-std::string top_module(const Config& c) {
+std::string top_module(const Config& c, const std::string& sources_hash) {
   Module top;
   top.name = "sf_accelerator";
   top.banner = banner(c, "Top level: the device with the parameters of one configuration.") +
                "// Tree: sf_accelerator > sf_device > sf_fetch, sf_engine_queue, sf_loader, sf_gemm,\n"
                "//       sf_array > sf_pe > sf_popcount, sf_stream > sf_stream_lane, sf_pack, sf_reduce,\n"
-               "//       sf_transpose, sf_axi_read, sf_axi_write, sf_control\n";
+               "//       sf_transpose, sf_axi_read, sf_axi_write, sf_control\n"
+               "// Sources, headers included: " + sources_hash + "\n";
   top.ports = top_ports(c);
   auto number = [](auto value) { return fmt::format("{}", value); };
   top.constants = {
@@ -272,11 +274,13 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   }
   files["sf_descriptor.vh"] = descriptor_header(config);
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
-  files["sf_accelerator.v"] = top_module(config);
+  std::string all;
+  for (const auto& [name, text] : files) all += text;
+  files["sf_accelerator.v"] = top_module(config, fmt::format("{:016x}", XXH64(all.data(), all.size(), 0)));
   files["sf_driver.h"] = driver_header(config);
   files["address_map.md"] = address_map(config);
 
-  std::string list, sources;
+  std::string list = "+incdir+.\n", sources;
   for (const auto& [name, text] : files) {
     if (fs::path(name).extension() != ".v") continue;
     list += name + "\n";

@@ -213,7 +213,6 @@ void AcceleratorEngine::allocate() {
     }
     layers_.push_back(std::move(s));
   }
-  program_address_ = take(std::uint64_t{kDescriptorBytes} * 65536);
 }
 
 void AcceleratorEngine::initialise_weights(std::uint64_t seed) {

@@ -61,7 +61,6 @@ class AcceleratorEngine : public TrainingEngine {
   std::vector<LayerState> layers_;
   ElementTensor images_;
   PackedTensor image_codes_, image_codes_by_sample_;
-  std::uint32_t program_address_ = 0;
   std::uint32_t next_address_ = 0;
   std::unique_ptr<Device> device_;
   std::uint64_t random_state_;

@@ -43,6 +43,29 @@ Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_
   return {low, std::clamp(high, low, limit - 1)};
 }
 
+/// Bit products the network's mathematics asks for: products inside the maps times the planes of the codes
+/// (G planes of a gradient, however many the schedule gives it).
+std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, const PackedTensor& rows,
+                                 const PackedTensor& columns) {
+  auto meetings = [&](int in, int out, int kernel) {
+    std::uint64_t count = 0;
+    for (int o = 0; o < out; ++o)
+      for (int k = 0; k < kernel; ++k) {
+        const int i = layer.stride * o + k - layer.padding;
+        if (i >= 0 && i < in) ++count;
+      }
+    return count;
+  };
+  const int batch = mode == WindowMode::kBackwardWeight ? rows.lanes : rows.rows;
+  const std::uint64_t products = meetings(layer.in_height, layer.out_height, layer.kernel_height) *
+                                 meetings(layer.in_width, layer.out_width, layer.kernel_width) *
+                                 static_cast<std::uint64_t>(layer.in_channels) *
+                                 static_cast<std::uint64_t>(layer.out_channels) * static_cast<std::uint64_t>(batch);
+  const bool gradient_rows = mode != WindowMode::kForward && layer.gradient_bits > 0;
+  const int row_planes = gradient_rows ? layer.gradient_bits : rows.planes;
+  return products * static_cast<std::uint64_t>(row_planes) * static_cast<std::uint64_t>(columns.planes);
+}
+
 }  // namespace
 
 std::vector<std::uint32_t> Program::encode() const {
@@ -284,6 +307,8 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
   const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
   bool first_drain = true;
   std::size_t last_drain = 0;
+  bool first_gemm = true;
+  const std::uint64_t useful = useful_plane_pairs(mode, layer, rows, columns);
   for (int group = 0; group < columns.groups(); group += groups_a_block) {
     const int groups = std::min(groups_a_block, columns.groups() - group);
     for (int row_group = 0; row_group < rows.groups(); ++row_group) {
@@ -339,7 +364,9 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
             d.window_width = u32(map_width);
             d.row_y_origin = u32(row_first);
             d.column_y_origin = u32(column_first);
-            append(d, label);
+            Operation& gemm = append(d, label);
+            gemm.useful_plane_pairs = first_gemm ? useful : 0;
+            first_gemm = false;
             const int index = static_cast<int>(program_.operations.size()) - 1;
             rows_.last_user[row_base == 0 ? 0 : 1] = index;
             columns_.last_user[column_base == 0 ? 0 : 1] = index;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/rtl_device.hpp"
+
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "gen/generator.hpp"
+#include "model/cycle_model.hpp"
+#include "model/error.hpp"
+#include "model/registers.hpp"
+
+namespace solfege {
+namespace {
+
+/// Descriptors of the largest program the device is given room for.
+constexpr std::size_t kProgramCapacity = 65536;
+
+std::uint64_t differing_bits(const std::uint8_t* a, const std::uint8_t* b, std::size_t bytes) {
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < bytes; ++i)
+    bits += static_cast<std::uint64_t>(__builtin_popcount(static_cast<unsigned>(a[i] ^ b[i])));
+  return bits;
+}
+
+std::string error_name(int code) {
+#define SOLFEGE_CASE(NAME, number, meaning) \
+  if (code == number) return #NAME ": " meaning;
+  SOLFEGE_ERRORS(SOLFEGE_CASE)
+#undef SOLFEGE_CASE
+  return "unknown";
+}
+
+}  // namespace
+
+RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options)
+    : config_(config), lockstep_(options.lockstep) {
+  std::string directory = options.generated_directory;
+  if (directory.empty()) directory = dut_cache_directory() + "/generated-" + config.hash();
+  generate(config, directory);
+  DutOptions dut = options.dut;
+  dut.waveforms = dut.waveforms || !options.fst_path.empty();
+  const DutLibrary library = build_dut(directory, dut);
+  program_address_ = static_cast<std::uint32_t>((memory_bytes + 4095) / 4096 * 4096);
+  platform_ = std::make_unique<Platform>(library, config.bus_bytes, options.memory,
+                                         program_address_ + kProgramCapacity * kDescriptorBytes);
+  if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
+    throw std::runtime_error("the simulator answers with the hash of another configuration");
+  if (!options.fst_path.empty()) platform_->trace(options.fst_path, options.fst_from, options.fst_to);
+  if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
+}
+
+RtlDevice::~RtlDevice() = default;
+
+bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region, std::uint64_t cycle) {
+  const std::uint8_t* expected = golden_->memory().data() + region.address;
+  const std::uint8_t* got = platform_->memory().data() + region.address;
+  tally_.compared_bits += std::uint64_t{8} * region.bytes;
+  if (std::memcmp(expected, got, region.bytes) == 0) return true;
+  tally_.mismatched_bits += differing_bits(expected, got, region.bytes);
+  std::size_t byte = 0;
+  while (expected[byte] == got[byte]) ++byte;
+  const std::size_t width = static_cast<std::size_t>(region.element_bytes);
+  const std::size_t first = byte / width * width;
+  auto hex = [&](const std::uint8_t* from) {
+    std::string text;
+    for (std::size_t i = width; i-- > 0;) text += fmt::format("{:02x}", from[first + i]);
+    return text;
+  };
+  tally_.first_difference =
+      fmt::format("descriptor {} ({} {}: {}), tensor {}, index {}: expected 0x{}, got 0x{}, cycle {}", index,
+                  operation.layer, operation.pass, operation.label, region.tensor, first / width,
+                  hex(expected), hex(got), cycle);
+  return false;
+}
+
+void RtlDevice::run(const Program& program) {
+  if (program.operations.size() > kProgramCapacity)
+    throw InputError(fmt::format("a program of {} descriptors exceeds {}; lower --batch", program.operations.size(), kProgramCapacity));
+  const auto words = program.encode();
+  auto& memory = platform_->memory();
+  std::memcpy(memory.data() + program_address_, words.data(), words.size() * 4);
+  // What the host has written since the last run; the device's own writes were compared then.
+  if (lockstep_) std::memcpy(golden_->memory().data(), memory.data(), golden_->memory().size());
+
+  std::size_t golden_next = 0;
+  auto on_retire = [&](const Retire& retire) {
+    const std::size_t index = retire.tag;
+    const Operation& operation = program.operations.at(index);
+    if (retire.engine != 2) {
+      const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
+      tally_.simulated_cycles += retire.active_cycles;
+      tally_.stall_cycles += retire.stall_cycles;
+      tally_.predicted_cycles += predicted;
+      if (predicted != retire.active_cycles) ++tally_.cycles_apart;
+    }
+    ++tally_.descriptors;
+    if (!lockstep_ || operation.writes.empty()) return true;
+    // Program order is an order of the dependences, so everything up to here may run in the golden model.
+    for (; golden_next <= index; ++golden_next) golden_->execute(program.operations[golden_next].descriptor);
+    bool equal = true;
+    for (const Region& region : operation.writes) equal = compare(operation, index, region, retire.cycle) && equal;
+    return equal;
+  };
+  const RunResult result = platform_->run(program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire);
+  Counters& sum = tally_.counters;
+#define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
+  SOLFEGE_COUNTERS(SOLFEGE_ADD)
+#undef SOLFEGE_ADD
+  if (result.error) {
+    const auto tag = static_cast<std::size_t>(result.error_tag);
+    throw CheckFailed(fmt::format("the device stopped with error {} ({}) at descriptor {} ({})", result.error_code,
+                                  error_name(result.error_code), result.error_tag,
+                                  tag < program.operations.size() ? program.operations[tag].label : "?"));
+  }
+  if (result.timed_out) throw CheckFailed("the device did not finish");
+  if (result.stopped) throw CheckFailed("first difference: " + tally_.first_difference);
+  if (lockstep_) {
+    for (; golden_next < program.operations.size(); ++golden_next)
+      golden_->execute(program.operations[golden_next].descriptor);
+    // Nothing may have been written beside the tensors that were compared.
+    if (std::memcmp(golden_->memory().data(), memory.data(), golden_->memory().size()) != 0) {
+      Operation last;
+      last.label = "end of program";
+      compare(last, program.operations.size(), {"whole memory", 0, static_cast<std::uint32_t>(golden_->memory().size()), 4}, result.last_cycle);
+      throw CheckFailed("first difference: " + tally_.first_difference);
+    }
+  }
+}
+
+}  // namespace solfege

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/config.hpp"
+#include "model/device.hpp"
+#include "sim/platform.hpp"
+
+namespace solfege {
+
+struct RtlOptions {
+  bool lockstep = false;  ///< compare every tensor with the golden model after every descriptor
+  MemoryModel memory;
+  DutOptions dut;
+  std::string generated_directory;  ///< empty: a folder of the cache, by configuration hash
+  std::string fst_path;             ///< empty: no waveforms
+  std::uint64_t fst_from = 0, fst_to = 0;
+};
+
+/// What the runs so far have shown. Cycles are of array and stream descriptors; those in which an engine
+/// only waited are `stall`, apart from the others.
+struct RtlTally {
+  std::uint64_t compared_bits = 0, mismatched_bits = 0;
+  std::uint64_t simulated_cycles = 0, predicted_cycles = 0, stall_cycles = 0;
+  std::uint64_t descriptors = 0, cycles_apart = 0;  ///< descriptors whose cycles differ from the model's
+  Counters counters;          ///< of the device, summed over runs
+  std::string first_difference;  ///< empty while all is equal
+};
+
+/// The Verilated design as a device, alone or in lockstep with the golden model.
+class RtlDevice : public Device {
+ public:
+  /// Generates and builds the simulator if it is not cached.
+  RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options);
+  ~RtlDevice() override;
+
+  std::vector<std::uint8_t>& memory() override { return platform_->memory(); }
+  /// Throws CheckFailed with the first difference in lockstep, or when the device reports an error.
+  void run(const Program& program) override;
+
+  const RtlTally& tally() const { return tally_; }
+
+ private:
+  /// Compares one region; returns false and notes the difference if there is one.
+  bool compare(const Operation& operation, std::size_t index, const Region& region, std::uint64_t cycle);
+
+  Config config_;
+  std::unique_ptr<Platform> platform_;
+  std::unique_ptr<GoldenDevice> golden_;
+  std::uint32_t program_address_;
+  bool lockstep_;
+  RtlTally tally_;
+};
+
+}  // namespace solfege
