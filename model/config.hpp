@@ -24,8 +24,8 @@ struct Config {
   int lanes = 64;                  ///< L, 8..256
   int accumulator_bits = 48;       ///< 16..48, >= required_accumulator_bits()
   int max_contraction = 65536;     ///< elements in the longest sum of products, 16..2^24
-  int row_buffer_depth = 2048;     ///< words of R*L bits, power of two, 64..65536
-  int column_buffer_depth = 2048;  ///< words of C*L bits, power of two, 64..65536
+  int row_buffer_depth = 4096;     ///< words of R*L bits, power of two, 64..65536
+  int column_buffer_depth = 4096;  ///< words of C*L bits, power of two, 64..65536
 
   // [stream]
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)

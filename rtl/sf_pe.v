@@ -29,7 +29,12 @@ module sf_pe #(
 );
   localparam CountBits = $clog2(Lanes + 1);
 
+`ifdef SF_BREAK_PE_TERM
+  // Known-bad, for the tests that must notice: lane 0 is wrong where both operands are bipolar.
+  wire [Lanes-1:0] product = xnor_i ? (a_i ^ b_i ^ {{(Lanes-1){1'b0}}, 1'b1}) : (a_i & b_i);
+`else
   wire [Lanes-1:0] product = xnor_i ? (a_i ^ b_i) : (a_i & b_i);
+`endif
   wire [CountBits-1:0] count;
   sf_popcount #(.Width(Lanes)) u_popcount (
       .bits_i (product),

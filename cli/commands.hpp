@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/report.hpp"
+#include "sim/rtl_device.hpp"
+
+namespace solfege {
+
+/// How the RTL is simulated: `train` and `verify` share these.
+struct SimulationOptions {
+  MemoryModel memory;
+  bool structural_popcount = false;
+  std::vector<std::string> defines;  ///< test only: Verilog macros that break the design
+  std::string fst_path;
+  std::uint64_t fst_from = 0, fst_to = 100000;
+  RtlOptions rtl() const;
+};
+
+struct TrainOptions {
+  std::string network = "mlp", data, engine = "golden";
+  int batch = 64;
+  int steps = 0;      ///< 0: by epochs
+  double epochs = 0;  ///< 0 with steps 0: one epoch
+  int test_images = -1;  ///< -1: all for golden and float, one batch's worth for the RTL
+  std::uint64_t seed = 1;
+  std::string weights_path;  ///< master weights in hexadecimal text, to compare runs
+  SimulationOptions simulation;
+};
+
+struct VerifyOptions {
+  int cases = 100, first_case = 0;
+  std::uint64_t seed = 0;  ///< 0: from the clock, printed
+  SimulationOptions simulation;
+};
+
+struct StepOptions {
+  std::string network = "mlp", data;
+  int batch = 64;
+};
+
+// Each command prints its result, writes its report, and returns the exit code: 0 done, 1 a check failed.
+int run_generate(const CommonOptions& common, const std::string& directory);
+int run_train(const CommonOptions& common, const TrainOptions& options);
+int run_verify(const CommonOptions& common, VerifyOptions options);
+int run_cycles(const CommonOptions& common, const StepOptions& options);
+int run_energy(const CommonOptions& common, const StepOptions& options);
+int run_synth(const CommonOptions& common, const std::string& liberty);
+
+}  // namespace solfege
