@@ -136,13 +136,15 @@ void AcceleratorEngine::allocate() {
     return t;
   };
 
-  // A first layer that covers the whole image sees it as one pixel of many channels: the same product,
-  // with full lanes.
+  // The first layer sees each of its windows as one pixel of kernel x kernel x channels: the same products,
+  // but one or three channels would leave most lanes idle. write_images lays the windows out.
   Layer& head = network_.layers.front();
-  if (head.kernel_height == head.in_height && head.kernel_width == head.in_width && head.padding == 0) {
-    head.in_channels *= head.in_height * head.in_width;
-    head.in_height = head.in_width = head.kernel_height = head.kernel_width = 1;
-  }
+  image_layer_ = head;
+  head.in_channels = head.fan_in();
+  head.in_height = head.out_height;
+  head.in_width = head.out_width;
+  head.kernel_height = head.kernel_width = head.stride = 1;
+  head.padding = 0;
   images_ = elements("images", batch_, head.in_height * head.in_width, head.in_channels, 1);
   image_codes_ = planes("image codes", batch_, images_.pixels, head.input_bits, head.in_channels, false, PlaneType::kUnipolar);
   image_codes_by_sample_ = planes("image codes by sample", head.in_channels, images_.pixels, head.input_bits, batch_, true, PlaneType::kUnipolar);
@@ -248,13 +250,28 @@ std::vector<std::int32_t> AcceleratorEngine::weights(int layer) const {
   return values;
 }
 
-/// Copies the bytes into the padded layout; no arithmetic.
+/// Copies the windows' bytes into the padded layout; no arithmetic on pixels.
 void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
   auto* memory = data<std::uint8_t>(images_.address);
-  const auto channels = static_cast<std::size_t>(images_.channels), pitch = static_cast<std::size_t>(images_.pitch());
   std::memset(memory, 0, images_.size_bytes());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count) * static_cast<std::size_t>(images_.pixels); ++i)
-    std::memcpy(memory + i * pitch, pixels + i * channels, channels);
+  const Layer& l = image_layer_;
+  const auto channels = static_cast<std::size_t>(l.in_channels);
+  for (int sample = 0; sample < count; ++sample) {
+    for (int y = 0; y < l.out_height; ++y) {
+      for (int x = 0; x < l.out_width; ++x) {
+        for (int ky = 0; ky < l.kernel_height; ++ky) {
+          for (int kx = 0; kx < l.kernel_width; ++kx) {
+            const int iy = l.stride * y + ky - l.padding, ix = l.stride * x + kx - l.padding;
+            if (iy < 0 || iy >= l.in_height || ix < 0 || ix >= l.in_width) continue;
+            const int pixel = (sample * l.out_height + y) * l.out_width + x;
+            const int source = (sample * l.in_height + iy) * l.in_width + ix;
+            std::memcpy(memory + static_cast<std::size_t>(pixel * images_.pitch() + (ky * l.kernel_width + kx) * l.in_channels),
+                        pixels + static_cast<std::size_t>(source) * channels, channels);
+          }
+        }
+      }
+    }
+  }
 }
 
 /// Per-layer scalars of f_W from max |w| and sum |w|, which the last update pass measured.
@@ -526,7 +543,8 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
 
 std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batch) {
   std::vector<int> classes;
-  const std::size_t image = static_cast<std::size_t>(images_.pixels) * static_cast<std::size_t>(images_.channels);
+  const Layer& l = image_layer_;
+  const std::size_t image = static_cast<std::size_t>(l.in_height) * static_cast<std::size_t>(l.in_width) * static_cast<std::size_t>(l.in_channels);
   for (int first = 0; first < batch; first += batch_) {
     const int count = std::min(batch_, batch - first);
     write_images(pixels + static_cast<std::size_t>(first) * image, count);

@@ -59,6 +59,7 @@ class AcceleratorEngine : public TrainingEngine {
   int batch_;
   double learning_rate_;
   std::vector<LayerState> layers_;
+  Layer image_layer_;  ///< the first layer as the network has it
   ElementTensor images_;
   PackedTensor image_codes_, image_codes_by_sample_;
   std::uint32_t next_address_ = 0;

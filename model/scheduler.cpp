@@ -276,9 +276,14 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
   if (by_tap) {
     auto row_need = [&](int taps) { return taps * row_width * rows.pixel_words(); };
     auto column_need = [&](int taps) {
-      const Span span = operand_rows(mode, layer, 0, taps == tap_height ? tile_height - 1 : 0, 0, taps - 1, map_height);
-      const int height = taps == tap_height ? map_height : span.last - span.first + 1;
-      return height * column_width * columns.pixel_words();
+      if (taps == tap_height) return column_group_words;
+      int most = 0;
+      for (int tile = 0; tile < tile_height; ++tile)
+        for (int tap = 0; tap < tap_height; tap += taps) {
+          const Span span = operand_rows(mode, layer, tile, tile, tap, std::min(tap + taps, tap_height) - 1, map_height);
+          most = std::max(most, span.last - span.first + 1);
+        }
+      return most * column_width * columns.pixel_words();
     };
     while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half)) --tap_rows;
     if (row_need(1) > row_half) throw too_small("row_buffer_depth", row_need(1));
