@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program as its users run it: exit codes, messages, reports, and what the engines must agree on.
+
+Run by ctest as `solfege_test.py PROGRAM CASE`. Not covered here: arithmetic in detail (unit tests, verify).
+"""
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = "build/solfege"
+TINY = str(SOURCE / "configs/tiny.toml")
+DEFAULT = str(SOURCE / "configs/w1a2g4.toml")
+WIDE = str(SOURCE / "tests/configs/wide.toml")
+TALL = str(SOURCE / "tests/configs/tall.toml")
+DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
+SEED = os.environ.get("SOLFEGE_SEED", "20261121")
+
+
+class SystemTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="solfege-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def solfege(self, *arguments, code=0):
+        done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def report(self, *arguments, code=0):
+        path = self.folder / "report.json"
+        path.unlink(missing_ok=True)
+        self.solfege(*arguments, "--json", path, code=code)
+        report = json.loads(path.read_text())
+        for key in ("tool_version", "config", "config_hash", "command"):
+            self.assertIn(key, report)
+        return report
+
+    def refused(self, *arguments, message):
+        """Exit 2, one line that holds every part of `message`, and no report."""
+        path = self.folder / "none.json"
+        done = self.solfege(*arguments, "--json", path, code=2)
+        text = done.stderr.strip()
+        self.assertEqual(len(text.splitlines()), 1, text)
+        for part in message:
+            self.assertIn(part, text)
+        self.assertFalse(path.exists())
+
+    def config(self, **replace):
+        text = pathlib.Path(TINY).read_text()
+        for old, new in replace.values():
+            self.assertIn(old, text)
+            text = text.replace(old, new, 1)
+        path = self.folder / "changed.toml"
+        path.write_text(text)
+        return path
+
+
+class BadInput(SystemTest):
+    def test_configuration(self):
+        tiny = pathlib.Path(TINY).read_text()
+        cases = {
+            "unknown key": (tiny.replace("rows =", "rowz =", 1), ["array.rowz"]),
+            "bitwidth 0": (tiny.replace("weight = 1", "weight = 0", 1), ["bits.weight", "0", "1..8"]),
+            "bitwidth 9": (tiny.replace("gradient = 4", "gradient = 9", 1), ["bits.gradient", "9", "1..8"]),
+            "narrow": (tiny.replace("accumulator_bits = 48", "accumulator_bits = 20", 1), ["array.accumulator_bits", "20", "48"]),
+            "no TOML": ("[bits\n", ["bad.toml"]),
+        }
+        for name, (text, message) in cases.items():
+            with self.subTest(name):
+                path = self.folder / "bad.toml"
+                path.write_text(text)
+                self.refused("cycles", path, message=["bad.toml", *message])
+                out = self.folder / "generated"
+                self.solfege("generate", path, "-o", out, code=2)
+                self.assertFalse(out.exists())
+        self.refused("cycles", self.folder / "missing.toml", message=["missing.toml"])
+
+    def test_data(self):
+        def idx(folder, images=b"", magic=0x803, cut=0, count=20):
+            folder.mkdir()
+            for part in ("train", "t10k"):
+                body = struct.pack(">IIII", magic, count, 28, 28) + bytes(28 * 28 * count)
+                body = body[: len(body) - cut]
+                (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(body))
+                (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, count) + bytes(count))
+            return folder
+
+        good = idx(self.folder / "good")
+        self.report("train", TINY, "--network", "tiny_mlp", "--data", good, "--batch", 4, "--steps", 1)
+        for name, arguments, message in (
+            ("truncated", {"cut": 5}, ["train-images-idx3-ubyte.gz"]),
+            ("magic", {"magic": 0x804}, ["train-images-idx3-ubyte.gz", "magic"]),
+        ):
+            with self.subTest(name):
+                folder = idx(self.folder / name, **arguments)
+                self.refused("train", TINY, "--network", "tiny_mlp", "--data", folder, message=message)
+        (good / "t10k-labels-idx1-ubyte").unlink()
+        self.refused("train", TINY, "--data", good, message=["t10k-labels-idx1-ubyte"])
+        self.refused("train", TINY, "--data", self.folder / "nowhere", message=["nowhere"])
+
+    def test_network(self):
+        for name, text, message in (
+            ("kernel", '[[layer]]\ntype = "conv"\nchannels = 4\nkernel = 40\n[[layer]]\ntype = "fc"\n', ["conv1", "kernel"]),
+            ("key", '[[layer]]\ntype = "fc"\nchannelz = 4\n[[layer]]\ntype = "fc"\n', ["channelz"]),
+        ):
+            with self.subTest(name):
+                path = self.folder / "net.toml"
+                path.write_text(text)
+                self.refused("train", TINY, "--network", path, message=["net.toml", *message])
+        self.refused("train", TINY, "--network", "nonesuch", message=["nonesuch"])
+
+    def test_command_line(self):
+        self.solfege("train", TINY, "--engine", "fpga", code=2)
+        self.solfege("train", TINY, "--batch", 0, code=2)
+        self.solfege("fly", TINY, code=2)
+        self.refused("train", TINY, "--batch", 33, message=["--batch 33", "1..32"])
+
+
+class Generate(SystemTest):
+    def test_reproducible(self):
+        for config in (TINY, DEFAULT):
+            self.solfege("generate", config, "-o", self.folder / "a")
+            self.solfege("generate", config, "-o", self.folder / "b")
+            for path in (self.folder / "a").iterdir():
+                text = path.read_bytes()
+                self.assertEqual(text, (self.folder / "b" / path.name).read_bytes())
+                self.assertNotIn(str(self.folder).encode(), text)
+                self.assertNotIn(str(SOURCE).encode(), text)
+            files = json.loads((self.folder / "a/manifest.json").read_text())["files"]
+            self.assertEqual(sorted(files), sorted(p.name for p in (self.folder / "a").iterdir()))
+
+    def test_lint(self):
+        for config in (TINY, WIDE, DEFAULT, str(SOURCE / "configs/w8a8g8.toml")):
+            out = self.folder / pathlib.Path(config).stem
+            self.solfege("generate", config, "-o", out)
+            done = subprocess.run(["sh", "lint.sh"], cwd=out, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        # Known bad: a signal narrower than what drives it
+        broken = out / "sf_lfsr.v"
+        broken.write_text(broken.read_text().replace("reg  [63:0] state_q", "reg  [62:0] state_q"))
+        done = subprocess.run(["sh", "lint.sh"], cwd=out, capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+
+
+class Engines(SystemTest):
+    """One training, several engines, shapes and memories: every bit the same."""
+
+    def train(self, config, engine, *more, network="tiny_mlp", steps=4):
+        weights = self.folder / "weights.txt"
+        report = self.report("train", config, "--network", network, "--batch", 8, "--steps", steps, "--engine", engine,
+                             "--weights", weights, "--test-images", 16, *more)
+        self.assertEqual(report["steps"], steps)
+        self.assertEqual(report["host_element_operations"], 0)
+        return report, weights.read_text()
+
+    def lockstep(self, config, *more, **kwargs):
+        report, weights = self.train(config, "lockstep", *more, **kwargs)
+        self.assertEqual(report["mismatched_bits"], 0)
+        self.assertGreater(report["compared_bits"], 1_000_000)
+        cycles = report["cycles"]
+        self.assertGreater(cycles["simulated"], 10_000)
+        self.assertEqual(cycles["simulated"], cycles["predicted"])
+        self.assertEqual(cycles["descriptors_apart"], 0)
+        return report, weights
+
+    def test_fully_connected(self):
+        golden, weights = self.train(TINY, "golden")
+        locked, locked_weights = self.lockstep(TINY)
+        self.assertEqual(golden["loss"], locked["loss"])
+        self.assertEqual(golden["accuracy"], locked["accuracy"])
+        self.assertEqual(weights, locked_weights)
+        # Known bad: another seed must not give the same
+        other, other_weights = self.train(TINY, "golden", "--seed", 2)
+        self.assertNotEqual(other["loss"], golden["loss"])
+        self.assertNotEqual(other_weights, weights)
+
+    def test_shapes_agree(self):
+        for network in ("tiny_mlp", "tiny_cnn"):
+            with self.subTest(network):
+                reference, weights = self.train(TINY, "golden", network=network)
+                for config in (WIDE, TALL):
+                    report, other = self.train(config, "golden", network=network)
+                    self.assertEqual(report["loss"], reference["loss"])
+                    self.assertEqual(other, weights)
+        report, other = self.lockstep(WIDE, network="tiny_cnn", steps=2)
+        self.assertEqual(report["loss"], reference["loss"][:2])
+
+    def test_convolution_and_slow_memory(self):
+        ideal, weights = self.lockstep(TINY, "--ideal-memory", network="tiny_cnn", steps=2)
+        slow, slow_weights = self.lockstep(TINY, "--memory-latency", 30, "--memory-bytes-per-cycle", 4,
+                                           "--memory-stalls", 0.25, network="tiny_cnn", steps=2)
+        self.assertEqual(ideal["loss"], slow["loss"])
+        self.assertEqual(weights, slow_weights)
+        self.assertEqual(ideal["cycles"]["simulated"], slow["cycles"]["simulated"])
+        self.assertGreater(slow["cycles"]["stall"], 2 * ideal["cycles"]["stall"])
+
+    def test_broken_rtl_is_caught(self):
+        report = self.report("train", TINY, "--network", "tiny_mlp", "--batch", 8, "--steps", 1, "--engine", "lockstep",
+                             "--define", "SF_BREAK_PE_TERM", code=1)
+        self.assertGreater(report["mismatched_bits"], 0)
+        for word in ("descriptor", "tensor", "index", "expected", "got", "cycle"):
+            self.assertIn(word, report["failure"])
+
+    def test_waveforms(self):
+        fst = self.folder / "waves.fst"
+        self.report("train", TINY, "--network", "tiny_mlp", "--batch", 4, "--steps", 1, "--engine", "rtl", "--test-images", 0,
+                    "--fst", fst, "--fst-from", 1000, "--fst-to", 1200)
+        self.assertGreater(fst.stat().st_size, 1000)
+
+
+class Verify(SystemTest):
+    def test_three_shapes(self):
+        for config in (TINY, WIDE, TALL):
+            with self.subTest(config):
+                report = self.report("verify", config, "--cases", 200, "--seed", SEED)
+                self.assertEqual(report["cases"], 200)
+                self.assertEqual(report["mismatched_cases"], 0)
+                self.assertEqual(report["cycles_apart"], 0)
+
+    def test_structural_popcount(self):
+        report = self.report("verify", TINY, "--cases", 100, "--seed", SEED, "--structural-popcount", "--memory-stalls", 0.2)
+        self.assertEqual((report["mismatched_cases"], report["cycles_apart"]), (0, 0))
+
+    def test_broken_rtl_is_caught(self):
+        report = self.report("verify", TINY, "--cases", 60, "--seed", 1, "--define", "SF_BREAK_PE_TERM", code=1)
+        self.assertGreater(report["mismatched_cases"], 0)
+
+
+class Reports(SystemTest):
+    def test_cycles(self):
+        report = self.report("cycles", DEFAULT, "--network", "mlp", "--batch", 64)
+        self.assertAlmostEqual(report["array_efficiency"], report["ideal_cycles"] / report["array_cycles"])
+        self.assertAlmostEqual(report["utilisation"], report["ideal_cycles"] / report["cycles"])
+        self.assertGreater(report["bytes_moved"], 0)
+        for layer in report["layers"]:
+            self.assertIn(layer["bound_by"], ("array", "stream", "memory"))
+            for key in ("name", "pass", "ideal_cycles", "array_cycles", "cycles"):
+                self.assertIn(key, layer)
+
+    def test_energy(self):
+        report = self.report("energy", DEFAULT, "--network", "mlp", "--batch", 64)
+        self.assertGreater(report["step_total_pj"], 0)
+        for operation in report["operations"]:
+            for key in ("name", "bits", "energy_pj", "node_nm", "source", "tier"):
+                self.assertIn(key, operation)
+        total = sum(report["breakdown"].values()) if isinstance(report["breakdown"], dict) else None
+        if total is not None:
+            self.assertAlmostEqual(total, report["step_total_pj"], delta=1e-6 * report["step_total_pj"])
+
+    def test_synth(self):
+        report = self.report("synth", TINY)
+        self.assertGreater(report["area_um2"], 0)
+        self.assertIsNone(report["clock_mhz"])
+        names = {module["name"] for module in report["modules"]}
+        self.assertIn("sf_pe", {name.split("$")[0].split("\\")[-1] for name in names} | names)
+
+
+class RealData(SystemTest):
+    def setUp(self):
+        super().setUp()
+        if not (DATA / "mnist").is_dir() or not (DATA / "cifar10").is_dir():
+            self.skipTest(f"SKIPPED: no data sets in {DATA}; set SOLFEGE_DATA")
+
+    def test_lockstep(self):
+        for network, data, batch, steps in (("mlp", "mnist", 64, 20), ("cnn", "cifar10", 32, 4)):
+            with self.subTest(network):
+                report = self.report("train", DEFAULT, "--network", network, "--data", DATA / data, "--batch", batch,
+                                     "--steps", steps, "--engine", "lockstep", "--test-images", 0)
+                self.assertEqual(report["mismatched_bits"], 0)
+                self.assertGreater(report["compared_bits"], 0)
+                self.assertEqual(report["cycles"]["simulated"], report["cycles"]["predicted"])
+                if network == "mlp":
+                    self.assertLess(sum(report["loss"][-5:]), sum(report["loss"][:5]))
+                golden = self.report("train", DEFAULT, "--network", network, "--data", DATA / data, "--batch", batch,
+                                     "--steps", steps, "--engine", "golden", "--test-images", 0)
+                self.assertEqual(golden["loss"], report["loss"])
+
+    def test_accuracy(self):
+        golden = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--epochs", 10)
+        reference = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--epochs", 10, "--engine", "float")
+        print(f"accuracy golden {golden['accuracy']} float {reference['accuracy']}")
+        self.assertGreaterEqual(golden["accuracy"], 0.95)
+        self.assertLess(abs(golden["accuracy"] - reference["accuracy"]), 0.02)
+
+
+if __name__ == "__main__":
+    PROGRAM = sys.argv.pop(1)
+    unittest.main(verbosity=2)
