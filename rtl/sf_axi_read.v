@@ -25,7 +25,7 @@ module sf_axi_read #(
     input  wire                  m_axi_rvalid_i,
     output wire                  m_axi_rready_o,
     input  wire [8*BusBytes-1:0] m_axi_rdata_i,
-    input  wire                  m_axi_rresp_i,
+    input  wire [1:0]            m_axi_rresp_i,
     input  wire                  m_axi_rlast_i
 );
   localparam ClientBits = $clog2(Clients);
@@ -94,7 +94,7 @@ module sf_axi_read #(
   assign m_axi_rready_o   = 1'b1;
   assign response_valid_o = {{(Clients-1){1'b0}}, m_axi_rvalid_i} << owner;
   assign response_data_o  = m_axi_rdata_i;
-  assign error_o          = m_axi_rvalid_i & m_axi_rresp_i;
+  assign error_o          = m_axi_rvalid_i & m_axi_rresp_i[1];
   assign idle_o           = ~owner_valid;
 endmodule
 `default_nettype wire

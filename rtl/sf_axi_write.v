@@ -27,7 +27,7 @@ module sf_axi_write #(
     output wire                          m_axi_wlast_o,
     input  wire                          m_axi_bvalid_i,
     output wire                          m_axi_bready_o,
-    input  wire                          m_axi_bresp_i
+    input  wire [1:0]                    m_axi_bresp_i
 );
   reg                  address_valid_q, data_valid_q;
   reg [31:0]           address_q;
@@ -92,7 +92,7 @@ module sf_axi_write #(
   assign m_axi_wstrb_o   = strobe_q;
   assign m_axi_wlast_o   = 1'b1;
   assign m_axi_bready_o  = 1'b1;
-  assign error_o         = m_axi_bvalid_i & m_axi_bresp_i;
+  assign error_o         = m_axi_bvalid_i & m_axi_bresp_i[1];
   assign idle_o          = waiting_q == 8'd0;
 endmodule
 `default_nettype wire

@@ -16,14 +16,14 @@ module sf_control #(
     input  wire [31:0]  s_axil_wdata_i,
     output wire         s_axil_bvalid_o,
     input  wire         s_axil_bready_i,
-    output wire         s_axil_bresp_o,
+    output wire [1:0]   s_axil_bresp_o,
     input  wire         s_axil_arvalid_i,
     output wire         s_axil_arready_o,
     input  wire [11:0]  s_axil_araddr_i,
     output wire         s_axil_rvalid_o,
     input  wire         s_axil_rready_i,
     output wire [31:0]  s_axil_rdata_o,
-    output wire         s_axil_rresp_o,
+    output wire [1:0]   s_axil_rresp_o,
     output wire         irq_o,
     // Device
     output wire         start_o,
@@ -56,7 +56,7 @@ module sf_control #(
   assign s_axil_awready_o = write;
   assign s_axil_wready_o  = write;
   assign s_axil_bvalid_o  = bvalid_q;
-  assign s_axil_bresp_o   = 1'b0;
+  assign s_axil_bresp_o   = 2'b00;
   wire write_control = write & s_axil_awaddr_i == ADDRESS_CONTROL;
   wire start = write_control & s_axil_wdata_i[0] & ~busy_q & ~halt_q;
   wire clear = write_control & s_axil_wdata_i[1] & ~busy_q;
@@ -132,7 +132,7 @@ module sf_control #(
   assign s_axil_arready_o = read;
   assign s_axil_rvalid_o  = rvalid_q;
   assign s_axil_rdata_o   = rdata_q;
-  assign s_axil_rresp_o   = 1'b0;
+  assign s_axil_rresp_o   = 2'b00;
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) rvalid_q <= 1'b0;
     else if (read) rvalid_q <= 1'b1;
