@@ -55,16 +55,9 @@ module sf_pack #(
   wire [31:0] pixel_next = pixel_base_q + pixel_stride;
   wire take = valid_i & go_i & pack_enable;
 
-  reg [WideBits*Lanes-1:0] word_q;
-  reg [WideBits*Lanes-1:0] word;
-  integer plane, lane;
-  always @* begin
-    word = (position_q == {PositionBits{1'b0}}) ? {WideBits*Lanes{1'b0}} : word_q;
-    for (plane = 0; plane < WideBits; plane = plane + 1)
-      for (lane = 0; lane < StreamLanes; lane = lane + 1)
-        word[plane*Lanes+{{(32-PositionBits){1'b0}}, position_q}*StreamLanes+lane] =
-            codes_i[lane*WideBits+plane] & mask_i[lane];
-  end
+  // The word so far with this chunk in its place; only computed when a chunk is taken.
+  reg [WideBits*Lanes-1:0] word_q, word;
+  integer place, plane, lane;
 
   // ---- Emission ----
   reg                      emit_q;
@@ -97,7 +90,6 @@ module sf_pack #(
       pixel_base_q   <= descriptor_i[F_PACK_ADDRESS+:32];
       word_address_q <= descriptor_i[F_PACK_ADDRESS+:32];
     end else if (take) begin
-      word_q     <= word;
       position_q <= end_word ? {PositionBits{1'b0}} : position_q + 1'b1;
       chunk_q    <= end_chunk ? 16'd0 : chunk_q + 16'd1;
       if (end_word & ~end_chunk) word_address_q <= word_address_q + group_bytes;
@@ -120,12 +112,21 @@ module sf_pack #(
         end
       end
     end
+    if (take) begin
+      word = (position_q == {PositionBits{1'b0}}) ? {WideBits*Lanes{1'b0}} : word_q;
+      for (place = 0; place < ChunksPerWord; place = place + 1)
+        if ({{(32-PositionBits){1'b0}}, position_q} == place)
+          for (plane = 0; plane < WideBits; plane = plane + 1)
+            for (lane = 0; lane < StreamLanes; lane = lane + 1)
+              word[plane*Lanes+place*StreamLanes+lane] = codes_i[lane*WideBits+plane] & mask_i[lane];
+      word_q <= word;
+    end
+    if (emitted) emit_word_q <= emit_word_q >> Lanes;
+    if (take & end_word) emit_word_q <= word;
     if (take & end_word) begin
-      emit_word_q    <= word;
       emit_address_q <= word_address_q;
       emit_plane_q   <= 6'd0;
     end else if (emitted) begin
-      emit_word_q    <= emit_word_q >> Lanes;
       emit_address_q <= emit_address_q + plane_stride;
       emit_plane_q   <= emit_plane_q + 6'd1;
     end

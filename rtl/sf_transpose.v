@@ -82,19 +82,23 @@ module sf_transpose #(
   reg [Lanes*Lanes-1:0] block_bits;  // row r at r*Lanes
   reg [8*BusBytes-1:0]  column_beat;
   reg [15:0]            row_limit_q;  // rows of this block that exist
-  integer w, r;
+  integer beat, w, r;
   always @(posedge clk_i) begin
     if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes*Lanes{1'b0}};
     else if (response_valid_i)
-      for (w = 0; w < BeatWords; w = w + 1)
-        if ({{(31-BeatBits){1'b0}}, got_q} * BeatWords + w < {16'd0, row_limit_q})
-          block_bits[({{(31-BeatBits){1'b0}}, got_q}*BeatWords+w)*Lanes+:Lanes]
-              <= response_data_i[w*Lanes+:Lanes];
+      for (beat = 0; beat < BlockBeats; beat = beat + 1)
+        if ({{(31-BeatBits){1'b0}}, got_q} == beat)
+          for (w = 0; w < BeatWords; w = w + 1)
+            if (beat * BeatWords + w < {16'd0, row_limit_q})
+              block_bits[(beat*BeatWords+w)*Lanes+:Lanes] <= response_data_i[w*Lanes+:Lanes];
   end
   always @* begin
-    for (w = 0; w < BeatWords; w = w + 1)
-      for (r = 0; r < Lanes; r = r + 1)
-        column_beat[w*Lanes+r] = block_bits[r*Lanes+{{(31-BeatBits){1'b0}}, put_q}*BeatWords+w];
+    column_beat = {8*BusBytes{1'b0}};
+    for (beat = 0; beat < BlockBeats; beat = beat + 1)
+      if (write_valid_o && {{(31-BeatBits){1'b0}}, put_q} == beat)
+        for (w = 0; w < BeatWords; w = w + 1)
+          for (r = 0; r < Lanes; r = r + 1)
+            column_beat[w*Lanes+r] = block_bits[r*Lanes+beat*BeatWords+w];
   end
   assign write_data_o = column_beat;
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the leaf tests share: a seeded generator and access to Verilator's ports of any width.
+#pragma once
+
+#include <verilated.h>
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+// Verilator 5 asks for the simulation time of a design with delays; these have none.
+inline double sc_time_stamp() { return 0; }
+
+namespace rtl_test {
+
+inline uint64_t seed() {
+  const char* text = std::getenv("SOLFEGE_SEED");
+  return text ? std::stoull(text) : 1;
+}
+
+class Random {
+ public:
+  explicit Random(uint64_t salt) : engine_(seed() * 1000003 + salt) {}
+  uint64_t bits(int count) { return count == 64 ? engine_() : engine_() & ((1ULL << count) - 1); }
+  int between(int low, int high) { return low + static_cast<int>(engine_() % (high - low + 1)); }
+  bool chance(int percent) { return between(0, 99) < percent; }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// Ports up to 64 bits are integers, wider ones arrays of 32-bit words.
+template <typename Port>
+bool get_bit(const Port& port, int index) {
+  if constexpr (std::is_integral_v<Port>) {
+    return (port >> index) & 1;
+  } else {
+    return (port[index / 32] >> (index % 32)) & 1;
+  }
+}
+
+template <typename Port>
+void set_bit(Port& port, int index, bool value) {
+  if constexpr (std::is_integral_v<Port>) {
+    port = value ? port | (Port{1} << index) : port & ~(Port{1} << index);
+  } else {
+    const uint32_t one = 1u << (index % 32);
+    port[index / 32] = value ? port[index / 32] | one : port[index / 32] & ~one;
+  }
+}
+
+template <typename Port>
+uint64_t get_field(const Port& port, int low, int width) {
+  uint64_t value = 0;
+  for (int i = 0; i < width; ++i) value |= uint64_t{get_bit(port, low + i)} << i;
+  return value;
+}
+
+template <typename Port>
+void set_field(Port& port, int low, int width, uint64_t value) {
+  for (int i = 0; i < width; ++i) set_bit(port, low + i, (value >> i) & 1);
+}
+
+// Outputs that answer inputs combinationally are read after settle(); edge() then ends the cycle.
+template <typename Top>
+void settle(Top& top) {
+  top.clk_i = 0;
+  top.eval();
+}
+
+template <typename Top>
+void edge(Top& top) {
+  top.clk_i = 1;
+  top.eval();
+}
+
+template <typename Top>
+void reset(Top& top) {
+  top.rst_ni = 1;
+  settle(top);
+  top.rst_ni = 0;
+  settle(top);
+  edge(top);
+  settle(top);
+  top.rst_ni = 1;
+}
+
+}  // namespace rtl_test
