@@ -29,6 +29,18 @@ std::int32_t saturate(Product value) {
   return static_cast<std::int32_t>(value > high ? high : value < low ? low : value);
 }
 
+/// The bits of a byte as numbers, so that eight lanes are decoded by one vector operation.
+template <typename Number>
+const std::array<std::array<Number, 8>, 256>& byte_bits() {
+  static const auto table = [] {
+    std::array<std::array<Number, 8>, 256> bits{};
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      for (std::size_t bit = 0; bit < 8; ++bit) bits[byte][bit] = static_cast<Number>(byte >> bit & 1);
+    return bits;
+  }();
+  return table;
+}
+
 /// One axis of a window: for tile position p, the taps that meet the operand (rtl/sf_window_axis.v).
 /// Written as the definition, by trying every tap.
 struct Meeting {
@@ -131,9 +143,9 @@ void GoldenDevice::decode(const std::vector<std::uint8_t>& buffer, int depth, in
                                                     static_cast<std::size_t>(member)) * static_cast<std::size_t>(bytes);
         Number* at_word = line + word * lanes;
         for (int byte = 0; byte < bytes; ++byte) {
-          const unsigned pattern = bits[byte];
-          for (int bit = 0; bit < 8; ++bit)
-            at_word[8 * byte + bit] += zero + ((pattern >> bit & 1u) != 0 ? weight : Number(0));
+          const std::array<Number, 8>& ones = byte_bits<Number>()[bits[byte]];
+          for (std::size_t bit = 0; bit < 8; ++bit)
+            at_word[8 * static_cast<std::size_t>(byte) + bit] += zero + ones[bit] * weight;
         }
       }
     }
@@ -238,17 +250,21 @@ void GoldenDevice::stream_as(const Descriptor& d) {
   const int random_bits = config_.random_bits;
   const std::int32_t limit = destination == Destination::kSigned16 ? 32767 : 2147483647;
   auto element_bytes = [](std::uint32_t type) { return type == 0 ? 1u : type == 1 ? 2u : 4u; };
-  auto element = [&](std::uint64_t base, std::uint32_t type, std::int64_t offset) -> std::int32_t {
-    const std::uint8_t* p = at(base + static_cast<std::uint64_t>(offset) * element_bytes(type), element_bytes(type));
-    if (type == 0) return *p;
-    if (type == 1) {
-      std::int16_t value = 0;
-      std::memcpy(&value, p, 2);
-      return value;
+  auto read_row = [&](std::uint64_t base, std::uint32_t type, std::int64_t offset, int count, std::int32_t* values) {
+    if (count == 0) return;
+    const std::uint64_t bytes = element_bytes(type);
+    const std::uint8_t* p = at(base + static_cast<std::uint64_t>(offset) * bytes, bytes * static_cast<std::uint64_t>(count));
+    if (type == 0) {
+      std::copy(p, p + count, values);
+    } else if (type == 1) {
+      for (int i = 0; i < count; ++i) {
+        std::int16_t value = 0;
+        std::memcpy(&value, p + 2 * i, 2);
+        values[i] = value;
+      }
+    } else {
+      std::memcpy(values, p, 4 * static_cast<std::size_t>(count));
     }
-    std::int32_t value = 0;
-    std::memcpy(&value, p, 4);
-    return value;
   };
   auto signed_low = [](std::uint32_t value, int low_bits) {
     const int up = 32 - low_bits;
@@ -272,9 +288,10 @@ void GoldenDevice::stream_as(const Descriptor& d) {
   const int group_size = d.pack_columns ? config_.columns : config_.rows;
   const std::size_t word_bytes = static_cast<std::size_t>(config_.lanes) / 8;
   std::uint32_t row_number = 0;
+  const std::size_t last_channel = tables_[0].size() - 1;  // rows of weights are wider, and use no table
   std::vector<std::uint8_t> word(word_bytes);
 
-  std::vector<std::int32_t> y(static_cast<std::size_t>(width));
+  std::vector<std::int32_t> y(static_cast<std::size_t>(width)), x_row(y.size()), z_row(y.size());
   std::vector<std::uint32_t> code(static_cast<std::size_t>(width));
   std::uint32_t group_chunk = d.chunk_first, sample = d.sample_first;
   const std::int32_t stride1 = static_cast<std::int32_t>(d.stride1), stride2 = static_cast<std::int32_t>(d.stride2),
@@ -310,10 +327,12 @@ void GoldenDevice::stream_as(const Descriptor& d) {
           }
           const std::uint32_t m = sample < samples_.size() ? samples_[sample] : 0;
 
+          if (!tile) read_row(d.x_address, d.x_type, offset, valid, x_row.data());
+          if (d.z_enable) read_row(d.z_address, d.z_type, offset, valid, z_row.data());
           for (int i = 0; i < valid; ++i) {
-            const std::size_t channel = static_cast<std::size_t>(first_channel + i) % tables_[0].size();
-            const std::int64_t x = tile ? tile[i] : element(d.x_address, d.x_type, offset + i);
-            const std::int32_t z = d.z_enable ? element(d.z_address, d.z_type, offset + i) : 0;
+            const std::size_t channel = std::min(static_cast<std::size_t>(first_channel + i), last_channel);
+            const std::int64_t x = tile ? tile[i] : x_row[static_cast<std::size_t>(i)];
+            const std::int32_t z = z_row[static_cast<std::size_t>(i)];
             std::uint32_t scale_word = d.scale_x;
             if (static_cast<Scalar>(d.scale_x_source) == Scalar::kChannel)
               scale_word = static_cast<std::uint32_t>(tables_[0][channel]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_array against integer products: every combination of plane types, masks, weights and signs, with
-// bubbles between operations and a drain that takes when it likes while the next tile is computed.
+// sf_array against integer products: every combination of plane types, masks, weights and signs,
+// with bubbles between operations and a drain that takes when it likes while the next tile is
+// computed.
 #include <array>
 #include <deque>
 #include <vector>
@@ -22,11 +23,12 @@ struct Totals {
   int overlapped = 0;  // operations that entered while a tile was draining
 };
 
-Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar, int operate, int take, int tiles) {
+Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar, int operate,
+           int take, int tiles) {
   Totals totals;
   Tile sum{};
   std::deque<std::pair<int, Tile>> flying;  // cycle it must appear, values
-  bool pending = false;                     // as in sf_gemm: one tile from its last operation to its last take
+  bool pending = false;  // as in sf_gemm: one tile from its last operation to its last take
   Tile draining{};
   bool visible = false;
   int position = 0;
@@ -62,7 +64,8 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
     REQUIRE(static_cast<bool>(top.tile_valid_o) == visible);
     if (visible) {
       for (int lane = 0; lane < SF_DRAIN_LANES; ++lane) {
-        const uint64_t got = get_field(top.chunk_o, lane * SF_ACCUMULATOR_BITS, SF_ACCUMULATOR_BITS);
+        const uint64_t got =
+            get_field(top.chunk_o, lane * SF_ACCUMULATOR_BITS, SF_ACCUMULATOR_BITS);
         const uint64_t mask = (1ULL << SF_ACCUMULATOR_BITS) - 1;
         const int64_t expected = draining[position * SF_DRAIN_LANES + lane];
         CAPTURE(seed(), cycle, position, lane);
@@ -114,9 +117,11 @@ TEST_CASE("tiles are integer products") {
   reset(top);
   int overlapped = 0;
   for (int types = 0; types < 4; ++types)
-    for (const auto& [operate, take] : std::vector<std::pair<int, int>>{{100, 100}, {100, 40}, {50, 100}, {60, 30}}) {
+    for (const auto& [operate, take] :
+         std::vector<std::pair<int, int>>{{100, 100}, {100, 40}, {50, 100}, {60, 30}}) {
       CAPTURE(types, operate, take);
-      // A run may leave an uncaptured sum, never a pending tile; clearing must leave nothing either.
+      // A run may leave an uncaptured sum, never a pending tile; clearing must leave nothing
+      // either.
       overlapped += run(random, top, types & 1, types & 2, operate, take, 60).overlapped;
       top.clear_i = random.chance(50);
       settle(top);

@@ -15,8 +15,10 @@ namespace {
 constexpr int kWordBytes = SF_LANES / 8;
 
 // Address of a word of planes packed group by group
-uint32_t word_address(uint32_t base, int index, int group, int planes, int plane, int words, int word) {
-  return base + (((index / group * planes + plane) * words + word) * group + index % group) * kWordBytes;
+uint32_t word_address(uint32_t base, int index, int group, int planes, int plane, int words,
+                      int word) {
+  return base +
+         (((index / group * planes + plane) * words + word) * group + index % group) * kWordBytes;
 }
 }  // namespace
 
@@ -65,7 +67,8 @@ TEST_CASE("lanes become members, members lanes") {
       top.request_ready_i = random.chance(read_ready);
       top.write_ready_i = random.chance(write_ready);
       top.writes_idle_i = cycle > last_write + 5;
-      top.response_valid_i = !reading.empty() && reading.front().first <= cycle && random.chance(80);
+      top.response_valid_i =
+          !reading.empty() && reading.front().first <= cycle && random.chance(80);
       if (top.response_valid_i)
         for (int byte = 0; byte < SF_BUS_BYTES; ++byte)
           set_field(top.response_data_i, 8 * byte, 8, memory[reading.front().second + byte]);
@@ -91,7 +94,8 @@ TEST_CASE("lanes become members, members lanes") {
     for (int plane = 0; plane < planes; ++plane) {
       for (int lane = 0; lane < lanes; ++lane) {
         for (int member = 0; member < target_words * SF_LANES; ++member) {
-          const uint32_t to = word_address(target, lane, target_group, planes, plane, target_words, member / SF_LANES) +
+          const uint32_t to = word_address(target, lane, target_group, planes, plane, target_words,
+                                           member / SF_LANES) +
                               member % SF_LANES / 8;
           if (!written.count(to)) {
             ++missing;
@@ -99,9 +103,9 @@ TEST_CASE("lanes become members, members lanes") {
           }
           bool expected = false;  // members that do not exist read as zero
           if (member < rows) {
-            const uint32_t from =
-                word_address(source, member, source_group, planes, plane, source_words, lane / SF_LANES) +
-                lane % SF_LANES / 8;
+            const uint32_t from = word_address(source, member, source_group, planes, plane,
+                                               source_words, lane / SF_LANES) +
+                                  lane % SF_LANES / 8;
             expected = (memory[from] >> (lane % 8)) & 1;
           }
           wrong += ((written[to] >> (member % 8)) & 1) != expected;
@@ -113,6 +117,7 @@ TEST_CASE("lanes become members, members lanes") {
     // Nothing outside the target's groups
     const int groups = (lanes + target_group - 1) / target_group;
     REQUIRE(written.begin()->first >= target);
-    REQUIRE(written.rbegin()->first < target + groups * planes * target_words * target_group * kWordBytes);
+    REQUIRE(written.rbegin()->first <
+            target + groups * planes * target_words * target_group * kWordBytes);
   }
 }

@@ -23,8 +23,10 @@ TEST_CASE("memory ends as if each write had gone there at once") {
     if (!want && !quiet && random.chance(70)) {
       want = true;
       // Neighbours mostly, so that beats combine; data never crosses its beat.
-      if (random.chance(25)) address = random.between(0, kMemoryBytes / SF_DATA_BYTES - 1) * SF_DATA_BYTES;
-      else address = (address + SF_DATA_BYTES) % kMemoryBytes;
+      if (random.chance(25))
+        address = random.between(0, kMemoryBytes / SF_DATA_BYTES - 1) * SF_DATA_BYTES;
+      else
+        address = (address + SF_DATA_BYTES) % kMemoryBytes;
       for (int byte = 0; byte < SF_DATA_BYTES; ++byte) {
         set_field(top.data_i, 8 * byte, 8, random.bits(8));
         set_bit(top.strobe_i, byte, random.chance(80));
@@ -57,7 +59,8 @@ TEST_CASE("memory ends as if each write had gone there at once") {
       ++pushes;
       want = false;
       for (int byte = 0; byte < SF_DATA_BYTES; ++byte)
-        if (get_bit(top.strobe_i, byte)) expected[address + byte] = get_field(top.data_i, 8 * byte, 8);
+        if (get_bit(top.strobe_i, byte))
+          expected[address + byte] = get_field(top.data_i, 8 * byte, 8);
     }
     edge(top);
   }
