@@ -33,13 +33,14 @@ module sf_window_axis_proof #(
       .count_o      (count)
   );
 
-  // The definition, in integers: does tap t meet an operand, and which?
-  wire signed [31:0] stride = 32'sd1 <<< stride_log2;
-  wire signed [31:0] padding_w = {{(32-FieldBits){1'b0}}, padding};
-  wire signed [31:0] position_w = {{(32-FieldBits){1'b0}}, position};
-  wire signed [31:0] first_w = {{(32-FieldBits){1'b0}}, tap_first};
-  wire signed [31:0] count_w = {{(32-FieldBits){1'b0}}, tap_count};
-  wire signed [31:0] limit_w = {{(32-FieldBits){1'b0}}, limit};
+  // The definition, in integers: does tap t meet an operand, and which? Scaled by the stride, so that an
+  // index that is no integer shows; 12 bits hold (7 * 4 + 15) * 4 and keep elaboration quick.
+  localparam W = FieldBits + 9;
+  wire signed [W-1:0] padding_w = {{(W-FieldBits){1'b0}}, padding};
+  wire signed [W-1:0] position_w = {{(W-FieldBits){1'b0}}, position};
+  wire signed [W-1:0] first_w = {{(W-FieldBits){1'b0}}, tap_first};
+  wire signed [W-1:0] count_w = {{(W-FieldBits){1'b0}}, tap_count};
+  wire signed [W-1:0] limit_w = {{(W-FieldBits){1'b0}}, limit};
   // Visit k of the device: tap first_tap + k * tap_step at index first_index + k * index_step
   wire [15:0] tap_step = (mode == WINDOW_BACKWARD_INPUT) ? 16'd1 << stride_log2 : 16'd1;
   wire [15:0] index_step = (mode == WINDOW_FORWARD) ? 16'd1
@@ -49,7 +50,7 @@ module sf_window_axis_proof #(
   always @(posedge clk_i) if (enable && age != 2'd3) age <= age + 2'd1;
 
   integer t;
-  reg signed [31:0] scaled, index;
+  reg signed [W-1:0] scaled, index, tap_w;
   reg meets, expected_all;
   reg [15:0] found, tap, operand;
   always @* begin
@@ -57,21 +58,23 @@ module sf_window_axis_proof #(
     tap = first_tap;
     operand = first_index;
     expected_all = 1'b1;
-    scaled = 32'sd0;
-    index = 32'sd0;
+    scaled = 0;
+    index = 0;
+    tap_w = 0;
     meets = 1'b0;
     for (t = 0; t < Taps; t = t + 1) begin
+      tap_w = t;
       case (mode)
-        WINDOW_FORWARD:        scaled = (position_w * stride + t - padding_w) * stride;
-        WINDOW_BACKWARD_INPUT: scaled = position_w + padding_w - t;
-        default:               scaled = (t * stride + position_w - padding_w) * stride;
+        WINDOW_FORWARD:        scaled = ((position_w <<< stride_log2) + tap_w - padding_w) <<< stride_log2;
+        WINDOW_BACKWARD_INPUT: scaled = position_w + padding_w - tap_w;
+        default:               scaled = ((tap_w <<< stride_log2) + position_w - padding_w) <<< stride_log2;
       endcase
       index = scaled >>> stride_log2;
-      meets = t >= first_w && t < first_w + count_w && index * stride == scaled
+      meets = tap_w >= first_w && tap_w < first_w + count_w && (index <<< stride_log2) == scaled
               && index >= 0 && index < limit_w;
       if (meets) begin
         // The taps that meet one are the device's visits in order.
-        if (tap != t || {16'd0, operand} != index) expected_all = 1'b0;
+        if (tap != t || operand != {{(16-W){1'b0}}, index}) expected_all = 1'b0;
         found = found + 16'd1;
         tap = tap + tap_step;
         operand = operand + index_step;
