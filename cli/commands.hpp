@@ -23,8 +23,8 @@ struct SimulationOptions {
 struct TrainOptions {
   std::string network = "mlp", data, engine = "golden";
   int batch = 64;
-  int steps = 0;      ///< 0: by epochs
-  double epochs = 0;  ///< 0 with steps 0: one epoch
+  int steps = 0;         ///< 0: by epochs
+  double epochs = 0;     ///< 0 with steps 0: one epoch
   int test_images = -1;  ///< -1: all for golden and float, one batch's worth for the RTL
   std::uint64_t seed = 1;
   std::string weights_path;  ///< master weights in hexadecimal text, to compare runs
@@ -42,7 +42,8 @@ struct StepOptions {
   int batch = 64;
 };
 
-// Each command prints its result, writes its report, and returns the exit code: 0 done, 1 a check failed.
+// Each command prints its result, writes its report, and returns the exit code: 0 done, 1 a check
+// failed.
 int run_generate(const CommonOptions& common, const std::string& directory);
 int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands about a design rather than a training run: generate, verify, cycles, energy, synth.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
-
-#include <fmt/format.h>
 
 #include "cli/commands.hpp"
 #include "cost/synthesis.hpp"
@@ -25,7 +24,9 @@ std::vector<Program> programs_of(const Config& config, const StepOptions& option
   const Dataset data = options.data.empty() ? make_digits(1, 1, 1) : load_dataset(options.data);
   const Network network = load_network(options.network, config, data.train.height, data.train.width,
                                        data.train.channels, data.train.classes);
-  AcceleratorEngine engine(config, network, options.batch, 1, [&](std::size_t bytes) { return std::make_unique<GoldenOnly>(config, bytes); });
+  AcceleratorEngine engine(config, network, options.batch, 1, [&](std::size_t bytes) {
+    return std::make_unique<GoldenOnly>(config, bytes);
+  });
   return engine.step_programs();
 }
 
@@ -35,7 +36,8 @@ int run_generate(const CommonOptions& common, const std::string& directory) {
   const Config config = Config::load(common.config_path);
   generate(config, directory);
   const auto files = generate_files(config);
-  fmt::print("{} files in {}, configuration {} ({})\n", files.size(), directory, config.name, config.hash());
+  fmt::print("{} files in {}, configuration {} ({})\n", files.size(), directory, config.name,
+             config.hash());
   Json report = make_report(common, config);
   report["directory"] = directory;
   for (const auto& [name, text] : files) report["files"].push_back(name);
@@ -46,20 +48,26 @@ int run_generate(const CommonOptions& common, const std::string& directory) {
 int run_verify(const CommonOptions& common, VerifyOptions options) {
   const Config config = Config::load(common.config_path);
   if (options.seed == 0)
-    options.seed = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) & 0xffffffffu;
+    options.seed =
+        static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()) &
+        0xffffffffu;
   fmt::print("verify {}: {} cases, seed {}\n", config.name, options.cases, options.seed);
   std::fflush(stdout);
   VerifyResult result;
   {
     Progress progress("verify", options.cases);
-    result = verify(config, options.cases, options.seed, options.first_case, options.simulation.rtl(),
-                    [&](int done) { progress.at(done); });
+    result = verify(config, options.cases, options.seed, options.first_case,
+                    options.simulation.rtl(), [&](int done) { progress.at(done); });
   }
   for (const std::string& failure : result.failures) fmt::print("{}\n", failure);
-  fmt::print("{} cases, {} mismatched, {} descriptors' cycles apart, {} bits compared, {} cycles stalled\n",
-             result.cases, result.mismatched_cases, result.cycles_apart, result.compared_bits, result.stall_cycles);
+  fmt::print(
+      "{} cases, {} mismatched, {} descriptors' cycles apart, {} bits compared, {} cycles "
+      "stalled\n",
+      result.cases, result.mismatched_cases, result.cycles_apart, result.compared_bits,
+      result.stall_cycles);
   if (result.mismatched_cases > 0)
-    fmt::print("replay: solfege verify {} --seed {} --cases 1 --first-case N\n", common.config_path, result.seed);
+    fmt::print("replay: solfege verify {} --seed {} --cases 1 --first-case N\n", common.config_path,
+               result.seed);
   Json report = make_report(common, config);
   report["cases"] = result.cases;
   report["mismatched_cases"] = result.mismatched_cases;
@@ -83,17 +91,24 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   report["utilisation"] = step.ideal_cycles / static_cast<double>(step.cycles);
   report["bytes_moved"] = step.bytes_moved;
   report["layers"] = Json::array();
-  fmt::print("{:<8} {:<18} {:>12} {:>12} {:>12} {:>12}  bound by\n", "layer", "pass", "ideal", "array", "step", "bytes");
+  fmt::print("{:<8} {:<18} {:>12} {:>12} {:>12} {:>12}  bound by\n", "layer", "pass", "ideal",
+             "array", "step", "bytes");
   for (const PassCycles& pass : step.passes) {
-    fmt::print("{:<8} {:<18} {:>12.0f} {:>12} {:>12} {:>12}  {}\n", pass.name, pass.pass, pass.ideal_cycles,
-               pass.array_cycles, pass.cycles, pass.bytes, pass.bound_by);
-    report["layers"].push_back({{"name", pass.name}, {"pass", pass.pass}, {"ideal_cycles", pass.ideal_cycles},
-                                {"array_cycles", pass.array_cycles}, {"cycles", pass.cycles},
-                                {"bytes_moved", pass.bytes}, {"bound_by", pass.bound_by}});
+    fmt::print("{:<8} {:<18} {:>12.0f} {:>12} {:>12} {:>12}  {}\n", pass.name, pass.pass,
+               pass.ideal_cycles, pass.array_cycles, pass.cycles, pass.bytes, pass.bound_by);
+    report["layers"].push_back({{"name", pass.name},
+                                {"pass", pass.pass},
+                                {"ideal_cycles", pass.ideal_cycles},
+                                {"array_cycles", pass.array_cycles},
+                                {"cycles", pass.cycles},
+                                {"bytes_moved", pass.bytes},
+                                {"bound_by", pass.bound_by}});
   }
-  fmt::print("{:<27} {:>12.0f} {:>12} {:>12} {:>12}\n", "step", step.ideal_cycles, step.array_cycles, step.cycles, step.bytes_moved);
+  fmt::print("{:<27} {:>12.0f} {:>12} {:>12} {:>12}\n", "step", step.ideal_cycles,
+             step.array_cycles, step.cycles, step.bytes_moved);
   fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
-             step.ideal_cycles / static_cast<double>(step.array_cycles), step.ideal_cycles / static_cast<double>(step.cycles));
+             step.ideal_cycles / static_cast<double>(step.array_cycles),
+             step.ideal_cycles / static_cast<double>(step.cycles));
   write_report(common, report);
   return 0;
 }
@@ -105,13 +120,21 @@ int run_energy(const CommonOptions& common, const StepOptions& options) {
   report["network"] = options.network;
   report["batch"] = options.batch;
   report["operations"] = Json::array();
-  fmt::print("{:<16} {:<38} {:>5} {:>12} {:>14} {:>14}  {}\n", "unit", "operation", "bits", "pJ each", "count", "total uJ", "node, source, tier");
+  fmt::print("{:<16} {:<38} {:>5} {:>12} {:>14} {:>14}  {}\n", "unit", "operation", "bits",
+             "pJ each", "count", "total uJ", "node, source, tier");
   for (const EnergyLine& line : energy.actions) {
-    report["operations"].push_back({{"unit", line.unit}, {"name", line.name}, {"bits", line.bits}, {"energy_pj", line.figure.energy_pj},
-                                    {"count", line.count}, {"total_pj", line.total_pj()}, {"node_nm", line.figure.node_nm},
-                                    {"source", line.figure.source}, {"tier", line.figure.tier}});
-    fmt::print("{:<16} {:<38} {:>5} {:>12.5f} {:>14} {:>14.3f}  {}, {}, {}\n", line.unit, line.name, line.bits, line.figure.energy_pj,
-               line.count, line.total_pj() * 1e-6, line.figure.node_nm ? fmt::format("{} nm", line.figure.node_nm) : energy.dram,
+    report["operations"].push_back({{"unit", line.unit},
+                                    {"name", line.name},
+                                    {"bits", line.bits},
+                                    {"energy_pj", line.figure.energy_pj},
+                                    {"count", line.count},
+                                    {"total_pj", line.total_pj()},
+                                    {"node_nm", line.figure.node_nm},
+                                    {"source", line.figure.source},
+                                    {"tier", line.figure.tier}});
+    fmt::print("{:<16} {:<38} {:>5} {:>12.5f} {:>14} {:>14.3f}  {}, {}, {}\n", line.unit, line.name,
+               line.bits, line.figure.energy_pj, line.count, line.total_pj() * 1e-6,
+               line.figure.node_nm ? fmt::format("{} nm", line.figure.node_nm) : energy.dram,
                line.figure.source.substr(0, line.figure.source.find(':')), line.figure.tier);
   }
   // The total is of one node; DRAM devices have none and stand beside it.
@@ -123,17 +146,25 @@ int run_energy(const CommonOptions& common, const StepOptions& options) {
     if (unit.on_chip_pj > 0) report["breakdown"][unit.name] = unit.on_chip_pj;
   report["layers"] = Json::array();
   for (const EnergyShare& pass : energy.passes)
-    report["layers"].push_back({{"name", pass.name}, {"pass", pass.pass}, {"on_chip_pj", pass.on_chip_pj}, {"dram_pj", pass.dram_pj}});
+    report["layers"].push_back({{"name", pass.name},
+                                {"pass", pass.pass},
+                                {"on_chip_pj", pass.on_chip_pj},
+                                {"dram_pj", pass.dram_pj}});
   report["macs"] = Json::array();
   fmt::print("\n");
   for (const MacEnergy& mac : energy.macs) {
-    fmt::print("multiply-accumulate {} ({} x {} bits): bit-serial {:.4f} pJ, parallel multiplier {:.4f} pJ\n", mac.name, mac.a_bits,
-               mac.b_bits, mac.bit_serial_pj, mac.bit_parallel_pj);
-    report["macs"].push_back({{"name", mac.name}, {"a_bits", mac.a_bits}, {"b_bits", mac.b_bits},
-                              {"bit_serial_pj", mac.bit_serial_pj}, {"bit_parallel_pj", mac.bit_parallel_pj}});
+    fmt::print(
+        "multiply-accumulate {} ({} x {} bits): bit-serial {:.4f} pJ, parallel multiplier {:.4f} "
+        "pJ\n",
+        mac.name, mac.a_bits, mac.b_bits, mac.bit_serial_pj, mac.bit_parallel_pj);
+    report["macs"].push_back({{"name", mac.name},
+                              {"a_bits", mac.a_bits},
+                              {"b_bits", mac.b_bits},
+                              {"bit_serial_pj", mac.bit_serial_pj},
+                              {"bit_parallel_pj", mac.bit_parallel_pj}});
   }
-  fmt::print("step: {:.2f} uJ on chip at {} nm; beside it {:.2f} uJ of {}\n", energy.on_chip_pj * 1e-6, energy.node_nm,
-             energy.dram_pj * 1e-6, energy.dram);
+  fmt::print("step: {:.2f} uJ on chip at {} nm; beside it {:.2f} uJ of {}\n",
+             energy.on_chip_pj * 1e-6, energy.node_nm, energy.dram_pj * 1e-6, energy.dram);
   for (const std::string& note : energy.notes) fmt::print("note: {}\n", note);
   report["notes"] = energy.notes;
   write_report(common, report);
@@ -142,34 +173,49 @@ int run_energy(const CommonOptions& common, const StepOptions& options) {
 
 int run_synth(const CommonOptions& common, const std::string& liberty) {
   const Config config = Config::load(common.config_path);
-  const std::string work = (std::filesystem::temp_directory_path() / fmt::format("solfege-synth-{}-{}", config.hash(), getpid())).string();
+  const std::string work = (std::filesystem::temp_directory_path() /
+                            fmt::format("solfege-synth-{}-{}", config.hash(), getpid()))
+                               .string();
   std::string phase_shown;
-  const SynthesisReport area = synthesize(config, liberty, work, [&](const std::string& phase, int done, int total) {
-    if (phase == phase_shown) return;
-    phase_shown = phase;
-    fmt::print(stderr, "synth {}/{}: {}\n", done + 1, total, phase);
-  });
+  const SynthesisReport area =
+      synthesize(config, liberty, work, [&](const std::string& phase, int done, int total) {
+        if (phase == phase_shown) return;
+        phase_shown = phase;
+        fmt::print(stderr, "synth {}/{}: {}\n", done + 1, total, phase);
+      });
   Json report = make_report(common, config);
   report["library"] = area.library;
   report["yosys"] = area.yosys;
   report["area_um2"] = area.area_um2;
   report["clock_mhz"] = nullptr;  // until timed
   report["modules"] = Json::array();
-  fmt::print("{:<44} {:>9} {:>14} {:>14} {:>9}\n", "module", "instances", "um2 each", "um2 in all", "cells");
+  fmt::print("{:<44} {:>9} {:>14} {:>14} {:>9}\n", "module", "instances", "um2 each", "um2 in all",
+             "cells");
   for (const ModuleArea& module : area.modules) {
     const double all = module.area_um2 * static_cast<double>(module.instances);
-    report["modules"].push_back({{"name", module.name}, {"instances", module.instances}, {"area_um2", module.area_um2},
-                                 {"total_um2", all}, {"cells", module.cells}});
-    fmt::print("{:<44} {:>9} {:>14.0f} {:>14.0f} {:>9}\n", module.name, module.instances, module.area_um2, all, module.cells);
+    report["modules"].push_back({{"name", module.name},
+                                 {"instances", module.instances},
+                                 {"area_um2", module.area_um2},
+                                 {"total_um2", all},
+                                 {"cells", module.cells}});
+    fmt::print("{:<44} {:>9} {:>14.0f} {:>14.0f} {:>9}\n", module.name, module.instances,
+               module.area_um2, all, module.cells);
   }
   const PopcountComparison& p = area.popcount;
-  fmt::print("area {:.3f} mm2 on {}, memories apart ({} kbit)\n", area.area_um2 * 1e-6, area.library, area.memory_bits / 1024);
-  fmt::print("popcount of {} bits: {:.0f} um2 from {} full and {} half adders, {:.0f} um2 from plain Yosys: {:.3f}\n", p.width,
-             p.structural_um2, p.full_adders, p.half_adders, p.behavioural_um2, p.ratio);
+  fmt::print("area {:.3f} mm2 on {}, memories apart ({} kbit)\n", area.area_um2 * 1e-6,
+             area.library, area.memory_bits / 1024);
+  fmt::print(
+      "popcount of {} bits: {:.0f} um2 from {} full and {} half adders, {:.0f} um2 from plain "
+      "Yosys: {:.3f}\n",
+      p.width, p.structural_um2, p.full_adders, p.half_adders, p.behavioural_um2, p.ratio);
   for (const std::string& note : area.notes) fmt::print("note: {}\n", note);
   report["memory_bits"] = area.memory_bits;
-  report["popcount"] = {{"width", p.width}, {"structural_um2", p.structural_um2}, {"behavioural_um2", p.behavioural_um2},
-                        {"ratio", p.ratio}, {"full_adders", p.full_adders}, {"half_adders", p.half_adders}};
+  report["popcount"] = {{"width", p.width},
+                        {"structural_um2", p.structural_um2},
+                        {"behavioural_um2", p.behavioural_um2},
+                        {"ratio", p.ratio},
+                        {"full_adders", p.full_adders},
+                        {"half_adders", p.half_adders}};
   report["notes"] = area.notes;
   report["seconds"] = area.seconds;
   write_report(common, report);

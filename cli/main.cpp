@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The solfege program: options to commands, errors to exit codes.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/commands.hpp"
 #include "model/error.hpp"
@@ -11,12 +12,20 @@ namespace {
 
 void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
-  app->add_option("--memory-latency", o.memory.latency_cycles, "cycles, 0..4096")->check(CLI::Range(0, 4096))->capture_default_str();
-  app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle, "bandwidth; 0 is a beat a cycle each way")->check(CLI::Range(0.0, 1e6));
-  app->add_option("--memory-stalls", o.memory.stall_probability, "chance that a channel pauses, 0..0.95")->check(CLI::Range(0.0, 0.95));
+  app->add_option("--memory-latency", o.memory.latency_cycles, "cycles, 0..4096")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
+                  "bandwidth; 0 is a beat a cycle each way")
+      ->check(CLI::Range(0.0, 1e6));
+  app->add_option("--memory-stalls", o.memory.stall_probability,
+                  "chance that a channel pauses, 0..0.95")
+      ->check(CLI::Range(0.0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls");
-  app->add_flag("--structural-popcount", o.structural_popcount, "simulate the full-adder form that is synthesised");
-  app->add_option("--define", o.defines, "Verilog macro of the simulated design (tests break it so)");
+  app->add_flag("--structural-popcount", o.structural_popcount,
+                "simulate the full-adder form that is synthesised");
+  app->add_option("--define", o.defines,
+                  "Verilog macro of the simulated design (tests break it so)");
   app->add_option("--fst", o.fst_path, "waveforms to this FST file");
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
@@ -25,7 +34,9 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
 void add_step(CLI::App* app, solfege::StepOptions& o) {
   app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
   app->add_option("--data", o.data, "data set whose image shape is meant; none: built-in digits");
-  app->add_option("--batch", o.batch, "samples of a step")->check(CLI::PositiveNumber)->capture_default_str();
+  app->add_option("--batch", o.batch, "samples of a step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -35,10 +46,12 @@ int main(int argc, char** argv) {
   CLI::App app{"Solfege generates, simulates and costs hardware that trains DoReFa networks."};
   app.set_version_flag("--version", std::string("solfege ") + kVersion);
   app.require_subcommand(1);
-  app.footer("Examples:\n  solfege train configs/w1a2g4.toml --network mlp --steps 20 --engine lockstep\n"
-             "  solfege generate configs/tiny.toml -o build/tiny");
+  app.footer(
+      "Examples:\n  solfege train configs/w1a2g4.toml --network mlp --steps 20 --engine lockstep\n"
+      "  solfege generate configs/tiny.toml -o build/tiny");
   CommonOptions common;
-  for (int i = 0; i < argc; ++i) common.command += (i ? " " : "") + std::string(i ? argv[i] : "solfege");
+  for (int i = 0; i < argc; ++i)
+    common.command += (i ? " " : "") + std::string(i ? argv[i] : "solfege");
   std::function<int()> command;
   auto add = [&](const char* name, const char* text) {
     CLI::App* sub = app.add_subcommand(name, text);
@@ -57,23 +70,41 @@ int main(int argc, char** argv) {
   generate_app->callback([&] { command = [&] { return run_generate(common, directory); }; });
 
   CLI::App* train_app = add("train", "train a network");
-  train_app->add_option("--network", train.network, "shipped network or TOML file")->capture_default_str();
-  train_app->add_option("--data", train.data, "folder with IDX or CIFAR-10 files; none: built-in digits");
-  train_app->add_option("--batch", train.batch, "samples of a step")->check(CLI::PositiveNumber)->capture_default_str();
-  auto* steps = train_app->add_option("--steps", train.steps, "training steps")->check(CLI::PositiveNumber);
-  train_app->add_option("--epochs", train.epochs, "passes over the training images (default 1)")->check(CLI::PositiveNumber)->excludes(steps);
+  train_app->add_option("--network", train.network, "shipped network or TOML file")
+      ->capture_default_str();
+  train_app->add_option("--data", train.data,
+                        "folder with IDX or CIFAR-10 files; none: built-in digits");
+  train_app->add_option("--batch", train.batch, "samples of a step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  auto* steps =
+      train_app->add_option("--steps", train.steps, "training steps")->check(CLI::PositiveNumber);
+  train_app->add_option("--epochs", train.epochs, "passes over the training images (default 1)")
+      ->check(CLI::PositiveNumber)
+      ->excludes(steps);
   train_app->add_option("--engine", train.engine, "golden, rtl, lockstep or float")
-      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))->capture_default_str();
-  train_app->add_option("--seed", train.seed, "of initial weights and order of images")->capture_default_str();
-  train_app->add_option("--test-images", train.test_images, "images of the test set to classify at the end; default all, for the RTL a batch")->check(CLI::NonNegativeNumber);
-  train_app->add_option("--weights", train.weights_path, "write the trained master weights, one number a line");
+      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
+      ->capture_default_str();
+  train_app->add_option("--seed", train.seed, "of initial weights and order of images")
+      ->capture_default_str();
+  train_app
+      ->add_option(
+          "--test-images", train.test_images,
+          "images of the test set to classify at the end; default all, for the RTL a batch")
+      ->check(CLI::NonNegativeNumber);
+  train_app->add_option("--weights", train.weights_path,
+                        "write the trained master weights, one number a line");
   add_simulation(train_app, train.simulation);
   train_app->callback([&] { command = [&] { return run_train(common, train); }; });
 
-  CLI::App* verify_app = add("verify", "random operations on the RTL against the golden and the cycle model");
-  verify_app->add_option("--cases", verify.cases, "random programs")->check(CLI::PositiveNumber)->capture_default_str();
+  CLI::App* verify_app =
+      add("verify", "random operations on the RTL against the golden and the cycle model");
+  verify_app->add_option("--cases", verify.cases, "random programs")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   verify_app->add_option("--seed", verify.seed, "replay: the seed a run printed");
-  verify_app->add_option("--first-case", verify.first_case, "replay: number of the first case")->check(CLI::NonNegativeNumber);
+  verify_app->add_option("--first-case", verify.first_case, "replay: number of the first case")
+      ->check(CLI::NonNegativeNumber);
   add_simulation(verify_app, verify.simulation);
   verify_app->callback([&] { command = [&] { return run_verify(common, verify); }; });
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "model/config.hpp"
 
@@ -21,11 +20,12 @@ struct CommonOptions {
 /// Starts a report: tool_version, config, config_hash, command.
 Json make_report(const CommonOptions& options, const Config& config);
 
-/// Writes the report to options.json_path if that is set; through a temporary file, so that no partial
-/// file is left. Throws InputError if it cannot be written.
+/// Writes the report to options.json_path if that is set; through a temporary file, so that no
+/// partial file is left. Throws InputError if it cannot be written.
 void write_report(const CommonOptions& options, const Json& report);
 
-/// A line on stderr that shows how far long work is: in place on a terminal, else one line in ten seconds.
+/// A line on stderr that shows how far long work is: in place on a terminal, else one line in ten
+/// seconds.
 class Progress {
  public:
   Progress(std::string what, long total);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <numeric>
-
-#include <fmt/format.h>
 
 #include "cli/commands.hpp"
 #include "model/accelerator_engine.hpp"
@@ -32,14 +32,19 @@ namespace {
 class Batches {
  public:
   Batches(const Images& images, int batch, std::uint64_t seed)
-      : images_(images), batch_(batch), random_(seed ^ 0x6261746368ull), order_(static_cast<std::size_t>(images.count())) {
+      : images_(images),
+        batch_(batch),
+        random_(seed ^ 0x6261746368ull),
+        order_(static_cast<std::size_t>(images.count())) {
     std::iota(order_.begin(), order_.end(), 0);
     shuffle();
   }
   int per_epoch() const { return images_.count() / batch_; }
   void next(std::vector<std::uint8_t>& pixels, std::vector<std::uint8_t>& labels) {
     if (position_ + static_cast<std::size_t>(batch_) > order_.size()) shuffle();
-    const std::size_t size = static_cast<std::size_t>(images_.height) * static_cast<std::size_t>(images_.width) * static_cast<std::size_t>(images_.channels);
+    const std::size_t size = static_cast<std::size_t>(images_.height) *
+                             static_cast<std::size_t>(images_.width) *
+                             static_cast<std::size_t>(images_.channels);
     pixels.clear();
     labels.clear();
     for (int i = 0; i < batch_; ++i) {
@@ -52,7 +57,8 @@ class Batches {
  private:
   void shuffle() {
     position_ = 0;
-    for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random_.next() % i]);
+    for (std::size_t i = order_.size(); i > 1; --i)
+      std::swap(order_[i - 1], order_[random_.next() % i]);
   }
   const Images& images_;
   int batch_;
@@ -77,20 +83,28 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   const Network network = load_network(options.network, config, data.train.height, data.train.width,
                                        data.train.channels, data.train.classes);
   if (options.batch > data.train.count())
-    throw InputError(fmt::format("--batch {}: the data set has {} training images; choose a smaller batch", options.batch, data.train.count()));
+    throw InputError(
+        fmt::format("--batch {}: the data set has {} training images; choose a smaller batch",
+                    options.batch, data.train.count()));
   const bool simulated = options.engine == "rtl" || options.engine == "lockstep";
   if (!simulated && !options.simulation.fst_path.empty())
-    throw InputError(fmt::format("--fst: engine {} has no waveforms; use rtl or lockstep", options.engine));
+    throw InputError(
+        fmt::format("--fst: engine {} has no waveforms; use rtl or lockstep", options.engine));
   if (options.engine == "float" && !options.weights_path.empty())
-    throw InputError("--weights: the float engine has no fixed-point weights; use golden, rtl or lockstep");
+    throw InputError(
+        "--weights: the float engine has no fixed-point weights; use golden, rtl or lockstep");
 
   Batches batches(data.train, options.batch, options.seed);
   const int per_epoch = batches.per_epoch();
-  const int steps = options.steps > 0 ? options.steps
-                                      : std::max(1, static_cast<int>((options.epochs > 0 ? options.epochs : 1.0) * per_epoch));
+  const int steps =
+      options.steps > 0
+          ? options.steps
+          : std::max(1, static_cast<int>((options.epochs > 0 ? options.epochs : 1.0) * per_epoch));
 
   const auto started = std::chrono::steady_clock::now();
-  auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count(); };
+  auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  };
   RtlDevice* rtl = nullptr;
   AcceleratorEngine* accelerator = nullptr;
   std::unique_ptr<TrainingEngine> engine;
@@ -98,7 +112,8 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     engine = std::make_unique<FloatEngine>(network, options.seed);
   } else {
     auto made = std::make_unique<AcceleratorEngine>(
-        config, network, options.batch, options.seed, [&](std::size_t bytes) -> std::unique_ptr<Device> {
+        config, network, options.batch, options.seed,
+        [&](std::size_t bytes) -> std::unique_ptr<Device> {
           if (!simulated) return std::make_unique<GoldenOnly>(config, bytes);
           RtlOptions simulation = options.simulation.rtl();
           simulation.lockstep = options.engine == "lockstep";
@@ -110,8 +125,9 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     engine = std::move(made);
   }
 
-  fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network.name, data.name, config.weight_bits,
-             config.activation_bits, config.gradient_bits, options.batch, steps, options.engine);
+  fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network.name, data.name,
+             config.weight_bits, config.activation_bits, config.gradient_bits, options.batch, steps,
+             options.engine);
   std::vector<double> losses;
   std::vector<std::uint8_t> pixels, labels;
   double learning_rate = network.learning_rate;
@@ -120,7 +136,8 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     Progress progress("training", steps);
     const int report_every = std::max(1, steps / 20);
     for (int step = 0; step < steps; ++step) {
-      if (step > 0 && step % per_epoch == 0) engine->set_learning_rate(learning_rate *= network.learning_rate_decay);
+      if (step > 0 && step % per_epoch == 0)
+        engine->set_learning_rate(learning_rate *= network.learning_rate_decay);
       batches.next(pixels, labels);
       try {
         losses.push_back(engine->train_step(pixels.data(), labels.data(), options.batch));
@@ -144,7 +161,9 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   report["steps"] = losses.size();
   report["loss"] = losses;
   Images test = data.test;
-  int count = options.test_images >= 0 ? options.test_images : simulated ? options.batch : test.count();
+  int count = options.test_images >= 0 ? options.test_images
+              : simulated              ? options.batch
+                                       : test.count();
   count = std::min(count, test.count());
   report["accuracy"] = nullptr;
   if (failure.empty() && count > 0) {
@@ -161,17 +180,23 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   const RtlTally tally = rtl != nullptr ? rtl->tally() : RtlTally{};
   report["mismatched_bits"] = tally.mismatched_bits;
   report["compared_bits"] = tally.compared_bits;
-  report["cycles"] = {{"simulated", tally.simulated_cycles}, {"predicted", tally.predicted_cycles},
-                      {"stall", tally.stall_cycles}, {"total", tally.counters.cycles},
-                      {"descriptors", tally.descriptors}, {"descriptors_apart", tally.cycles_apart}};
-  report["host_element_operations"] = accelerator != nullptr ? accelerator->host_element_operations() : 0;
+  report["cycles"] = {
+      {"simulated", tally.simulated_cycles}, {"predicted", tally.predicted_cycles},
+      {"stall", tally.stall_cycles},         {"total", tally.counters.cycles},
+      {"descriptors", tally.descriptors},    {"descriptors_apart", tally.cycles_apart}};
+  report["host_element_operations"] =
+      accelerator != nullptr ? accelerator->host_element_operations() : 0;
   report["seconds"] = seconds();
   if (rtl != nullptr) {
-    fmt::print("cycles   {} simulated, {} predicted (array and stream descriptors, without stalls); {} of {} descriptors apart\n",
-               tally.simulated_cycles, tally.predicted_cycles, tally.cycles_apart, tally.descriptors);
-    fmt::print("         {} stalled, {} device cycles in all\n", tally.stall_cycles, tally.counters.cycles);
+    fmt::print(
+        "cycles   {} simulated, {} predicted (array and stream descriptors, without stalls); {} of "
+        "{} descriptors apart\n",
+        tally.simulated_cycles, tally.predicted_cycles, tally.cycles_apart, tally.descriptors);
+    fmt::print("         {} stalled, {} device cycles in all\n", tally.stall_cycles,
+               tally.counters.cycles);
     if (options.engine == "lockstep")
-      fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits, tally.mismatched_bits);
+      fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits,
+                 tally.mismatched_bits);
   }
   if (accelerator != nullptr) {
     fmt::print("host     {} operations on elements\n", accelerator->host_element_operations());

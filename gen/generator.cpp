@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gen/generator.hpp"
 
+#include <fmt/format.h>
+#include <xxhash.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <xxhash.h>
 
 #include "gen/verilog_writer.hpp"
 #include "model/descriptor.hpp"
@@ -41,7 +41,9 @@ std::string upper(std::string text) {
 
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw InputError(fmt::format("{}: cannot be read; is the source tree complete?", path.string()));
+  if (!file)
+    throw InputError(
+        fmt::format("{}: cannot be read; is the source tree complete?", path.string()));
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
@@ -51,8 +53,9 @@ std::string read_text(const fs::path& path) {
 std::string descriptor_header(const Config& config) {
   std::string text = banner(config, "Fields of a descriptor, enumerations, control registers.");
   auto constant = [&](const std::string& name, int bits, std::uint32_t value) {
-    text += bits == 0 ? fmt::format("localparam {} = {};\n", name, value)
-                      : fmt::format("localparam [{}:0] {} = {}'d{};\n", bits - 1, name, bits, value);
+    text += bits == 0
+                ? fmt::format("localparam {} = {};\n", name, value)
+                : fmt::format("localparam [{}:0] {} = {}'d{};\n", bits - 1, name, bits, value);
   };
   text += "// Least significant bit of each field within the 1024 bits\n";
   for (const DescriptorField& field : descriptor_fields())
@@ -61,7 +64,8 @@ std::string descriptor_header(const Config& config) {
   const std::vector<std::string> opcodes = {"LOAD", "GEMM", "STREAM", "TRANSPOSE"};
   for (std::size_t i = 0; i < opcodes.size(); ++i)
     constant("OPCODE_" + opcodes[i], 4, static_cast<std::uint32_t>(i + 1));
-  auto enumeration = [&](const std::string& prefix, int bits, const std::vector<std::string>& names) {
+  auto enumeration = [&](const std::string& prefix, int bits,
+                         const std::vector<std::string>& names) {
     text += "// " + prefix + "\n";
     for (std::size_t i = 0; i < names.size(); ++i)
       constant(prefix + "_" + names[i], bits, static_cast<std::uint32_t>(i));
@@ -71,7 +75,8 @@ std::string descriptor_header(const Config& config) {
   enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32"});
   enumeration("DESTINATION", 2, {"NONE", "SIGNED16", "SIGNED32", "TABLE"});
   enumeration("SCALAR", 2, {"CONSTANT", "CHANNEL", "SAMPLE"});
-  enumeration("TABLE", 3, {"SCALE_X", "SCALE_Z", "OFFSET", "MASK_LOW", "MASK_HIGH", "THRESHOLD", "SAMPLE"});
+  enumeration("TABLE", 3,
+              {"SCALE_X", "SCALE_Z", "OFFSET", "MASK_LOW", "MASK_HIGH", "THRESHOLD", "SAMPLE"});
   enumeration("QUANTIZER", 2, {"RAW", "THRESHOLD", "STOCHASTIC", "STOCHASTIC_SCALED"});
   text += "// Control registers\n";
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) constant("ADDRESS_" #NAME, 12, offset);
@@ -85,7 +90,8 @@ std::string descriptor_header(const Config& config) {
 }
 
 std::string tanh_slope_module(const Config& config) {
-  std::string text = banner(config, "1 - tanh^2(w) by table, for the chain rule through f_W. Combinational.");
+  std::string text =
+      banner(config, "1 - tanh^2(w) by table, for the chain rule through f_W. Combinational.");
   text += fmt::format(
       "// value_i: signed, {} fraction bits. slope_o: unsigned, 16 fraction bits, 0 .. 1.\n"
       "// {} steps of 2^-{} over |w|, each with the value at its middle; beyond, the last.\n"
@@ -103,7 +109,8 @@ std::string tanh_slope_module(const Config& config) {
       kWeightFractionBits - kTanhSlopeStepBits, kTanhSlopeEntries - 1, kTanhSlopeEntries - 1);
   for (int i = 0; i + 1 < kTanhSlopeEntries; ++i)
     text += fmt::format("      8'd{}: slope_o = 17'd{};\n", i, tanh_slope_entry(i));
-  text += fmt::format("      default: slope_o = 17'd{};\n", tanh_slope_entry(kTanhSlopeEntries - 1));
+  text +=
+      fmt::format("      default: slope_o = 17'd{};\n", tanh_slope_entry(kTanhSlopeEntries - 1));
   text += "    endcase\n  end\nendmodule\n`default_nettype wire\n";
   return text;
 }
@@ -165,11 +172,13 @@ std::vector<Port> top_ports(const Config& config) {
 std::string top_module(const Config& c, const std::string& sources_hash) {
   Module top;
   top.name = "sf_accelerator";
-  top.banner = banner(c, "Top level: the device with the parameters of one configuration.") +
-               "// Tree: sf_accelerator > sf_device > sf_fetch, sf_engine_queue, sf_loader, sf_gemm,\n"
-               "//       sf_array > sf_pe > sf_popcount, sf_stream > sf_stream_lane, sf_pack, sf_reduce,\n"
-               "//       sf_transpose, sf_axi_read, sf_axi_write, sf_control\n"
-               "// Sources, headers included: " + sources_hash + "\n";
+  top.banner =
+      banner(c, "Top level: the device with the parameters of one configuration.") +
+      "// Tree: sf_accelerator > sf_device > sf_fetch, sf_engine_queue, sf_loader, sf_gemm,\n"
+      "//       sf_array > sf_pe > sf_popcount, sf_stream > sf_stream_lane, sf_pack, sf_reduce,\n"
+      "//       sf_transpose, sf_axi_read, sf_axi_write, sf_control\n"
+      "// Sources, headers included: " +
+      sources_hash + "\n";
   top.ports = top_ports(c);
   auto number = [](auto value) { return fmt::format("{}", value); };
   top.constants = {
@@ -178,7 +187,8 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"COLUMNS", number(c.columns), "array.columns"},
       {"LANES", number(c.lanes), "array.lanes"},
       {"ACCUMULATOR_BITS", number(c.accumulator_bits),
-       fmt::format("array.accumulator_bits, >= {} = 1 sign + log2(max_contraction) + wide - 1 + widest unsigned",
+       fmt::format("array.accumulator_bits, >= {} = 1 sign + log2(max_contraction) + wide - 1 + "
+                   "widest unsigned",
                    c.required_accumulator_bits())},
       {"ROW_BUFFER_DEPTH", number(c.row_buffer_depth), "words of ROWS * LANES bits"},
       {"COLUMN_BUFFER_DEPTH", number(c.column_buffer_depth), "words of COLUMNS * LANES bits"},
@@ -187,7 +197,8 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"WIDE_BITS", number(c.wide_bits), "bits.wide, planes of the widest operand"},
       {"RANDOM_BITS", number(c.random_bits), "random.bits, r of the stochastic quantizer"},
       {"THRESHOLD_BITS", number(c.activation_bits), "A: codes with thresholds per channel"},
-      {"TABLE_ROWS", number(c.table_channels / c.stream_lanes), "stream.table_channels / STREAM_LANES"},
+      {"TABLE_ROWS", number(c.table_channels / c.stream_lanes),
+       "stream.table_channels / STREAM_LANES"},
       {"THRESHOLD_ROWS", number(c.threshold_channels / c.stream_lanes),
        "stream.threshold_channels / STREAM_LANES"},
       {"MAX_SAMPLES", number(c.max_batch), "stream.max_batch"},
@@ -222,32 +233,37 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
 std::string driver_header(const Config& config) {
   std::string text = banner(config, "Register and descriptor layout for drivers in C or C++.");
   text += "#pragma once\n\n";
-#define SOLFEGE_ROW(name, NAME, offset, access, meaning) \
-  text += fmt::format("#define SOLFEGE_REGISTER_{} 0x{:03x}u /* {}: {} */\n", #NAME, offset, access, meaning);
+#define SOLFEGE_ROW(name, NAME, offset, access, meaning)                                     \
+  text += fmt::format("#define SOLFEGE_REGISTER_{} 0x{:03x}u /* {}: {} */\n", #NAME, offset, \
+                      access, meaning);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
 #define SOLFEGE_ROW(NAME, code, meaning) \
   text += fmt::format("#define SOLFEGE_ERROR_{} {}u /* {} */\n", #NAME, code, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-  text += fmt::format("#define SOLFEGE_CONFIG_HASH 0x{}ull\n#define SOLFEGE_DESCRIPTOR_BYTES {}u\n\n",
-                      config.hash(), kDescriptorBytes);
+  text +=
+      fmt::format("#define SOLFEGE_CONFIG_HASH 0x{}ull\n#define SOLFEGE_DESCRIPTOR_BYTES {}u\n\n",
+                  config.hash(), kDescriptorBytes);
   text += "/* Descriptor fields: 32-bit word, least significant bit, width */\n";
   for (const DescriptorField& f : descriptor_fields())
-    text += fmt::format("#define SOLFEGE_FIELD_{}_WORD {}u\n#define SOLFEGE_FIELD_{}_LSB {}u\n"
-                        "#define SOLFEGE_FIELD_{}_WIDTH {}u\n",
-                        upper(f.name), f.word, upper(f.name), f.lsb, upper(f.name), f.width);
+    text += fmt::format(
+        "#define SOLFEGE_FIELD_{}_WORD {}u\n#define SOLFEGE_FIELD_{}_LSB {}u\n"
+        "#define SOLFEGE_FIELD_{}_WIDTH {}u\n",
+        upper(f.name), f.word, upper(f.name), f.lsb, upper(f.name), f.width);
   return text;
 }
 
 std::string address_map(const Config& config) {
-  std::string text = fmt::format("# Address map\n\nConfiguration {}. Control registers, 32 bits each.\n\n", config.hash());
+  std::string text = fmt::format(
+      "# Address map\n\nConfiguration {}. Control registers, 32 bits each.\n\n", config.hash());
   text += "| offset | register | access | meaning |\n|---|---|---|---|\n";
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) \
   text += fmt::format("| 0x{:03x} | {} | {} | {} |\n", offset, #name, access, meaning);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-  text += "\nCounters, 64 bits each, low word first:\n\n| offset | counter | counts |\n|---|---|---|\n";
+  text +=
+      "\nCounters, 64 bits each, low word first:\n\n| offset | counter | counts |\n|---|---|---|\n";
   std::uint32_t offset = registers::counters;
 #define SOLFEGE_ROW(name, meaning)                                         \
   text += fmt::format("| 0x{:03x} | {} | {} |\n", offset, #name, meaning); \
@@ -255,7 +271,8 @@ std::string address_map(const Config& config) {
   SOLFEGE_COUNTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text += "\nError codes:\n\n| code | name | meaning |\n|---|---|---|\n";
-#define SOLFEGE_ROW(NAME, code, meaning) text += fmt::format("| {} | {} | {} |\n", code, #NAME, meaning);
+#define SOLFEGE_ROW(NAME, code, meaning) \
+  text += fmt::format("| {} | {} | {} |\n", code, #NAME, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   return text;
@@ -266,7 +283,9 @@ std::string address_map(const Config& config) {
 std::map<std::string, std::string> generate_files(const Config& config) {
   std::map<std::string, std::string> files;
   const fs::path rtl = fs::path(SOLFEGE_SOURCE_DIR) / "rtl";
-  if (!fs::is_directory(rtl)) throw InputError(fmt::format("{}: not found; the hand-written RTL belongs there", rtl.string()));
+  if (!fs::is_directory(rtl))
+    throw InputError(
+        fmt::format("{}: not found; the hand-written RTL belongs there", rtl.string()));
   for (const auto& entry : fs::directory_iterator(rtl)) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() == ".v") files[name] = read_text(entry.path());
@@ -276,7 +295,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
   std::string all;
   for (const auto& [name, text] : files) all += text;
-  files["sf_accelerator.v"] = top_module(config, fmt::format("{:016x}", XXH64(all.data(), all.size(), 0)));
+  files["sf_accelerator.v"] =
+      top_module(config, fmt::format("{:016x}", XXH64(all.data(), all.size(), 0)));
   files["sf_driver.h"] = driver_header(config);
   files["address_map.md"] = address_map(config);
 
@@ -288,7 +308,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   }
   files["sf_accelerator.f"] = list;
   files["sf_accelerator.sdc"] =
-      "# GENERATED by solfege: clock of the whole design; one clock, asynchronous active-low reset.\n"
+      "# GENERATED by solfege: clock of the whole design; one clock, asynchronous active-low "
+      "reset.\n"
       "create_clock -name clk -period 10.0 [get_ports clk_i]\n"
       "set_input_delay 1.0 -clock clk [all_inputs]\n"
       "set_output_delay 1.0 -clock clk [all_outputs]\n"
@@ -296,12 +317,16 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   files["lint.sh"] =
       "#!/bin/sh\n# GENERATED by solfege: lint in three tools; run in this folder.\nset -e\n"
       "verilator --lint-only -Wall --top-module sf_accelerator sf_lint.vlt -f sf_accelerator.f\n"
-      "verilator --lint-only -Wall -DSF_POPCOUNT_STRUCTURAL --top-module sf_accelerator sf_lint.vlt -f sf_accelerator.f\n"
+      "verilator --lint-only -Wall -DSF_POPCOUNT_STRUCTURAL --top-module sf_accelerator "
+      "sf_lint.vlt -f sf_accelerator.f\n"
       "iverilog -g2005 -Wall -Wno-timescale -t null -s sf_accelerator -c sf_accelerator.f\n"
-      "yosys -q -w 'Replacing memory' -e '.*' -p \"read_verilog -defer" + sources + "; hierarchy -check -top sf_accelerator\"\n";
+      "yosys -q -w 'Replacing memory' -e '.*' -p \"read_verilog -defer" +
+      sources + "; hierarchy -check -top sf_accelerator\"\n";
   files["synth.ys"] =
       "# GENERATED by solfege: generic synthesis, memories kept as cells.\n"
-      "read_verilog -defer -DSF_POPCOUNT_STRUCTURAL" + sources + "\n"
+      "read_verilog -defer -DSF_POPCOUNT_STRUCTURAL" +
+      sources +
+      "\n"
       "hierarchy -check -top sf_accelerator\nsynth -run begin:fine -top sf_accelerator\nstat\n";
   nlohmann::ordered_json manifest;
   manifest["tool_version"] = kVersion;

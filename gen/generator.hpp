@@ -8,13 +8,14 @@
 
 namespace solfege {
 
-/// Every generated file of a configuration, by name relative to the output folder. A pure function of
-/// the configuration and the hand-written RTL: no date, host or path enters, so it is byte-reproducible.
-/// Throws InputError when the RTL sources cannot be read.
+/// Every generated file of a configuration, by name relative to the output folder. A pure function
+/// of the configuration and the hand-written RTL: no date, host or path enters, so it is
+/// byte-reproducible. Throws InputError when the RTL sources cannot be read.
 std::map<std::string, std::string> generate_files(const Config& config);
 
-/// Writes generate_files() to `directory` (made if missing); files that are already equal are left alone.
-/// All text is made before the first file is written. Throws InputError if the folder cannot be written.
+/// Writes generate_files() to `directory` (made if missing); files that are already equal are left
+/// alone. All text is made before the first file is written. Throws InputError if the folder cannot
+/// be written.
 void generate(const Config& config, const std::string& directory);
 
 }  // namespace solfege

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gen/verilog_writer.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace solfege {
 namespace {
@@ -30,10 +30,9 @@ std::string print(const Module& module) {
   for (const Port& port : module.ports) widest = std::max(widest, range(port.width).size());
   for (std::size_t i = 0; i < module.ports.size(); ++i) {
     const Port& port = module.ports[i];
-    text += fmt::format("    {} wire {:<{}} {}{}\n",
-                        port.direction == Direction::kInput ? "input " : "output",
-                        range(port.width), widest, port.name,
-                        i + 1 < module.ports.size() ? "," : "");
+    text += fmt::format(
+        "    {} wire {:<{}} {}{}\n", port.direction == Direction::kInput ? "input " : "output",
+        range(port.width), widest, port.name, i + 1 < module.ports.size() ? "," : "");
   }
   text += ");\n";
   std::size_t name_width = 0, value_width = 0;

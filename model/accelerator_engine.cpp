@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/accelerator_engine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "model/error.hpp"
 #include "model/lfsr.hpp"
@@ -19,7 +19,8 @@ constexpr double kWeightUnit = 1.0 / (1 << kWeightFractionBits);
 /// Fraction bits of the logit gradient softmax - one-hot, a 16-bit operand.
 constexpr int kLogitGradientBits = 14;
 constexpr int kLogitPlanes = 16;
-/// Pre-activations are kept so that the stored width spans at least this range around 0, of which f_A uses [0, 1].
+/// Pre-activations are kept so that the stored width spans at least this range around 0, of which
+/// f_A uses [0, 1].
 constexpr double kPreActivationRange = 8.0;
 /// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
 constexpr int kGradientTargetBits = 14;
@@ -56,25 +57,25 @@ double levels(int bits) { return (1 << bits) - 1; }
 struct AcceleratorEngine::LayerState {
   Layer layer;
   // Device tensors
-  ElementTensor weights, momentum, weight_gradient;    ///< fixed point
-  ElementTensor output;                                ///< pre-activations, or logits
-  ElementTensor gradient;                              ///< of the output, masked by the clip
-  PackedTensor weight_codes, weight_codes_by_output;   ///< lanes along cin; along cout
-  PackedTensor codes, codes_by_sample;                 ///< f_A of the output: next layer's input
-  PackedTensor gradient_codes;                         ///< lanes along cout
+  ElementTensor weights, momentum, weight_gradient;   ///< fixed point
+  ElementTensor output;                               ///< pre-activations, or logits
+  ElementTensor gradient;                             ///< of the output, masked by the clip
+  PackedTensor weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
+  PackedTensor codes, codes_by_sample;                ///< f_A of the output: next layer's input
+  PackedTensor gradient_codes;                        ///< lanes along cout
   PackedTensor scaled_gradient, scaled_gradient_by_sample;  ///< M (2c - n), or the logit gradient
-  std::uint32_t threshold_table = 0;     ///< f_W, shared by all channels
-  std::uint32_t activation_table = 0;    ///< f_A per channel
+  std::uint32_t threshold_table = 0;                        ///< f_W, shared by all channels
+  std::uint32_t activation_table = 0;                       ///< f_A per channel
   std::uint32_t low_table = 0, high_table = 0;
-  std::uint32_t sample_max = 0;          ///< M per sample
-  std::uint32_t bias_sum = 0;            ///< sum of the gradient per channel
+  std::uint32_t sample_max = 0;  ///< M per sample
+  std::uint32_t bias_sum = 0;    ///< sum of the gradient per channel
   std::uint32_t weight_max = 0, weight_sum = 0;
   // Host scalars
   std::vector<double> bias, bias_momentum;
-  double weight_scale = 1.0;    ///< s of the weight code
-  double weight_peak = 1.0;     ///< max |w|
-  double input_scale = 1.0;     ///< value of one input code
-  double output_scale = 1.0;    ///< value of one stored output unit
+  double weight_scale = 1.0;  ///< s of the weight code
+  double weight_peak = 1.0;   ///< max |w|
+  double input_scale = 1.0;   ///< value of one input code
+  double output_scale = 1.0;  ///< value of one stored output unit
   int output_shift = 0;
   double gradient_scale = 1.0;  ///< value of one stored gradient unit
   int gradient_shift = 0;       ///< of the drain that makes `gradient`
@@ -89,8 +90,9 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
       learning_rate_(network.learning_rate),
       random_state_(config.random_seed) {
   if (batch < 1 || batch > config.max_batch)
-    throw InputError(fmt::format("--batch {}: allowed 1..{} (stream.max_batch of the configuration)", batch,
-                                 config.max_batch));
+    throw InputError(
+        fmt::format("--batch {}: allowed 1..{} (stream.max_batch of the configuration)", batch,
+                    config.max_batch));
   allocate();
   device_ = make_device(next_address_);
   if (device_->memory().size() < next_address_) throw std::logic_error("device memory too small");
@@ -105,14 +107,17 @@ T* AcceleratorEngine::data(std::uint32_t address) const {
 }
 
 void AcceleratorEngine::allocate() {
-  // Tensors start at 4 KiB boundaries, so bursts and beats never straddle two of them. Address 0 stays
-  // unused, so that 0 can mean "none".
+  // Tensors start at 4 KiB boundaries, so bursts and beats never straddle two of them. Address 0
+  // stays unused, so that 0 can mean "none".
   next_address_ = 4096;
   auto take = [&](std::uint64_t bytes) {
     const std::uint32_t address = next_address_;
     const std::uint64_t end = next_address_ + (bytes + 4095) / 4096 * 4096;
     if (end > 0xf0000000u)
-      throw InputError(fmt::format("network {} with batch {} needs more than the 4 GiB a 32-bit address reaches; lower --batch", network_.name, batch_));
+      throw InputError(
+          fmt::format("network {} with batch {} needs more than the 4 GiB a 32-bit address "
+                      "reaches; lower --batch",
+                      network_.name, batch_));
     next_address_ = static_cast<std::uint32_t>(end);
     return address;
   };
@@ -121,7 +126,8 @@ void AcceleratorEngine::allocate() {
     t.address = take(t.size_bytes());
     return t;
   };
-  auto planes = [&](const std::string& name, int rows, int pixels, int count, int lanes, bool columns, PlaneType type) {
+  auto planes = [&](const std::string& name, int rows, int pixels, int count, int lanes,
+                    bool columns, PlaneType type) {
     PackedTensor t;
     t.name = name;
     t.rows = rows;
@@ -136,8 +142,9 @@ void AcceleratorEngine::allocate() {
     return t;
   };
 
-  // The first layer sees each of its windows as one pixel of kernel x kernel x channels: the same products,
-  // but one or three channels would leave most lanes idle. write_images lays the windows out.
+  // The first layer sees each of its windows as one pixel of kernel x kernel x channels: the same
+  // products, but one or three channels would leave most lanes idle. write_images lays the windows
+  // out.
   Layer& head = network_.layers.front();
   image_layer_ = head;
   head.in_channels = head.fan_in();
@@ -146,8 +153,10 @@ void AcceleratorEngine::allocate() {
   head.kernel_height = head.kernel_width = head.stride = 1;
   head.padding = 0;
   images_ = elements("images", batch_, head.in_height * head.in_width, head.in_channels, 1);
-  image_codes_ = planes("image codes", batch_, images_.pixels, head.input_bits, head.in_channels, false, PlaneType::kUnipolar);
-  image_codes_by_sample_ = planes("image codes by sample", head.in_channels, images_.pixels, head.input_bits, batch_, true, PlaneType::kUnipolar);
+  image_codes_ = planes("image codes", batch_, images_.pixels, head.input_bits, head.in_channels,
+                        false, PlaneType::kUnipolar);
+  image_codes_by_sample_ = planes("image codes by sample", head.in_channels, images_.pixels,
+                                  head.input_bits, batch_, true, PlaneType::kUnipolar);
 
   for (std::size_t k = 0; k < network_.layers.size(); ++k) {
     const Layer& l = network_.layers[k];
@@ -159,28 +168,39 @@ void AcceleratorEngine::allocate() {
     const std::string& n = l.name;
     auto check_channels = [&](int need, int have, const char* key) {
       if (need > have)
-        throw InputError(fmt::format("stream.{} = {}: layer {} has {} channels; raise it to {} or more", key, have, n, need, need));
+        throw InputError(
+            fmt::format("stream.{} = {}: layer {} has {} channels; raise it to {} or more", key,
+                        have, n, need, need));
     };
     check_channels(l.out_channels, config_.table_channels, "table_channels");
-    if (!s.is_last) check_channels(l.out_channels, config_.threshold_channels, "threshold_channels");
+    if (!s.is_last)
+      check_channels(l.out_channels, config_.threshold_channels, "threshold_channels");
     s.weights = elements(n + ".weights", l.out_channels, taps, l.in_channels, 4);
     s.momentum = elements(n + ".momentum", l.out_channels, taps, l.in_channels, 4);
     s.weight_gradient = elements(n + ".weight_gradient", l.out_channels, taps, l.in_channels, 4);
     // Logits are few and wanted exactly; pre-activations have the stored width.
-    s.output = elements(n + (s.is_last ? ".logits" : ".output"), batch_, pixels, l.out_channels, s.is_last ? 4 : config_.stored_bits / 8);
+    s.output = elements(n + (s.is_last ? ".logits" : ".output"), batch_, pixels, l.out_channels,
+                        s.is_last ? 4 : config_.stored_bits / 8);
     s.gradient = elements(n + ".gradient", batch_, pixels, l.out_channels, 2);
-    s.weight_codes = planes(n + ".weight_codes", l.out_channels, taps, l.weight_bits, l.in_channels, true, PlaneType::kBipolar);
+    s.weight_codes = planes(n + ".weight_codes", l.out_channels, taps, l.weight_bits, l.in_channels,
+                            true, PlaneType::kBipolar);
     if (k > 0)
-      s.weight_codes_by_output = planes(n + ".weight_codes_by_output", l.in_channels, taps, l.weight_bits, l.out_channels, true, PlaneType::kBipolar);
+      s.weight_codes_by_output = planes(n + ".weight_codes_by_output", l.in_channels, taps,
+                                        l.weight_bits, l.out_channels, true, PlaneType::kBipolar);
     if (!s.is_last) {
-      s.codes = planes(n + ".codes", batch_, pixels, l.output_bits, l.out_channels, false, PlaneType::kUnipolar);
-      s.codes_by_sample = planes(n + ".codes_by_sample", l.out_channels, pixels, l.output_bits, batch_, true, PlaneType::kUnipolar);
-      s.gradient_codes = planes(n + ".gradient_codes", batch_, pixels, l.gradient_bits, l.out_channels, false, PlaneType::kBipolar);
+      s.codes = planes(n + ".codes", batch_, pixels, l.output_bits, l.out_channels, false,
+                       PlaneType::kUnipolar);
+      s.codes_by_sample = planes(n + ".codes_by_sample", l.out_channels, pixels, l.output_bits,
+                                 batch_, true, PlaneType::kUnipolar);
+      s.gradient_codes = planes(n + ".gradient_codes", batch_, pixels, l.gradient_bits,
+                                l.out_channels, false, PlaneType::kBipolar);
     }
     // |M (2c - n)| < 2^15 2^G: G + 16 planes with the sign
     const int scaled_planes = s.is_last ? kLogitPlanes : l.gradient_bits + 16;
-    s.scaled_gradient = planes(n + ".scaled_gradient", batch_, pixels, scaled_planes, l.out_channels, false, PlaneType::kSigned);
-    s.scaled_gradient_by_sample = planes(n + ".scaled_gradient_by_sample", l.out_channels, pixels, scaled_planes, batch_, false, PlaneType::kSigned);
+    s.scaled_gradient = planes(n + ".scaled_gradient", batch_, pixels, scaled_planes,
+                               l.out_channels, false, PlaneType::kSigned);
+    s.scaled_gradient_by_sample = planes(n + ".scaled_gradient_by_sample", l.out_channels, pixels,
+                                         scaled_planes, batch_, false, PlaneType::kSigned);
     const auto lanes = static_cast<std::uint64_t>(config_.stream_lanes);
     const auto channel_words = static_cast<std::uint64_t>(s.output.pitch()) + lanes;
     s.threshold_table = take(4 * lanes << l.weight_bits);
@@ -201,17 +221,23 @@ void AcceleratorEngine::allocate() {
     auto check_sum = [&](const char* pass, double terms, int a, int b) {
       const int need = 1 + a + b + static_cast<int>(std::ceil(std::log2(terms)));
       if (need > config_.accumulator_bits)
-        throw InputError(fmt::format("array.accumulator_bits = {}: {} of layer {} with batch {} needs {}; raise it, or lower --batch",
-                                     config_.accumulator_bits, pass, n, batch_, need));
+        throw InputError(
+            fmt::format("array.accumulator_bits = {}: {} of layer {} with batch {} needs {}; raise "
+                        "it, or lower --batch",
+                        config_.accumulator_bits, pass, n, batch_, need));
     };
     check_sum("forward", l.fan_in(), l.input_bits, l.weight_bits);
-    check_sum("backward_weight", static_cast<double>(batch_) * pixels, scaled_planes - 1, l.input_bits);
-    if (k > 0) check_sum("backward_input", static_cast<double>(taps) * l.out_channels, s.is_last ? 15 : l.gradient_bits, l.weight_bits);
+    check_sum("backward_weight", static_cast<double>(batch_) * pixels, scaled_planes - 1,
+              l.input_bits);
+    if (k > 0)
+      check_sum("backward_input", static_cast<double>(taps) * l.out_channels,
+                s.is_last ? 15 : l.gradient_bits, l.weight_bits);
     // Before anything is known of the gradients: the bound of their sums, which cannot saturate.
     if (k > 0) {
       const double bound = static_cast<double>(taps) * l.out_channels * levels(l.weight_bits) *
                            (s.is_last ? 32768.0 : levels(l.gradient_bits) * 32768.0);
-      layers_.back().gradient_shift = std::max(0, static_cast<int>(std::ceil(std::log2(bound))) - 15);
+      layers_.back().gradient_shift =
+          std::max(0, static_cast<int>(std::ceil(std::log2(bound))) - 15);
     }
     layers_.push_back(std::move(s));
   }
@@ -226,8 +252,10 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
     std::size_t next = 0;
     for (int row = 0; row < s.weights.rows * s.weights.pixels; ++row)
       for (int channel = 0; channel < s.weights.channels; ++channel)
-        weights[static_cast<std::size_t>(row) * static_cast<std::size_t>(s.weights.pitch()) + static_cast<std::size_t>(channel)] =
-            static_cast<std::int32_t>(std::lround(std::ldexp(static_cast<double>(initial[next++]), kWeightFractionBits)));
+        weights[static_cast<std::size_t>(row) * static_cast<std::size_t>(s.weights.pitch()) +
+                static_cast<std::size_t>(channel)] =
+            static_cast<std::int32_t>(
+                std::lround(std::ldexp(static_cast<double>(initial[next++]), kWeightFractionBits)));
     builder.set_place(s.layer.name, "initial");
     StreamPass pass;
     pass.x = &s.weights;
@@ -246,7 +274,8 @@ std::vector<std::int32_t> AcceleratorEngine::weights(int layer) const {
   const auto* memory = data<std::int32_t>(t.address);
   for (int row = 0; row < t.rows * t.pixels; ++row)
     for (int channel = 0; channel < t.channels; ++channel)
-      values.push_back(memory[static_cast<std::size_t>(row) * static_cast<std::size_t>(t.pitch()) + static_cast<std::size_t>(channel)]);
+      values.push_back(memory[static_cast<std::size_t>(row) * static_cast<std::size_t>(t.pitch()) +
+                              static_cast<std::size_t>(channel)]);
   return values;
 }
 
@@ -265,8 +294,10 @@ void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
             if (iy < 0 || iy >= l.in_height || ix < 0 || ix >= l.in_width) continue;
             const int pixel = (sample * l.out_height + y) * l.out_width + x;
             const int source = (sample * l.in_height + iy) * l.in_width + ix;
-            std::memcpy(memory + static_cast<std::size_t>(pixel * images_.pitch() + (ky * l.kernel_width + kx) * l.in_channels),
-                        pixels + static_cast<std::size_t>(source) * channels, channels);
+            std::memcpy(
+                memory + static_cast<std::size_t>(pixel * images_.pitch() +
+                                                  (ky * l.kernel_width + kx) * l.in_channels),
+                pixels + static_cast<std::size_t>(source) * channels, channels);
           }
         }
       }
@@ -278,11 +309,14 @@ void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
 void AcceleratorEngine::write_weight_constants() {
   for (LayerState& s : layers_) {
     const int bits = s.layer.weight_bits;
-    const double count = static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
+    const double count =
+        static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
     s.weight_peak = *data<std::uint32_t>(s.weight_max) * kWeightUnit;
-    const double mean = static_cast<double>(*data<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
+    const double mean =
+        static_cast<double>(*data<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
     s.weight_scale = bits == 1 ? mean : 1.0;
-    // Thresholds in heap order, the same in every lane: node j of the tree holds the in-order threshold.
+    // Thresholds in heap order, the same in every lane: node j of the tree holds the in-order
+    // threshold.
     const int nodes = (1 << bits) - 1;
     auto* table = data<std::int32_t>(s.threshold_table);
     for (int node = 1; node <= nodes; ++node) {
@@ -290,7 +324,8 @@ void AcceleratorEngine::write_weight_constants() {
       const int rank = ((2 * (node - (1 << level)) + 1) << (bits - level - 1));  // in order, from 1
       double threshold = 0.0;
       if (bits > 1)
-        threshold = std::atanh(std::tanh(s.weight_peak) * (2.0 * rank - 1.0 - levels(bits)) / levels(bits));
+        threshold =
+            std::atanh(std::tanh(s.weight_peak) * (2.0 * rank - 1.0 - levels(bits)) / levels(bits));
       for (int lane = 0; lane < config_.stream_lanes; ++lane)
         table[(node - 1) * config_.stream_lanes + lane] = to_threshold(threshold / kWeightUnit);
     }
@@ -318,16 +353,19 @@ void AcceleratorEngine::write_activation_constants() {
     auto* low = data<std::int32_t>(s.low_table);
     auto* high = data<std::int32_t>(s.high_table);
     for (int channel = 0; channel < chunks * lanes; ++channel) {
-      const double bias = channel < l.out_channels ? s.bias[static_cast<std::size_t>(channel)] : 0.0;
+      const double bias =
+          channel < l.out_channels ? s.bias[static_cast<std::size_t>(channel)] : 0.0;
       const int chunk = channel / lanes, lane = channel % lanes;
       for (int node = 1; node <= nodes; ++node) {
         const int level = bit_length(static_cast<std::uint64_t>(node)) - 1;
         const int rank = ((2 * (node - (1 << level)) + 1) << (l.output_bits - level - 1));
         const double value = (2.0 * rank - 1.0) / (2.0 * nodes);
-        table[(chunk * nodes + node - 1) * lanes + lane] = to_threshold((value - bias) / s.output_scale);
+        table[(chunk * nodes + node - 1) * lanes + lane] =
+            to_threshold((value - bias) / s.output_scale);
       }
       low[channel] = to_threshold((0.0 - bias) / s.output_scale);
-      high[channel] = static_cast<std::int32_t>(std::clamp(std::floor((1.0 - bias) / s.output_scale), -2147483648.0, 2147483647.0));
+      high[channel] = static_cast<std::int32_t>(
+          std::clamp(std::floor((1.0 - bias) / s.output_scale), -2147483648.0, 2147483647.0));
     }
   }
 }
@@ -343,14 +381,16 @@ Program AcceleratorEngine::forward_program(bool training) {
   for (LayerState& s : layers_) {
     const Layer& l = s.layer;
     builder.set_place(l.name, "forward");
-    builder.load_table(Table::kThreshold, s.threshold_table, (1 << l.weight_bits) - 1, l.weight_bits, "load f_W thresholds");
+    builder.load_table(Table::kThreshold, s.threshold_table, (1 << l.weight_bits) - 1,
+                       l.weight_bits, "load f_W thresholds");
     StreamPass quantize_weights;
     quantize_weights.x = &s.weights;
     quantize_weights.quantizer = Quantizer::kThreshold;
     quantize_weights.quantizer_bits = l.weight_bits;
     quantize_weights.pack = &s.weight_codes;
     builder.stream(s.weights, quantize_weights, "f_W");
-    if (training && s.weight_codes_by_output.address != 0) builder.transpose(s.weight_codes, s.weight_codes_by_output);
+    if (training && s.weight_codes_by_output.address != 0)
+      builder.transpose(s.weight_codes, s.weight_codes_by_output);
 
     StreamPass drain;
     drain.store = &s.output;
@@ -358,7 +398,8 @@ Program AcceleratorEngine::forward_program(bool training) {
     builder.multiply(WindowMode::kForward, l, *input, s.weight_codes, s.output, drain, "forward");
     if (s.is_last) break;
     const int chunks = s.output.pitch() / config_.stream_lanes;
-    builder.load_table(Table::kThreshold, s.activation_table, chunks * ((1 << l.output_bits) - 1), l.output_bits, "load f_A thresholds");
+    builder.load_table(Table::kThreshold, s.activation_table, chunks * ((1 << l.output_bits) - 1),
+                       l.output_bits, "load f_A thresholds");
     StreamPass quantize;
     quantize.x = &s.output;
     quantize.quantizer = Quantizer::kThreshold;
@@ -377,7 +418,8 @@ Program AcceleratorEngine::backward_program() {
     LayerState& s = layers_[k];
     const Layer& l = s.layer;
     const PackedTensor& input = k == 0 ? image_codes_ : layers_[k - 1].codes;
-    const PackedTensor& input_by_sample = k == 0 ? image_codes_by_sample_ : layers_[k - 1].codes_by_sample;
+    const PackedTensor& input_by_sample =
+        k == 0 ? image_codes_by_sample_ : layers_[k - 1].codes_by_sample;
     const int sample_rows = config_.max_batch / config_.stream_lanes;
 
     // f_G of the output's gradient: codes for backward_input, scaled integers for backward_weight
@@ -424,15 +466,18 @@ Program AcceleratorEngine::backward_program() {
       drain.max_per_sample = true;
       drain.sum_address = below.bias_sum;
       drain.sum_per_channel = true;
-      below.gradient_scale = gradient_unit * s.weight_scale / levels(l.weight_bits) * std::ldexp(1.0, below.gradient_shift);
-      builder.multiply(WindowMode::kBackwardInput, l, s.is_last ? s.scaled_gradient : s.gradient_codes,
-                       s.weight_codes_by_output, below.gradient, drain, "backward_input");
+      below.gradient_scale = gradient_unit * s.weight_scale / levels(l.weight_bits) *
+                             std::ldexp(1.0, below.gradient_shift);
+      builder.multiply(WindowMode::kBackwardInput, l,
+                       s.is_last ? s.scaled_gradient : s.gradient_codes, s.weight_codes_by_output,
+                       below.gradient, drain, "backward_input");
     }
 
     builder.set_place(l.name, "backward_weight");
     builder.transpose(s.scaled_gradient, s.scaled_gradient_by_sample);
     builder.transpose(input, input_by_sample);
-    // d loss / d w = sum * unit * input scale, times the slope of f_W, in units of the master weights
+    // d loss / d w = sum * unit * input scale, times the slope of f_W, in units of the master
+    // weights
     double factor = gradient_unit * s.input_scale / kWeightUnit;
     if (l.weight_bits > 1) factor /= std::tanh(s.weight_peak);
     const FixedScale gradient = fixed_scale(factor), decay = fixed_scale(network_.weight_decay);
@@ -471,7 +516,8 @@ Program AcceleratorEngine::backward_program() {
   return builder.take();
 }
 
-/// The start state for a tensor's draws; the sequence moves on by one number an element in storage order.
+/// The start state for a tensor's draws; the sequence moves on by one number an element in storage
+/// order.
 std::uint64_t AcceleratorEngine::draw(const ElementTensor& tensor) {
   const std::uint64_t state = random_state_;
   Lfsr next(state);
@@ -487,7 +533,8 @@ std::vector<double> AcceleratorEngine::read_logits(int count) const {
   std::vector<double> logits;
   for (int sample = 0; sample < count; ++sample)
     for (int c = 0; c < s.layer.out_channels; ++c)
-      logits.push_back(sums[sample * s.output.pitch() + c] * s.output_scale + s.bias[static_cast<std::size_t>(c)]);
+      logits.push_back(sums[sample * s.output.pitch() + c] * s.output_scale +
+                       s.bias[static_cast<std::size_t>(c)]);
   return logits;
 }
 
@@ -506,7 +553,8 @@ double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
       const double probability = std::exp(row[c] - peak) / total;
       const double wanted = c == labels[sample] ? 1.0 : 0.0;
       gradient[sample * static_cast<std::size_t>(s.gradient.pitch()) + c] =
-          static_cast<std::int16_t>(std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
+          static_cast<std::int16_t>(
+              std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
     }
     loss -= row[labels[sample]] - peak - std::log(total);
   }
@@ -519,18 +567,21 @@ void AcceleratorEngine::update_host_state() {
   for (LayerState& s : layers_) {
     const auto* sums = data<std::int64_t>(s.bias_sum);
     for (std::size_t c = 0; c < s.bias.size(); ++c) {
-      s.bias_momentum[c] = network_.momentum * s.bias_momentum[c] + static_cast<double>(sums[c]) * s.gradient_scale;
+      s.bias_momentum[c] =
+          network_.momentum * s.bias_momentum[c] + static_cast<double>(sums[c]) * s.gradient_scale;
       s.bias[c] -= learning_rate_ * s.bias_momentum[c];
     }
     if (s.is_last) continue;
     const auto* maxima = data<std::uint32_t>(s.sample_max);
     const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
     if (peak != 0)
-      s.gradient_shift = std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
+      s.gradient_shift =
+          std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
   }
 }
 
-double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) {
+double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels,
+                                     int batch) {
   if (batch != batch_) throw std::logic_error("a training step takes whole batches");
   write_images(pixels, batch);
   device_->run(forward_program(true));
@@ -544,7 +595,9 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
 std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batch) {
   std::vector<int> classes;
   const Layer& l = image_layer_;
-  const std::size_t image = static_cast<std::size_t>(l.in_height) * static_cast<std::size_t>(l.in_width) * static_cast<std::size_t>(l.in_channels);
+  const std::size_t image = static_cast<std::size_t>(l.in_height) *
+                            static_cast<std::size_t>(l.in_width) *
+                            static_cast<std::size_t>(l.in_channels);
   for (int first = 0; first < batch; first += batch_) {
     const int count = std::min(batch_, batch - first);
     write_images(pixels + static_cast<std::size_t>(first) * image, count);
@@ -552,8 +605,9 @@ std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batc
     const auto logits = read_logits(count);
     const auto width = static_cast<std::ptrdiff_t>(layers_.back().layer.out_channels);
     for (std::ptrdiff_t i = 0; i < count; ++i)
-      classes.push_back(static_cast<int>(std::max_element(logits.begin() + i * width, logits.begin() + (i + 1) * width) -
-                                         (logits.begin() + i * width)));
+      classes.push_back(static_cast<int>(
+          std::max_element(logits.begin() + i * width, logits.begin() + (i + 1) * width) -
+          (logits.begin() + i * width)));
   }
   return classes;
 }

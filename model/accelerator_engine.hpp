@@ -13,8 +13,8 @@
 
 namespace solfege {
 
-/// Training on the accelerator (any Device): lays the tensors out, makes the programs of a step, and does the
-/// host's part, which touches per-channel, per-sample and per-logit scalars only:
+/// Training on the accelerator (any Device): lays the tensors out, makes the programs of a step,
+/// and does the host's part, which touches per-channel, per-sample and per-logit scalars only:
 /// thresholds of f_W and f_A, softmax and its gradient, biases, scales and shifts.
 class AcceleratorEngine : public TrainingEngine {
  public:
@@ -28,7 +28,8 @@ class AcceleratorEngine : public TrainingEngine {
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
 
-  /// Elements the host has computed on (not copied): 0 by construction; every place that would is counted.
+  /// Elements the host has computed on (not copied): 0 by construction; every place that would is
+  /// counted.
   std::uint64_t host_element_operations() const { return host_element_operations_; }
   /// Master weights of a layer, fixed point, [out][tap][in] without padding.
   std::vector<std::int32_t> weights(int layer) const;

@@ -82,7 +82,7 @@ constexpr std::array<Field, 21> kFields = {{
     {"random", "bits", &Config::random_bits, 4, 16},
     // TOML integers are signed, so the upper half of 64 bits cannot be written.
     {"random", "seed", &Config::random_seed, 1, std::numeric_limits<std::int64_t>::max()},
-    {"memory", "bus_bytes", &Config::bus_bytes, 4, 64, true},
+    {"memory", "bus_bytes", &Config::bus_bytes, 8, 64, true},
     {"memory", "descriptor_queue_depth", &Config::descriptor_queue_depth, 2, 16, true},
 }};
 
@@ -210,6 +210,12 @@ void check_bus(const Config& config, const std::string& where) {
         "array.columns) * array.lanes / 8; enlarge the array or lower stream.lanes",
         where, config.lanes, high, low, config.stream_lanes));
   }
+  if (config.lanes > 8 * config.bus_bytes)
+    throw InputError(
+        fmt::format("{}: array.lanes = {} is out of range: a word of lanes must fit the bus, at "
+                    "most 8 * memory.bus_bytes = {}; "
+                    "set array.lanes = {} or a wider bus",
+                    where, config.lanes, 8 * config.bus_bytes, 8 * config.bus_bytes));
   if (config.bus_bytes >= low && config.bus_bytes <= high) return;
   throw InputError(fmt::format(
       "{}: memory.bus_bytes = {} is out of range: allowed are powers of two from 4 * stream.lanes "

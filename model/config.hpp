@@ -39,7 +39,7 @@ struct Config {
   std::uint64_t random_seed = 1;  ///< 1..2^63-1 (TOML integers are signed)
 
   // [memory]
-  int bus_bytes = 64;              ///< 4..64, power of two; 4*S <= bus_bytes <= min(R, C)*L/8
+  int bus_bytes = 64;  ///< 8..64, power of two, at least lanes/8; 4*S <= bus_bytes <= min(R, C)*L/8
   int descriptor_queue_depth = 4;  ///< descriptors waiting before each engine, power of two, 2..16
 
   /// Reads and validates a TOML file. Throws InputError naming file, key, value, range and fix.

@@ -26,7 +26,13 @@ enum class ElementType : std::uint32_t { kUnsigned8 = 0, kSigned16 = 1, kSigned3
 enum class Destination : std::uint32_t { kNone = 0, kSigned16 = 1, kSigned32 = 2, kTable = 3 };
 enum class Scalar : std::uint32_t { kConstant = 0, kChannel = 1, kSample = 2 };
 enum class Table : std::uint32_t {
-  kScaleX = 0, kScaleZ = 1, kOffset = 2, kMaskLow = 3, kMaskHigh = 4, kThreshold = 5, kSample = 6
+  kScaleX = 0,
+  kScaleZ = 1,
+  kOffset = 2,
+  kMaskLow = 3,
+  kMaskHigh = 4,
+  kThreshold = 5,
+  kSample = 6
 };
 enum class Quantizer : std::uint32_t {
   kRaw = 0,               ///< two's complement of the stream value
@@ -43,8 +49,8 @@ enum Semaphore : std::uint32_t {
   kStored = 1u << 3,      ///< stream -> DMA: a packed operand is in memory
 };
 
-/// The one list of descriptor fields: X(name, word, least significant bit, width). The C++ struct, its
-/// encoding, and the Verilog header sf_descriptor.vh all come from it.
+/// The one list of descriptor fields: X(name, word, least significant bit, width). The C++ struct,
+/// its encoding, and the Verilog header sf_descriptor.vh all come from it.
 // clang-format off
 #define SOLFEGE_DESCRIPTOR_FIELDS(X)                                                             \
   X(opcode, 0, 0, 4) X(wait_mask, 0, 8, 8) X(signal_mask, 0, 16, 8) X(tag, 1, 0, 16)             \

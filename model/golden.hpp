@@ -10,17 +10,18 @@
 
 namespace solfege {
 
-/// The bit-exact golden model: what each descriptor does to memory, buffers and tables, at the level of
-/// integer values (never of plane products, so that it checks the RTL's arithmetic independently).
-/// Descriptors run in program order. Shares no code with the RTL; memory layouts are the contract.
+/// The bit-exact golden model: what each descriptor does to memory, buffers and tables, at the
+/// level of integer values (never of plane products, so that it checks the RTL's arithmetic
+/// independently). Descriptors run in program order. Shares no code with the RTL; memory layouts
+/// are the contract.
 class GoldenDevice {
  public:
   GoldenDevice(const Config& config, std::size_t memory_bytes);
 
   std::vector<std::uint8_t>& memory() { return memory_; }
 
-  /// Runs one descriptor. Throws std::logic_error if it leaves the memory or drains a tile that is not there:
-  /// a fault of the scheduler.
+  /// Runs one descriptor. Throws std::logic_error if it leaves the memory or drains a tile that is
+  /// not there: a fault of the scheduler.
   void execute(const Descriptor& descriptor);
 
  private:
@@ -42,7 +43,7 @@ class GoldenDevice {
   const Config config_;
   std::vector<std::uint8_t> memory_;
   std::vector<std::uint8_t> row_buffer_, column_buffer_;
-  std::vector<std::int64_t> sums_;    ///< running sums of the tile that spans descriptors, [R][C]
+  std::vector<std::int64_t> sums_;     ///< running sums of the tile that spans descriptors, [R][C]
   std::vector<std::int64_t> drained_;  ///< captured tiles, [tile][R][C], consumed in order
   std::size_t drained_next_ = 0;
   std::array<std::vector<std::int32_t>, 5> tables_;  ///< by Table, a word a channel

@@ -5,8 +5,8 @@
 
 namespace solfege {
 
-/// The random sequence of the rounding units (rtl/sf_lfsr.v): x[n+64] = x[n] ^ x[n+1] ^ x[n+3] ^ x[n+4]
-/// over GF(2), period 2^64 - 1. The state is its next 64 bits, earliest lowest; never 0.
+/// The random sequence of the rounding units (rtl/sf_lfsr.v): x[n+64] = x[n] ^ x[n+1] ^ x[n+3] ^
+/// x[n+4] over GF(2), period 2^64 - 1. The state is its next 64 bits, earliest lowest; never 0.
 class Lfsr {
  public:
   explicit Lfsr(std::uint64_t state) : state_(state) {}

@@ -10,12 +10,12 @@
 
 namespace solfege {
 
-/// Channels of stored elements are padded to a multiple of this, whatever the stream's width, so that
-/// storage order, and with it every random draw, does not depend on the array's shape.
+/// Channels of stored elements are padded to a multiple of this, whatever the stream's width, so
+/// that storage order, and with it every random draw, does not depend on the array's shape.
 constexpr int kChannelPitch = 16;
 
-/// Elements in memory, [row][pixel][channel pitch]: activations and gradients (rows are samples), weights
-/// (rows are output channels, pixels are kernel taps, channels are input channels).
+/// Elements in memory, [row][pixel][channel pitch]: activations and gradients (rows are samples),
+/// weights (rows are output channels, pixels are kernel taps, channels are input channels).
 struct ElementTensor {
   std::string name;
   std::uint32_t address = 0;
@@ -23,23 +23,30 @@ struct ElementTensor {
   int bytes = 4;  ///< of an element: 1 unsigned, 2 or 4 signed
   int pitch() const { return (channels + kChannelPitch - 1) / kChannelPitch * kChannelPitch; }
   std::uint32_t row_stride() const { return static_cast<std::uint32_t>(pixels * pitch()); }
-  std::uint32_t size_bytes() const { return static_cast<std::uint32_t>(rows) * row_stride() * static_cast<std::uint32_t>(bytes); }
+  std::uint32_t size_bytes() const {
+    return static_cast<std::uint32_t>(rows) * row_stride() * static_cast<std::uint32_t>(bytes);
+  }
   std::uint32_t element_type() const { return bytes == 1 ? 0 : bytes == 2 ? 1 : 2; }
 };
 
-/// Bit-planes in memory, ready to load: [row group][pixel][plane][lane word][row in group] words of L bits.
+/// Bit-planes in memory, ready to load: [row group][pixel][plane][lane word][row in group] words of
+/// L bits.
 struct PackedTensor {
   std::string name;
   std::uint32_t address = 0;
   int rows = 1, pixels = 1, planes = 1, lanes = 1;  ///< lanes: length of the index along the lanes
-  bool columns = false;                             ///< grouped for the array's columns, else its rows
+  bool columns = false;  ///< grouped for the array's columns, else its rows
   PlaneType type = PlaneType::kUnipolar;
   int group = 1, word_lanes = 64;  ///< R or C, and L, of the configuration
   int words() const { return (lanes + word_lanes - 1) / word_lanes; }
   int groups() const { return (rows + group - 1) / group; }
   int pixel_words() const { return planes * words(); }  ///< buffer words of a pixel
-  std::uint32_t group_word_bytes() const { return static_cast<std::uint32_t>(group * word_lanes / 8); }
-  std::uint32_t group_stride() const { return static_cast<std::uint32_t>(pixels * pixel_words()) * group_word_bytes(); }
+  std::uint32_t group_word_bytes() const {
+    return static_cast<std::uint32_t>(group * word_lanes / 8);
+  }
+  std::uint32_t group_stride() const {
+    return static_cast<std::uint32_t>(pixels * pixel_words()) * group_word_bytes();
+  }
   std::uint32_t size_bytes() const { return static_cast<std::uint32_t>(groups()) * group_stride(); }
 };
 

@@ -5,8 +5,8 @@
 
 namespace solfege {
 
-/// Control registers, byte offsets: X(name, NAME, offset, access, meaning). The Verilog constants and
-/// the address map document are generated from this list.
+/// Control registers, byte offsets: X(name, NAME, offset, access, meaning). The Verilog constants
+/// and the address map document are generated from this list.
 // clang-format off
 #define SOLFEGE_REGISTERS(X)                                                                        \
   X(id, ID, 0x000, "RO", "0x534F4C46")                                                              \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/scheduler.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "model/error.hpp"
 
@@ -31,7 +31,9 @@ Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_
       high = layer.stride * tile_last + tap_last - layer.padding;
       break;
     case WindowMode::kBackwardInput:
-      low = (tile_first + layer.padding - tap_last + layer.stride - 1 + 64 * layer.stride) / layer.stride - 64;
+      low = (tile_first + layer.padding - tap_last + layer.stride - 1 + 64 * layer.stride) /
+                layer.stride -
+            64;
       high = (tile_last + layer.padding - tap_first) / layer.stride;
       break;
     case WindowMode::kBackwardWeight:
@@ -43,8 +45,8 @@ Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_
   return {low, std::clamp(high, low, limit - 1)};
 }
 
-/// Bit products the network's mathematics asks for: products inside the maps times the planes of the codes
-/// (G planes of a gradient, however many the schedule gives it).
+/// Bit products the network's mathematics asks for: products inside the maps times the planes of
+/// the codes (G planes of a gradient, however many the schedule gives it).
 std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, const PackedTensor& rows,
                                  const PackedTensor& columns) {
   auto meetings = [&](int in, int out, int kernel) {
@@ -60,10 +62,12 @@ std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, const Pack
   const std::uint64_t products = meetings(layer.in_height, layer.out_height, layer.kernel_height) *
                                  meetings(layer.in_width, layer.out_width, layer.kernel_width) *
                                  static_cast<std::uint64_t>(layer.in_channels) *
-                                 static_cast<std::uint64_t>(layer.out_channels) * static_cast<std::uint64_t>(batch);
+                                 static_cast<std::uint64_t>(layer.out_channels) *
+                                 static_cast<std::uint64_t>(batch);
   const bool gradient_rows = mode != WindowMode::kForward && layer.gradient_bits > 0;
   const int row_planes = gradient_rows ? layer.gradient_bits : rows.planes;
-  return products * static_cast<std::uint64_t>(row_planes) * static_cast<std::uint64_t>(columns.planes);
+  return products * static_cast<std::uint64_t>(row_planes) *
+         static_cast<std::uint64_t>(columns.planes);
 }
 
 }  // namespace
@@ -122,7 +126,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
     d.z_type = pass.z->element_type();
     d.z_address = pass.z->address;
   }
-  const std::uint32_t scale_mask = config_.stored_bits == 32 ? ~0u : (1u << config_.stored_bits) - 1;
+  const std::uint32_t scale_mask =
+      config_.stored_bits == 32 ? ~0u : (1u << config_.stored_bits) - 1;
   d.scale_x_source = u32(static_cast<int>(pass.scale_x_source));
   d.scale_x = u32(pass.scale_x) & scale_mask;
   d.shift_x = u32(pass.shift_x);
@@ -131,7 +136,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.mask_enable = pass.mask;
   d.tanh_enable = pass.tanh;
   if (pass.store != nullptr) {
-    d.destination = u32(static_cast<int>(pass.store->bytes == 2 ? Destination::kSigned16 : Destination::kSigned32));
+    d.destination = u32(
+        static_cast<int>(pass.store->bytes == 2 ? Destination::kSigned16 : Destination::kSigned32));
     d.destination_address = pass.store->address;
   }
   d.quantizer = u32(static_cast<int>(pass.quantizer));
@@ -166,7 +172,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
 std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPass& pass) const {
   std::vector<Region> list;
   if (pass.pack != nullptr)
-    list.push_back({pass.pack->name, pass.pack->address, pass.pack->size_bytes(), config_.lanes / 8});
+    list.push_back(
+        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), config_.lanes / 8});
   if (d.reduce_flush && d.max_enable)
     list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
   if (d.reduce_flush && d.sum_enable)
@@ -174,7 +181,8 @@ std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPas
   return list;
 }
 
-void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass, const std::string& label) {
+void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
+                            const std::string& label) {
   Descriptor d;
   d.opcode = u32(static_cast<int>(Opcode::kStream));
   apply(d, pass);
@@ -192,8 +200,10 @@ void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass, 
   Operation& operation = append(d, label);
   operation.writes = regions(d, pass);
   if (pass.store != nullptr)
-    operation.writes.push_back({pass.store->name, pass.store->address, pass.store->size_bytes(), pass.store->bytes});
-  if (pass.pack != nullptr) writer_[pass.pack->name] = static_cast<int>(program_.operations.size()) - 1;
+    operation.writes.push_back(
+        {pass.store->name, pass.store->address, pass.store->size_bytes(), pass.store->bytes});
+  if (pass.pack != nullptr)
+    writer_[pass.pack->name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
 void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
@@ -231,7 +241,8 @@ int ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor, std::uin
   d.load_words = u32(words);
   if (buffer.last_user[half] >= 0) {
     const std::uint32_t token = buffer.columns ? kColumnFree : kRowFree;
-    program_.operations[static_cast<std::size_t>(buffer.last_user[half])].descriptor.signal_mask |= token;
+    program_.operations[static_cast<std::size_t>(buffer.last_user[half])].descriptor.signal_mask |=
+        token;
     d.wait_mask |= token;
     buffer.last_user[half] = -1;
   }
@@ -266,12 +277,14 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
   const int column_width = by_tap ? map_width : tap_width;
   const int column_group_words = columns.pixels * columns.pixel_words();
   auto too_small = [&](const char* key, int need) {
-    return InputError(fmt::format("array.{} = {}: {} of layer {} needs {} words in half a buffer; raise it to {} or more",
-                                  key, key[0] == 'r' ? config_.row_buffer_depth : config_.column_buffer_depth,
-                                  label, layer.name, need, 2 * need));
+    return InputError(fmt::format(
+        "array.{} = {}: {} of layer {} needs {} words in half a buffer; raise it to {} or more",
+        key, key[0] == 'r' ? config_.row_buffer_depth : config_.column_buffer_depth, label,
+        layer.name, need, 2 * need));
   };
 
-  // Contraction rows a pass of the buffers takes: all, unless an operand of backward_weight does not fit.
+  // Contraction rows a pass of the buffers takes: all, unless an operand of backward_weight does
+  // not fit.
   int tap_rows = tap_height;
   if (by_tap) {
     auto row_need = [&](int taps) { return taps * row_width * rows.pixel_words(); };
@@ -280,26 +293,30 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
       int most = 0;
       for (int tile = 0; tile < tile_height; ++tile)
         for (int tap = 0; tap < tap_height; tap += taps) {
-          const Span span = operand_rows(mode, layer, tile, tile, tap, std::min(tap + taps, tap_height) - 1, map_height);
+          const Span span = operand_rows(mode, layer, tile, tile, tap,
+                                         std::min(tap + taps, tap_height) - 1, map_height);
           most = std::max(most, span.last - span.first + 1);
         }
       return most * column_width * columns.pixel_words();
     };
-    while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half)) --tap_rows;
+    while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half))
+      --tap_rows;
     if (row_need(1) > row_half) throw too_small("row_buffer_depth", row_need(1));
     if (column_need(1) > column_half) throw too_small("column_buffer_depth", column_need(1));
   } else if (column_group_words > column_half) {
     throw too_small("column_buffer_depth", column_group_words);
   }
   const bool split = tap_rows < tap_height;
-  const int groups_a_block = split ? 1 : std::max(1, std::min(columns.groups(), column_half / column_group_words));
+  const int groups_a_block =
+      split ? 1 : std::max(1, std::min(columns.groups(), column_half / column_group_words));
   // Tile rows a pass takes: as many as their operand rows fit.
   int tile_rows = split ? 1 : tile_height;
   if (!by_tap) {
     auto need = [&](int tiles) {
       int most = 0;
       for (int first = 0; first < tile_height; first += tiles) {
-        const Span span = operand_rows(mode, layer, first, std::min(first + tiles, tile_height) - 1, 0, tap_height - 1, map_height);
+        const Span span = operand_rows(mode, layer, first, std::min(first + tiles, tile_height) - 1,
+                                       0, tap_height - 1, map_height);
         most = std::max(most, (span.last - span.first + 1) * row_width * rows.pixel_words());
       }
       return most;
@@ -323,20 +340,26 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
           const int tiles_x = split ? 1 : tile_width;
           for (int tap = 0; tap < tap_height; tap += tap_rows) {
             const int taps = std::min(tap_rows, tap_height - tap);
-            const Span span = operand_rows(mode, layer, tile_y, tile_y + tiles_y - 1, tap, tap + taps - 1, map_height);
+            const Span span = operand_rows(mode, layer, tile_y, tile_y + tiles_y - 1, tap,
+                                           tap + taps - 1, map_height);
             // Buffer contents: the windowed operand's rows, and the taps of the other
             const int row_first = by_tap ? tap : span.first;
             const int row_count = by_tap ? taps : span.last - span.first + 1;
             const int column_first = by_tap ? (split ? span.first : 0) : 0;
-            const int column_count = by_tap ? (split ? span.last - span.first + 1 : map_height) : tap_height;
+            const int column_count =
+                by_tap ? (split ? span.last - span.first + 1 : map_height) : tap_height;
             bool fresh = false;
             const int column_base =
                 require(columns_, columns,
-                        u32(group * column_group_words + column_first * column_width * columns.pixel_words()),
-                        (groups - 1) * column_group_words + column_count * column_width * columns.pixel_words(), &fresh);
-            const int row_base = require(
-                rows_, rows, u32((row_group * rows.pixels + row_first * row_width) * rows.pixel_words()),
-                row_count * row_width * rows.pixel_words(), &fresh);
+                        u32(group * column_group_words +
+                            column_first * column_width * columns.pixel_words()),
+                        (groups - 1) * column_group_words +
+                            column_count * column_width * columns.pixel_words(),
+                        &fresh);
+            const int row_base =
+                require(rows_, rows,
+                        u32((row_group * rows.pixels + row_first * row_width) * rows.pixel_words()),
+                        row_count * row_width * rows.pixel_words(), &fresh);
             if (fresh) program_.operations.back().descriptor.signal_mask |= kLoaded;
 
             Descriptor d;
@@ -380,8 +403,9 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
             Descriptor s;
             s.opcode = u32(static_cast<int>(Opcode::kStream));
             apply(s, drain);
-            const std::uint32_t offset = u32(row_group * config_.rows) * result.row_stride() +
-                                         u32((tile_y * tile_width + tile_x) * result.pitch() + group * config_.columns);
+            const std::uint32_t offset =
+                u32(row_group * config_.rows) * result.row_stride() +
+                u32((tile_y * tile_width + tile_x) * result.pitch() + group * config_.columns);
             if (drain.store != nullptr) s.destination_address += offset * u32(drain.store->bytes);
             if (drain.z != nullptr) s.z_address += offset * u32(drain.z->bytes);
             s.count0 = u32(chunks);
@@ -406,8 +430,10 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
             if (drain.store != nullptr)
               operation.writes.push_back(
                   {drain.store->name,
-                   drain.store->address + u32(row_group * config_.rows) * result.row_stride() * u32(drain.store->bytes),
-                   u32(std::min(config_.rows, result.rows - row_group * config_.rows)) * result.row_stride() * u32(drain.store->bytes),
+                   drain.store->address + u32(row_group * config_.rows) * result.row_stride() *
+                                              u32(drain.store->bytes),
+                   u32(std::min(config_.rows, result.rows - row_group * config_.rows)) *
+                       result.row_stride() * u32(drain.store->bytes),
                    drain.store->bytes});
             last_drain = program_.operations.size() - 1;
           }
@@ -419,7 +445,8 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     // The last drain writes the reductions of the whole tensor.
     Operation& operation = program_.operations[last_drain];
     operation.descriptor.reduce_flush = 1;
-    for (const Region& region : regions(operation.descriptor, drain)) operation.writes.push_back(region);
+    for (const Region& region : regions(operation.descriptor, drain))
+      operation.writes.push_back(region);
   }
 }
 

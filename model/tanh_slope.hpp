@@ -8,8 +8,9 @@ namespace solfege {
 /// Master weights and momentum are 32-bit fixed point with this many fraction bits.
 constexpr int kWeightFractionBits = 24;
 
-/// The table of the stream unit's 1 - tanh^2 stage: kTanhSlopeEntries steps of 2^-kTanhSlopeStepBits
-/// over |w|, each holding the value at its middle in units of 2^-16; beyond it, the last entry.
+/// The table of the stream unit's 1 - tanh^2 stage: kTanhSlopeEntries steps of
+/// 2^-kTanhSlopeStepBits over |w|, each holding the value at its middle in units of 2^-16; beyond
+/// it, the last entry.
 constexpr int kTanhSlopeEntries = 256;
 constexpr int kTanhSlopeStepBits = 6;
 

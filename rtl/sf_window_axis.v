@@ -5,7 +5,7 @@
 //   backward input   d = (p + padding - t) >> s        t steps by 1 << s, where it divides
 //   backward weight  d = (t << s) + p - padding        t steps by 1
 // Latency 3 cycles while enable_i; inputs held stable meanwhile. count_o = 0: no tap is valid.
-// 18-bit signed arithmetic holds every sum of the 16-bit fields with strides up to 4.
+// 18-bit signed arithmetic holds every sum for positions below 2^15; maps are far smaller.
 `default_nettype none
 module sf_window_axis (
     input  wire        clk_i,

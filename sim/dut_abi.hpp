@@ -24,8 +24,8 @@ struct DutPins {
   std::uint8_t m_axi_awready_i, m_axi_wready_i, m_axi_bvalid_i, m_axi_bresp_i;
   std::uint8_t m_axi_rdata_i[kMaxBusBytes];
   // outputs
-  std::uint8_t s_axil_awready_o, s_axil_wready_o, s_axil_bvalid_o, s_axil_bresp_o,
-      s_axil_arready_o, s_axil_rvalid_o, s_axil_rresp_o;
+  std::uint8_t s_axil_awready_o, s_axil_wready_o, s_axil_bvalid_o, s_axil_bresp_o, s_axil_arready_o,
+      s_axil_rvalid_o, s_axil_rresp_o;
   std::uint32_t s_axil_rdata_o;
   std::uint8_t m_axi_arvalid_o, m_axi_arlen_o, m_axi_rready_o;
   std::uint8_t m_axi_awvalid_o, m_axi_awlen_o, m_axi_wvalid_o, m_axi_wlast_o, m_axi_bready_o;
@@ -48,7 +48,8 @@ struct SolfegeDut;
 SolfegeDut* solfege_dut_create();
 void solfege_dut_destroy(SolfegeDut*);
 void solfege_dut_eval(SolfegeDut*, solfege::DutPins*);
-/// Waveforms (only in libraries built for them): opens an FST file; dump appends the state at `time`.
+/// Waveforms (only in libraries built for them): opens an FST file; dump appends the state at
+/// `time`.
 void solfege_dut_trace_open(SolfegeDut*, const char* path);
 void solfege_dut_trace_dump(SolfegeDut*, std::uint64_t time);
 void solfege_dut_trace_close(SolfegeDut*);

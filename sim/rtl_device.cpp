@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/rtl_device.hpp"
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <filesystem>
-
-#include <fmt/format.h>
 
 #include "gen/generator.hpp"
 #include "model/cycle_model.hpp"
@@ -47,13 +47,15 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
     throw std::runtime_error("the simulator answers with the hash of another configuration");
-  if (!options.fst_path.empty()) platform_->trace(options.fst_path, options.fst_from, options.fst_to);
+  if (!options.fst_path.empty())
+    platform_->trace(options.fst_path, options.fst_from, options.fst_to);
   if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
 }
 
 RtlDevice::~RtlDevice() = default;
 
-bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region, std::uint64_t cycle) {
+bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region,
+                        std::uint64_t cycle) {
   const std::uint8_t* expected = golden_->memory().data() + region.address;
   const std::uint8_t* got = platform_->memory().data() + region.address;
   tally_.compared_bits += std::uint64_t{8} * region.bytes;
@@ -68,16 +70,17 @@ bool RtlDevice::compare(const Operation& operation, std::size_t index, const Reg
     for (std::size_t i = width; i-- > 0;) text += fmt::format("{:02x}", from[first + i]);
     return text;
   };
-  tally_.first_difference =
-      fmt::format("descriptor {} ({} {}: {}), tensor {}, index {}: expected 0x{}, got 0x{}, cycle {}", index,
-                  operation.layer, operation.pass, operation.label, region.tensor, first / width,
-                  hex(expected), hex(got), cycle);
+  tally_.first_difference = fmt::format(
+      "descriptor {} ({} {}: {}), tensor {}, index {}: expected 0x{}, got 0x{}, cycle {}", index,
+      operation.layer, operation.pass, operation.label, region.tensor, first / width, hex(expected),
+      hex(got), cycle);
   return false;
 }
 
 void RtlDevice::run(const Program& program) {
   if (program.operations.size() > kProgramCapacity)
-    throw InputError(fmt::format("a program of {} descriptors exceeds {}; lower --batch", program.operations.size(), kProgramCapacity));
+    throw InputError(fmt::format("a program of {} descriptors exceeds {}; lower --batch",
+                                 program.operations.size(), kProgramCapacity));
   const auto words = program.encode();
   auto& memory = platform_->memory();
   std::memcpy(memory.data() + program_address_, words.data(), words.size() * 4);
@@ -97,22 +100,27 @@ void RtlDevice::run(const Program& program) {
     }
     ++tally_.descriptors;
     if (!lockstep_ || operation.writes.empty()) return true;
-    // Program order is an order of the dependences, so everything up to here may run in the golden model.
-    for (; golden_next <= index; ++golden_next) golden_->execute(program.operations[golden_next].descriptor);
+    // Program order is an order of the dependences, so everything up to here may run in the golden
+    // model.
+    for (; golden_next <= index; ++golden_next)
+      golden_->execute(program.operations[golden_next].descriptor);
     bool equal = true;
-    for (const Region& region : operation.writes) equal = compare(operation, index, region, retire.cycle) && equal;
+    for (const Region& region : operation.writes)
+      equal = compare(operation, index, region, retire.cycle) && equal;
     return equal;
   };
-  const RunResult result = platform_->run(program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire);
+  const RunResult result = platform_->run(
+      program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire);
   Counters& sum = tally_.counters;
 #define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
   SOLFEGE_COUNTERS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
   if (result.error) {
     const auto tag = static_cast<std::size_t>(result.error_tag);
-    throw CheckFailed(fmt::format("the device stopped with error {} ({}) at descriptor {} ({})", result.error_code,
-                                  error_name(result.error_code), result.error_tag,
-                                  tag < program.operations.size() ? program.operations[tag].label : "?"));
+    throw CheckFailed(
+        fmt::format("the device stopped with error {} ({}) at descriptor {} ({})",
+                    result.error_code, error_name(result.error_code), result.error_tag,
+                    tag < program.operations.size() ? program.operations[tag].label : "?"));
   }
   if (result.timed_out) throw CheckFailed("the device did not finish");
   if (result.stopped) throw CheckFailed("first difference: " + tally_.first_difference);
@@ -123,7 +131,9 @@ void RtlDevice::run(const Program& program) {
     if (std::memcmp(golden_->memory().data(), memory.data(), golden_->memory().size()) != 0) {
       Operation last;
       last.label = "end of program";
-      compare(last, program.operations.size(), {"whole memory", 0, static_cast<std::uint32_t>(golden_->memory().size()), 4}, result.last_cycle);
+      compare(last, program.operations.size(),
+              {"whole memory", 0, static_cast<std::uint32_t>(golden_->memory().size()), 4},
+              result.last_cycle);
       throw CheckFailed("first difference: " + tally_.first_difference);
     }
   }

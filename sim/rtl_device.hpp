@@ -22,14 +22,15 @@ struct RtlOptions {
   std::uint64_t fst_from = 0, fst_to = 0;
 };
 
-/// What the runs so far have shown. Cycles are of array and stream descriptors; those in which an engine
-/// only waited are `stall`, apart from the others.
+/// What the runs so far have shown. Cycles are of array and stream descriptors; those in which an
+/// engine only waited are `stall`, apart from the others.
 struct RtlTally {
   std::uint64_t compared_bits = 0, mismatched_bits = 0;
   std::uint64_t simulated_cycles = 0, predicted_cycles = 0, stall_cycles = 0;
-  std::uint64_t descriptors = 0, cycles_apart = 0;  ///< descriptors whose cycles differ from the model's
-  Counters counters;          ///< of the device, summed over runs
-  std::string first_difference;  ///< empty while all is equal
+  std::uint64_t descriptors = 0,
+                cycles_apart = 0;  ///< descriptors whose cycles differ from the model's
+  Counters counters;               ///< of the device, summed over runs
+  std::string first_difference;    ///< empty while all is equal
 };
 
 /// The Verilated design as a device, alone or in lockstep with the golden model.
@@ -47,7 +48,8 @@ class RtlDevice : public Device {
 
  private:
   /// Compares one region; returns false and notes the difference if there is one.
-  bool compare(const Operation& operation, std::size_t index, const Region& region, std::uint64_t cycle);
+  bool compare(const Operation& operation, std::size_t index, const Region& region,
+               std::uint64_t cycle);
 
   Config config_;
   std::unique_ptr<Platform> platform_;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/verify.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "model/error.hpp"
 #include "model/scheduler.hpp"
@@ -17,7 +17,9 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) : generator_(seed) {}
   std::uint64_t bits() { return generator_.next(); }
-  int in(int low, int high) { return low + static_cast<int>(bits() % static_cast<std::uint64_t>(high - low + 1)); }
+  int in(int low, int high) {
+    return low + static_cast<int>(bits() % static_cast<std::uint64_t>(high - low + 1));
+  }
   bool chance(int percent) { return in(1, 100) <= percent; }
 
  private:
@@ -31,15 +33,19 @@ class Case {
  public:
   Case(const Config& config, std::vector<std::uint8_t>& memory, std::uint64_t seed)
       : config_(config), memory_(memory), random_(seed), builder_(config) {
-    std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes), std::uint8_t{0});
+    std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes),
+              std::uint8_t{0});
   }
 
   Program make() {
     const int kind = random_.in(0, 9);
     builder_.set_place("random", "verify");
-    if (kind < 5) product();
-    else if (kind < 9) pass();
-    else corner_turn();
+    if (kind < 5)
+      product();
+    else if (kind < 9)
+      pass();
+    else
+      corner_turn();
     return builder_.take();
   }
 
@@ -51,14 +57,16 @@ class Case {
     return address;
   }
   void fill(std::uint32_t address, std::size_t bytes) {
-    for (std::size_t i = 0; i < bytes; ++i) memory_[address + i] = static_cast<std::uint8_t>(random_.bits());
+    for (std::size_t i = 0; i < bytes; ++i)
+      memory_[address + i] = static_cast<std::uint8_t>(random_.bits());
   }
   ElementTensor elements(const std::string& name, int rows, int pixels, int channels, int bytes) {
     ElementTensor t{name, 0, rows, pixels, channels, bytes};
     t.address = take(t.size_bytes());
     return t;
   }
-  PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes, bool columns, PlaneType type) {
+  PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes,
+                      bool columns, PlaneType type) {
     PackedTensor t;
     t.name = name;
     t.rows = rows;
@@ -95,7 +103,9 @@ class Case {
       builder_.load_table(Table::kThreshold, address, rows, pass.quantizer_bits, "load thresholds");
     }
   }
-  void put32(std::size_t address, std::int32_t value) { std::memcpy(memory_.data() + address, &value, 4); }
+  void put32(std::size_t address, std::int32_t value) {
+    std::memcpy(memory_.data() + address, &value, 4);
+  }
 
   PlaneType type() { return static_cast<PlaneType>(random_.in(0, 2)); }
 
@@ -115,26 +125,31 @@ class Case {
     const int batch = random_.in(1, std::min(config_.max_batch, 3 * config_.rows));
     l.in_channels = random_.in(1, fully_connected ? 5 * config_.lanes : 2 * config_.columns + 3);
     l.out_channels = random_.in(1, 2 * config_.columns + 3);
-    const int taps = l.kernel_height * l.kernel_width, in = l.in_height * l.in_width, out = l.out_height * l.out_width;
-    const int row_planes = random_.chance(20) ? random_.in(9, std::min(20, config_.wide_bits)) : random_.in(1, 8);
+    const int taps = l.kernel_height * l.kernel_width, in = l.in_height * l.in_width,
+              out = l.out_height * l.out_width;
+    const int row_planes =
+        random_.chance(20) ? random_.in(9, std::min(20, config_.wide_bits)) : random_.in(1, 8);
     const int column_planes = random_.in(1, 8);
     PackedTensor rows, columns;
     ElementTensor result;
     switch (mode) {
       case WindowMode::kForward:
         rows = planes("rows", batch, in, row_planes, l.in_channels, false, type());
-        columns = planes("columns", l.out_channels, taps, column_planes, l.in_channels, true, type());
+        columns =
+            planes("columns", l.out_channels, taps, column_planes, l.in_channels, true, type());
         result = elements("result", batch, out, l.out_channels, random_.chance(50) ? 2 : 4);
         break;
       case WindowMode::kBackwardInput:
         rows = planes("rows", batch, out, row_planes, l.out_channels, false, type());
-        columns = planes("columns", l.in_channels, taps, column_planes, l.out_channels, true, type());
+        columns =
+            planes("columns", l.in_channels, taps, column_planes, l.out_channels, true, type());
         result = elements("result", batch, in, l.in_channels, random_.chance(50) ? 2 : 4);
         break;
       case WindowMode::kBackwardWeight:
         rows = planes("rows", l.out_channels, out, row_planes, batch, false, type());
         columns = planes("columns", l.in_channels, in, column_planes, batch, true, type());
-        result = elements("result", l.out_channels, taps, l.in_channels, random_.chance(50) ? 2 : 4);
+        result =
+            elements("result", l.out_channels, taps, l.in_channels, random_.chance(50) ? 2 : 4);
         break;
     }
     StreamPass drain;
@@ -167,8 +182,12 @@ class Case {
 
   void pass() {
     const int rows = random_.in(1, std::min(config_.max_batch, 40));
-    const int pixels = random_.in(1, 5), channels = random_.in(1, std::min(config_.threshold_channels, 5 * kChannelPitch));
-    ElementTensor x = elements("x", rows, pixels, channels, random_.chance(20) ? 1 : random_.chance(50) ? 2 : 4);
+    const int pixels = random_.in(1, 5),
+              channels = random_.in(1, std::min(config_.threshold_channels, 5 * kChannelPitch));
+    ElementTensor x = elements("x", rows, pixels, channels,
+                               random_.chance(20)   ? 1
+                               : random_.chance(50) ? 2
+                                                    : 4);
     ElementTensor z = elements("z", rows, pixels, channels, random_.chance(50) ? 2 : 4);
     ElementTensor store = elements("store", rows, pixels, channels, random_.chance(50) ? 2 : 4);
     StreamPass p;
@@ -196,7 +215,8 @@ class Case {
         p.threshold_per_channel = false;
         p.quantizer_bits = random_.in(1, 8);
       }
-      int count = p.quantizer == Quantizer::kRaw ? random_.in(1, config_.wide_bits) : p.quantizer_bits;
+      int count =
+          p.quantizer == Quantizer::kRaw ? random_.in(1, config_.wide_bits) : p.quantizer_bits;
       if (stochastic) {
         // The rounder's contract: |y| <= M, 16 bits
         p = StreamPass{};
@@ -207,18 +227,28 @@ class Case {
         p.random_state = random_.bits() | 1;
         const std::uint32_t maxima = take(4 * static_cast<std::size_t>(config_.max_batch));
         for (int row = 0; row < rows; ++row) {
-          const int m = random_.chance(10) ? 0 : random_.in(1, 1 << random_.in(1, 15)) - (random_.chance(50) ? 1 : 0);
+          const int m = random_.chance(10)
+                            ? 0
+                            : random_.in(1, 1 << random_.in(1, 15)) - (random_.chance(50) ? 1 : 0);
           const int peak = std::min(m, 32767);
           put32(maxima + 4 * static_cast<std::size_t>(row), peak);
           for (int i = 0; i < pixels * x.pitch(); ++i) {
-            const auto value = static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
-            std::memcpy(memory_.data() + x.address + 2 * (static_cast<std::size_t>(row) * x.row_stride() + static_cast<std::size_t>(i)), &value, 2);
+            const auto value =
+                static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
+            std::memcpy(memory_.data() + x.address +
+                            2 * (static_cast<std::size_t>(row) * x.row_stride() +
+                                 static_cast<std::size_t>(i)),
+                        &value, 2);
           }
         }
-        builder_.load_table(Table::kSample, maxima, config_.max_batch / config_.stream_lanes, 0, "load maxima");
-        count = p.quantizer == Quantizer::kStochastic ? p.quantizer_bits : std::min(config_.wide_bits, p.quantizer_bits + 16);
+        builder_.load_table(Table::kSample, maxima, config_.max_batch / config_.stream_lanes, 0,
+                            "load maxima");
+        count = p.quantizer == Quantizer::kStochastic
+                    ? p.quantizer_bits
+                    : std::min(config_.wide_bits, p.quantizer_bits + 16);
       }
-      packed = planes("packed", rows, pixels, count, channels, random_.chance(50), PlaneType::kUnipolar);
+      packed =
+          planes("packed", rows, pixels, count, channels, random_.chance(50), PlaneType::kUnipolar);
       p.pack = &packed;
     }
     if (random_.chance(40)) {
@@ -230,7 +260,8 @@ class Case {
       p.sum_per_channel = random_.chance(50);
       p.sum_absolute = random_.chance(50);
     }
-    if (p.store == nullptr && p.pack == nullptr && p.max_address == 0 && p.sum_address == 0) p.store = &store;
+    if (p.store == nullptr && p.pack == nullptr && p.max_address == 0 && p.sum_address == 0)
+      p.store = &store;
     tables(x, p);
     builder_.stream(x, p, "random pass");
   }
@@ -238,8 +269,10 @@ class Case {
   void corner_turn() {
     const int rows = random_.in(1, 3 * config_.lanes), lanes = random_.in(1, 3 * config_.lanes);
     const int pixels = random_.in(1, 4), count = random_.in(1, 5);
-    const PackedTensor source = planes("source", rows, pixels, count, lanes, random_.chance(50), PlaneType::kUnipolar);
-    const PackedTensor target = planes("target", lanes, pixels, count, rows, random_.chance(50), PlaneType::kUnipolar);
+    const PackedTensor source =
+        planes("source", rows, pixels, count, lanes, random_.chance(50), PlaneType::kUnipolar);
+    const PackedTensor target =
+        planes("target", lanes, pixels, count, rows, random_.chance(50), PlaneType::kUnipolar);
     builder_.transpose(source, target);
   }
 

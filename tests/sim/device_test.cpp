@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the device does with programs it must refuse, and with a memory that fails: stop with a code, write
-// nothing more, and run the next program. State space: the three error codes, each followed by a good
-// program. One Platform a process, so one test case.
+// What the device does with programs it must refuse, and with a memory that fails: stop with a
+// code, write nothing more, and run the next program. State space: the three error codes, each
+// followed by a good program. One Platform a process, so one test case.
 #define CATCH_CONFIG_MAIN
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -44,13 +44,16 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
   Platform platform(build_dut(directory), config.bus_bytes, memory, 1 << 20);
 
   auto run_copy = [&] {
-    for (int i = 0; i < 256; ++i) platform.memory()[kSource + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i * 7 + 1);
+    for (int i = 0; i < 256; ++i)
+      platform.memory()[kSource + static_cast<std::size_t>(i)] =
+          static_cast<std::uint8_t>(i * 7 + 1);
     std::fill_n(platform.memory().begin() + kTarget, 256, std::uint8_t{0});
     put(platform, copy_program(config));
     return platform.run(kProgram, 1, {}, 100000);
   };
   auto copied = [&] {
-    return std::equal(platform.memory().begin() + kSource, platform.memory().begin() + kSource + 256,
+    return std::equal(platform.memory().begin() + kSource,
+                      platform.memory().begin() + kSource + 256,
                       platform.memory().begin() + kTarget);
   };
   auto check_good = [&] {
@@ -61,9 +64,13 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
   check_good();
 
   // 1: an illegal descriptor after a good one; its tag is reported
-  for (const auto& spoil : {+[](Descriptor& d) { d.opcode = 9; }, +[](Descriptor& d) { d.count1 = 0; },
-                            +[](Descriptor& d) { d.x_type = 3; }, +[](Descriptor& d) { d.channels = 0; },
-                            +[](Descriptor& d) { d.sum_enable = d.sum_per_channel = 1; d.chunk_first = 60000; }}) {
+  for (const auto& spoil :
+       {+[](Descriptor& d) { d.opcode = 9; }, +[](Descriptor& d) { d.count1 = 0; },
+        +[](Descriptor& d) { d.x_type = 3; }, +[](Descriptor& d) { d.channels = 0; },
+        +[](Descriptor& d) {
+          d.sum_enable = d.sum_per_channel = 1;
+          d.chunk_first = 60000;
+        }}) {
     Program program = copy_program(config);
     program.operations.push_back(program.operations.front());
     spoil(program.operations.back().descriptor);
