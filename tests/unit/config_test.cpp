@@ -190,8 +190,10 @@ TEST_CASE("stream lanes fit the array, the tables and the bus", "[config]") {
                   {"memory.bus_bytes = 32", "4 * stream.lanes = 64", "set memory.bus_bytes = 64"});
   require_refused("[array]\nrows = 4\n[stream]\nlanes = 8\n",
                   {"memory.bus_bytes = 64", "array.lanes / 8 = 32", "set memory.bus_bytes = 32"});
-  require_refused("[array]\nrows = 2\nlanes = 16\n[memory]\nbus_bytes = 4\n",
+  require_refused("[array]\nrows = 2\nlanes = 16\n[memory]\nbus_bytes = 8\n",
                   {"array.lanes = 16", "enlarge the array or lower stream.lanes"});
+  require_refused("[array]\nlanes = 256\n[stream]\nlanes = 2\n[memory]\nbus_bytes = 16\n",
+                  {"array.lanes = 256", "8 * memory.bus_bytes = 128"});
 }
 
 TEST_CASE("validate checks a configuration built by hand, under the given name", "[config]") {
