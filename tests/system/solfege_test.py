@@ -260,8 +260,12 @@ class Reports(SystemTest):
         report = self.report("synth", TINY)
         self.assertGreater(report["area_um2"], 0)
         self.assertIsNone(report["clock_mhz"])
-        names = {module["name"] for module in report["modules"]}
-        self.assertIn("sf_pe", {name.split("$")[0].split("\\")[-1] for name in names} | names)
+        modules = report["modules"]
+        self.assertIn("sf_pe", {module["name"].split()[0] for module in modules})
+        self.assertAlmostEqual(report["area_um2"], sum(m["area_um2"] * m["instances"] for m in modules),
+                               delta=1e-6 * report["area_um2"])
+        popcount = report["popcount"]
+        self.assertEqual(popcount["full_adders"] + popcount["half_adders"], 16 - 1)  # N - popcount(N)
 
 
 class RealData(SystemTest):
