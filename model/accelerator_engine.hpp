@@ -28,8 +28,9 @@ class AcceleratorEngine : public TrainingEngine {
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
 
-  /// Elements the host has computed on (not copied): 0 by construction; every place that would is
-  /// counted.
+  /// Elements the host has computed on in training steps. A statement about this class, not a
+  /// measurement: no step has host code that computes on elements, so nothing adds to it; code that
+  /// ever does must. (Initial weights are made by the host, before the first step.)
   std::uint64_t host_element_operations() const { return host_element_operations_; }
   /// Master weights of a layer, fixed point, [out][tap][in] without padding.
   std::vector<std::int32_t> weights(int layer) const;
