@@ -13,17 +13,26 @@ struct Layer {
   int in_height = 1, in_width = 1, in_channels = 1;
   int out_height = 1, out_width = 1, out_channels = 1;
   int kernel_height = 1, kernel_width = 1;
-  int stride = 1;         ///< 1, 2 or 4 (the address generator divides by shifting)
-  int padding = 0;        ///< < kernel
-  int weight_bits = 1;    ///< W of this layer
-  int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)
-  int output_bits = 2;    ///< A of its output codes; 0 for the last layer (logits)
-  int gradient_bits = 4;  ///< G of f_G on its output; 0 for the last layer (wide signed operand)
+  int stride = 1;           ///< 1, 2 or 4 (the address generator divides by shifting)
+  int padding = 0;          ///< < kernel
+  bool batch_norm = false;  ///< between convolution and pooling; then there is no bias
+  int pool = 1;             ///< max-pooling window and stride, dividing the output map; 1: none
+  double dropout = 0.0;     ///< probability that a code of its output is dropped, kept ones scaled
+  int residual = -1;        ///< index of the layer whose sum p is added to this one's; -1: none
+  int weight_bits = 1;      ///< W of this layer
+  int input_bits = 2;       ///< planes of its input codes (pixels, or A of the layer before)
+  int output_bits = 2;      ///< A of its output codes; 0 for the last layer (logits)
+  int gradient_bits = 4;    ///< G of f_G on its output; 0 for the last layer (wide signed operand)
+  int pooled_height() const { return out_height / pool; }
+  int pooled_width() const { return out_width / pool; }
   int fan_in() const { return kernel_height * kernel_width * in_channels; }
 };
 
-/// A network as layers in order, block order conv -> f_G (backward) -> clip -> f_A; the last layer
-/// gives logits. Batch normalisation and pooling belong between f_G and clip.
+/// A network as layers in order. A layer is
+///   o = conv(codes of the layer before, f_W(w))   (backward: f_G on dLoss/do)
+///   p = batch_norm(o) or o + bias, + p of the residual layer if any (same shape, no pooling)
+///   codes = dropout(f_A(clip(max_pool(p), 0, 1)))
+/// and the last layer gives logits o + bias. The next layer's input map is the pooled one.
 struct Network {
   std::string name;
   int in_height = 28, in_width = 28, in_channels = 1, classes = 10;

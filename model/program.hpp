@@ -10,23 +10,45 @@
 
 namespace solfege {
 
-/// Channels of stored elements are padded to a multiple of this, whatever the stream's width, so
-/// that storage order, and with it every random draw, does not depend on the array's shape.
-constexpr int kChannelPitch = 16;
+/// Elements are stored in blocks of 16 rows x 16 channels, whatever the array's shape, so that
+/// storage order, and with it every random draw, does not depend on it.
+constexpr int kBlock = 16;
+constexpr int kBlockElements = kBlock * kBlock;
 
-/// Elements in memory, [row][pixel][channel pitch]: activations and gradients (rows are samples),
-/// weights (rows are output channels, pixels are kernel taps, channels are input channels).
+constexpr int blocks(int count) { return (count + kBlock - 1) / kBlock; }
+
+/// Elements in memory, [row block][pixel][channel block][row in block][channel in block]:
+/// activations and gradients (rows are samples), weights (rows are output channels, pixels are
+/// kernel taps, channels are input channels). Padding is 0.
 struct ElementTensor {
   std::string name;
   std::uint32_t address = 0;
   int rows = 1, pixels = 1, channels = 1;
-  int bytes = 4;  ///< of an element: 1 unsigned, 2 or 4 signed
-  int pitch() const { return (channels + kChannelPitch - 1) / kChannelPitch * kChannelPitch; }
-  std::uint32_t row_stride() const { return static_cast<std::uint32_t>(pixels * pitch()); }
-  std::uint32_t size_bytes() const {
-    return static_cast<std::uint32_t>(rows) * row_stride() * static_cast<std::uint32_t>(bytes);
+  ElementType type = ElementType::kSigned32;
+  int bytes() const {
+    return type == ElementType::kUnsigned8 ? 1 : type == ElementType::kSigned16 ? 2 : 4;
   }
-  std::uint32_t element_type() const { return bytes == 1 ? 0 : bytes == 2 ? 1 : 2; }
+  /// Elements from a pixel, and from a row block, to the next.
+  std::uint32_t pixel_stride() const {
+    return static_cast<std::uint32_t>(blocks(channels) * kBlockElements);
+  }
+  std::uint32_t row_block_stride() const {
+    return static_cast<std::uint32_t>(pixels) * pixel_stride();
+  }
+  /// All elements, padding included: as many as a pass draws random numbers.
+  std::uint64_t size() const {
+    return static_cast<std::uint64_t>(blocks(rows)) * row_block_stride();
+  }
+  std::uint32_t size_bytes() const {
+    return static_cast<std::uint32_t>(size() * static_cast<std::uint64_t>(bytes()));
+  }
+  /// Elements from the tensor's start.
+  std::size_t offset(int row, int pixel, int channel) const {
+    return static_cast<std::size_t>(row / kBlock) * row_block_stride() +
+           static_cast<std::size_t>(pixel) * pixel_stride() +
+           static_cast<std::size_t>(channel / kBlock * kBlockElements + row % kBlock * kBlock +
+                                    channel % kBlock);
+  }
 };
 
 /// Bit-planes in memory, ready to load: [row group][pixel][plane][lane word][row in group] words of
