@@ -96,7 +96,7 @@ enum Semaphore : std::uint32_t {
   /* STREAM: one pass over elements; see Loops and Stages below */                               \
   X(pool_enable, 1, 16, 1) X(route_enable, 1, 17, 1) X(accumulate_enable, 1, 18, 1)              \
   X(accumulate_first, 1, 19, 1) X(accumulate_last, 1, 20, 1) X(drop_enable, 1, 21, 1)            \
-  X(second_sum, 1, 22, 2)                                                                        \
+  X(second_sum, 1, 22, 2) X(narrow, 1, 24, 1)                                                    \
   X(x_from_array, 2, 0, 1) X(x_type, 2, 1, 2) X(z_enable, 2, 3, 1) X(z_type, 2, 4, 2)            \
   X(scale_x_source, 2, 6, 2) X(scale_z_source, 2, 8, 1) X(offset_enable, 2, 9, 1)                \
   X(tanh_enable, 2, 10, 1) X(mask_enable, 2, 11, 1) X(destination, 2, 12, 3) X(table, 2, 15, 3)  \
@@ -141,9 +141,10 @@ constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 //     offset = i0 S + sum over k = 1..5 of i_k stride_k
 //     sample = sample_first + 16 i5 + row;  chunk = channel block * (16 / S) + chunk of the row
 //   From the array (tile order): i0 chunk of the tile's columns, i1 row in a block (count1 =
-//     min(R, 16)), i2 row block, i3 column group, i4 tile x (or sample, when accumulating), i5 tile
-//     y. sample = sample_first + 16 i2 + i1;  chunk = chunk_first + i3 count0 + i0 offset = i2
-//     stride_2 + i4 stride_4 + i5 stride_5 + 256 (chunk S / 16) + 16 (sample mod 16)
+//     min(R, 16)), i2 row block, i3 column group, i4 tile x (or sample, when accumulating), i5
+//     tile y.
+//     sample = sample_first + 16 i2 + i1;  chunk = chunk_first + i3 count0 + i0
+//     offset = i2 stride_2 + i4 stride_4 + i5 stride_5 + 256 (chunk S / 16) + 16 (sample mod 16)
 //              + (chunk S mod 16);   stride_1 and stride_3 are not used
 // A lane is valid where sample < samples and its channel < channels; others read and write nothing.
 //
@@ -154,11 +155,11 @@ constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 //              with accumulate_last; only that is a result. scale_x by Scalar::kSample reads entry
 //              accumulate_sample + i4 of the sample table.
 //   y = saturate(round(p / 2^shift_x) [* slope] + round(z scale_z / 2^shift_z) + offset), 0 where
-//       the mask fails; saturated to +-32767 for 16-bit and tagged destinations and for none, to
-//       +-(2^31 - 1) for 32-bit and table ones. z is only tested, not added, when mask_enable.
+//       the mask fails; saturated to +-32767 if narrow (16-bit and tagged destinations need it),
+//       else to +-(2^31 - 1). z is only tested, not added, when mask_enable.
 //   pool       y is the largest over i1 and i2 (window x and y; first of equals), its tag the
-//   window
-//              index i2 count1 + i1; only the last window step is a result. One state for each i0.
+//              window index i2 count1 + i1; only the last window step is a result. One state for
+//              each i0.
 //   drop       an element whose random number U < drop_threshold becomes -32768, below every
 //              threshold and every clip bound (hosts keep those at -32767 or above)
 //   results: stored (tagged: with the pool's tag, else z's), reduced, quantized and packed.
