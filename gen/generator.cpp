@@ -72,8 +72,9 @@ std::string descriptor_header(const Config& config) {
   };
   enumeration("PLANE", 2, {"UNIPOLAR", "SIGNED", "BIPOLAR"});
   enumeration("WINDOW", 2, {"FORWARD", "BACKWARD_INPUT", "BACKWARD_WEIGHT"});
-  enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32"});
-  enumeration("DESTINATION", 2, {"NONE", "SIGNED16", "SIGNED32", "TABLE"});
+  enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32", "TAGGED"});
+  enumeration("DESTINATION", 3, {"NONE", "SIGNED16", "SIGNED32", "TABLE", "TAGGED"});
+  enumeration("SECOND_SUM", 2, {"NONE", "SQUARE", "DOT"});
   enumeration("SCALAR", 2, {"CONSTANT", "CHANNEL", "SAMPLE"});
   enumeration("TABLE", 3,
               {"SCALE_X", "SCALE_Z", "OFFSET", "MASK_LOW", "MASK_HIGH", "THRESHOLD", "SAMPLE"});
