@@ -114,7 +114,8 @@ class Counter {
   }
 
   void stream(const Descriptor& d) {
-    const std::uint64_t steps = std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
+    const std::uint64_t steps =
+        std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
     const std::uint64_t elements = steps * static_cast<std::uint64_t>(config_.stream_lanes);
     auto compute = [&](const std::string& name, int bits, std::uint64_t each,
                        const EnergyFigure& figure) {

@@ -122,12 +122,31 @@ FloatEngine::FloatEngine(const Network& network, std::uint64_t seed, bool quanti
   }
 }
 
+namespace {
+
+/// max |tanh w|, by which the first and last layer scale their codes back; 1 for other layers.
+float edge_scale(const Layer& layer, const std::vector<float>& weights) {
+  if (!layer.is_edge || !quantizes(layer.weight_bits) || layer.weight_bits == 1) return 1.0f;
+  float peak = 0.0f;
+  for (const float w : weights) peak = std::max(peak, std::abs(w));
+  return std::tanh(peak);
+}
+
+std::vector<float> layer_weights(const Layer& layer, const std::vector<float>& weights) {
+  std::vector<float> values = quantize_weights(weights, layer.weight_bits);
+  const float scale = edge_scale(layer, weights);
+  for (float& value : values) value *= scale;
+  return values;
+}
+
+}  // namespace
+
 void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
   images_ = from_pixels(network_, pixels, batch);
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Layer& layer = network_.layers[k];
     State& state = states_[k];
-    state.quantized_weights = quantize_weights(state.weights.value, layer.weight_bits);
+    state.quantized_weights = layer_weights(layer, state.weights.value);
     state.convolution =
         conv_forward(layer, batch, input(static_cast<int>(k)), state.quantized_weights);
     if (layer.batch_norm) {
@@ -204,6 +223,8 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
         state.weights.value,
         conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
         layer.weight_bits, max_gradient_);
+    const float scale = edge_scale(layer, state.weights.value);
+    for (float& g : state.weights.gradient) g *= scale;
     if (k > 0) {
       gradient =
           conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
@@ -260,8 +281,7 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
     const Layer& layer = network_.layers[k];
     const State& state = states_[k];
     std::vector<float>& output = outputs[k];
-    output =
-        conv_forward(layer, batch, codes, quantize_weights(state.weights.value, layer.weight_bits));
+    output = conv_forward(layer, batch, codes, layer_weights(layer, state.weights.value));
     if (layer.batch_norm) {
       output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
                                   state.running_variance);
