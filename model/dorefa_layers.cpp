@@ -9,6 +9,7 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <eigen3/Eigen/Dense>
@@ -132,24 +133,73 @@ std::vector<float> inverse_deviation(const std::vector<float>& variance) {
   return result;
 }
 
-/// Calls f(out pixel of the window's first element, pooled pixel, sample) for each pooling window.
-/// Pixels count within the sample.
+std::size_t pooled_size(const Layer& layer) {
+  return static_cast<std::size_t>(layer.pooled_height()) * layer.pooled_width() *
+         layer.out_channels;
+}
+
+/// From the first element of a window to that at a place in it.
+std::size_t place_offset(const Layer& layer, int place) {
+  return (static_cast<std::size_t>(place / layer.pool) * layer.out_width + place % layer.pool) *
+         layer.out_channels;
+}
+
+/// Channels that the inner loops of pooling take at a time.
+constexpr std::size_t kPoolChannels = 64;
+
+/// Calls f(offset of the window's first element in the map, offset of its result in the pooled map,
+/// channels from there on, at most kPoolChannels) for all pooling windows and channels.
 template <typename F>
 void for_each_window(const Layer& layer, int batch, F f) {
-  const double work = 2.0 * batch * static_cast<double>(output_size(layer));
-  parallel_for(batch, work, [&](int sample) {
-    std::size_t pooled = 0;
+  const std::size_t channels = layer.out_channels;
+  parallel_for(batch, 2.0 * batch * static_cast<double>(output_size(layer)), [&](int sample) {
+    std::size_t pooled = sample * pooled_size(layer);
     for (int y = 0; y < layer.pooled_height(); ++y) {
-      for (int x = 0; x < layer.pooled_width(); ++x, ++pooled) {
-        f((static_cast<std::size_t>(y) * layer.out_width + x) * layer.pool, pooled, sample);
+      for (int x = 0; x < layer.pooled_width(); ++x) {
+        const std::size_t pixel = (static_cast<std::size_t>(y) * layer.out_width + x) * layer.pool;
+        const std::size_t first = sample * output_size(layer) + pixel * channels;
+        for (std::size_t c = 0; c < channels; c += kPoolChannels) {
+          f(first + c, pooled + c, std::min(kPoolChannels, channels - c));
+        }
+        pooled += channels;
       }
     }
   });
 }
 
-std::size_t pooled_size(const Layer& layer) {
-  return static_cast<std::size_t>(layer.pooled_height()) * layer.pooled_width() *
-         layer.out_channels;
+// Inner loops of pooling: in local arrays of one element width, so that they are vectorised.
+
+/// Maxima and their places for `channels` <= kPoolChannels channels of the window that starts at
+/// `from`.
+void pool_window(const Layer& layer, const float* from, std::size_t channels, float* to,
+                 std::uint8_t* places) {
+  std::array<float, kPoolChannels> largest;
+  std::array<std::int32_t, kPoolChannels> place;
+  std::copy_n(from, channels, largest.begin());
+  std::fill_n(place.begin(), channels, 0);
+  for (int i = 1; i < layer.pool * layer.pool; ++i) {
+    const float* other = from + place_offset(layer, i);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const bool larger = other[c] > largest[c];
+      largest[c] = larger ? other[c] : largest[c];
+      place[c] = larger ? i : place[c];
+    }
+  }
+  std::copy_n(largest.begin(), channels, to);
+  for (std::size_t c = 0; c < channels; ++c) places[c] = static_cast<std::uint8_t>(place[c]);
+}
+
+/// The reverse: writes every element of the window that starts at `to`.
+void route_window(const Layer& layer, const float* gradient, const std::uint8_t* places,
+                  std::size_t channels, float* to) {
+  std::array<float, kPoolChannels> g;
+  std::array<std::int32_t, kPoolChannels> place;
+  std::copy_n(gradient, channels, g.begin());
+  std::copy_n(places, channels, place.begin());
+  for (int i = 0; i < layer.pool * layer.pool; ++i) {
+    float* element = to + place_offset(layer, i);
+    for (std::size_t c = 0; c < channels; ++c) element[c] = place[c] == i ? g[c] : 0.0f;
+  }
 }
 
 }  // namespace
@@ -335,23 +385,10 @@ std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::v
 
 std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::vector<float>& x,
                                     std::vector<std::uint8_t>* places) {
-  const std::size_t channels = layer.out_channels;
   std::vector<float> result(batch * pooled_size(layer));
   std::vector<std::uint8_t> found(result.size(), 0);
-  for_each_window(layer, batch, [&](std::size_t pixel, std::size_t pooled, int sample) {
-    const float* from = x.data() + sample * output_size(layer) + pixel * channels;
-    float* to = result.data() + sample * pooled_size(layer) + pooled * channels;
-    std::uint8_t* place = found.data() + sample * pooled_size(layer) + pooled * channels;
-    std::copy_n(from, channels, to);
-    for (int i = 1; i < layer.pool * layer.pool; ++i) {
-      const float* other =
-          from +
-          (static_cast<std::size_t>(i / layer.pool) * layer.out_width + i % layer.pool) * channels;
-      for (std::size_t c = 0; c < channels; ++c) {
-        place[c] = other[c] > to[c] ? static_cast<std::uint8_t>(i) : place[c];
-        to[c] = std::max(to[c], other[c]);
-      }
-    }
+  for_each_window(layer, batch, [&](std::size_t from, std::size_t to, std::size_t count) {
+    pool_window(layer, x.data() + from, count, result.data() + to, found.data() + to);
   });
   if (places != nullptr) *places = std::move(found);
   return result;
@@ -360,17 +397,9 @@ std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::ve
 std::vector<float> max_pool_backward(const Layer& layer, int batch,
                                      const std::vector<float>& gradient,
                                      const std::vector<std::uint8_t>& places) {
-  const std::size_t channels = layer.out_channels;
   std::vector<float> result(batch * output_size(layer));
-  for_each_window(layer, batch, [&](std::size_t pixel, std::size_t pooled, int sample) {
-    const std::size_t at = sample * pooled_size(layer) + pooled * channels;
-    float* to = result.data() + sample * output_size(layer) + pixel * channels;
-    for (std::size_t c = 0; c < channels; ++c) {
-      const int place = places[at + c];
-      to[(static_cast<std::size_t>(place / layer.pool) * layer.out_width + place % layer.pool) *
-             channels +
-         c] = gradient[at + c];
-    }
+  for_each_window(layer, batch, [&](std::size_t to, std::size_t from, std::size_t count) {
+    route_window(layer, gradient.data() + from, places.data() + from, count, result.data() + to);
   });
   return result;
 }

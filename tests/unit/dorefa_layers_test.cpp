@@ -200,10 +200,12 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
   const std::uint64_t seed = test_seed();
   CAPTURE(seed);
   SplitMix64 random(seed);
-  const int batch = 3, channels = 2;
-  for (const Layer& layer : {pooled_layer(6, 4, channels, 2), pooled_layer(3, 9, channels, 3),
-                             pooled_layer(5, 5, channels, 1), pooled_layer(4, 4, channels, 4)}) {
-    CAPTURE(layer.pool);
+  const int batch = 3;
+  for (const Layer& layer :
+       {pooled_layer(6, 4, 2, 2), pooled_layer(3, 9, 2, 3), pooled_layer(5, 5, 3, 1),
+        pooled_layer(4, 4, 1, 4), pooled_layer(2, 2, 131, 2)}) {
+    CAPTURE(layer.pool, layer.out_channels);
+    const int channels = layer.out_channels;
     // Four values only, so that most windows have ties.
     std::vector<float> x(output_size(layer, batch));
     for (float& value : x) value = static_cast<float>(random.next() % 4) - 2.0f;
@@ -242,7 +244,7 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
     const auto of_x = [&](const std::vector<float>& to) {
       return dot(max_pool_forward(layer, batch, to, nullptr), g);
     };
-    CHECK(finite_difference_error(of_x, x, by_x, 4e-3f) < 1e-3);
+    CHECK(finite_difference_error(of_x, x, by_x, 4e-3f) < 2e-3);
     by_x[1] += 0.1f;
     CHECK(finite_difference_error(of_x, x, by_x, 4e-3f) > 1e-2);
   }

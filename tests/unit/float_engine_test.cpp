@@ -538,6 +538,7 @@ TEST_CASE("A small batch-normalised convolutional net learns the digits", "[dore
   const Dataset digits = make_digits(30 * size, 500, seed);
   Network network;
   network.weight_decay = 0.0;
+  network.learning_rate = 0.005;
   Layer& first = append(&network, 5, 1, 0, 8);
   first.pool = 2;
   first.weight_bits = first.gradient_bits = 8;
@@ -546,7 +547,6 @@ TEST_CASE("A small batch-normalised convolutional net learns the digits", "[dore
   second.pool = 2;
   Layer& third = append(&network, 3, 1, 1, 16);
   third.batch_norm = true;
-  third.residual = -1;
   Layer& fourth = append(&network, 3, 1, 1, 16);
   fourth.batch_norm = true;
   fourth.residual = 2;
@@ -557,10 +557,9 @@ TEST_CASE("A small batch-normalised convolutional net learns the digits", "[dore
   for (const bool quantized : {false, true}) {
     for (const Optimizer optimizer : {Optimizer::kMomentum, Optimizer::kAdam}) {
       CAPTURE(quantized, optimizer == Optimizer::kAdam);
-      network.learning_rate = optimizer == Optimizer::kAdam ? 0.005 : 0.02;
       FloatEngine engine(network, seed, quantized, MaxGradient::kConstant, optimizer);
       CHECK(accuracy(engine, digits.test, size) < 0.3);
-      for (int epoch = 0; epoch < 4; ++epoch) {
+      for (int epoch = 0; epoch < 6; ++epoch) {
         for (int step = 0; step < 30; ++step) {
           engine.train_step(digits.train.image(step * size), &digits.train.labels[step * size],
                             size);
@@ -568,7 +567,7 @@ TEST_CASE("A small batch-normalised convolutional net learns the digits", "[dore
       }
       const double reached = accuracy(engine, digits.test, size);
       INFO("accuracy " << reached);
-      CHECK(reached > 0.7);
+      CHECK(reached > (quantized ? 0.6 : 0.85));
     }
   }
 }
