@@ -116,7 +116,7 @@ module sf_stream_lane #(
   reg signed [ValueBits-1:0] x_1;
   reg signed [31:0]          z_1;
   reg [7:0]                  z_tag_1;
-  wire [7:0]  z_tag    = z_tagged_i ? z_i[23:16] : 8'd0;
+  wire [7:0]  z_tag    = (z_enable_i & z_tagged_i) ? z_i[23:16] : 8'd0;
   wire [31:0] z_value  = z_tagged_i ? {{16{z_i[15]}}, z_i[15:0]} : z_i;
   wire        z_counts = z_enable_i & (~route_enable_i | (z_tag == route_index_i));
   always @(posedge clk_i) begin
