@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/error.hpp"
+#include "model/svhn.hpp"
 
 namespace solfege {
 namespace {
@@ -207,14 +208,89 @@ Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches)
   return dataset;
 }
 
+Dataset load_svhn(const fs::path& folder) {
+  for (const char* name : {"train_32x32.mat", "test_32x32.mat"}) {
+    if (!fs::is_regular_file(folder / name))
+      refuse(folder / name, "no such file", "it beside its companion", "put it there");
+  }
+  Dataset dataset;
+  append_svhn((folder / "train_32x32.mat").string(), dataset.train);
+  if (fs::is_regular_file(folder / "extra_32x32.mat"))
+    append_svhn((folder / "extra_32x32.mat").string(), dataset.train);
+  append_svhn((folder / "test_32x32.mat").string(), dataset.test);
+  return dataset;
+}
+
+/// Where a new pixel looks in an old row: `weight` of `one` at `second`, the rest at `first`.
+struct Sample {
+  std::size_t first = 0, second = 0;
+  std::int64_t weight = 0, one = 1;
+};
+
+std::vector<Sample> samples(int from, int to) {
+  std::vector<Sample> result;
+  for (int o = 0; o < to; ++o) {
+    const std::int64_t one = 2 * std::int64_t{to};
+    const std::int64_t position =
+        std::clamp<std::int64_t>((2 * std::int64_t{o} + 1) * from - to, 0, (from - 1) * one);
+    Sample sample;
+    sample.first = static_cast<std::size_t>(position / one);
+    sample.second = std::min(sample.first + 1, static_cast<std::size_t>(from) - 1);
+    sample.weight = position % one;
+    sample.one = one;
+    result.push_back(sample);
+  }
+  return result;
+}
+
 }  // namespace
+
+void resize_images(Images& images, int side) {
+  const std::vector<Sample> rows = samples(images.height, side);
+  const std::vector<Sample> columns = samples(images.width, side);
+  const auto channels = static_cast<std::size_t>(images.channels);
+  const std::size_t row_size = static_cast<std::size_t>(images.width) * channels;
+  Bytes pixels;
+  pixels.reserve(static_cast<std::size_t>(images.count()) * rows.size() * columns.size() *
+                 channels);
+  for (int i = 0; i < images.count(); ++i) {
+    for (const Sample& row : rows) {
+      const std::uint8_t* upper = images.image(i) + row.first * row_size;
+      const std::uint8_t* lower = images.image(i) + row.second * row_size;
+      for (const Sample& column : columns) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          const std::size_t left = column.first * channels + c,
+                            right = column.second * channels + c;
+          const std::int64_t top =
+              upper[left] * (column.one - column.weight) + upper[right] * column.weight;
+          const std::int64_t bottom =
+              lower[left] * (column.one - column.weight) + lower[right] * column.weight;
+          const std::int64_t whole = row.one * column.one;
+          pixels.push_back(static_cast<std::uint8_t>(
+              (top * (row.one - row.weight) + bottom * row.weight + whole / 2) / whole));
+        }
+      }
+    }
+  }
+  images.pixels = std::move(pixels);
+  images.height = images.width = side;
+}
+
+void repeat_channels(Images& images, int channels) {
+  Bytes pixels;
+  pixels.reserve(images.pixels.size() * static_cast<std::size_t>(channels));
+  for (const std::uint8_t pixel : images.pixels)
+    pixels.insert(pixels.end(), static_cast<std::size_t>(channels), pixel);
+  images.pixels = std::move(pixels);
+  images.channels = channels;
+}
 
 Dataset load_dataset(const std::string& path, std::uint64_t seed) {
   if (path.empty()) return make_digits(2000, 500, seed);
   const fs::path folder = fs::path(path).lexically_normal();
   if (!fs::is_directory(folder)) {
     refuse(folder, fs::exists(folder) ? "a file" : "no such folder",
-           "a folder with IDX or CIFAR-10 files",
+           "a folder with IDX, CIFAR-10 or SVHN files",
            "check the path, or leave it out for the built-in digits");
   }
   const auto present = [&](const std::string& name) { return !find_file(folder, name).empty(); };
@@ -226,10 +302,12 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed) {
   } else if (const auto batches = cifar_batches(folder);
              !batches.empty() || present("test_batch.bin")) {
     dataset = load_cifar(folder, batches);
+  } else if (present("train_32x32.mat") || present("test_32x32.mat")) {
+    dataset = load_svhn(folder);
   } else {
     refuse(folder, "no known data set",
-           "train-images-idx3-ubyte[.gz] and its three companions, or data_batch_*.bin and "
-           "test_batch.bin",
+           "train-images-idx3-ubyte[.gz] and its three companions, data_batch_*.bin and "
+           "test_batch.bin, or train_32x32.mat and test_32x32.mat",
            "check the path, or leave it out for the built-in digits");
   }
   // "mnist/" has an empty last part.

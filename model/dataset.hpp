@@ -23,9 +23,10 @@ struct Dataset {
   Images train, test;
 };
 
-/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte[.gz] ... t10k-...) or
-/// CIFAR-10 binary (data_batch_*.bin, test_batch.bin; planar records re-ordered to
-/// [y][x][channel]). With an empty path: the built-in digits. Throws InputError on a missing,
+/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte[.gz] ... t10k-...), CIFAR-10
+/// binary (data_batch_*.bin, test_batch.bin; planar records re-ordered to [y][x][channel]) or
+/// SVHN's cropped digits (train_32x32.mat, test_32x32.mat; extra_32x32.mat, if there, adds to the
+/// training images). With an empty path: the built-in digits. Throws InputError on a missing,
 /// truncated or foreign file.
 Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 
@@ -33,5 +34,15 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 /// clutter. The same seed gives the same bytes on every machine (integer arithmetic or own
 /// generator, no std distributions).
 Dataset make_digits(int train_count, int test_count, std::uint64_t seed);
+
+/// Resizes every image to side x side, 1 to 1024, by bilinear interpolation in exact integers.
+/// Pixel o of the new row looks at position ((2 o + 1) n - side) / (2 side) of the old row of n
+/// pixels (centres meet centres), clamped to [0, n - 1]; the four weights are products of integers
+/// over (2 side)^2, and the sum is rounded, halves up. Shrinking does not average beyond these
+/// four.
+void resize_images(Images& images, int side);
+
+/// Repeats the one channel of grey images, so that a network for colour images can take them.
+void repeat_channels(Images& images, int channels);
 
 }  // namespace solfege

@@ -21,6 +21,10 @@ namespace {
 constexpr int kPixelBits = 8;
 constexpr int kMaxChannels = 65536;
 constexpr int kMaxKernel = 64;
+constexpr int kMaxSide = 1024;
+constexpr int kMaxPool = 16;  // the place in a window travels in a tag of 8 bits
+constexpr double kMaxDropout = 0.9;
+constexpr std::size_t kMaxName = 32;
 
 std::vector<std::string> shipped_networks(const std::string& folder) {
   std::set<std::string> names;
@@ -51,6 +55,10 @@ class Section {
       : path_(path), prefix_(std::move(prefix)), table_(table) {}
 
   std::string where() const { return fmt::format("{}:{}", path_, table_.source().begin.line); }
+  std::string where(std::string_view name) const {
+    const toml::node* node = table_.get(name);
+    return node == nullptr ? where() : location(path_, *node);
+  }
   std::string key(std::string_view key) const { return fmt::format("{}{}", prefix_, key); }
   bool has(std::string_view key) const { return table_.contains(key); }
 
@@ -103,12 +111,43 @@ class Section {
     return value;
   }
 
+  bool flag(std::string_view name) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return false;
+    if (node->is_boolean()) return node->as_boolean()->get();
+    refuse(name, describe(*node), "is not a truth value", "true, false", "true");
+  }
+
+  /// A list of `min` to `max` positive integers, each up to `limit`; empty if the key is not there.
+  std::vector<int> integers(std::string_view name, std::size_t min, std::size_t max, int limit,
+                            std::string_view range, std::string_view example) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return {};
+    const toml::array* array = node->as_array();
+    if (array == nullptr || array->size() < min || array->size() > max)
+      refuse(name, describe(*node), "is not such a list", range, example);
+    std::vector<int> values;
+    for (const toml::node& element : *array) {
+      const std::int64_t value = element.is_integer() ? element.as_integer()->get() : 0;
+      if (value < 1 || value > limit)
+        refuse(name, fmt::format("[... {} ...]", describe(element)), "is out of range", range,
+               example);
+      values.push_back(static_cast<int>(value));
+    }
+    return values;
+  }
+
+  const toml::node* node(std::string_view name) const { return table_.get(name); }
+
   [[noreturn]] void refuse(std::string_view name, std::string_view value, std::string_view wrong,
                            std::string_view range, std::string_view example) const {
-    const toml::node* node = table_.get(name);
-    throw InputError(fmt::format("{}: {} = {} {}: allowed are {}; set {} = {}",
-                                 node == nullptr ? where() : location(path_, *node), key(name),
-                                 value, wrong, range, name, example));
+    fail(name, value, wrong, range, fmt::format("set {} = {}", name, example));
+  }
+
+  [[noreturn]] void fail(std::string_view name, std::string_view value, std::string_view wrong,
+                         std::string_view range, std::string_view fix) const {
+    throw InputError(fmt::format("{}: {} = {} {}: allowed are {}; {}", where(name), key(name),
+                                 value, wrong, range, fix));
   }
 
  private:
@@ -180,6 +219,108 @@ void read_convolution(const Section& section, Layer& layer) {
   layer.out_width = output_size(layer.in_width, *kernel, layer);
 }
 
+/// What stands between the convolution and the codes: batch normalisation, pooling, dropout.
+void read_stages(const Section& section, Position position, Layer& layer) {
+  layer.batch_norm = section.flag("batch_norm");
+  layer.pool = section.integer("pool", 1, kMaxPool).value_or(1);
+  layer.dropout = section.number(
+      "dropout", 0.0, [](double x) { return x >= 0 && x <= kMaxDropout; },
+      fmt::format("numbers from 0 to {}", kMaxDropout));
+  if (position.last()) {
+    const auto refuse = [&](const char* name, const std::string& value, const char* neutral) {
+      section.refuse(name, value, "is set in the last layer, whose sums are the logits", neutral,
+                     fmt::format("{} or leave it out", neutral));
+    };
+    if (layer.batch_norm) refuse("batch_norm", "true", "false");
+    if (layer.pool != 1) refuse("pool", fmt::to_string(layer.pool), "1");
+    if (layer.dropout != 0) refuse("dropout", fmt::to_string(layer.dropout), "0");
+  }
+  if (layer.out_height % layer.pool == 0 && layer.out_width % layer.pool == 0) return;
+  std::vector<int> divisors;
+  for (int pool = 1; pool <= kMaxPool; ++pool)
+    if (layer.out_height % pool == 0 && layer.out_width % pool == 0) divisors.push_back(pool);
+  section.refuse("pool", fmt::to_string(layer.pool),
+                 fmt::format("does not divide the layer's map of {} x {} pixels", layer.out_height,
+                             layer.out_width),
+                 fmt::format("{}", fmt::join(divisors, ", ")),
+                 fmt::format("{}, or change the padding or kernel", divisors.back()));
+}
+
+/// Why the sum of layer `from` cannot be added to that of `layer`, its successor at the end of
+/// `before`; empty if it can.
+std::string residual_fault(const std::vector<Layer>& before, std::size_t from, const Layer& layer) {
+  const Layer& source = before[from];
+  const auto shape = [](const Layer& l) {
+    return fmt::format("{} x {} pixels of {} channels", l.out_height, l.out_width, l.out_channels);
+  };
+  if (shape(source) != shape(layer))
+    return fmt::format("has {}, this layer {}", shape(source), shape(layer));
+  if (layer.pool != 1) return "cannot be added to a layer that pools";
+  for (std::size_t i = from; i < before.size(); ++i)
+    if (before[i].pool != 1)
+      return i == from ? "pools" : fmt::format("lies before {}, which pools", before[i].name);
+  return "";
+}
+
+void read_residual(const Section& section, Position position, const std::vector<Layer>& before,
+                   Layer& layer) {
+  const toml::node* node = section.node("residual");
+  if (node == nullptr) return;
+  if (position.first() || position.last()) {
+    section.fail("residual", describe(*node),
+                 position.first() ? "is set in the first layer, which has none before it"
+                                  : "is set in the last layer, whose sums are the logits",
+                 "layers between the first and the last", "leave it out");
+  }
+  std::vector<std::string> allowed;
+  std::string fix = "leave it out, or change the shapes";
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (!residual_fault(before, i, layer).empty()) continue;
+    allowed.push_back(fmt::format("\"{}\" ({})", before[i].name, i + 1));
+    fix = fmt::format("set residual = \"{}\"", before[i].name);
+  }
+  const std::string range =
+      fmt::format("earlier layers of the same output shape without pooling, by name or number: {}",
+                  allowed.empty() ? "there are none" : fmt::format("{}", fmt::join(allowed, ", ")));
+  std::size_t from = before.size();
+  if (node->is_integer()) {
+    const std::int64_t number = node->as_integer()->get();
+    if (number >= 1 && number <= static_cast<std::int64_t>(before.size()))
+      from = static_cast<std::size_t>(number - 1);
+  } else if (node->is_string()) {
+    const std::string& name = node->as_string()->get();
+    from = static_cast<std::size_t>(
+        std::find_if(before.begin(), before.end(), [&](const Layer& l) { return l.name == name; }) -
+        before.begin());
+  }
+  if (from == before.size())
+    section.fail("residual", describe(*node), "is not an earlier layer", range, fix);
+  const std::string fault = residual_fault(before, from, layer);
+  if (!fault.empty())
+    section.fail("residual", describe(*node), fmt::format("does not fit: it {}", fault), range,
+                 fix);
+  layer.residual = static_cast<int>(from);
+}
+
+std::string read_name(const Section& section, const std::string& fallback,
+                      const std::vector<Layer>& before) {
+  const std::string range = fmt::format("1 to {} letters, digits, '_', '-' or '.'", kMaxName);
+  const std::string example = fmt::format("\"{}\"", fallback);
+  const std::string name = section.text("name", range, example).value_or(fallback);
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  if (name.empty() || name.size() > kMaxName || !plain)
+    section.refuse("name", fmt::format("\"{}\"", name), "is not a plain name", range, example);
+  for (const Layer& layer : before) {
+    if (layer.name == name)
+      section.refuse("name", fmt::format("\"{}\"", name), "is also the name of an earlier layer",
+                     "names that no other layer has", fmt::format("\"{}b\"", name));
+  }
+  return name;
+}
+
 void read_bits(const Section& section, Position position, const Config& config, int input_bits,
                Layer& layer) {
   const bool edge = position.first() || position.last();
@@ -205,30 +346,36 @@ void read_bits(const Section& section, Position position, const Config& config, 
           .value_or(position.first() ? config.edge_bits : config.gradient_bits);
 }
 
+/// The layer after those of `before`; the first sees `images`.
 Layer read_layer(const std::string& path, const toml::table& table, Position position,
-                 const Config& config, const Layer& before, int classes) {
+                 const Config& config, const Layer& images, const std::vector<Layer>& before,
+                 int classes) {
   const Section unnamed(path, fmt::format("layer {}: layer.", position.index + 1), table);
   const std::string type = read_type(unnamed);
+  const Layer& input = before.empty() ? images : before.back();
   Layer layer;
-  layer.name = fmt::format("{}{}", type, position.index + 1);
-  layer.in_height = before.out_height;
-  layer.in_width = before.out_width;
-  layer.in_channels = before.out_channels;
+  layer.name = read_name(unnamed, fmt::format("{}{}", type, position.index), before);
+  layer.in_height = input.pooled_height();
+  layer.in_width = input.pooled_width();
+  layer.in_channels = input.out_channels;
 
   const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
   if (type == "conv") {
-    section.allow({"type", "channels", "kernel", "stride", "padding", "weight_bits", "output_bits",
-                   "gradient_bits"},
+    section.allow({"type", "name", "channels", "kernel", "stride", "padding", "batch_norm", "pool",
+                   "dropout", "residual", "weight_bits", "output_bits", "gradient_bits"},
                   "a conv layer");
     read_convolution(section, layer);
   } else {
-    section.allow({"type", "channels", "weight_bits", "output_bits", "gradient_bits"},
+    section.allow({"type", "name", "channels", "batch_norm", "dropout", "weight_bits",
+                   "output_bits", "gradient_bits"},
                   "an fc layer");
     layer.kernel_height = layer.in_height;
     layer.kernel_width = layer.in_width;
   }
   read_channels(section, position, classes, layer);
-  read_bits(section, position, config, before.output_bits, layer);
+  read_stages(section, position, layer);
+  read_residual(section, position, before, layer);
+  read_bits(section, position, config, input.output_bits, layer);
   if (position.last() && layer.out_height * layer.out_width != 1) {
     section.refuse("type", "\"conv\"",
                    fmt::format("leaves {} x {} pixels in the last layer, not one logit a class",
@@ -248,20 +395,77 @@ void read_layers(const std::string& path, const toml::table& root, const Config&
                     "[[layer]] sections; add [[layer]] with type = \"fc\"",
                     path, node == nullptr ? "(nothing)" : describe(*node)));
   }
-  Layer before;  // stands for the images
-  before.out_height = network.in_height;
-  before.out_width = network.in_width;
-  before.out_channels = network.in_channels;
-  before.output_bits = kPixelBits;
+  Layer images;
+  images.out_height = network.in_height;
+  images.out_width = network.in_width;
+  images.out_channels = network.in_channels;
+  images.output_bits = kPixelBits;
   const int count = static_cast<int>(array->size());
   for (int index = 0; index < count; ++index) {
-    before = read_layer(path, *array->get_as<toml::table>(index), {index, count}, config, before,
-                        network.classes);
-    network.layers.push_back(before);
+    const toml::table& table = *array->get_as<toml::table>(static_cast<std::size_t>(index));
+    network.layers.push_back(
+        read_layer(path, table, {index, count}, config, images, network.layers, network.classes));
+  }
+}
+
+constexpr std::string_view kInputRange =
+    "[height, width] or [height, width, channels], 1 to 1024 each";
+
+std::vector<int> read_input(const Section& top) {
+  return top.integers("input", 2, 3, kMaxSide, kInputRange, "[32, 32, 3]");
+}
+
+/// Refuses images of another shape than the file's key `input` names.
+void check_input(const Section& top, const Network& network) {
+  const std::vector<int> input = read_input(top);
+  if (input.empty()) return;
+  const std::string value = fmt::format("[{}]", fmt::join(input, ", "));
+  if (input[0] != network.in_height || input[1] != network.in_width) {
+    const std::string images = fmt::format("{} x {}", network.in_height, network.in_width);
+    throw InputError(fmt::format(
+        "{}: input = {} does not fit images of {} pixels: allowed are images of {} x {}; {}",
+        top.where("input"), value, images, input[0], input[1],
+        input[0] == input[1] ? fmt::format("use --resize {}", input[0])
+                             : "use a data set of this size"));
+  }
+  if (input.size() == 3 && input[2] != network.in_channels) {
+    throw InputError(fmt::format(
+        "{}: input = {} does not fit images of {} channels: allowed are images of {}; use such a "
+        "data set (grey images are repeated for a network that wants more)",
+        top.where("input"), value, network.in_channels, input[2]));
   }
 }
 
 }  // namespace
+
+ImageShape network_images(const std::string& name_or_path, const ImageShape& otherwise) {
+  const std::string path = resolve(name_or_path);
+  const toml::table root = parse_toml_file(path);
+  const Section top(path, "", root);
+  ImageShape shape = otherwise;
+  const std::vector<int> input = read_input(top);
+  if (!input.empty()) {
+    shape.height = input[0];
+    shape.width = input[1];
+  }
+  if (input.size() == 3) shape.channels = input[2];
+  shape.classes = top.integer("classes", 1, kMaxChannels).value_or(shape.classes);
+  return shape;
+}
+
+std::string canonical(const Network& network) {
+  std::string text = fmt::format("input = {} {} {}\nclasses = {}\n", network.in_height,
+                                 network.in_width, network.in_channels, network.classes);
+  for (const Layer& layer : network.layers) {
+    text += fmt::format(
+        "layer = {} {} kernel {} {} stride {} padding {} batch_norm {} pool {} dropout {} residual "
+        "{} bits {} {} {} {}\n",
+        layer.name, layer.out_channels, layer.kernel_height, layer.kernel_width, layer.stride,
+        layer.padding, layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual,
+        layer.weight_bits, layer.input_bits, layer.output_bits, layer.gradient_bits);
+  }
+  return text;
+}
 
 Network load_network(const std::string& name_or_path, const Config& config, int in_height,
                      int in_width, int in_channels, int classes) {
@@ -276,13 +480,16 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   }
 
   const Section top(path, "", root);
-  top.allow({"name", "learning_rate", "momentum", "weight_decay", "learning_rate_decay", "layer"},
+  top.allow({"name", "input", "classes", "learning_rate", "momentum", "weight_decay",
+             "learning_rate_decay", "layer"},
             "a network");
   Network network;
   network.in_height = in_height;
   network.in_width = in_width;
   network.in_channels = in_channels;
   network.classes = classes;
+  check_input(top, network);
+  top.integer("classes", 1, kMaxChannels);  // only a default, but always checked
   network.name =
       top.text("name", "strings", "\"mine\"").value_or(std::filesystem::path(path).stem().string());
   network.learning_rate = top.number(

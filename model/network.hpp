@@ -44,6 +44,19 @@ struct Network {
 
 struct Config;
 
+/// What a network sees and tells apart.
+struct ImageShape {
+  int height = 28, width = 28, channels = 1, classes = 10;
+};
+
+/// The images a network's file asks for with its keys `input` and `classes`; what it leaves open is
+/// as `otherwise` says. `input` binds load_network too, `classes` is only a default.
+ImageShape network_images(const std::string& name_or_path, const ImageShape& otherwise);
+
+/// Everything that decides what a training state of the network means, as text in fixed order: its
+/// shapes and bitwidths, not its name or learning rate.
+std::string canonical(const Network& network);
+
 /// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml next
 /// to the sources, found via SOLFEGE_SOURCE_DIR), fitted to the images' shape and the
 /// configuration's bitwidths. Throws InputError when layer shapes don't fit or a per-layer bitwidth

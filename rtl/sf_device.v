@@ -183,6 +183,7 @@ module sf_device #(
       .RowBufferDepth   (RowBufferDepth),
       .ColumnBufferDepth(ColumnBufferDepth),
       .TableRows        (TableRows),
+      .StreamLanes      (StreamLanes),
       .MaxSamples       (MaxSamples),
       .BusBytes         (BusBytes)
   ) u_fetch (

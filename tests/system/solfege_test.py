@@ -109,7 +109,7 @@ class BadInput(SystemTest):
 
     def test_network(self):
         for name, text, message in (
-            ("kernel", '[[layer]]\ntype = "conv"\nchannels = 4\nkernel = 40\n[[layer]]\ntype = "fc"\n', ["conv1", "kernel"]),
+            ("kernel", '[[layer]]\ntype = "conv"\nchannels = 4\nkernel = 40\n[[layer]]\ntype = "fc"\n', ["conv0", "kernel"]),
             ("key", '[[layer]]\ntype = "fc"\nchannelz = 4\n[[layer]]\ntype = "fc"\n', ["channelz"]),
         ):
             with self.subTest(name):

@@ -2,6 +2,7 @@
 #include "model/dataset.hpp"
 
 #include <fmt/format.h>
+#include <matio.h>
 #include <xxhash.h>
 #include <zlib.h>
 
@@ -15,6 +16,7 @@
 #include <set>
 
 #include "model/error.hpp"
+#include "model/training.hpp"
 #include "tests/unit/scratch.hpp"
 
 namespace solfege {
@@ -231,6 +233,220 @@ TEST_CASE("foreign and damaged CIFAR-10 files are refused", "[dataset]") {
     std::filesystem::remove(scratch.path("data_batch_1.bin"));
     require_refused(scratch, "data_batch_1.bin", {"no such file", "put it there"});
   }
+}
+
+/// A pixel that tells its place and image.
+std::uint8_t svhn_pixel(int n, int y, int x, int c) {
+  return static_cast<std::uint8_t>(7 * n + 3 * y + 5 * x + 85 * c);
+}
+
+struct SvhnFile {
+  std::vector<std::size_t> dims = {32, 32, 3, 4};
+  std::vector<double> labels = {1, 10, 9, 2};
+  bool bytes = true, byte_labels = true, with_labels = true;
+  matio_compression compression = MAT_COMPRESSION_ZLIB;
+
+  void write(const std::string& path) const {
+    std::size_t count = 1;
+    for (const std::size_t size : dims) count *= size;
+    std::vector<std::uint8_t> x(count);
+    const std::size_t side = dims[0], plane = dims[0] * dims[1];
+    for (std::size_t i = 0; i < count; ++i)
+      x[i] = svhn_pixel(static_cast<int>(i / (3 * plane)), static_cast<int>(i % side),
+                        static_cast<int>(i % plane / side), static_cast<int>(i / plane % 3));
+    std::vector<double> wide(x.begin(), x.end());
+    std::vector<std::uint8_t> narrow(labels.begin(), labels.end());
+    std::vector<std::size_t> x_dims = dims, y_dims = {labels.size(), 1};
+    mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
+    REQUIRE(file != nullptr);
+    matvar_t* variable =
+        Mat_VarCreate("X", bytes ? MAT_C_UINT8 : MAT_C_DOUBLE, bytes ? MAT_T_UINT8 : MAT_T_DOUBLE,
+                      static_cast<int>(x_dims.size()), x_dims.data(),
+                      bytes ? static_cast<void*>(x.data()) : static_cast<void*>(wide.data()), 0);
+    REQUIRE(Mat_VarWrite(file, variable, compression) == 0);
+    Mat_VarFree(variable);
+    if (with_labels) {
+      std::vector<double> copy = labels;
+      variable = Mat_VarCreate(
+          "y", byte_labels ? MAT_C_UINT8 : MAT_C_DOUBLE, byte_labels ? MAT_T_UINT8 : MAT_T_DOUBLE,
+          2, y_dims.data(),
+          byte_labels ? static_cast<void*>(narrow.data()) : static_cast<void*>(copy.data()), 0);
+      REQUIRE(Mat_VarWrite(file, variable, compression) == 0);
+      Mat_VarFree(variable);
+    }
+    Mat_Close(file);
+  }
+};
+
+constexpr const char* kSvhnTrain = "train_32x32.mat";
+constexpr const char* kSvhnTest = "test_32x32.mat";
+
+TEST_CASE("SVHN files load, columns turned to rows and 10 to the digit 0", "[dataset]") {
+  for (const bool compressed : {true, false}) {
+    for (const bool byte_labels : {true, false}) {
+      const Scratch scratch;
+      SvhnFile file;
+      file.compression = compressed ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE;
+      file.byte_labels = byte_labels;
+      file.write(scratch.path(kSvhnTrain));
+      file.dims = {32, 32, 3, 1};
+      file.labels = {10};
+      file.write(scratch.path(kSvhnTest));
+      const Dataset dataset = load_dataset(scratch.path());
+      CHECK(dataset.train.labels == std::vector<std::uint8_t>{1, 0, 9, 2});
+      CHECK(dataset.test.labels == std::vector<std::uint8_t>{0});
+      CHECK(dataset.train.height == 32);
+      CHECK(dataset.train.width == 32);
+      CHECK(dataset.train.channels == 3);
+      CHECK(dataset.train.classes == 10);
+      REQUIRE(dataset.train.pixels.size() == 4u * 3072);
+      for (int n = 0; n < 4; ++n)
+        for (int i = 0; i < 3072; ++i)
+          REQUIRE(dataset.train.image(n)[i] == svhn_pixel(n, i / 96, i % 96 / 3, i % 3));
+      // The extra images join the training set.
+      file.write(scratch.path("extra_32x32.mat"));
+      CHECK(load_dataset(scratch.path()).train.labels == std::vector<std::uint8_t>{1, 0, 9, 2, 0});
+    }
+  }
+}
+
+TEST_CASE("foreign and damaged SVHN files are refused", "[dataset]") {
+  const Scratch scratch;
+  SvhnFile file;
+  file.write(scratch.path(kSvhnTrain));
+  file.write(scratch.path(kSvhnTest));
+  SECTION("wrong shapes") {
+    for (const std::vector<std::size_t>& dims :
+         {std::vector<std::size_t>{32, 32, 3}, std::vector<std::size_t>{16, 32, 3, 4},
+          std::vector<std::size_t>{32, 32, 1, 4}}) {
+      file.dims = dims;
+      file.write(scratch.path(kSvhnTrain));
+      require_refused(scratch, kSvhnTrain, {"found X of ", "X of 32 x 32 x 3 x N bytes"});
+    }
+  }
+  SECTION("pixels that are not bytes") {
+    file.bytes = false;
+    file.write(scratch.path(kSvhnTest));
+    require_refused(scratch, kSvhnTest, {"not bytes", "X of 32 x 32 x 3 x N bytes"});
+  }
+  SECTION("labels missing or not one an image") {
+    file.labels.pop_back();
+    file.write(scratch.path(kSvhnTrain));
+    require_refused(scratch, kSvhnTrain, {"y of 3 x 1", "each of 4 images"});
+    file.with_labels = false;
+    file.write(scratch.path(kSvhnTrain));
+    require_refused(scratch, kSvhnTrain, {"no variable y", "X and y"});
+  }
+  SECTION("labels out of range") {
+    file.byte_labels = false;
+    for (const double label : {0.0, 11.0, 1.5, std::nan("")}) {
+      file.labels[2] = label;
+      file.write(scratch.path(kSvhnTrain));
+      require_refused(scratch, kSvhnTrain, {fmt::format("label {} at image 2", label), "1 to 10"});
+    }
+  }
+  SECTION("cut short anywhere") {
+    for (const bool compressed : {true, false}) {
+      file.compression = compressed ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE;
+      file.write(scratch.path(kSvhnTrain));
+      const std::string whole = read_bytes(scratch.path(kSvhnTrain));
+      for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{130},
+                                     whole.size() / 2, whole.size() - 1}) {
+        scratch.write(kSvhnTrain, whole.substr(0, size));
+        require_refused(scratch, kSvhnTrain, {"found "});
+      }
+    }
+  }
+  SECTION("damaged in the middle") {
+    std::string whole = read_bytes(scratch.path(kSvhnTrain));
+    for (std::size_t i = 0; i < 40; ++i) whole[whole.size() / 2 + i] ^= 0x55;
+    scratch.write(kSvhnTrain, whole);
+    require_refused(scratch, kSvhnTrain, {"damaged", "fetch the file again"});
+  }
+  SECTION("another kind of file") {
+    scratch.write(kSvhnTest, std::string(4000, 'x'));
+    require_refused(scratch, kSvhnTest, {"without the header of a MATLAB 5 file", "SVHN"});
+  }
+  SECTION("a companion missing") {
+    std::filesystem::remove(scratch.path(kSvhnTest));
+    require_refused(scratch, kSvhnTest, {"no such file", "put it there"});
+  }
+}
+
+Images one_image(int height, int width, int channels, std::vector<std::uint8_t> pixels) {
+  Images images;
+  images.height = height;
+  images.width = width;
+  images.channels = channels;
+  images.pixels = std::move(pixels);
+  images.labels.resize(images.pixels.size() / static_cast<std::size_t>(height * width * channels));
+  return images;
+}
+
+TEST_CASE("images are resized to known pixels", "[dataset]") {
+  Images wide = one_image(1, 2, 1, {0, 100});
+  resize_images(wide, 4);  // at -1/4, 1/4, 3/4 and 5/4, clamped to 0 and 1
+  CHECK(wide.pixels ==
+        std::vector<std::uint8_t>{0, 25, 75, 100, 0, 25, 75, 100, 0, 25, 75, 100, 0, 25, 75, 100});
+  CHECK((wide.height == 4 && wide.width == 4 && wide.count() == 1));
+  Images square = one_image(2, 2, 1, {0, 1, 2, 4});
+  resize_images(square, 1);  // 7 / 4, rounded
+  CHECK(square.pixels == std::vector<std::uint8_t>{2});
+  Images half = one_image(1, 2, 1, {0, 1});
+  resize_images(half, 1);  // 1/2 goes up
+  CHECK(half.pixels == std::vector<std::uint8_t>{1});
+  Images colour = one_image(1, 1, 3, {1, 2, 3, 4, 5, 6});
+  resize_images(colour, 2);
+  CHECK(colour.pixels == std::vector<std::uint8_t>{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3,
+                                                   4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6});
+}
+
+TEST_CASE("resized images agree with interpolation in floating point", "[dataset]") {
+  const std::uint64_t seed = 20261121;
+  INFO("seed " << seed);
+  SplitMix64 random(seed);
+  for (const auto& [height, width, side] :
+       {std::array<int, 3>{32, 32, 40}, {28, 28, 40}, {32, 32, 13}, {5, 9, 7}, {32, 32, 224}}) {
+    Images images = one_image(height, width, 3, {});
+    for (int i = 0; i < 2 * height * width * 3; ++i)
+      images.pixels.push_back(static_cast<std::uint8_t>(random.next()));
+    images.labels = {3, 4};
+    const Images before = images;
+    resize_images(images, side);
+    REQUIRE(images.pixels.size() == static_cast<std::size_t>(2 * side * side * 3));
+    CHECK(images.labels == before.labels);
+    const auto old_pixel = [&](int n, int y, int x, int c) {
+      return static_cast<double>(before.image(n)[(y * width + x) * 3 + c]);
+    };
+    for (int i = 0; i < 2 * side * side * 3; ++i) {
+      const int n = i / (side * side * 3), y = i / (side * 3) % side, x = i / 3 % side, c = i % 3;
+      const double v = std::clamp((y + 0.5) * height / side - 0.5, 0.0, height - 1.0);
+      const double u = std::clamp((x + 0.5) * width / side - 0.5, 0.0, width - 1.0);
+      const int y0 = static_cast<int>(v), y1 = std::min(y0 + 1, height - 1);
+      const int x0 = static_cast<int>(u), x1 = std::min(x0 + 1, width - 1);
+      const double fv = v - y0, fu = u - x0;
+      const double value =
+          (1 - fv) * ((1 - fu) * old_pixel(n, y0, x0, c) + fu * old_pixel(n, y0, x1, c)) +
+          fv * ((1 - fu) * old_pixel(n, y1, x0, c) + fu * old_pixel(n, y1, x1, c));
+      // Half a unit from rounding, and a little for the reference's own.
+      REQUIRE(std::abs(images.pixels[static_cast<std::size_t>(i)] - value) <= 0.5 + 1e-9);
+    }
+  }
+}
+
+TEST_CASE("resizing to the same size changes nothing", "[dataset]") {
+  Dataset digits = make_digits(3, 1, 1);
+  const std::vector<std::uint8_t> before = digits.train.pixels;
+  resize_images(digits.train, 28);
+  CHECK(digits.train.pixels == before);
+}
+
+TEST_CASE("grey images become colour ones of three equal channels", "[dataset]") {
+  Images images = one_image(1, 2, 1, {10, 20, 30, 40});
+  repeat_channels(images, 3);
+  CHECK(images.channels == 3);
+  CHECK(images.count() == 2);
+  CHECK(images.pixels == std::vector<std::uint8_t>{10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40});
 }
 
 TEST_CASE("folders without a data set are refused", "[dataset]") {
