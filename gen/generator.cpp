@@ -61,7 +61,7 @@ std::string descriptor_header(const Config& config) {
   for (const DescriptorField& field : descriptor_fields())
     constant("F_" + upper(field.name), 0, static_cast<std::uint32_t>(32 * field.word + field.lsb));
   text += "// Opcodes\n";
-  const std::vector<std::string> opcodes = {"LOAD", "GEMM", "STREAM", "TRANSPOSE"};
+  const std::vector<std::string> opcodes = {"LOAD", "GEMM", "STREAM", "TRANSPOSE", "UNFOLD"};
   for (std::size_t i = 0; i < opcodes.size(); ++i)
     constant("OPCODE_" + opcodes[i], 4, static_cast<std::uint32_t>(i + 1));
   auto enumeration = [&](const std::string& prefix, int bits,
@@ -72,8 +72,9 @@ std::string descriptor_header(const Config& config) {
   };
   enumeration("PLANE", 2, {"UNIPOLAR", "SIGNED", "BIPOLAR"});
   enumeration("WINDOW", 2, {"FORWARD", "BACKWARD_INPUT", "BACKWARD_WEIGHT"});
-  enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32"});
-  enumeration("DESTINATION", 2, {"NONE", "SIGNED16", "SIGNED32", "TABLE"});
+  enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32", "TAGGED"});
+  enumeration("DESTINATION", 3, {"NONE", "SIGNED16", "SIGNED32", "TABLE", "TAGGED"});
+  enumeration("SECOND_SUM", 2, {"NONE", "SQUARE", "DOT"});
   enumeration("SCALAR", 2, {"CONSTANT", "CHANNEL", "SAMPLE"});
   enumeration("TABLE", 3,
               {"SCALE_X", "SCALE_Z", "OFFSET", "MASK_LOW", "MASK_HIGH", "THRESHOLD", "SAMPLE"});
@@ -163,10 +164,10 @@ std::vector<Port> top_ports(const Config& config) {
           {in, "m_axi_bvalid_i", 1},
           {out, "m_axi_bready_o", 1},
           {in, "m_axi_bresp_i", 2},
-          {out, "trace_valid_o", 3},
-          {out, "trace_tag_o", 48},
-          {out, "trace_active_cycles_o", 96},
-          {out, "trace_stall_cycles_o", 96}};
+          {out, "trace_valid_o", kEngines},
+          {out, "trace_tag_o", 16 * kEngines},
+          {out, "trace_active_cycles_o", 32 * kEngines},
+          {out, "trace_stall_cycles_o", 32 * kEngines}};
 }
 
 std::string top_module(const Config& c, const std::string& sources_hash) {
@@ -176,7 +177,7 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       banner(c, "Top level: the device with the parameters of one configuration.") +
       "// Tree: sf_accelerator > sf_device > sf_fetch, sf_engine_queue, sf_loader, sf_gemm,\n"
       "//       sf_array > sf_pe > sf_popcount, sf_stream > sf_stream_lane, sf_pack, sf_reduce,\n"
-      "//       sf_transpose, sf_axi_read, sf_axi_write, sf_control\n"
+      "//       sf_transpose, sf_unfold, sf_axi_read, sf_axi_write, sf_control\n"
       "// Sources, headers included: " +
       sources_hash + "\n";
   top.ports = top_ports(c);

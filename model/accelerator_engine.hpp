@@ -8,14 +8,18 @@
 
 #include "model/config.hpp"
 #include "model/device.hpp"
+#include "model/layer_state.hpp"
 #include "model/scheduler.hpp"
 #include "model/training.hpp"
 
 namespace solfege {
 
-/// Training on the accelerator (any Device): lays the tensors out, makes the programs of a step,
-/// and does the host's part, which touches per-channel, per-sample and per-logit scalars only:
-/// thresholds of f_W and f_A, softmax and its gradient, biases, scales and shifts.
+/// Training on the accelerator (any Device): makes the programs of a step, and does the host's
+/// part, which touches per-channel, per-sample and per-logit scalars only: thresholds of f_W and
+/// f_A, batch-norm constants, softmax and its gradient, biases, scales and shifts.
+///
+/// A step is one program a layer forward and one a layer backward, because batch statistics pass
+/// through the host between layers.
 class AcceleratorEngine : public TrainingEngine {
  public:
   /// Makes the device once the memory it needs is known.
@@ -35,36 +39,61 @@ class AcceleratorEngine : public TrainingEngine {
   /// Master weights of a layer, fixed point, [out][tap][in] without padding.
   std::vector<std::int32_t> weights(int layer) const;
   const Network& network() const { return network_; }
+  const LayerState& layer(int index) const {
+    return layout_.layers.at(static_cast<std::size_t>(index));
+  }
+  Device& device() { return *device_; }
   /// The programs of one training step, for the cycle and energy models.
   std::vector<Program> step_programs();
 
- private:
-  struct LayerState;
+  /// Everything the next step depends on: weights, momenta, statistics, shifts, random state.
+  std::vector<std::uint8_t> state() const;
+  /// Continues from what state() gave for the same configuration, network and batch. Throws
+  /// InputError if the size differs.
+  void restore(const std::vector<std::uint8_t>& state);
 
-  void allocate();
+ private:
   void initialise_weights(std::uint64_t seed);
   void write_images(const std::uint8_t* pixels, int count);
+  Program forward_program(std::size_t k, bool training);
+  Program backward_program(std::size_t k);
+  void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
+  void quantize_activations(ProgramBuilder& builder, LayerState& s, bool training);
+  void quantize_gradient(ProgramBuilder& builder, std::size_t k);
+  void backward_input(ProgramBuilder& builder, std::size_t k);
+  void backward_weight(ProgramBuilder& builder, std::size_t k);
+  void join_residual(ProgramBuilder& builder, std::size_t k);
+  void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
+                     const LayerState& s, const std::string& label);
+
+  // Host scalars, before (write_...) and after (read_...) programs
   void write_weight_constants();
-  void write_activation_constants();
-  Program forward_program(bool training);
-  Program backward_program();
-  std::vector<double> read_logits(int count) const;
+  void write_output_scale(std::size_t k, bool training);
+  void read_statistics(LayerState& s, bool training);
+  void write_activation_constants(LayerState& s);
+  void write_gradient_constants(std::size_t k);
   double write_loss_gradient(const std::uint8_t* labels);
-  void update_host_state();
+  void update_scalars();
+  std::vector<double> read_logits(int count) const;
+
+  const PackedTensor& input_codes(std::size_t k) const {
+    return k == 0 ? layout_.image_codes : layout_.layers[k - 1].codes;
+  }
   std::uint64_t draw(const ElementTensor& tensor);
+  template <typename Archive>
+  void visit_state(Archive&& archive);
 
   template <typename T>
-  T* data(std::uint32_t address) const;
+  T* data(std::uint32_t address) const {
+    return reinterpret_cast<T*>(device_->memory().data() + address);
+  }
 
   Config config_;
   Network network_;
   int batch_;
   double learning_rate_;
-  std::vector<LayerState> layers_;
   Layer image_layer_;  ///< the first layer as the network has it
-  ElementTensor images_;
-  PackedTensor image_codes_, image_codes_by_sample_;
-  std::uint32_t next_address_ = 0;
+  TrainingLayout layout_;
   std::unique_ptr<Device> device_;
   std::uint64_t random_state_;
   std::uint64_t host_element_operations_ = 0;

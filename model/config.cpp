@@ -69,7 +69,7 @@ constexpr std::array<Field, 21> kFields = {{
     {"bits", "wide", &Config::wide_bits, 8, 32},
     {"array", "rows", &Config::rows, 2, 64, true},
     {"array", "columns", &Config::columns, 2, 64, true},
-    {"array", "lanes", &Config::lanes, 8, 256, true},
+    {"array", "lanes", &Config::lanes, 16, 256, true},
     {"array", "accumulator_bits", &Config::accumulator_bits, 16, 48},
     {"array", "max_contraction", &Config::max_contraction, 16, 1 << 24},
     {"array", "row_buffer_depth", &Config::row_buffer_depth, 64, 65536, true},
@@ -200,27 +200,22 @@ void check_stream(const Config& config, const std::string& where) {
 }
 
 void check_bus(const Config& config, const std::string& where) {
+  const Field& bus = *find_field("memory", "bus_bytes");
   const int low = 4 * config.stream_lanes;
-  const int high = std::min(config.rows, config.columns) * config.lanes / 8;
-  if (low > high) {
-    // No bus would do, so naming a range for it would mislead.
+  if (config.bus_bytes < low) {
     throw InputError(fmt::format(
-        "{}: array.lanes = {} gives buffer words of {} bytes, narrower than the {} bytes that "
-        "stream.lanes = {} moves a cycle: allowed is 4 * stream.lanes <= min(array.rows, "
-        "array.columns) * array.lanes / 8; enlarge the array or lower stream.lanes",
-        where, config.lanes, high, low, config.stream_lanes));
+        "{}: memory.bus_bytes = {} is out of range: stream.lanes = {} elements of 4 bytes move a "
+        "cycle: allowed are powers of two from 4 * stream.lanes = {} to {}; set memory.bus_bytes = "
+        "{} or lower stream.lanes",
+        where, config.bus_bytes, config.stream_lanes, low, bus.max, low));
   }
-  if (config.lanes > 8 * config.bus_bytes)
-    throw InputError(
-        fmt::format("{}: array.lanes = {} is out of range: a word of lanes must fit the bus, at "
-                    "most 8 * memory.bus_bytes = {}; "
-                    "set array.lanes = {} or a wider bus",
-                    where, config.lanes, 8 * config.bus_bytes, 8 * config.bus_bytes));
-  if (config.bus_bytes >= low && config.bus_bytes <= high) return;
-  throw InputError(fmt::format(
-      "{}: memory.bus_bytes = {} is out of range: allowed are powers of two from 4 * stream.lanes "
-      "= {} to min(array.rows, array.columns) * array.lanes / 8 = {}; set memory.bus_bytes = {}",
-      where, config.bus_bytes, low, high, std::clamp(config.bus_bytes, low, std::min(high, 64))));
+  if (config.lanes > 8 * config.bus_bytes) {
+    throw InputError(fmt::format(
+        "{}: array.lanes = {} is out of range: a word of lanes must fit the bus: allowed are "
+        "powers of two from {} to 8 * memory.bus_bytes = {}; set array.lanes = {} or a wider bus",
+        where, config.lanes, find_field("array", "lanes")->min, 8 * config.bus_bytes,
+        8 * config.bus_bytes));
+  }
 }
 
 }  // namespace

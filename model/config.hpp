@@ -21,7 +21,7 @@ struct Config {
   // [array] R x C processing elements of L lanes; all powers of two
   int rows = 16;                   ///< R, 2..64
   int columns = 16;                ///< C, 2..64
-  int lanes = 64;                  ///< L, 8..256
+  int lanes = 64;                  ///< L, 16..256 (planes are packed in blocks of 16 channels)
   int accumulator_bits = 48;       ///< 16..48, >= required_accumulator_bits()
   int max_contraction = 65536;     ///< elements in the longest sum of products, 16..2^24
   int row_buffer_depth = 4096;     ///< words of R*L bits, power of two, 64..65536
@@ -39,7 +39,7 @@ struct Config {
   std::uint64_t random_seed = 1;  ///< 1..2^63-1 (TOML integers are signed)
 
   // [memory]
-  int bus_bytes = 64;  ///< 8..64, power of two, at least lanes/8; 4*S <= bus_bytes <= min(R, C)*L/8
+  int bus_bytes = 64;              ///< 8..64, power of two, at least 4*S and L/8
   int descriptor_queue_depth = 4;  ///< descriptors waiting before each engine, power of two, 2..16
 
   /// Reads and validates a TOML file. Throws InputError naming file, key, value, range and fix.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 write channels shared by Clients; each write is one beat with strobes. Lower clients go first: they
-// belong to one pipeline, which waits for all of them. idle_o: every accepted write has been answered.
+// belong to one pipeline, which waits for all of them. idle_o: every accepted write has been answered;
+// client_idle_o: every one of that client, whatever the others write (answers come in order).
 `default_nettype none
 module sf_axi_write #(
     parameter Clients = 3,
@@ -10,6 +11,7 @@ module sf_axi_write #(
     input  wire                          rst_ni,
     input  wire                          enable_i,  // no new writes while low
     output wire                          idle_o,
+    output wire [Clients-1:0]            client_idle_o,
     output wire                          error_o,
     input  wire [Clients-1:0]            request_valid_i,
     output wire [Clients-1:0]            request_ready_o,
@@ -61,6 +63,7 @@ module sf_axi_write #(
     end
   end
   wire take = found & can_take;
+  wire [7:0] waiting_next = waiting_q + {7'd0, take} - {7'd0, m_axi_bvalid_i};
   assign request_ready_o = can_take ? chosen : {Clients{1'b0}};
 
   always @(posedge clk_i or negedge rst_ni) begin
@@ -73,10 +76,21 @@ module sf_axi_write #(
       else if (m_axi_awready_i) address_valid_q <= 1'b0;
       if (take) data_valid_q <= 1'b1;
       else if (m_axi_wready_i) data_valid_q <= 1'b0;
-      if (take & ~m_axi_bvalid_i) waiting_q <= waiting_q + 8'd1;
-      else if (m_axi_bvalid_i & ~take) waiting_q <= waiting_q - 8'd1;
+      waiting_q <= waiting_next;
     end
   end
+  genvar client;
+  generate
+    for (client = 0; client < Clients; client = client + 1) begin : gen_client
+      reg [7:0] until_q;  // answers up to this client's last one
+      always @(posedge clk_i or negedge rst_ni) begin
+        if (!rst_ni) until_q <= 8'd0;
+        else if (take & chosen[client]) until_q <= waiting_next;
+        else if (m_axi_bvalid_i && until_q != 8'd0) until_q <= until_q - 8'd1;
+      end
+      assign client_idle_o[client] = until_q == 8'd0;
+    end
+  endgenerate
   always @(posedge clk_i) begin
     if (take) begin
       address_q <= address;

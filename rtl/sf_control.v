@@ -38,17 +38,18 @@ module sf_control #(
     input  wire [15:0]  illegal_tag_i,
     input  wire         bus_error_i,
     input  wire [15:0]  running_tag_i,
-    input  wire [7:0]   count_events_i   // one counter each after the cycle counter
+    input  wire [9:0]   count_events_i   // one counter each after the cycle counter
 );
   `include "sf_descriptor.vh"
   localparam DeadlockCycles = 1024;
+  localparam Counters = 11;  // cycles, and one for each event
 
   reg        busy_q, done_q, error_q, halt_q, starting_q;
   reg [7:0]  code_q;
   reg [15:0] tag_q;
   reg [31:0] base_q, count_q;
   reg [10:0] still_q;
-  reg [63:0] counter_q [0:8];
+  reg [63:0] counter_q [0:Counters-1];
 
   // ---- Writes ----
   reg bvalid_q;
@@ -83,7 +84,7 @@ module sf_control #(
       base_q     <= 32'd0;
       count_q    <= 32'd0;
       still_q    <= 11'd0;
-      for (i = 0; i < 9; i = i + 1) counter_q[i] <= 64'd0;
+      for (i = 0; i < Counters; i = i + 1) counter_q[i] <= 64'd0;
     end else begin
       if (write) bvalid_q <= 1'b1;
       else if (s_axil_bready_i) bvalid_q <= 1'b0;
@@ -114,10 +115,10 @@ module sf_control #(
       still_q <= (busy_q & ~progress_i & quiet_i & ~finished_i & ~deadlock) ? still_q + 11'd1 : 11'd0;
 
       if (clear) begin
-        for (i = 0; i < 9; i = i + 1) counter_q[i] <= 64'd0;
+        for (i = 0; i < Counters; i = i + 1) counter_q[i] <= 64'd0;
       end else if (busy_q) begin
         counter_q[0] <= counter_q[0] + 64'd1;
-        for (i = 0; i < 8; i = i + 1) if (count_events_i[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
+        for (i = 0; i < Counters - 1; i = i + 1) if (count_events_i[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
       end
     end
   end
@@ -127,7 +128,7 @@ module sf_control #(
   reg [31:0] rdata_q;
   wire read = s_axil_arvalid_i & ~rvalid_q;
   wire [11:0] counter_offset = s_axil_araddr_i - ADDRESS_COUNTERS;
-  wire [3:0]  counter_index  = (counter_offset[6:3] > 4'd8) ? 4'd8 : counter_offset[6:3];
+  wire [3:0]  counter_index  = ({28'd0, counter_offset[6:3]} < Counters) ? counter_offset[6:3] : 4'd0;
   wire [63:0] counter        = counter_q[counter_index];
   assign s_axil_arready_o = read;
   assign s_axil_rvalid_o  = rvalid_q;
@@ -148,7 +149,7 @@ module sf_control #(
         ADDRESS_DESCRIPTOR_BASE:  rdata_q <= base_q;
         ADDRESS_DESCRIPTOR_COUNT: rdata_q <= count_q;
         default:
-        if (s_axil_araddr_i >= ADDRESS_COUNTERS && counter_offset < 12'd72)
+        if (s_axil_araddr_i >= ADDRESS_COUNTERS && {20'd0, counter_offset} < 8 * Counters)
           rdata_q <= counter_offset[2] ? counter[63:32] : counter[31:0];
         else rdata_q <= 32'd0;
       endcase

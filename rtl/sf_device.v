@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The accelerator: descriptor fetch, three engines with their queues (array, stream unit, DMA), operand
+// The accelerator: descriptor fetch, four engines with their queues (array, stream unit, DMA, turner), operand
 // buffers, semaphores, memory channels and control registers. The generated sf_accelerator
 // instantiates it with the configuration's parameters.
 `default_nettype none
@@ -68,17 +68,17 @@ module sf_device #(
     input  wire                  m_axi_bvalid_i,
     output wire                  m_axi_bready_o,
     input  wire [1:0]            m_axi_bresp_i,
-    // Trace of retired descriptors: array, stream unit, DMA
-    output wire [2:0]            trace_valid_o,
-    output wire [47:0]           trace_tag_o,
-    output wire [95:0]           trace_active_cycles_o,
-    output wire [95:0]           trace_stall_cycles_o
+    // Trace of retired descriptors: array, stream unit, DMA, turner
+    output wire [3:0]            trace_valid_o,
+    output wire [63:0]           trace_tag_o,
+    output wire [127:0]          trace_active_cycles_o,
+    output wire [127:0]          trace_stall_cycles_o
 );
   localparam RowAddressBits = $clog2(RowBufferDepth);
   localparam ColumnAddressBits = $clog2(ColumnBufferDepth);
   localparam RowWordBytes = Rows * Lanes / 8;
   localparam ColumnWordBytes = Columns * Lanes / 8;
-  localparam RowBeats = RowWordBytes / BusBytes;
+  localparam RowBeats = RowWordBytes / BusBytes;  // 0: a beat holds several words
   localparam ColumnBeats = ColumnWordBytes / BusBytes;
   localparam RowBeatBits = (RowBeats > 1) ? $clog2(RowBeats) : 1;
   localparam ColumnBeatBits = (ColumnBeats > 1) ? $clog2(ColumnBeats) : 1;
@@ -94,8 +94,8 @@ module sf_device #(
   wire [31:0] descriptor_base, descriptor_count;
 
   // ---- Memory channels ----
-  localparam ReadFetch = 0, ReadLoad = 1, ReadX = 2, ReadZ = 3, ReadTranspose = 4, Readers = 5;
-  localparam WriteElements = 0, WritePlanes = 1, WriteTranspose = 2, Writers = 3;
+  localparam ReadFetch = 0, ReadLoad = 1, ReadX = 2, ReadZ = 3, ReadTurn = 4, Readers = 5;
+  localparam WriteElements = 0, WritePlanes = 1, WriteTurn = 2, Writers = 3;
   wire [Readers-1:0]             read_valid, read_ready, read_response;
   wire [32*Readers-1:0]          read_address;
   wire [8*Readers-1:0]           read_length;
@@ -104,12 +104,12 @@ module sf_device #(
   wire [32*Writers-1:0]          write_address;
   wire [8*BusBytes*Writers-1:0]  write_data;
   wire [BusBytes*Writers-1:0]    write_strobe;
+  wire [Writers-1:0]             client_idle;
   wire read_idle, read_error, write_idle, write_error;
-  // Element-wise clients ask for single beats; transposed words fill theirs
-  assign read_length[8*ReadX+:8]         = 8'd0;
-  assign read_length[8*ReadZ+:8]         = 8'd0;
-  assign read_length[8*ReadTranspose+:8] = 8'd0;
-  assign write_strobe[BusBytes*WriteTranspose+:BusBytes] = {BusBytes{1'b1}};
+  // These clients ask for single beats
+  assign read_length[8*ReadX+:8]    = 8'd0;
+  assign read_length[8*ReadZ+:8]    = 8'd0;
+  assign read_length[8*ReadTurn+:8] = 8'd0;
 
   sf_axi_read #(
       .Clients (Readers),
@@ -144,6 +144,7 @@ module sf_device #(
       .rst_ni           (rst_ni),
       .enable_i         (enable),
       .idle_o           (write_idle),
+      .client_idle_o    (client_idle),
       .error_o          (write_error),
       .request_valid_i  (write_valid),
       .request_ready_o  (write_ready),
@@ -165,7 +166,7 @@ module sf_device #(
   );
 
   // ---- Descriptors: fetch, queues, semaphores ----
-  localparam EngineArray = 0, EngineStream = 1, EngineLoad = 2, Engines = 3;
+  localparam EngineArray = 0, EngineStream = 1, EngineLoad = 2, EngineTurn = 3, Engines = 4;
   wire [Engines-1:0] fetched_valid, fetched_ready, engine_start, engine_stall, engine_done, engine_idle,
                      engine_running;
   wire [1023:0]         fetched;
@@ -175,6 +176,8 @@ module sf_device #(
   wire fetch_active, fetch_illegal;
   wire [15:0] fetch_tag;
   sf_fetch #(
+      .Rows             (Rows),
+      .Columns          (Columns),
       .Lanes            (Lanes),
       .WideBits         (WideBits),
       .RowBufferDepth   (RowBufferDepth),
@@ -359,13 +362,7 @@ module sf_device #(
       .tile_done_o     (tile_done)
   );
 
-  // ---- Stream unit; transposition is one of its operations ----
-  `include "sf_descriptor.vh"
-  wire [1023:0] stream_descriptor = engine_descriptor[1024*EngineStream+:1024];
-  wire is_transpose = stream_descriptor[F_OPCODE+:4] == OPCODE_TRANSPOSE;
-  wire stream_stall, stream_done, transpose_stall, transpose_done;
-  assign engine_stall[EngineStream] = is_transpose ? transpose_stall : stream_stall;
-  assign engine_done[EngineStream]  = is_transpose ? transpose_done : stream_done;
+  // ---- Stream unit ----
   sf_stream #(
       .Rows           (Rows),
       .Columns        (Columns),
@@ -385,10 +382,10 @@ module sf_device #(
       .rst_ni                   (rst_ni),
       .clear_i                  (clear),
       .enable_i                 (enable),
-      .start_i                  (engine_start[EngineStream] & ~is_transpose),
-      .descriptor_i             (stream_descriptor),
-      .stall_o                  (stream_stall),
-      .done_o                   (stream_done),
+      .start_i                  (engine_start[EngineStream]),
+      .descriptor_i             (engine_descriptor[1024*EngineStream+:1024]),
+      .stall_o                  (engine_stall[EngineStream]),
+      .done_o                   (engine_done[EngineStream]),
       .tile_valid_i             (tile_valid),
       .tile_chunk_i             (tile_chunk),
       .tile_take_o              (tile_take),
@@ -411,8 +408,26 @@ module sf_device #(
       .pack_request_address_o   (write_address[32*WritePlanes+:32]),
       .pack_request_data_o      (write_data[8*BusBytes*WritePlanes+:8*BusBytes]),
       .pack_request_strobe_o    (write_strobe[BusBytes*WritePlanes+:BusBytes]),
-      .writes_idle_i            (write_idle)
+      .writes_idle_i            (client_idle[WriteElements] & client_idle[WritePlanes])
   );
+
+  // ---- Turner: two operations, one at a time, on the same memory clients ----
+  `include "sf_descriptor.vh"
+  wire [1023:0] turn_descriptor = engine_descriptor[1024*EngineTurn+:1024];
+  wire is_unfold = turn_descriptor[F_OPCODE+:4] == OPCODE_UNFOLD;
+  wire transpose_stall, transpose_done, transpose_read_valid, transpose_write_valid;
+  wire unfold_stall, unfold_done, unfold_read_valid, unfold_write_valid;
+  wire [31:0] transpose_read_address, transpose_write_address, unfold_read_address, unfold_write_address;
+  wire [8*BusBytes-1:0] transpose_write_data, unfold_write_data;
+  wire [BusBytes-1:0]   transpose_write_strobe, unfold_write_strobe;
+  assign engine_stall[EngineTurn] = is_unfold ? unfold_stall : transpose_stall;
+  assign engine_done[EngineTurn]  = is_unfold ? unfold_done : transpose_done;
+  assign read_valid[ReadTurn]     = is_unfold ? unfold_read_valid : transpose_read_valid;
+  assign write_valid[WriteTurn]   = is_unfold ? unfold_write_valid : transpose_write_valid;
+  assign read_address[32*ReadTurn+:32]   = is_unfold ? unfold_read_address : transpose_read_address;
+  assign write_address[32*WriteTurn+:32] = is_unfold ? unfold_write_address : transpose_write_address;
+  assign write_data[8*BusBytes*WriteTurn+:8*BusBytes] = is_unfold ? unfold_write_data : transpose_write_data;
+  assign write_strobe[BusBytes*WriteTurn+:BusBytes]   = is_unfold ? unfold_write_strobe : transpose_write_strobe;
   sf_transpose #(
       .Rows    (Rows),
       .Columns (Columns),
@@ -423,20 +438,47 @@ module sf_device #(
       .rst_ni           (rst_ni),
       .clear_i          (clear),
       .enable_i         (enable),
-      .start_i          (engine_start[EngineStream] & is_transpose),
-      .descriptor_i     (stream_descriptor),
+      .start_i          (engine_start[EngineTurn] & ~is_unfold),
+      .descriptor_i     (turn_descriptor),
       .stall_o          (transpose_stall),
       .done_o           (transpose_done),
-      .request_valid_o  (read_valid[ReadTranspose]),
-      .request_ready_i  (read_ready[ReadTranspose]),
-      .request_address_o(read_address[32*ReadTranspose+:32]),
-      .response_valid_i (read_response[ReadTranspose]),
+      .request_valid_o  (transpose_read_valid),
+      .request_ready_i  (read_ready[ReadTurn]),
+      .request_address_o(transpose_read_address),
+      .response_valid_i (read_response[ReadTurn] & ~is_unfold),
       .response_data_i  (read_data),
-      .write_valid_o    (write_valid[WriteTranspose]),
-      .write_ready_i    (write_ready[WriteTranspose]),
-      .write_address_o  (write_address[32*WriteTranspose+:32]),
-      .write_data_o     (write_data[8*BusBytes*WriteTranspose+:8*BusBytes]),
-      .writes_idle_i    (write_idle)
+      .write_valid_o    (transpose_write_valid),
+      .write_ready_i    (write_ready[WriteTurn]),
+      .write_address_o  (transpose_write_address),
+      .write_data_o     (transpose_write_data),
+      .write_strobe_o   (transpose_write_strobe),
+      .writes_idle_i    (client_idle[WriteTurn])
+  );
+  sf_unfold #(
+      .Rows    (Rows),
+      .Columns (Columns),
+      .Lanes   (Lanes),
+      .BusBytes(BusBytes)
+  ) u_unfold (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear),
+      .enable_i         (enable),
+      .start_i          (engine_start[EngineTurn] & is_unfold),
+      .descriptor_i     (turn_descriptor),
+      .stall_o          (unfold_stall),
+      .done_o           (unfold_done),
+      .request_valid_o  (unfold_read_valid),
+      .request_ready_i  (read_ready[ReadTurn]),
+      .request_address_o(unfold_read_address),
+      .response_valid_i (read_response[ReadTurn] & is_unfold),
+      .response_data_i  (read_data),
+      .write_valid_o    (unfold_write_valid),
+      .write_ready_i    (write_ready[WriteTurn]),
+      .write_address_o  (unfold_write_address),
+      .write_data_o     (unfold_write_data),
+      .write_strobe_o   (unfold_write_strobe),
+      .writes_idle_i    (client_idle[WriteTurn])
   );
 
   // ---- Control ----
@@ -477,6 +519,7 @@ module sf_device #(
       .bus_error_i       (read_error | write_error),
       .running_tag_i     (trace_tag_o[16*EngineStream+:16]),
       .count_events_i    ({m_axi_wvalid_o & m_axi_wready_i, m_axi_rvalid_i,
+                           waiting[EngineTurn], advancing[EngineTurn],
                            waiting[EngineLoad], advancing[EngineLoad],
                            waiting[EngineStream], advancing[EngineStream],
                            waiting[EngineArray], advancing[EngineArray]})

@@ -3,6 +3,8 @@
 // An illegal one is never handed on: error_o names it and fetching ends.
 `default_nettype none
 module sf_fetch #(
+    parameter Rows = 16,
+    parameter Columns = 16,
     parameter Lanes = 64,
     parameter WideBits = 24,
     parameter RowBufferDepth = 2048,
@@ -28,15 +30,24 @@ module sf_fetch #(
     output wire [7:0]            request_length_o,
     input  wire                  response_valid_i,
     input  wire [8*BusBytes-1:0] response_data_i,
-    // Engines: array, stream unit, DMA
-    output wire [2:0]            descriptor_valid_o,
-    input  wire [2:0]            descriptor_ready_i,
+    // Engines: array, stream unit, DMA, turner
+    output wire [3:0]            descriptor_valid_o,
+    input  wire [3:0]            descriptor_ready_i,
     output wire [1023:0]         descriptor_o
 );
   `include "sf_descriptor.vh"
   localparam Beats = 128 / BusBytes;
   localparam Bursts = (Beats > 16) ? Beats / 16 : 1;
   localparam BurstBeats = Beats / Bursts;
+  // Operand words: bytes of one or of a beat, if that is less; words of a beat less 1; members of a group in a beat
+  localparam RowWordBytes = Rows * Lanes / 8;
+  localparam ColumnWordBytes = Columns * Lanes / 8;
+  localparam RowUnit = (RowWordBytes < BusBytes) ? RowWordBytes : BusBytes;
+  localparam ColumnUnit = (ColumnWordBytes < BusBytes) ? ColumnWordBytes : BusBytes;
+  localparam [15:0] RowWordsMask = BusBytes / RowUnit - 1;
+  localparam [15:0] ColumnWordsMask = BusBytes / ColumnUnit - 1;
+  localparam [15:0] RowMembers = (RowUnit * 8 / Lanes < Lanes) ? RowUnit * 8 / Lanes : Lanes;
+  localparam [15:0] ColumnMembers = (ColumnUnit * 8 / Lanes < Lanes) ? ColumnUnit * 8 / Lanes : Lanes;
 
   localparam [1:0] STATE_IDLE = 2'd0, STATE_ASK = 2'd1, STATE_GET = 2'd2, STATE_GIVE = 2'd3;
   reg [1:0]    state_q;
@@ -56,10 +67,15 @@ module sf_fetch #(
   wire is_gemm      = opcode == OPCODE_GEMM;
   wire is_stream    = opcode == OPCODE_STREAM;
   wire is_transpose = opcode == OPCODE_TRANSPOSE;
+  wire is_unfold    = opcode == OPCODE_UNFOLD;
 
   // ---- What no engine may see: zero counts would run on, large ones would leave a memory ----
   wire [31:0] load_depth = descriptor_q[F_LOAD_TO_COLUMNS] ? ColumnBufferDepth : RowBufferDepth;
+  wire [15:0] load_mask = descriptor_q[F_LOAD_TO_COLUMNS] ? ColumnWordsMask : RowWordsMask;
   wire load_ok = descriptor_q[F_LOAD_WORDS+:16] != 16'd0
+      && (descriptor_q[F_LOAD_WORDS+:16] & load_mask) == 16'd0
+      && (descriptor_q[F_LOAD_OFFSET+:16] & load_mask) == 16'd0
+      && (descriptor_q[F_LOAD_ADDRESS+:32] & (BusBytes - 32'd1)) == 32'd0
       && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth;
   wire gemm_ok = descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
       && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
@@ -69,7 +85,9 @@ module sf_fetch #(
       && descriptor_q[F_COLUMN_GROUPS+:16] != 16'd0
       && descriptor_q[F_TILE_Y_COUNT+:16] != 16'd0 && descriptor_q[F_TILE_X_COUNT+:16] != 16'd0
       && descriptor_q[F_TAP_Y_COUNT+:16] != 16'd0 && descriptor_q[F_TAP_X_COUNT+:16] != 16'd0
-      && descriptor_q[F_WINDOW_HEIGHT+:16] != 16'd0 && descriptor_q[F_WINDOW_WIDTH+:16] != 16'd0;
+      && descriptor_q[F_WINDOW_HEIGHT+:16] != 16'd0 && descriptor_q[F_WINDOW_WIDTH+:16] != 16'd0
+      && (!descriptor_q[F_COLUMNS_BY_TILE]
+          || (descriptor_q[F_TAP_Y_COUNT+:16] == 16'd1 && descriptor_q[F_TAP_X_COUNT+:16] == 16'd1));
   wire [31:0] last_row = {16'd0, descriptor_q[F_CHUNK_FIRST+:16]} + {16'd0, descriptor_q[F_COUNT0+:16]};
   wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | descriptor_q[F_SCALE_Z_SOURCE]
       | (descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_CHANNEL)
@@ -90,16 +108,26 @@ module sf_fetch #(
       && (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_RAW
           || (descriptor_q[F_QUANTIZER_BITS+:4] != 4'd0 && descriptor_q[F_QUANTIZER_BITS+:4] <= 4'd8))
       && (!stochastic || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
-  wire transpose_ok = descriptor_q[F_PLANE_WORDS+:32] != 32'd0 && descriptor_q[F_SOURCE_ROWS+:16] != 16'd0
-      && descriptor_q[F_SOURCE_LANES+:16] != 16'd0 && descriptor_q[F_SOURCE_WORDS+:16] != 16'd0
-      && descriptor_q[F_TARGET_WORDS+:16] != 16'd0;
+  wire [31:0] source_unit = descriptor_q[F_SOURCE_COLUMNS] ? ColumnUnit : RowUnit;
+  wire [31:0] target_unit = descriptor_q[F_TARGET_COLUMNS] ? ColumnUnit : RowUnit;
+  wire turn_ok = descriptor_q[F_SOURCE_ROWS+:16] != 16'd0 && descriptor_q[F_SOURCE_LANES+:16] != 16'd0
+      && descriptor_q[F_SOURCE_WORDS+:16] != 16'd0 && descriptor_q[F_TARGET_WORDS+:16] != 16'd0
+      && (descriptor_q[F_SOURCE_ADDRESS+:32] & (source_unit - 32'd1)) == 32'd0
+      && (descriptor_q[F_TARGET_ADDRESS+:32] & (target_unit - 32'd1)) == 32'd0;
+  wire transpose_ok = turn_ok && descriptor_q[F_PLANE_WORDS+:32] != 32'd0;
+  wire [15:0] target_members = descriptor_q[F_TARGET_COLUMNS] ? ColumnMembers : RowMembers;
+  wire unfold_ok = turn_ok && descriptor_q[F_UNFOLD_PLANES+:6] != 6'd0
+      && descriptor_q[F_UNFOLD_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_WIDTH+:16] != 16'd0
+      && descriptor_q[F_UNFOLD_OUT_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_OUT_WIDTH+:16] != 16'd0
+      && descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8] != 8'd0 && descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8] != 8'd0
+      && (descriptor_q[F_UNFOLD_TAP_ROWS+:16] & (target_members - 16'd1)) == 16'd0;
   wire legal = (is_load & load_ok) | (is_gemm & gemm_ok) | (is_stream & stream_ok)
-      | (is_transpose & transpose_ok);
+      | (is_transpose & transpose_ok) | (is_unfold & unfold_ok);
 
   wire giving = enable_i & (state_q == STATE_GIVE);
   assign error_o            = giving & ~legal;
-  assign descriptor_valid_o = {is_load, is_stream | is_transpose, is_gemm} & {3{giving & legal}};
-  wire given = (descriptor_valid_o & descriptor_ready_i) != 3'd0;
+  assign descriptor_valid_o = {is_transpose | is_unfold, is_load, is_stream, is_gemm} & {4{giving & legal}};
+  wire given = (descriptor_valid_o & descriptor_ready_i) != 4'd0;
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

@@ -5,6 +5,7 @@
 // for column plane, for row plane; one operation a cycle. All rows share one buffer address (rows are
 // samples or channels side by side in a buffer word), so a tap outside the map is outside it for every row and
 // is skipped rather than masked; only the last, ragged word needs a lane mask.
+// One operand is indexed by the window, the other by the tap; with columns_by_tile both by the window.
 // A preparer works out the next tile (TILE_SETUP cycles) while the current one runs.
 // stall_o: the last word of a tile waits for the drain of the tile before; everything freezes with it.
 `default_nettype none
@@ -48,6 +49,7 @@ module sf_gemm #(
   wire        clear               = descriptor_i[F_CLEAR];
   wire        drain               = descriptor_i[F_DRAIN];
   wire        rows_by_tap         = descriptor_i[F_ROWS_BY_TAP];
+  wire        columns_by_index    = rows_by_tap | descriptor_i[F_COLUMNS_BY_TILE];
   wire [1:0]  window_mode         = descriptor_i[F_WINDOW_MODE+:2];
   wire [1:0]  stride_log2         = descriptor_i[F_STRIDE_LOG2+:2];
   wire [15:0] words               = descriptor_i[F_WORDS+:16];
@@ -71,7 +73,7 @@ module sf_gemm #(
   reg [15:0] row_step_y_q, column_step_y_q;      // and in y
   reg [Lanes-1:0] tail_mask_q;
   wire [15:0] row_width    = rows_by_tap ? tap_x_count : window_width;
-  wire [15:0] column_width = rows_by_tap ? window_width : tap_x_count;
+  wire [15:0] column_width = columns_by_index ? window_width : tap_x_count;
   wire [15:0] row_line     = row_width * row_pixel_q;
   wire [15:0] column_line  = column_width * column_pixel_q;
 
@@ -134,7 +136,7 @@ module sf_gemm #(
       .count_o      (count_x)
   );
   wire [15:0] row_y    = (rows_by_tap ? tap_y : index_y) - row_y_origin;
-  wire [15:0] column_y = (rows_by_tap ? index_y : tap_y) - column_y_origin;
+  wire [15:0] column_y = (columns_by_index ? index_y : tap_y) - column_y_origin;
 
   integer lane;
   always @(posedge clk_i) begin
@@ -150,14 +152,14 @@ module sf_gemm #(
                                       : index_step(window_mode, stride_log2, row_pixel_q);
           row_step_y_q <= rows_by_tap ? tap_step(window_mode, stride_log2, row_line)
                                       : index_step(window_mode, stride_log2, row_line);
-          column_step_x_q <= rows_by_tap ? index_step(window_mode, stride_log2, column_pixel_q)
+          column_step_x_q <= columns_by_index ? index_step(window_mode, stride_log2, column_pixel_q)
                                          : tap_step(window_mode, stride_log2, column_pixel_q);
-          column_step_y_q <= rows_by_tap ? index_step(window_mode, stride_log2, column_line)
+          column_step_y_q <= columns_by_index ? index_step(window_mode, stride_log2, column_line)
                                          : tap_step(window_mode, stride_log2, column_line);
         end
         PREPARE_INDEX: begin
           row_index_q    <= row_y * row_width + (rows_by_tap ? tap_x : index_x);
-          column_index_q <= column_y * column_width + (rows_by_tap ? index_x : tap_x);
+          column_index_q <= column_y * column_width + (columns_by_index ? index_x : tap_x);
         end
         PREPARE_ADDRESS: begin
           next_row_q    <= row_base + row_index_q * row_pixel_q;

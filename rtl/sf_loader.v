@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// DMA: copies whole operand words from memory into a buffer. Bursts of up to 16 beats that never cross 4 KiB.
-// A word is several beats; the buffers take a beat a cycle, so responses are always accepted.
+// DMA: copies operand words from memory into a buffer, whole beats. Bursts of up to 16 beats that never cross 4 KiB.
+// A word is several beats or a beat several words (address, offset and length then keep to beats, see
+// sf_fetch); the buffers take a beat a cycle, so responses are always accepted.
 `default_nettype none
 module sf_loader #(
     parameter RowWordBytes = 128,
@@ -27,13 +28,19 @@ module sf_loader #(
 );
   `include "sf_descriptor.vh"
   localparam ByteBits = $clog2(BusBytes);
-  localparam RowBeats = RowWordBytes / BusBytes;
-  localparam ColumnBeats = ColumnWordBytes / BusBytes;
+  // Beats of a word, words of a beat: one of the two is 1
+  localparam RowBeats = (RowWordBytes > BusBytes) ? RowWordBytes / BusBytes : 1;
+  localparam ColumnBeats = (ColumnWordBytes > BusBytes) ? ColumnWordBytes / BusBytes : 1;
+  localparam [15:0] RowWords = (RowWordBytes < BusBytes) ? BusBytes / RowWordBytes : 1;
+  localparam [15:0] ColumnWords = (ColumnWordBytes < BusBytes) ? BusBytes / ColumnWordBytes : 1;
   localparam PageBeats = 4096 / BusBytes;
 
   wire        to_columns = descriptor_i[F_LOAD_TO_COLUMNS];
   wire [31:0] word_beats = to_columns ? ColumnBeats : RowBeats;
-  wire [31:0] total_beats = {16'd0, descriptor_i[F_LOAD_WORDS+:16]} * word_beats;
+  wire [15:0] beat_words = to_columns ? ColumnWords : RowWords;
+  wire [31:0] words = {16'd0, descriptor_i[F_LOAD_WORDS+:16]};
+  wire [31:0] total_beats = to_columns ? words * ColumnBeats / {16'd0, ColumnWords}
+                                       : words * RowBeats / {16'd0, RowWords};
 
   reg        busy_q;
   reg [31:0] address_q, ask_left_q, get_left_q;
@@ -75,7 +82,7 @@ module sf_loader #(
       if (response_valid_i) begin
         get_left_q <= get_left_q - 32'd1;
         beat_q     <= last_beat ? 16'd0 : beat_q + 16'd1;
-        if (last_beat) word_q <= word_q + 16'd1;
+        if (last_beat) word_q <= word_q + beat_words;
       end
     end
   end

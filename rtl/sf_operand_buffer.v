@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operand words of Groups x Lanes bits, written a bus beat at a time, read whole.
+// Operand words of Groups x Lanes bits, written a bus beat at a time, read whole. A word is several beats, or
+// a beat several words; then words of a beat share its row, and the low bits of write_address_i are not used.
 // Read data one cycle after read_enable_i.
 `default_nettype none
 module sf_operand_buffer #(
@@ -21,19 +22,40 @@ module sf_operand_buffer #(
 );
   genvar beat;
   generate
-    for (beat = 0; beat < Beats; beat = beat + 1) begin : gen_beat
+    if (WordBits >= BeatBits) begin : gen_wide
+      for (beat = 0; beat < Beats; beat = beat + 1) begin : gen_beat
+        sf_ram #(
+            .Width(BeatBits),
+            .Depth(Depth)
+        ) u_ram (
+            .clk_i          (clk_i),
+            .write_enable_i (write_enable_i && {{(32-BeatIndexBits){1'b0}}, write_beat_i} == beat),
+            .write_address_i(write_address_i),
+            .write_data_i   (write_data_i),
+            .read_enable_i  (read_enable_i),
+            .read_address_i (read_address_i),
+            .read_data_o    (read_data_o[beat*BeatBits+:BeatBits])
+        );
+      end
+    end else begin : gen_narrow
+      localparam SelectBits = $clog2(BeatBits / WordBits);
+      wire [BeatBits-1:0]   row;
+      reg  [SelectBits-1:0] select_q;
       sf_ram #(
           .Width(BeatBits),
-          .Depth(Depth)
+          .Depth(Depth >> SelectBits)
       ) u_ram (
           .clk_i          (clk_i),
-          .write_enable_i (write_enable_i && {{(32-BeatIndexBits){1'b0}}, write_beat_i} == beat),
-          .write_address_i(write_address_i),
+          .write_enable_i (write_enable_i),
+          .write_address_i(write_address_i[AddressBits-1:SelectBits]),
           .write_data_i   (write_data_i),
           .read_enable_i  (read_enable_i),
-          .read_address_i (read_address_i),
-          .read_data_o    (read_data_o[beat*BeatBits+:BeatBits])
+          .read_address_i (read_address_i[AddressBits-1:SelectBits]),
+          .read_data_o    (row)
       );
+      always @(posedge clk_i) if (read_enable_i) select_q <= read_address_i[SelectBits-1:0];
+      assign read_data_o = row[select_q*WordBits+:WordBits];
+      wire unused_beat = |write_beat_i;  // there is only one
     end
   endgenerate
 endmodule

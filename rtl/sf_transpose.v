@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Corner turn of packed planes: lanes along one index become lanes along the other. For each plane of each
-// pixel, and each block of Lanes x Lanes bits: read Lanes words (a beat holds several), turn, write the words
-// of the other index. Missing rows of the last block are zero. Reads of a block follow one another
-// without waiting; writing the block follows reading it.
+// pixel, and each block of Lanes x Lanes bits: read Lanes words, turn, write the words of the other index. A
+// beat holds the words of up to Lanes members of a group; a group narrower than the bus fills a part of it.
+// Missing rows of the last block are zero. Reads of a block follow one another without waiting; writing the
+// block follows reading it.
 `default_nettype none
 module sf_transpose #(
     parameter Rows = 16,
@@ -27,18 +28,26 @@ module sf_transpose #(
     input  wire                  write_ready_i,
     output wire [31:0]           write_address_o,
     output wire [8*BusBytes-1:0] write_data_o,
+    output wire [BusBytes-1:0]   write_strobe_o,
     input  wire                  writes_idle_i
 );
   `include "sf_descriptor.vh"
   localparam WordBytes = Lanes / 8;
   localparam BeatWords = BusBytes / WordBytes;
-  localparam BlockBeats = Lanes / BeatWords;
-  localparam BeatBits = (BlockBeats > 1) ? $clog2(BlockBeats) : 1;
+  localparam BeatMembers = (BeatWords < Lanes) ? BeatWords : Lanes;
+  localparam RowMembers = (Rows < BeatMembers) ? Rows : BeatMembers;  // of one block, in one beat
+  localparam ColumnMembers = (Columns < BeatMembers) ? Columns : BeatMembers;
+  localparam Least = (RowMembers < ColumnMembers) ? RowMembers : ColumnMembers;
+  localparam Most = (RowMembers > ColumnMembers) ? RowMembers : ColumnMembers;
+  localparam CountBits = $clog2(Lanes) + 1;
+  localparam [CountBits-1:0] RowStep = RowMembers;
+  localparam [CountBits-1:0] ColumnStep = ColumnMembers;
+  localparam PlaceBits = (BeatWords > 1) ? $clog2(BeatWords) : 1;
   localparam WordShift = $clog2(WordBytes);
   localparam LaneShift = $clog2(Lanes);
   localparam [4:0] RowShift = $clog2(Rows);
   localparam [4:0] ColumnShift = $clog2(Columns);
-  localparam [BeatBits:0] BlockEnd = BlockBeats;
+  localparam [CountBits-1:0] BlockEnd = Lanes;
 
   wire [31:0] planes        = descriptor_i[F_PLANE_WORDS+:32];  // planes of all pixels
   wire [15:0] source_rows   = descriptor_i[F_SOURCE_ROWS+:16];
@@ -47,12 +56,14 @@ module sf_transpose #(
   wire [15:0] target_words  = descriptor_i[F_TARGET_WORDS+:16];
   wire [4:0]  source_shift  = descriptor_i[F_SOURCE_COLUMNS] ? ColumnShift : RowShift;
   wire [4:0]  target_shift  = descriptor_i[F_TARGET_COLUMNS] ? ColumnShift : RowShift;
+  wire [CountBits-1:0] source_members = descriptor_i[F_SOURCE_COLUMNS] ? ColumnStep : RowStep;
+  wire [CountBits-1:0] target_members = descriptor_i[F_TARGET_COLUMNS] ? ColumnStep : RowStep;
 
   localparam [1:0] STATE_IDLE = 2'd0, STATE_READ = 2'd1, STATE_WRITE = 2'd2, STATE_WAIT = 2'd3;
   reg [1:0]  state_q;
   reg [31:0] plane_q;
   reg [15:0] block_q, word_q;             // block of source rows, source word
-  reg [BeatBits:0] asked_q, got_q, put_q;  // beats of this block
+  reg [CountBits-1:0] asked_q, got_q, put_q;  // members of this block
 
   // Operand words of one index lie group by group: ((group * planes + plane) * words + word) * group size + member
   function [31:0] word_address(input [31:0] base, input [31:0] index, input [4:0] shift,
@@ -65,42 +76,64 @@ module sf_transpose #(
     end
   endfunction
 
-  wire [31:0] source_index = ({16'd0, block_q} << LaneShift) + {{(31-BeatBits){1'b0}}, asked_q} * BeatWords;
-  wire [31:0] target_index = ({16'd0, word_q} << LaneShift) + {{(31-BeatBits){1'b0}}, put_q} * BeatWords;
+  wire [31:0] source_index = ({16'd0, block_q} << LaneShift) + {{(32-CountBits){1'b0}}, asked_q};
+  wire [31:0] answer_index = ({16'd0, block_q} << LaneShift) + {{(32-CountBits){1'b0}}, got_q};
+  wire [31:0] target_index = ({16'd0, word_q} << LaneShift) + {{(32-CountBits){1'b0}}, put_q};
   wire        all_asked = asked_q == BlockEnd || source_index >= {16'd0, source_rows};
   wire        all_put   = put_q == BlockEnd || target_index >= {16'd0, source_lanes};
   assign request_valid_o   = enable_i & (state_q == STATE_READ) & ~all_asked;
-  assign request_address_o = word_address(descriptor_i[F_SOURCE_ADDRESS+:32], source_index, source_shift,
-                                          planes, plane_q, source_words, word_q);
+  wire [31:0] source_at = word_address(descriptor_i[F_SOURCE_ADDRESS+:32], source_index, source_shift,
+                                       planes, plane_q, source_words, word_q);
+  wire [31:0] answer_at = word_address(descriptor_i[F_SOURCE_ADDRESS+:32], answer_index, source_shift,
+                                       planes, plane_q, source_words, word_q);
+  wire [31:0] target_at = word_address(descriptor_i[F_TARGET_ADDRESS+:32], target_index, target_shift,
+                                       planes, plane_q, target_words, block_q);
+  assign request_address_o = source_at & ~(BusBytes - 32'd1);
   assign write_valid_o     = enable_i & (state_q == STATE_WRITE) & ~all_put;
-  assign write_address_o   = word_address(descriptor_i[F_TARGET_ADDRESS+:32], target_index, target_shift,
-                                          planes, plane_q, target_words, block_q);
+  assign write_address_o   = target_at & ~(BusBytes - 32'd1);
+  // Where in its beat the first member lies
+  wire [PlaceBits-1:0] answer_place = (BeatWords > 1) ? answer_at[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
+  wire [PlaceBits-1:0] target_place = (BeatWords > 1) ? target_at[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
   wire asked = request_valid_o & request_ready_i;
   wire put   = write_valid_o & write_ready_i;
 
   // ---- The block: filled by rows, emptied by columns ----
   reg [Lanes*Lanes-1:0] block_bits;  // row r at r*Lanes
-  reg [8*BusBytes-1:0]  column_beat;
+  reg [8*BusBytes-1:0]  answer;       // moved so that the first member comes first
+  reg [8*BusBytes-1:0]  columns;      // the same of the members to write
+  reg [BusBytes-1:0]    column_strobe;
   reg [15:0]            row_limit_q;  // rows of this block that exist
-  integer beat, w, r;
+  integer first, w, r;
   always @(posedge clk_i) begin
     if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes*Lanes{1'b0}};
-    else if (response_valid_i)
-      for (beat = 0; beat < BlockBeats; beat = beat + 1)
-        if ({{(31-BeatBits){1'b0}}, got_q} == beat)
-          for (w = 0; w < BeatWords; w = w + 1)
-            if (beat * BeatWords + w < {16'd0, row_limit_q})
-              block_bits[(beat*BeatWords+w)*Lanes+:Lanes] <= response_data_i[w*Lanes+:Lanes];
+    else if (response_valid_i) begin
+      answer = response_data_i >> (answer_place * Lanes);
+      for (first = 0; first < Lanes; first = first + Least)
+        if ({{(32-CountBits){1'b0}}, got_q} == first)
+          for (w = 0; w < Most; w = w + 1)
+            if (first + w < Lanes)
+              if (w < {{(32-CountBits){1'b0}}, source_members} && first + w < {16'd0, row_limit_q})
+                block_bits[(first+w)*Lanes+:Lanes] <= answer[w*Lanes+:Lanes];
+    end
   end
   always @* begin
-    column_beat = {8*BusBytes{1'b0}};
-    for (beat = 0; beat < BlockBeats; beat = beat + 1)
-      if (write_valid_o && {{(31-BeatBits){1'b0}}, put_q} == beat)
-        for (w = 0; w < BeatWords; w = w + 1)
-          for (r = 0; r < Lanes; r = r + 1)
-            column_beat[w*Lanes+r] = block_bits[r*Lanes+beat*BeatWords+w];
+    columns       = {8*BusBytes{1'b0}};
+    column_strobe = {BusBytes{1'b0}};
+    if (write_valid_o) begin
+      for (first = 0; first < Lanes; first = first + Least)
+        if ({{(32-CountBits){1'b0}}, put_q} == first)
+          for (w = 0; w < Most; w = w + 1)
+            if (first + w < Lanes)
+              for (r = 0; r < Lanes; r = r + 1) columns[w*Lanes+r] = block_bits[r*Lanes+first+w];
+      columns = columns << (target_place * Lanes);
+      for (w = 0; w < BeatWords; w = w + 1)
+        if (w >= {{(32-PlaceBits){1'b0}}, target_place}
+            && w < {{(32-PlaceBits){1'b0}}, target_place} + {{(32-CountBits){1'b0}}, target_members})
+          column_strobe[w*WordBytes+:WordBytes] = {WordBytes{1'b1}};
+    end
   end
-  assign write_data_o = column_beat;
+  assign write_data_o   = columns;
+  assign write_strobe_o = column_strobe;
 
   wire [15:0] rows_left = source_rows - (block_q << LaneShift);
   wire last_plane = plane_q + 32'd1 == planes;
@@ -136,14 +169,14 @@ module sf_transpose #(
     end
     row_limit_q <= rows_left;
     if (state_q == STATE_READ) begin
-      if (asked) asked_q <= asked_q + 1'b1;
-      if (response_valid_i) got_q <= got_q + 1'b1;
+      if (asked) asked_q <= asked_q + source_members;
+      if (response_valid_i) got_q <= got_q + source_members;
     end else begin
-      asked_q <= {BeatBits+1{1'b0}};
-      got_q   <= {BeatBits+1{1'b0}};
+      asked_q <= {CountBits{1'b0}};
+      got_q   <= {CountBits{1'b0}};
     end
-    if (state_q != STATE_WRITE) put_q <= {BeatBits+1{1'b0}};
-    else if (put) put_q <= put_q + 1'b1;
+    if (state_q != STATE_WRITE) put_q <= {CountBits{1'b0}};
+    else if (put) put_q <= put_q + target_members;
   end
 
   assign done_o  = enable_i & (state_q == STATE_WAIT) & writes_idle_i;

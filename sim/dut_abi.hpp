@@ -8,7 +8,7 @@
 namespace solfege {
 
 constexpr int kMaxBusBytes = 64;
-constexpr int kEngines = 3;  ///< array, stream, dma; the order of the trace ports
+constexpr int kDutEngines = 4;  ///< kEngines; this file is compiled apart from the model
 
 /// Every pin of the generated top level sf_accelerator. Inputs are written before eval, outputs
 /// read after it.
@@ -36,9 +36,9 @@ struct DutPins {
   /// One bit an engine: it retired a descriptor this cycle; the three arrays then hold its tag
   /// (index in the program) and its cycles, split into advancing and stalled ones.
   std::uint8_t trace_valid_o;
-  std::uint16_t trace_tag_o[kEngines];
-  std::uint32_t trace_active_cycles_o[kEngines];
-  std::uint32_t trace_stall_cycles_o[kEngines];
+  std::uint16_t trace_tag_o[kDutEngines];
+  std::uint32_t trace_active_cycles_o[kDutEngines];
+  std::uint32_t trace_stall_cycles_o[kDutEngines];
 };
 
 }  // namespace solfege

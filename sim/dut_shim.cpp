@@ -73,6 +73,10 @@ void write_inputs(Vsf_accelerator& model, const solfege::DutPins& pins) {
   write_port(model.m_axi_rdata_i, pins.m_axi_rdata_i);
 }
 
+static_assert(sizeof(Vsf_accelerator::trace_tag_o) == sizeof(solfege::DutPins::trace_tag_o));
+static_assert(sizeof(Vsf_accelerator::trace_stall_cycles_o) ==
+              sizeof(solfege::DutPins::trace_stall_cycles_o));
+
 void read_outputs(const Vsf_accelerator& model, solfege::DutPins& pins) {
   pins.s_axil_awready_o = model.s_axil_awready_o;
   pins.s_axil_wready_o = model.s_axil_wready_o;
@@ -100,8 +104,7 @@ void read_outputs(const Vsf_accelerator& model, solfege::DutPins& pins) {
     read_port(model.m_axi_wdata_o, pins.m_axi_wdata_o);
   }
   if (pins.trace_valid_o) {
-    const std::uint64_t tags = model.trace_tag_o;
-    std::memcpy(pins.trace_tag_o, &tags, sizeof pins.trace_tag_o);
+    read_port(model.trace_tag_o, pins.trace_tag_o);
     read_port(model.trace_active_cycles_o, pins.trace_active_cycles_o);
     read_port(model.trace_stall_cycles_o, pins.trace_stall_cycles_o);
   }

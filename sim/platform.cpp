@@ -28,6 +28,7 @@
 #include <tlm>
 #include <utility>
 
+#include "../model/descriptor.hpp"
 #include "../model/error.hpp"
 
 /// libsystemc.so contains a main that calls this one and does not link without it. The program has
@@ -38,6 +39,8 @@ namespace solfege {
 namespace {
 
 using sc_core::sc_time;
+
+static_assert(kDutEngines == kEngines);
 
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kHalfPeriodPs = 500;
@@ -871,7 +874,8 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
     for (std::uint64_t* counter :
          {&result.counters.cycles, &result.counters.array_active, &result.counters.array_stall,
           &result.counters.stream_active, &result.counters.stream_stall,
-          &result.counters.dma_active, &result.counters.dma_stall, &result.counters.read_beats,
+          &result.counters.dma_active, &result.counters.dma_stall, &result.counters.turner_active,
+          &result.counters.turner_stall, &result.counters.read_beats,
           &result.counters.write_beats}) {
       *counter = m.host.read_register_pair(address);
       address += 8;

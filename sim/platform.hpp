@@ -37,7 +37,7 @@ struct MemoryModel {
 
 /// A descriptor an engine has completed.
 struct Retire {
-  int engine = 0;         ///< 0 array, 1 stream, 2 dma
+  int engine = 0;         ///< 0 array, 1 stream, 2 dma, 3 turner
   std::uint16_t tag = 0;  ///< index of the descriptor in the program
   std::uint32_t active_cycles = 0;
   std::uint32_t stall_cycles = 0;
@@ -50,6 +50,7 @@ struct Counters {
   std::uint64_t array_active = 0, array_stall = 0;
   std::uint64_t stream_active = 0, stream_stall = 0;
   std::uint64_t dma_active = 0, dma_stall = 0;
+  std::uint64_t turner_active = 0, turner_stall = 0;
   std::uint64_t read_beats = 0, write_beats = 0;
 };
 

@@ -82,8 +82,10 @@ TEST_CASE("lanes become members, members lanes") {
       }
       if (top.write_valid_o && top.write_ready_i) {
         last_write = cycle;
-        for (int byte = 0; byte < SF_BUS_BYTES; ++byte)
+        for (int byte = 0; byte < SF_BUS_BYTES; ++byte) {
+          if (!get_bit(top.write_strobe_o, byte)) continue;
           written[top.write_address_o + byte] = get_field(top.write_data_o, 8 * byte, 8);
+        }
       }
       done = top.done_o;
       edge(top);

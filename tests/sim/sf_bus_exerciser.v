@@ -58,10 +58,10 @@ module sf_accelerator #(
     input  wire [  1:0] m_axi_bresp_i,
     // status
     output wire         irq_o,
-    output wire [  2:0] trace_valid_o,
-    output wire [ 47:0] trace_tag_o,
-    output wire [ 95:0] trace_active_cycles_o,
-    output wire [ 95:0] trace_stall_cycles_o
+    output wire [  3:0] trace_valid_o,
+    output wire [ 63:0] trace_tag_o,
+    output wire [127:0] trace_active_cycles_o,
+    output wire [127:0] trace_stall_cycles_o
 );
 
   localparam BUS_BITS = 8 * BUS_BYTES;
@@ -141,10 +141,10 @@ module sf_accelerator #(
           12'h06C: csr_rdata_q <= active_q[63:32];
           12'h070: csr_rdata_q <= stall_q[31:0];
           12'h074: csr_rdata_q <= stall_q[63:32];
-          12'h078: csr_rdata_q <= read_beats_q[31:0];
-          12'h07C: csr_rdata_q <= read_beats_q[63:32];
-          12'h080: csr_rdata_q <= write_beats_q[31:0];
-          12'h084: csr_rdata_q <= write_beats_q[63:32];
+          12'h088: csr_rdata_q <= read_beats_q[31:0];
+          12'h08C: csr_rdata_q <= read_beats_q[63:32];
+          12'h090: csr_rdata_q <= write_beats_q[31:0];
+          12'h094: csr_rdata_q <= write_beats_q[63:32];
           default: csr_rdata_q <= 32'd0;
         endcase
       end
@@ -193,10 +193,10 @@ module sf_accelerator #(
   assign m_axi_bready_o = 1'b1;
 
   assign irq_o = done_q || error_q;
-  assign trace_valid_o = {retire_q, 2'b00};
-  assign trace_tag_o = {count_q[15:0], 32'd0};
-  assign trace_active_cycles_o = {active_q[31:0], 64'd0};
-  assign trace_stall_cycles_o = {stall_q[31:0], 64'd0};
+  assign trace_valid_o = {1'b0, retire_q, 2'b00};
+  assign trace_tag_o = {16'd0, count_q[15:0], 32'd0};
+  assign trace_active_cycles_o = {32'd0, active_q[31:0], 64'd0};
+  assign trace_stall_cycles_o = {32'd0, stall_q[31:0], 64'd0};
 
   always @(posedge clk_i) begin
     if (!rst_ni) begin

@@ -112,6 +112,7 @@ TEST_CASE("values outside their range are refused, with the nearest allowed", "[
   require_refused("[array]\nrows = 24\n",
                   {"array.rows = 24", "powers of two from 2 to 64", "set array.rows = 16"});
   require_refused("[array]\nlanes = 512\n", {"array.lanes = 512", "set array.lanes = 256"});
+  require_refused("[array]\nlanes = 8\n", {"array.lanes = 8", "16 to 256", "set array.lanes = 16"});
   require_refused("[array]\nrow_buffer_depth = 1000\n",
                   {"array.row_buffer_depth", "powers of two", "set array.row_buffer_depth = 512"});
   require_refused("[array]\ncolumn_buffer_depth = 32\n",
@@ -188,12 +189,16 @@ TEST_CASE("stream lanes fit the array, the tables and the bus", "[config]") {
                   {"stream.threshold_channels = 4", "multiple of stream.lanes = 16"});
   require_refused("[memory]\nbus_bytes = 32\n",
                   {"memory.bus_bytes = 32", "4 * stream.lanes = 64", "set memory.bus_bytes = 64"});
-  require_refused("[array]\nrows = 4\n[stream]\nlanes = 8\n",
-                  {"memory.bus_bytes = 64", "array.lanes / 8 = 32", "set memory.bus_bytes = 32"});
-  require_refused("[array]\nrows = 2\nlanes = 16\n[memory]\nbus_bytes = 8\n",
-                  {"array.lanes = 16", "enlarge the array or lower stream.lanes"});
+  require_refused("[memory]\nbus_bytes = 8\n",
+                  {"memory.bus_bytes = 8", "powers of two from 4 * stream.lanes = 64 to 64"});
   require_refused("[array]\nlanes = 256\n[stream]\nlanes = 2\n[memory]\nbus_bytes = 16\n",
-                  {"array.lanes = 256", "8 * memory.bus_bytes = 128"});
+                  {"array.lanes = 256", "from 16 to 8 * memory.bus_bytes = 128", "= 128 or"});
+}
+
+TEST_CASE("a beat may hold several operand words", "[config]") {
+  CHECK_NOTHROW(load_text("[array]\nlanes = 16\n"));  // 32 bytes on a bus of 64
+  CHECK_NOTHROW(load_text("[array]\nrows = 2\nlanes = 16\n"));
+  CHECK_NOTHROW(load_text("[array]\nrows = 64\ncolumns = 2\nlanes = 16\n[stream]\nlanes = 2\n"));
 }
 
 TEST_CASE("validate checks a configuration built by hand, under the given name", "[config]") {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/memory_layout.hpp"
+
+#include <fmt/format.h>
+
+#include "model/error.hpp"
+
+namespace solfege {
+
+std::uint32_t MemoryLayout::take(std::uint64_t bytes) {
+  const std::uint32_t address = next_;
+  const std::uint64_t end = next_ + (bytes + 4095) / 4096 * 4096;
+  if (end > 0xf0000000u)
+    throw InputError(
+        "the tensors need more than the 4 GiB a 32-bit address reaches; lower --batch or choose a "
+        "smaller network");
+  next_ = static_cast<std::uint32_t>(end);
+  return address;
+}
+
+ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixels, int channels,
+                                     ElementType type) {
+  ElementTensor t;
+  t.name = name;
+  t.rows = rows;
+  t.pixels = pixels;
+  t.channels = channels;
+  t.type = type;
+  t.address = take(t.size() * static_cast<std::uint64_t>(t.bytes()));
+  return t;
+}
+
+PackedTensor MemoryLayout::planes(const std::string& name, int rows, int pixels, int planes,
+                                  int lanes, bool columns, PlaneType type) {
+  PackedTensor t;
+  t.name = name;
+  t.rows = rows;
+  t.pixels = pixels;
+  t.planes = planes;
+  t.lanes = lanes;
+  t.columns = columns;
+  t.type = type;
+  t.group = columns ? config_.columns : config_.rows;
+  t.word_lanes = config_.lanes;
+  t.address = take(static_cast<std::uint64_t>(t.groups()) * static_cast<std::uint64_t>(t.pixels) *
+                   static_cast<std::uint64_t>(t.pixel_words()) * t.group_word_bytes());
+  return t;
+}
+
+}  // namespace solfege

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unfolding: im2col of packed planes with a corner turn, lanes along channels to lanes along output pixels
+// (contract in model/descriptor.hpp). Three parts, each ahead of the next:
+//   asker   walks scans (for tap y, tap x, source word, plane, sample group) of output pixels (y, x), one
+//           pixel a cycle: a read of one beat, or nothing where the tap is outside the map. Lanes pixels,
+//           or the last fewer, make a block.
+//   filler  takes the answers into a bank, a pixel a cycle: Samples words of Lanes channels each.
+//   drainer writes the other bank turned: for each group of target members, for each sample, one beat.
+// The banks change roles when both are done. Samples = members of the source group that one beat holds, as far as
+// a bank of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
+// Channels past source_lanes are written as 0 up to a beat's members; pixels past the last and outside the map are 0.
+// Cycles not stalled: 9 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
+`default_nettype none
+module sf_unfold #(
+    parameter Rows = 16,
+    parameter Columns = 16,
+    parameter Lanes = 64,
+    parameter BusBytes = 64
+) (
+    input  wire                  clk_i,
+    input  wire                  rst_ni,
+    input  wire                  clear_i,
+    input  wire                  enable_i,
+    input  wire                  start_i,
+    input  wire [1023:0]         descriptor_i,  // stable from start to done
+    output wire                  stall_o,
+    output wire                  done_o,
+    output wire                  request_valid_o,
+    input  wire                  request_ready_i,
+    output wire [31:0]           request_address_o,
+    input  wire                  response_valid_i,
+    input  wire [8*BusBytes-1:0] response_data_i,
+    output wire                  write_valid_o,
+    input  wire                  write_ready_i,
+    output wire [31:0]           write_address_o,
+    output wire [8*BusBytes-1:0] write_data_o,
+    output wire [BusBytes-1:0]   write_strobe_o,
+    input  wire                  writes_idle_i
+);
+  `include "sf_descriptor.vh"
+  localparam WordBytes = Lanes / 8;
+  localparam BeatWords = BusBytes / WordBytes;
+  localparam WordShift = $clog2(WordBytes);
+  localparam [4:0] WordLog2 = WordShift;
+  localparam PlaceBits = (BeatWords > 1) ? $clog2(BeatWords) : 1;
+  localparam [4:0] RowShift = $clog2(Rows);
+  localparam [4:0] ColumnShift = $clog2(Columns);
+  // Samples of a block, by the source's group
+  localparam BankWords = (4096 / (Lanes * Lanes) > 1) ? 4096 / (Lanes * Lanes) : 1;
+  localparam ReadLimit = (BeatWords < BankWords) ? BeatWords : BankWords;
+  localparam RowSamples = (Rows < ReadLimit) ? Rows : ReadLimit;
+  localparam ColumnSamples = (Columns < ReadLimit) ? Columns : ReadLimit;
+  localparam [4:0] RowSampleShift = $clog2(RowSamples);
+  localparam [4:0] ColumnSampleShift = $clog2(ColumnSamples);
+  localparam Samples = (RowSamples > ColumnSamples) ? RowSamples : ColumnSamples;
+  localparam ReadStep = (RowSamples < ColumnSamples) ? RowSamples : ColumnSamples;
+  // Members of a write, by the target's group
+  localparam WriteLimit = (BeatWords < Lanes) ? BeatWords : Lanes;
+  localparam RowMembers = (Rows < WriteLimit) ? Rows : WriteLimit;
+  localparam ColumnMembers = (Columns < WriteLimit) ? Columns : WriteLimit;
+  localparam Members = (RowMembers > ColumnMembers) ? RowMembers : ColumnMembers;
+  localparam WriteStep = (RowMembers < ColumnMembers) ? RowMembers : ColumnMembers;
+  localparam LaneBits = $clog2(Lanes);
+  localparam SlabBits = Samples * Lanes;  // a pixel of a block
+  localparam AnswerDepth = 16;
+  localparam ReservedBits = $clog2(AnswerDepth) + 1;
+
+  wire [15:0] source_rows  = descriptor_i[F_SOURCE_ROWS+:16];
+  wire [15:0] source_lanes = descriptor_i[F_SOURCE_LANES+:16];
+  wire [15:0] height       = descriptor_i[F_UNFOLD_HEIGHT+:16];
+  wire [15:0] width        = descriptor_i[F_UNFOLD_WIDTH+:16];
+  wire [15:0] out_height   = descriptor_i[F_UNFOLD_OUT_HEIGHT+:16];
+  wire [15:0] out_width    = descriptor_i[F_UNFOLD_OUT_WIDTH+:16];
+  wire [7:0]  padding      = descriptor_i[F_UNFOLD_PADDING+:8];
+  wire [5:0]  planes       = descriptor_i[F_UNFOLD_PLANES+:6];
+  wire [1:0]  stride_log2  = descriptor_i[F_UNFOLD_STRIDE_LOG2+:2];
+  wire        source_columns = descriptor_i[F_SOURCE_COLUMNS];
+  wire        target_columns = descriptor_i[F_TARGET_COLUMNS];
+  wire [4:0]  source_shift = source_columns ? ColumnShift : RowShift;
+  wire [4:0]  target_shift = target_columns ? ColumnShift : RowShift;
+  wire [4:0]  samples_shift = source_columns ? ColumnSampleShift : RowSampleShift;
+  wire [15:0] samples_step = source_columns ? ColumnSamples : RowSamples;
+  wire [15:0] members_step = target_columns ? ColumnMembers : RowMembers;
+  wire [15:0] target_mask  = (16'd1 << target_shift) - 16'd1;
+  wire [15:0] source_mask  = (16'd1 << source_shift) - 16'd1;
+
+  // ---- States: strides first (a product a cycle), then running, then the writes' answers ----
+  localparam [3:0] STATE_IDLE = 4'd0, STATE_SOURCE_PIXEL = 4'd1, STATE_SOURCE_LINE = 4'd2, STATE_SOURCE_GROUP = 4'd3,
+                   STATE_PADDING = 4'd4, STATE_TARGET_PIXEL = 4'd5, STATE_TARGET_GROUP = 4'd6, STATE_BEGIN = 4'd7,
+                   STATE_RUN = 4'd8, STATE_WAIT = 4'd9;
+  reg [3:0] state_q;
+  wire run = enable_i & (state_q == STATE_RUN);
+  wire finish;
+
+  // Bytes from one to the next of the packed layouts
+  wire [31:0] source_word  = 32'd1 << (source_shift + WordLog2);
+  wire [31:0] source_plane = {16'd0, descriptor_i[F_SOURCE_WORDS+:16]} << (source_shift + WordLog2);
+  wire [31:0] target_word  = 32'd1 << (target_shift + WordLog2);
+  wire [31:0] target_plane = {16'd0, descriptor_i[F_TARGET_WORDS+:16]} << (target_shift + WordLog2);
+  reg  [31:0] source_pixel_q, source_line_q, source_group_q, padding_q, target_pixel_q, target_group_q;
+  wire [31:0] samples_bytes = {16'd0, samples_step} << WordShift;
+  wire [31:0] members_bytes = {16'd0, members_step} << WordShift;
+
+  // ---- Next scan: prepared while the current one runs. The multiplier also makes the strides ----
+  localparam [1:0] NEXT_NONE = 2'd0, NEXT_SUM = 2'd1, NEXT_READY = 2'd2;
+  reg [1:0]  next_q;
+  reg [7:0]  tap_y_q, tap_x_q;
+  reg [15:0] lane_first_q;   // of the source word
+  reg [5:0]  plane_q;
+  reg [15:0] sample_q;       // first of the group
+  reg [15:0] tap_row_q;      // target row of the tap's channel 0
+  reg [31:0] tap_line_q, tap_at_q;             // source addresses: of the tap's y, of the tap
+  reg [31:0] word_at_q, plane_at_q, group_at_q, sample_at_q;  // source offsets
+  reg [31:0] target_plane_at_q, target_sample_at_q;           // target offsets
+  reg [31:0] product_q, source_sum_q, target_sum_q;
+  wire [15:0] target_row  = tap_row_q + lane_first_q;
+  wire [15:0] lanes_left  = source_lanes - lane_first_q;
+  wire [15:0] samples_left = source_rows - sample_q;
+  wire last_sample = samples_left <= samples_step;
+  wire last_plane  = plane_q + 6'd1 == planes;
+  wire last_word   = {16'd0, lanes_left} <= Lanes;
+  wire last_tap_x  = tap_x_q + 8'd1 == descriptor_i[F_UNFOLD_KERNEL_WIDTH+:8];
+  wire last_tap_y  = tap_y_q + 8'd1 == descriptor_i[F_UNFOLD_KERNEL_HEIGHT+:8];
+  wire last_group_sample = ((sample_q + samples_step) & source_mask) == 16'd0;
+  wire last_scan = last_sample & last_plane & last_word & last_tap_x & last_tap_y;
+  wire load;  // the scan starts
+
+  reg [31:0] factor;
+  reg [15:0] times;
+  always @* begin
+    case (state_q)
+      STATE_SOURCE_PIXEL: begin factor = source_plane; times = {10'd0, planes}; end
+      STATE_SOURCE_LINE:  begin factor = source_pixel_q; times = width; end
+      STATE_SOURCE_GROUP: begin factor = source_line_q; times = height; end
+      STATE_PADDING:      begin factor = source_line_q + source_pixel_q; times = {8'd0, padding}; end
+      STATE_TARGET_PIXEL: begin factor = target_plane; times = {10'd0, planes}; end
+      STATE_TARGET_GROUP: begin factor = target_pixel_q; times = source_rows; end
+      default:            begin factor = target_group_q; times = target_row >> target_shift; end
+    endcase
+  end
+  wire [31:0] product = factor * {16'd0, times};
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      state_q <= STATE_IDLE;
+      next_q  <= NEXT_NONE;
+    end else if (clear_i) begin
+      state_q <= STATE_IDLE;
+      next_q  <= NEXT_NONE;
+    end else if (enable_i) begin
+      case (state_q)
+        STATE_IDLE: if (start_i) state_q <= STATE_SOURCE_PIXEL;
+        STATE_RUN:  if (finish) state_q <= STATE_WAIT;
+        STATE_WAIT: if (done_o) state_q <= STATE_IDLE;
+        default:    state_q <= state_q + 4'd1;
+      endcase
+      case (next_q)
+        NEXT_SUM:   next_q <= NEXT_READY;
+        NEXT_READY: if (load) next_q <= last_scan ? NEXT_NONE : NEXT_SUM;
+        default:    if (state_q == STATE_BEGIN) next_q <= NEXT_SUM;
+      endcase
+    end
+  end
+  always @(posedge clk_i) begin
+    if (enable_i) begin
+      case (state_q)
+        STATE_SOURCE_PIXEL: source_pixel_q <= product;
+        STATE_SOURCE_LINE:  source_line_q <= product;
+        STATE_SOURCE_GROUP: source_group_q <= product;
+        STATE_PADDING:      padding_q <= product;
+        STATE_TARGET_PIXEL: target_pixel_q <= product;
+        STATE_TARGET_GROUP: target_group_q <= product;
+        default:            product_q <= product;
+      endcase
+      // The sums of a scan, one cycle after its indices
+      source_sum_q <= tap_at_q + word_at_q + plane_at_q + sample_at_q;
+      target_sum_q <= descriptor_i[F_TARGET_ADDRESS+:32] + target_plane_at_q + target_sample_at_q
+                      + ({16'd0, target_row & target_mask} << WordShift);
+      if (state_q == STATE_BEGIN) begin
+        tap_y_q      <= 8'd0;
+        tap_x_q      <= 8'd0;
+        tap_row_q    <= 16'd0;
+        tap_line_q   <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_q;
+        tap_at_q     <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_q;
+        lane_first_q <= 16'd0;
+        word_at_q    <= 32'd0;
+        plane_q      <= 6'd0;
+        plane_at_q   <= 32'd0;
+        sample_q     <= 16'd0;
+        group_at_q   <= 32'd0;
+        sample_at_q  <= 32'd0;
+        target_plane_at_q  <= 32'd0;
+        target_sample_at_q <= 32'd0;
+      end else if (load) begin
+        // Next indices: sample group fastest, then plane, word, tap x, tap y
+        sample_q           <= last_sample ? 16'd0 : sample_q + samples_step;
+        target_sample_at_q <= last_sample ? 32'd0 : target_sample_at_q + (target_pixel_q << samples_shift);
+        if (last_sample) begin
+          group_at_q  <= 32'd0;
+          sample_at_q <= 32'd0;
+        end else if (last_group_sample) begin
+          group_at_q  <= group_at_q + source_group_q;
+          sample_at_q <= group_at_q + source_group_q;
+        end else sample_at_q <= sample_at_q + samples_bytes;
+        if (last_sample) begin
+          plane_q           <= last_plane ? 6'd0 : plane_q + 6'd1;
+          plane_at_q        <= last_plane ? 32'd0 : plane_at_q + source_plane;
+          target_plane_at_q <= last_plane ? 32'd0 : target_plane_at_q + target_plane;
+          if (last_plane) begin
+            lane_first_q <= last_word ? 16'd0 : lane_first_q + Lanes;
+            word_at_q    <= last_word ? 32'd0 : word_at_q + source_word;
+            if (last_word) begin
+              tap_row_q <= tap_row_q + descriptor_i[F_UNFOLD_TAP_ROWS+:16];
+              tap_x_q   <= last_tap_x ? 8'd0 : tap_x_q + 8'd1;
+              tap_at_q  <= last_tap_x ? tap_line_q + source_line_q : tap_at_q + source_pixel_q;
+              if (last_tap_x) begin
+                tap_y_q    <= tap_y_q + 8'd1;
+                tap_line_q <= tap_line_q + source_line_q;
+              end
+            end
+          end
+        end
+      end
+    end
+  end
+
+  // ---- Asker: the current scan ----
+  reg        scan_q;                      // a scan is under way
+  reg [15:0] out_x_q, out_y_q;
+  reg signed [17:0] x_first_q, x_q, y_q;  // place in the map; 18 bits hold it for maps below 2^15
+  reg [31:0] line_at_q, at_q;
+  reg [LaneBits-1:0] lane_q;
+  reg [31:0] block_at_q;                  // target address of the block's first member and sample
+  reg [15:0] block_member_q, block_lanes_q, block_samples_q;
+  reg        block_final_q;               // the scan is the last
+
+  wire tag_ready, block_ready;
+  reg [ReservedBits-1:0] reserved_q;  // reads asked for whose answers have not been taken
+  wire in_map  = !x_q[17] && !y_q[17] && {14'd0, x_q} < {16'd0, width} && {14'd0, y_q} < {16'd0, height};
+  wire last_x  = out_x_q + 16'd1 == out_width;
+  wire last_y  = out_y_q + 16'd1 == out_height;
+  wire scan_end  = last_x & last_y;
+  wire block_end = scan_end | (&lane_q);
+  wire block_start = lane_q == {LaneBits{1'b0}};
+  wire room    = tag_ready & (block_ready | ~block_start);
+  wire credit  = {{(32-ReservedBits){1'b0}}, reserved_q} < AnswerDepth;
+  assign request_valid_o   = run & scan_q & room & in_map & credit;
+  assign request_address_o = at_q & ~(BusBytes - 32'd1);
+  wire ask  = request_valid_o & request_ready_i;
+  wire step = ask | (run & scan_q & room & ~in_map);
+  assign load = run & (next_q == NEXT_READY) & (~scan_q | (step & scan_end));
+  wire take_answer;
+
+  wire signed [17:0] tap_x_place = {10'd0, tap_x_q} - {10'd0, padding};
+  wire signed [17:0] tap_y_place = {10'd0, tap_y_q} - {10'd0, padding};
+  wire [31:0] source_line_step = source_line_q << stride_log2;
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      scan_q     <= 1'b0;
+      reserved_q <= {ReservedBits{1'b0}};
+    end else if (clear_i) begin
+      scan_q     <= 1'b0;
+      reserved_q <= {ReservedBits{1'b0}};
+    end else begin
+      if (load) scan_q <= 1'b1;
+      else if (step & scan_end) scan_q <= 1'b0;
+      if (ask & ~take_answer) reserved_q <= reserved_q + 1'b1;
+      else if (take_answer & ~ask) reserved_q <= reserved_q - 1'b1;
+    end
+  end
+  always @(posedge clk_i) begin
+    if (load) begin
+      out_x_q         <= 16'd0;
+      out_y_q         <= 16'd0;
+      x_first_q       <= tap_x_place;
+      x_q             <= tap_x_place;
+      y_q             <= tap_y_place;
+      line_at_q       <= source_sum_q;
+      at_q            <= source_sum_q;
+      lane_q          <= {LaneBits{1'b0}};
+      block_at_q      <= target_sum_q + product_q;
+      block_member_q  <= target_row & target_mask;
+      block_lanes_q   <= last_word ? lanes_left : Lanes;
+      block_samples_q <= last_sample ? samples_left : samples_step;
+      block_final_q   <= last_scan;
+    end else if (step) begin
+      lane_q <= lane_q + 1'b1;
+      if (&lane_q) block_at_q <= block_at_q + target_word;
+      out_x_q <= last_x ? 16'd0 : out_x_q + 16'd1;
+      x_q     <= last_x ? x_first_q : x_q + (18'sd1 <<< stride_log2);
+      at_q    <= last_x ? line_at_q + source_line_step : at_q + (source_pixel_q << stride_log2);
+      if (last_x) begin
+        out_y_q   <= out_y_q + 16'd1;
+        y_q       <= y_q + (18'sd1 <<< stride_log2);
+        line_at_q <= line_at_q + source_line_step;
+      end
+    end
+  end
+
+  // ---- What is under way: pixels (read or not, last of block), places in beats, answers, blocks ----
+  wire tag_valid, tag_read, tag_last, answer_valid, fill, swap;
+  sf_fifo #(
+      .Width(2),
+      .Depth(2 * AnswerDepth)
+  ) u_tags (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (step),
+      .data_i ({in_map, block_end}),
+      .ready_o(tag_ready),
+      .valid_o(tag_valid),
+      .data_o ({tag_read, tag_last}),
+      .pop_i  (fill),
+      .used_o ()
+  );
+  wire [PlaceBits-1:0] place;
+  wire [PlaceBits-1:0] place_now = (BeatWords > 1) ? at_q[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
+  sf_fifo #(
+      .Width(PlaceBits),
+      .Depth(AnswerDepth)
+  ) u_places (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (ask),
+      .data_i (place_now),
+      .ready_o(),
+      .valid_o(),
+      .data_o (place),
+      .pop_i  (response_valid_i),
+      .used_o ()
+  );
+  reg [SlabBits-1:0] answer_in;
+  wire [SlabBits-1:0] answer;
+  integer at, w;
+  always @* begin
+    answer_in = response_data_i[SlabBits-1:0];
+    if (response_valid_i)
+      for (at = 0; at < BeatWords; at = at + ReadStep)
+        if ({{(32-PlaceBits){1'b0}}, place} == at)
+          for (w = 0; w < Samples; w = w + 1)
+            if (at + w < BeatWords) answer_in[w*Lanes+:Lanes] = response_data_i[(at+w)*Lanes+:Lanes];
+  end
+  sf_fifo #(
+      .Width(SlabBits),
+      .Depth(AnswerDepth)
+  ) u_answers (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (response_valid_i),
+      .data_i (answer_in),
+      .ready_o(),
+      .valid_o(answer_valid),
+      .data_o (answer),
+      .pop_i  (take_answer),
+      .used_o ()
+  );
+  wire [31:0] block_at;
+  wire [15:0] block_member, block_lanes, block_samples;
+  wire        block_final;
+  sf_fifo #(
+      .Width(81),
+      .Depth(4)
+  ) u_blocks (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (step & block_end),
+      .data_i ({block_at_q, block_member_q, block_lanes_q, block_samples_q, block_final_q & scan_end}),
+      .ready_o(block_ready),
+      .valid_o(),
+      .data_o ({block_at, block_member, block_lanes, block_samples, block_final}),
+      .pop_i  (swap),
+      .used_o ()
+  );
+
+  // ---- Banks: filled a pixel at a time, drained a sample and some channels at a time ----
+  reg [Lanes*SlabBits-1:0] bank0, bank1;      // pixel p at p*SlabBits
+  reg [Lanes-1:0]          present0_q, present1_q;  // pixels that were read; the others are 0
+  reg                      bank_q;            // the one being filled
+  reg                      full_q, drain_q;
+  reg [15:0]               filled_q, drained_q;  // pixels, beats since the banks changed
+  wire last_fill = fill & tag_last;
+  assign fill        = run & tag_valid & ~full_q & (answer_valid | ~tag_read);
+  assign take_answer = fill & tag_read;
+  integer pixel;
+  always @(posedge clk_i) begin
+    if (take_answer)
+      for (pixel = 0; pixel < Lanes; pixel = pixel + 1)
+        if ({16'd0, filled_q} == pixel) begin
+          if (bank_q) bank1[pixel*SlabBits+:SlabBits] <= answer;
+          else bank0[pixel*SlabBits+:SlabBits] <= answer;
+        end
+    if (state_q == STATE_BEGIN) begin
+      present0_q <= {Lanes{1'b0}};
+      present1_q <= {Lanes{1'b0}};
+    end else begin
+      // The bank that was drained will be filled
+      if (swap & bank_q) present0_q <= {Lanes{1'b0}};
+      else if (take_answer & ~bank_q) present0_q[filled_q[LaneBits-1:0]] <= 1'b1;
+      if (swap & ~bank_q) present1_q <= {Lanes{1'b0}};
+      else if (take_answer & bank_q) present1_q[filled_q[LaneBits-1:0]] <= 1'b1;
+    end
+  end
+
+  reg [31:0] drain_row_q, drain_at_q;         // target address of the members' first sample, of the beat
+  reg [15:0] drain_member_q;                  // of the target group
+  reg [15:0] drain_lane_q, drain_sample_q;    // channel of the word, sample of the block
+  reg [15:0] drain_lanes_q, drain_samples_q;
+  reg        drain_final_q;
+  reg        out_valid_q;
+  wire put = run & drain_q & (~out_valid_q | write_ready_i);
+  wire last_put_sample = drain_sample_q + 16'd1 == drain_samples_q;
+  wire last_put_lane   = {1'b0, drain_lane_q} + {1'b0, members_step} >= {1'b0, drain_lanes_q};
+  wire last_put = put & last_put_sample & last_put_lane;
+  assign swap = (full_q | last_fill) & (~drain_q | last_put);
+  assign finish = last_put & drain_final_q;
+  wire group_end = ((drain_member_q + members_step) & target_mask) == 16'd0;
+  wire [31:0] next_row = group_end ? drain_row_q + members_bytes - target_word + target_group_q
+                                   : drain_row_q + members_bytes;
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      bank_q      <= 1'b0;
+      full_q      <= 1'b0;
+      drain_q     <= 1'b0;
+      out_valid_q <= 1'b0;
+    end else if (clear_i) begin
+      bank_q      <= 1'b0;
+      full_q      <= 1'b0;
+      drain_q     <= 1'b0;
+      out_valid_q <= 1'b0;
+    end else begin
+      if (swap) begin
+        bank_q  <= ~bank_q;
+        full_q  <= 1'b0;
+        drain_q <= 1'b1;
+      end else begin
+        if (last_fill) full_q <= 1'b1;
+        if (last_put) drain_q <= 1'b0;
+      end
+      if (put) out_valid_q <= 1'b1;
+      else if (write_valid_o & write_ready_i) out_valid_q <= 1'b0;
+    end
+  end
+  always @(posedge clk_i) begin
+    if (swap | state_q == STATE_BEGIN) begin
+      filled_q  <= 16'd0;
+      drained_q <= 16'd0;
+    end else begin
+      if (fill) filled_q <= filled_q + 16'd1;
+      if (put) drained_q <= drained_q + 16'd1;
+    end
+    if (swap) begin
+      drain_row_q     <= block_at;
+      drain_at_q      <= block_at;
+      drain_member_q  <= block_member;
+      drain_lanes_q   <= block_lanes;
+      drain_samples_q <= block_samples;
+      drain_final_q   <= block_final;
+      drain_lane_q    <= 16'd0;
+      drain_sample_q  <= 16'd0;
+    end else if (put) begin
+      drain_sample_q <= last_put_sample ? 16'd0 : drain_sample_q + 16'd1;
+      drain_at_q     <= last_put_sample ? next_row : drain_at_q + target_pixel_q;
+      if (last_put_sample) begin
+        drain_row_q    <= next_row;
+        drain_member_q <= (drain_member_q + members_step) & target_mask;
+        drain_lane_q   <= drain_lane_q + members_step;
+      end
+    end
+  end
+
+  // ---- The beat: a sample's words of all pixels, of which some channels become words of pixels ----
+  reg [Lanes*Lanes-1:0]   words;   // word of pixel p at p*Lanes
+  reg [Members*Lanes-1:0] turned;
+  reg [31:0]              out_at_q;
+  reg [Members*Lanes-1:0] out_words_q;
+  integer p, s, m, first;
+  always @* begin
+    words  = {Lanes*Lanes{1'b0}};
+    turned = {Members*Lanes{1'b0}};
+    if (put) begin
+      for (s = 0; s < Samples; s = s + 1)
+        if ({16'd0, drain_sample_q} == s)
+          for (p = 0; p < Lanes; p = p + 1)
+            words[p*Lanes+:Lanes] = bank_q ? bank0[p*SlabBits+s*Lanes+:Lanes] : bank1[p*SlabBits+s*Lanes+:Lanes];
+      for (first = 0; first < Lanes; first = first + WriteStep)
+        if ({16'd0, drain_lane_q} == first)
+          for (m = 0; m < Members; m = m + 1)
+            if (first + m < Lanes)
+              if (first + m < {16'd0, drain_lanes_q})
+                for (p = 0; p < Lanes; p = p + 1)
+                  turned[m*Lanes+p] = words[p*Lanes+first+m] & (bank_q ? present0_q[p] : present1_q[p]);
+    end
+  end
+  always @(posedge clk_i) begin
+    if (put) begin
+      out_at_q    <= drain_at_q;
+      out_words_q <= turned;
+    end
+  end
+  reg [8*BusBytes-1:0] beat;
+  reg [BusBytes-1:0]   strobe;
+  wire [PlaceBits-1:0] out_place = (BeatWords > 1) ? out_at_q[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
+  integer b;
+  always @* begin
+    beat   = {8*BusBytes{1'b0}};
+    strobe = {BusBytes{1'b0}};
+    if (out_valid_q)
+      for (b = 0; b < BeatWords; b = b + 1)
+        for (m = 0; m < Members; m = m + 1)
+          if (m < {16'd0, members_step} && {{(32-PlaceBits){1'b0}}, out_place} + m == b) begin
+            beat[b*Lanes+:Lanes] = out_words_q[m*Lanes+:Lanes];
+            strobe[b*WordBytes+:WordBytes] = {WordBytes{1'b1}};
+          end
+  end
+  assign write_valid_o   = enable_i & out_valid_q;
+  assign write_address_o = out_at_q & ~(BusBytes - 32'd1);
+  assign write_data_o    = beat;
+  assign write_strobe_o  = strobe;
+
+  assign done_o = enable_i & (state_q == STATE_WAIT) & ~out_valid_q & writes_idle_i;
+  // Running advances with whichever is ahead, filling or draining; the other goes along
+  wire ahead = (fill & filled_q >= drained_q) | (put & drained_q >= filled_q);
+  assign stall_o = (state_q == STATE_RUN) ? ~ahead : (state_q == STATE_WAIT) & ~done_o;
+endmodule
+`default_nettype wire
