@@ -82,6 +82,7 @@ class Training {
 
   /// All steps. Returns the signal that ended them early, or 0.
   int run();
+  std::uint64_t step() const { return state_.step; }  ///< steps done, those resumed from included
   /// The accuracy at the end. Throws CheckFailed like every use of the device.
   void evaluate_at_end();
   void report_to(Json& report);
@@ -308,7 +309,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   const auto started = std::chrono::steady_clock::now();
   Training training(config, options, std::move(data), std::move(network));
   if (const int signal = training.run(); signal != 0) {
-    fmt::print(stderr, "solfege: stopped by signal {}{}\n", signal,
+    fmt::print(stderr, "solfege: stopped by signal {} after step {}{}\n", signal, training.step(),
                options.checkpoint_path.empty()
                    ? ""
                    : fmt::format("; continue with --resume {}", options.checkpoint_path));
