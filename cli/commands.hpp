@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cli/report.hpp"
+#include "model/dataset.hpp"
+#include "model/network.hpp"
 #include "sim/rtl_device.hpp"
 
 namespace solfege {
@@ -22,12 +24,17 @@ struct SimulationOptions {
 
 struct TrainOptions {
   std::string network = "mlp", data, engine = "golden";
+  int resize = 0;  ///< side of the images; 0: as they are
   int batch = 64;
-  int steps = 0;         ///< 0: by epochs
-  double epochs = 0;     ///< 0 with steps 0: one epoch
+  int steps = 0;                      ///< of this run and those it continues; 0: by epochs
+  double epochs = 0;                  ///< likewise; 0 with steps 0: one epoch
+  bool evaluate_every_epoch = false;  ///< also when `epochs` is set
   int test_images = -1;  ///< -1: all for golden and float, one batch's worth for the RTL
   std::uint64_t seed = 1;
   std::string weights_path;  ///< master weights in hexadecimal text, to compare runs
+  std::string checkpoint_path, resume_path;
+  int checkpoint_every = 0;  ///< steps; 0: only at the end
+  std::string plot_path;
   SimulationOptions simulation;
 };
 
@@ -39,16 +46,25 @@ struct VerifyOptions {
 
 struct StepOptions {
   std::string network = "mlp", data;
+  int resize = 0;
   int batch = 64;
 };
 
+/// The data set a network is trained on: resized if asked, grey images repeated where the network's
+/// file wants more channels. Says on stdout what it changed.
+Dataset load_images(const std::string& data, int resize, const std::string& network);
+/// The shape of those images, without loading the built-in ones: with no data set it is the
+/// network's own.
+ImageShape images_shape(const std::string& data, int resize, const std::string& network);
+
 // Each command prints its result, writes its report, and returns the exit code: 0 done, 1 a check
-// failed.
+// failed, 128 + a signal if that ended it.
 int run_generate(const CommonOptions& common, const std::string& directory);
 int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const StepOptions& options);
 int run_synth(const CommonOptions& common, const std::string& liberty);
+int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

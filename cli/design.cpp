@@ -21,9 +21,9 @@ namespace {
 
 /// The programs of one training step of a network on a configuration.
 std::vector<Program> programs_of(const Config& config, const StepOptions& options) {
-  const Dataset data = options.data.empty() ? make_digits(1, 1, 1) : load_dataset(options.data);
-  const Network network = load_network(options.network, config, data.train.height, data.train.width,
-                                       data.train.channels, data.train.classes);
+  const ImageShape images = images_shape(options.data, options.resize, options.network);
+  const Network network = load_network(options.network, config, images.height, images.width,
+                                       images.channels, images.classes);
   AcceleratorEngine engine(config, network, options.batch, 1, [&](std::size_t bytes) {
     return std::make_unique<GoldenOnly>(config, bytes);
   });

@@ -31,9 +31,16 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
 }
 
+void add_resize(CLI::App* app, int& side) {
+  app->add_option("--resize", side, "side to resize the images to, in pixels, 1..1024")
+      ->check(CLI::Range(1, 1024));
+}
+
 void add_step(CLI::App* app, solfege::StepOptions& o) {
   app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
-  app->add_option("--data", o.data, "data set whose image shape is meant; none: built-in digits");
+  app->add_option("--data", o.data,
+                  "data set whose image shape is meant; none: the network's, or built-in digits");
+  add_resize(app, o.resize);
   app->add_option("--batch", o.batch, "samples of a step")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -73,12 +80,15 @@ int main(int argc, char** argv) {
   train_app->add_option("--network", train.network, "shipped network or TOML file")
       ->capture_default_str();
   train_app->add_option("--data", train.data,
-                        "folder with IDX or CIFAR-10 files; none: built-in digits");
+                        "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
+  add_resize(train_app, train.resize);
   train_app->add_option("--batch", train.batch, "samples of a step")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   auto* steps =
-      train_app->add_option("--steps", train.steps, "training steps")->check(CLI::PositiveNumber);
+      train_app
+          ->add_option("--steps", train.steps, "training steps, those before --resume included")
+          ->check(CLI::PositiveNumber);
   train_app->add_option("--epochs", train.epochs, "passes over the training images (default 1)")
       ->check(CLI::PositiveNumber)
       ->excludes(steps);
@@ -92,8 +102,19 @@ int main(int argc, char** argv) {
           "--test-images", train.test_images,
           "images of the test set to classify at the end; default all, for the RTL a batch")
       ->check(CLI::NonNegativeNumber);
+  train_app->add_flag("--evaluate-every-epoch", train.evaluate_every_epoch,
+                      "accuracy after each epoch, not only at the end; --epochs does so too");
   train_app->add_option("--weights", train.weights_path,
                         "write the trained master weights, one number a line");
+  auto* checkpoint = train_app->add_option("--checkpoint", train.checkpoint_path,
+                                           "write the state of the training to this file");
+  train_app
+      ->add_option("--checkpoint-every", train.checkpoint_every,
+                   "steps between checkpoints; default only at the end and at Ctrl-C")
+      ->check(CLI::PositiveNumber)
+      ->needs(checkpoint);
+  train_app->add_option("--resume", train.resume_path, "continue from this checkpoint");
+  train_app->add_option("--plot", train.plot_path, "draw loss and accuracy to this .svg or .png");
   add_simulation(train_app, train.simulation);
   train_app->callback([&] { command = [&] { return run_train(common, train); }; });
 
@@ -119,6 +140,14 @@ int main(int argc, char** argv) {
   CLI::App* synth_app = add("synth", "area by Yosys");
   synth_app->add_option("--liberty", liberty, "cell library; default: Debian's osu018");
   synth_app->callback([&] { command = [&] { return run_synth(common, liberty); }; });
+
+  std::vector<std::string> reports;
+  std::string plot_path;
+  CLI::App* plot_app =
+      app.add_subcommand("plot", "lay the curves of training reports over another");
+  plot_app->add_option("REPORT", reports, "JSON reports of solfege train")->required();
+  plot_app->add_option("-o,--output", plot_path, "picture to draw, .svg or .png")->required();
+  plot_app->callback([&] { command = [&] { return run_plot(reports, plot_path); }; });
 
   try {
     app.parse(argc, argv);

@@ -4,11 +4,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
-#include <numeric>
+#include <memory>
+#include <utility>
 
 #include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/training_charts.hpp"
 #include "model/accelerator_engine.hpp"
+#include "model/batches.hpp"
+#include "model/checkpoint.hpp"
 #include "model/dataset.hpp"
 #include "model/dorefa.hpp"
 #include "model/error.hpp"
@@ -28,45 +34,6 @@ RtlOptions SimulationOptions::rtl() const {
 
 namespace {
 
-/// The images of each step: a new order every epoch, the same for every engine.
-class Batches {
- public:
-  Batches(const Images& images, int batch, std::uint64_t seed)
-      : images_(images),
-        batch_(batch),
-        random_(seed ^ 0x6261746368ull),
-        order_(static_cast<std::size_t>(images.count())) {
-    std::iota(order_.begin(), order_.end(), 0);
-    shuffle();
-  }
-  int per_epoch() const { return images_.count() / batch_; }
-  void next(std::vector<std::uint8_t>& pixels, std::vector<std::uint8_t>& labels) {
-    if (position_ + static_cast<std::size_t>(batch_) > order_.size()) shuffle();
-    const std::size_t size = static_cast<std::size_t>(images_.height) *
-                             static_cast<std::size_t>(images_.width) *
-                             static_cast<std::size_t>(images_.channels);
-    pixels.clear();
-    labels.clear();
-    for (int i = 0; i < batch_; ++i) {
-      const int index = order_[position_++];
-      pixels.insert(pixels.end(), images_.image(index), images_.image(index) + size);
-      labels.push_back(images_.labels[static_cast<std::size_t>(index)]);
-    }
-  }
-
- private:
-  void shuffle() {
-    position_ = 0;
-    for (std::size_t i = order_.size(); i > 1; --i)
-      std::swap(order_[i - 1], order_[random_.next() % i]);
-  }
-  const Images& images_;
-  int batch_;
-  SplitMix64 random_;
-  std::vector<int> order_;
-  std::size_t position_ = 0;
-};
-
 void write_weights(const std::string& path, const AcceleratorEngine& engine) {
   std::ofstream file(path + ".part");
   for (int layer = 0; layer < static_cast<int>(engine.network().layers.size()); ++layer)
@@ -75,149 +42,317 @@ void write_weights(const std::string& path, const AcceleratorEngine& engine) {
     throw InputError(fmt::format("--weights {}: cannot be written", path));
 }
 
+/// Asks for what would otherwise fail after hours.
+void require_folder(const char* option, const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (path.empty() || folder.empty() || std::filesystem::is_directory(folder)) return;
+  throw InputError(fmt::format("{} {}: there is no folder {}; make it, or name a file elsewhere",
+                               option, path, folder.string()));
+}
+
+void validate(const TrainOptions& options, const Images& train) {
+  if (options.batch > train.count())
+    throw InputError(
+        fmt::format("--batch {}: the data set has {} training images; choose a smaller batch",
+                    options.batch, train.count()));
+  if (options.engine != "rtl" && options.engine != "lockstep" &&
+      !options.simulation.fst_path.empty())
+    throw InputError(
+        fmt::format("--fst: engine {} has no waveforms; use rtl or lockstep", options.engine));
+  if (options.engine == "float") {
+    if (!options.weights_path.empty())
+      throw InputError(
+          "--weights: the float engine has no fixed-point weights; use golden, rtl or lockstep");
+    for (const auto& [option, path] : {std::pair{"--checkpoint", &options.checkpoint_path},
+                                       std::pair{"--resume", &options.resume_path}})
+      if (!path->empty())
+        throw InputError(
+            fmt::format("{} {}: the float engine has no checkpoints; use golden, rtl or lockstep",
+                        option, *path));
+  }
+  require_folder("--checkpoint", options.checkpoint_path);
+  require_folder("--weights", options.weights_path);
+  if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
+}
+
+/// A training run: the engine, and a checkpoint that is always up to date but for the payload.
+class Training {
+ public:
+  Training(const Config& config, const TrainOptions& options, Dataset data, Network network);
+
+  /// All steps. Returns the signal that ended them early, or 0.
+  int run();
+  std::uint64_t step() const { return state_.step; }  ///< steps done, those resumed from included
+  /// The accuracy at the end. Throws CheckFailed like every use of the device.
+  void evaluate_at_end();
+  void report_to(Json& report);
+
+  std::string failure;  ///< what a check found; then the run is over
+  RtlTally tally() const { return rtl_ != nullptr ? rtl_->tally() : RtlTally{}; }
+  const AcceleratorEngine* accelerator() const { return accelerator_; }
+
+ private:
+  void make_engine();
+  void resume();
+  void evaluate();
+  void save();
+  bool simulated() const { return options_.engine == "rtl" || options_.engine == "lockstep"; }
+
+  const Config config_;
+  const TrainOptions& options_;
+  Dataset data_;
+  const Network network_;
+  int per_epoch_, test_images_;
+  std::uint64_t steps_;
+  std::unique_ptr<TrainingEngine> engine_;
+  AcceleratorEngine* accelerator_ = nullptr;  ///< the engine, if it is one
+  RtlDevice* rtl_ = nullptr;                  ///< its device, if it is one
+  Checkpoint state_;
+  std::uint64_t resumed_from_ = 0;
+  std::uint64_t saved_step_ = ~std::uint64_t{0}, evaluated_step_ = ~std::uint64_t{0};
+  double accuracy_ = 0;
+};
+
+Training::Training(const Config& config, const TrainOptions& options, Dataset data, Network network)
+    : config_(config),
+      options_(options),
+      data_(std::move(data)),
+      network_(std::move(network)),
+      per_epoch_(data_.train.count() / options.batch) {
+  steps_ = options.steps > 0
+               ? static_cast<std::uint64_t>(options.steps)
+               : std::max<std::uint64_t>(
+                     1, static_cast<std::uint64_t>((options.epochs > 0 ? options.epochs : 1.0) *
+                                                   per_epoch_));
+  test_images_ = std::min(options.test_images >= 0 ? options.test_images
+                          : simulated()            ? options.batch
+                                                   : data_.test.count(),
+                          data_.test.count());
+  data_.test.labels.resize(static_cast<std::size_t>(test_images_));
+  state_.run =
+      RunIdentity::of(config_, network_, data_.name, data_.train, options.seed, options.batch);
+  make_engine();
+  if (!options.resume_path.empty()) resume();
+  fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network_.name, data_.name,
+             config_.weight_bits, config_.activation_bits, config_.gradient_bits, options.batch,
+             steps_, options.engine);
+  if (resumed_from_ > 0) fmt::print("resumed after step {}\n", resumed_from_);
+}
+
+void Training::make_engine() {
+  if (options_.engine == "float") {
+    engine_ = std::make_unique<FloatEngine>(network_, options_.seed);
+    return;
+  }
+  auto made = std::make_unique<AcceleratorEngine>(
+      config_, network_, options_.batch, options_.seed,
+      [&](std::size_t bytes) -> std::unique_ptr<Device> {
+        if (!simulated()) return std::make_unique<GoldenOnly>(config_, bytes);
+        RtlOptions simulation = options_.simulation.rtl();
+        simulation.lockstep = options_.engine == "lockstep";
+        auto device = std::make_unique<RtlDevice>(config_, bytes, simulation);
+        rtl_ = device.get();
+        return device;
+      });
+  accelerator_ = made.get();
+  engine_ = std::move(made);
+}
+
+void Training::resume() {
+  state_ = Checkpoint::load(options_.resume_path, state_.run);
+  accelerator_->restore(state_.payload);
+  resumed_from_ = saved_step_ = state_.step;
+  if (steps_ < state_.step)
+    throw InputError(fmt::format(
+        "--resume {}: {} steps are asked for, and the checkpoint is after step {}; ask for more "
+        "(steps of both runs count)",
+        options_.resume_path, steps_, state_.step));
+}
+
+void Training::save() {
+  if (options_.checkpoint_path.empty() || saved_step_ == state_.step) return;
+  state_.payload = accelerator_->state();
+  state_.save(options_.checkpoint_path);
+  saved_step_ = state_.step;
+}
+
+void Training::evaluate() {
+  if (test_images_ == 0 || evaluated_step_ == state_.step) return;
+  accuracy_ = accuracy(*engine_, data_.test, options_.batch);
+  evaluated_step_ = state_.step;
+  state_.accuracies.push_back({state_.step, accuracy_});
+}
+
+int Training::run() {
+  const Interrupt interrupt;
+  Batches batches(data_.train, options_.batch, options_.seed, state_.step);
+  const auto per_epoch = static_cast<std::uint64_t>(per_epoch_);
+  // The rate after so many epochs, by the multiplications an uninterrupted run makes.
+  double learning_rate = network_.learning_rate;
+  for (std::uint64_t epoch = 0; epoch < state_.step / per_epoch; ++epoch)
+    learning_rate *= network_.learning_rate_decay;
+  engine_->set_learning_rate(learning_rate);
+
+  Progress progress("training", static_cast<long>(steps_));
+  const std::uint64_t report_every = std::max<std::uint64_t>(1, steps_ / 20);
+  const auto every = static_cast<std::uint64_t>(options_.checkpoint_every);
+  std::vector<std::uint8_t> pixels, labels;
+  try {
+    while (state_.step < steps_ && interrupt.signal() == 0) {
+      batches.next(pixels, labels);
+      const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
+      state_.losses.push_back(loss);
+      const std::uint64_t step = ++state_.step;
+      progress.at(static_cast<long>(step), fmt::format("loss {:.4f}", loss));
+      if (step % report_every == 0 || step == 1 || step == steps_)
+        fmt::print("step {:5}  loss {:.4f}\n", step, loss);
+      if (step % per_epoch == 0) {
+        engine_->set_learning_rate(learning_rate *= network_.learning_rate_decay);
+        if ((options_.evaluate_every_epoch || options_.epochs > 0) && test_images_ > 0) {
+          evaluate();
+          fmt::print("epoch {:4}  accuracy {:.2f} %\n", step / per_epoch, 100.0 * accuracy_);
+        }
+      }
+      if (every > 0 && step % every == 0) save();
+      std::fflush(stdout);
+    }
+  } catch (const CheckFailed& check) {
+    failure = check.what();
+    return 0;
+  }
+  save();
+  return interrupt.signal();
+}
+
+void Training::evaluate_at_end() {
+  evaluate();
+  if (test_images_ > 0)
+    fmt::print("accuracy {:.2f} % on {} test images\n", 100.0 * accuracy_, test_images_);
+}
+
+void Training::report_to(Json& report) {
+  report["network"] = network_.name;
+  report["data"] = data_.name;
+  report["engine"] = options_.engine;
+  report["batch"] = options_.batch;
+  report["seed"] = options_.seed;
+  report["steps"] = state_.losses.size();
+  report["resumed_from"] = resumed_from_ > 0 ? Json(resumed_from_) : Json(nullptr);
+  report["steps_per_epoch"] = per_epoch_;
+  report["loss"] = state_.losses;
+  report["accuracy"] = evaluated_step_ == state_.step ? Json(accuracy_) : Json(nullptr);
+  report["test_images"] = test_images_;
+  report["accuracy_history"] = Json::array();
+  for (const AccuracyPoint& point : state_.accuracies)
+    report["accuracy_history"].push_back({{"step", point.step},
+                                          {"epoch", static_cast<double>(point.step) / per_epoch_},
+                                          {"accuracy", point.accuracy}});
+  const RtlTally counted = tally();
+  report["mismatched_bits"] = counted.mismatched_bits;
+  report["compared_bits"] = counted.compared_bits;
+  report["cycles"] = {
+      {"simulated", counted.simulated_cycles}, {"predicted", counted.predicted_cycles},
+      {"stall", counted.stall_cycles},         {"total", counted.counters.cycles},
+      {"descriptors", counted.descriptors},    {"descriptors_apart", counted.cycles_apart}};
+  if (counted.predicted_device_cycles != 0)
+    report["cycles"]["predicted_total"] = counted.predicted_device_cycles;
+  report["host_element_operations"] =
+      accelerator_ != nullptr ? accelerator_->host_element_operations() : 0;
+}
+
+bool cycles_differ(const RtlTally& tally) {
+  return tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
+                                     tally.predicted_device_cycles != tally.counters.cycles);
+}
+
+void print_tally(const TrainOptions& options, const RtlTally& tally) {
+  if (tally.predicted_device_cycles != 0)
+    fmt::print("cycles   {} simulated, {} predicted (device busy, all steps)\n",
+               tally.counters.cycles, tally.predicted_device_cycles);
+  else
+    fmt::print("cycles   {} (device busy; not predicted where memory pauses at random)\n",
+               tally.counters.cycles);
+  fmt::print("         {} advancing, {} predicted; {} waiting; {} of {} descriptors apart\n",
+             tally.simulated_cycles, tally.predicted_cycles, tally.stall_cycles, tally.cycles_apart,
+             tally.descriptors);
+  if (!tally.first_difference_in_cycles.empty())
+    fmt::print("         first: {}\n", tally.first_difference_in_cycles);
+  if (options.engine == "lockstep")
+    fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits,
+               tally.mismatched_bits);
+}
+
 }  // namespace
+
+Dataset load_images(const std::string& data, int resize, const std::string& network) {
+  Dataset images = load_dataset(data);
+  const ImageShape found{images.train.height, images.train.width, images.train.channels,
+                         images.train.classes};
+  const bool resized = resize > 0 && (resize != found.height || resize != found.width);
+  const int channels = network_images(network, found).channels;
+  const bool repeated = found.channels == 1 && channels > 1;
+  for (Images* part : {&images.train, &images.test}) {
+    if (resized) resize_images(*part, resize);
+    if (repeated) repeat_channels(*part, channels);
+  }
+  if (resized)
+    fmt::print("images   resized from {} x {} to {} x {} pixels\n", found.height, found.width,
+               resize, resize);
+  if (repeated) fmt::print("images   grey ones repeated for {} channels\n", channels);
+  return images;
+}
+
+ImageShape images_shape(const std::string& data, int resize, const std::string& network) {
+  if (!data.empty()) {
+    const Dataset images = load_images(data, resize, network);
+    return {images.train.height, images.train.width, images.train.channels, images.train.classes};
+  }
+  ImageShape shape = network_images(network, {});
+  if (resize > 0) shape.height = shape.width = resize;
+  return shape;
+}
 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
   const Config config = Config::load(common.config_path);
-  const Dataset data = load_dataset(options.data);
-  const Network network = load_network(options.network, config, data.train.height, data.train.width,
-                                       data.train.channels, data.train.classes);
-  if (options.batch > data.train.count())
-    throw InputError(
-        fmt::format("--batch {}: the data set has {} training images; choose a smaller batch",
-                    options.batch, data.train.count()));
-  const bool simulated = options.engine == "rtl" || options.engine == "lockstep";
-  if (!simulated && !options.simulation.fst_path.empty())
-    throw InputError(
-        fmt::format("--fst: engine {} has no waveforms; use rtl or lockstep", options.engine));
-  if (options.engine == "float" && !options.weights_path.empty())
-    throw InputError(
-        "--weights: the float engine has no fixed-point weights; use golden, rtl or lockstep");
-
-  Batches batches(data.train, options.batch, options.seed);
-  const int per_epoch = batches.per_epoch();
-  const int steps =
-      options.steps > 0
-          ? options.steps
-          : std::max(1, static_cast<int>((options.epochs > 0 ? options.epochs : 1.0) * per_epoch));
-
+  Dataset data = load_images(options.data, options.resize, options.network);
+  Network network = load_network(options.network, config, data.train.height, data.train.width,
+                                 data.train.channels, data.train.classes);
+  validate(options, data.train);
   const auto started = std::chrono::steady_clock::now();
-  auto seconds = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  };
-  RtlDevice* rtl = nullptr;
-  AcceleratorEngine* accelerator = nullptr;
-  std::unique_ptr<TrainingEngine> engine;
-  if (options.engine == "float") {
-    engine = std::make_unique<FloatEngine>(network, options.seed);
-  } else {
-    auto made = std::make_unique<AcceleratorEngine>(
-        config, network, options.batch, options.seed,
-        [&](std::size_t bytes) -> std::unique_ptr<Device> {
-          if (!simulated) return std::make_unique<GoldenOnly>(config, bytes);
-          RtlOptions simulation = options.simulation.rtl();
-          simulation.lockstep = options.engine == "lockstep";
-          auto device = std::make_unique<RtlDevice>(config, bytes, simulation);
-          rtl = device.get();
-          return device;
-        });
-    accelerator = made.get();
-    engine = std::move(made);
+  Training training(config, options, std::move(data), std::move(network));
+  if (const int signal = training.run(); signal != 0) {
+    fmt::print(stderr, "solfege: stopped by signal {} after step {}{}\n", signal, training.step(),
+               options.checkpoint_path.empty()
+                   ? ""
+                   : fmt::format("; continue with --resume {}", options.checkpoint_path));
+    return 128 + signal;
   }
-
-  fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network.name, data.name,
-             config.weight_bits, config.activation_bits, config.gradient_bits, options.batch, steps,
-             options.engine);
-  std::vector<double> losses;
-  std::vector<std::uint8_t> pixels, labels;
-  double learning_rate = network.learning_rate;
-  std::string failure;
-  {
-    Progress progress("training", steps);
-    const int report_every = std::max(1, steps / 20);
-    for (int step = 0; step < steps; ++step) {
-      if (step > 0 && step % per_epoch == 0)
-        engine->set_learning_rate(learning_rate *= network.learning_rate_decay);
-      batches.next(pixels, labels);
-      try {
-        losses.push_back(engine->train_step(pixels.data(), labels.data(), options.batch));
-      } catch (const CheckFailed& check) {
-        failure = check.what();
-        break;
-      }
-      progress.at(step + 1, fmt::format("loss {:.4f}", losses.back()));
-      if ((step + 1) % report_every == 0 || step == 0 || step + 1 == steps)
-        fmt::print("step {:5}  loss {:.4f}\n", step + 1, losses.back());
-      std::fflush(stdout);
+  if (training.failure.empty()) {
+    try {
+      training.evaluate_at_end();
+    } catch (const CheckFailed& check) {
+      training.failure = check.what();
     }
   }
 
   Json report = make_report(common, config);
-  report["network"] = network.name;
-  report["data"] = data.name;
-  report["engine"] = options.engine;
-  report["batch"] = options.batch;
-  report["seed"] = options.seed;
-  report["steps"] = losses.size();
-  report["loss"] = losses;
-  Images test = data.test;
-  int count = options.test_images >= 0 ? options.test_images
-              : simulated              ? options.batch
-                                       : test.count();
-  count = std::min(count, test.count());
-  report["accuracy"] = nullptr;
-  if (failure.empty() && count > 0) {
-    test.labels.resize(static_cast<std::size_t>(count));
-    try {
-      const double correct = accuracy(*engine, test, options.batch);
-      report["accuracy"] = correct;
-      fmt::print("accuracy {:.2f} % on {} test images\n", 100.0 * correct, count);
-    } catch (const CheckFailed& check) {
-      failure = check.what();
-    }
-  }
-  report["test_images"] = count;
-  const RtlTally tally = rtl != nullptr ? rtl->tally() : RtlTally{};
-  report["mismatched_bits"] = tally.mismatched_bits;
-  report["compared_bits"] = tally.compared_bits;
-  report["cycles"] = {
-      {"simulated", tally.simulated_cycles}, {"predicted", tally.predicted_cycles},
-      {"stall", tally.stall_cycles},         {"total", tally.counters.cycles},
-      {"descriptors", tally.descriptors},    {"descriptors_apart", tally.cycles_apart}};
-  if (tally.predicted_device_cycles != 0)
-    report["cycles"]["predicted_total"] = tally.predicted_device_cycles;
-  const bool cycles_differ =
-      tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
-                                  tally.predicted_device_cycles != tally.counters.cycles);
-  report["host_element_operations"] =
-      accelerator != nullptr ? accelerator->host_element_operations() : 0;
-  report["seconds"] = seconds();
-  if (rtl != nullptr) {
-    if (tally.predicted_device_cycles != 0)
-      fmt::print("cycles   {} simulated, {} predicted (device busy, all steps)\n",
-                 tally.counters.cycles, tally.predicted_device_cycles);
-    else
-      fmt::print("cycles   {} (device busy; not predicted where memory pauses at random)\n",
-                 tally.counters.cycles);
-    fmt::print("         {} advancing, {} predicted; {} waiting; {} of {} descriptors apart\n",
-               tally.simulated_cycles, tally.predicted_cycles, tally.stall_cycles,
-               tally.cycles_apart, tally.descriptors);
-    if (!tally.first_difference_in_cycles.empty())
-      fmt::print("         first: {}\n", tally.first_difference_in_cycles);
-    if (options.engine == "lockstep")
-      fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits,
-                 tally.mismatched_bits);
-  }
-  if (accelerator != nullptr) {
+  training.report_to(report);
+  report["seconds"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const RtlTally tally = training.tally();
+  if (options.engine == "rtl" || options.engine == "lockstep") print_tally(options, tally);
+  if (const AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
     fmt::print("host     {} operations on elements\n", accelerator->host_element_operations());
     if (!options.weights_path.empty()) write_weights(options.weights_path, *accelerator);
   }
-  if (!failure.empty()) {
-    report["failure"] = failure;
-    fmt::print(stderr, "solfege: {}\n", failure);
+  if (!training.failure.empty()) {
+    report["failure"] = training.failure;
+    fmt::print(stderr, "solfege: {}\n", training.failure);
   }
   write_report(common, report);
-  return failure.empty() && tally.mismatched_bits == 0 && !cycles_differ ? 0 : 1;
+  if (!options.plot_path.empty())
+    plot_charts(options.plot_path, training_charts({{options.plot_path, report}}));
+  return training.failure.empty() && tally.mismatched_bits == 0 && !cycles_differ(tally) ? 0 : 1;
 }
 
 }  // namespace solfege

@@ -8,7 +8,9 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -215,6 +217,150 @@ class Engines(SystemTest):
         self.report("train", TINY, "--network", "tiny_mlp", "--batch", 4, "--steps", 1, "--engine", "rtl", "--test-images", 0,
                     "--fst", fst, "--fst-from", 1000, "--fst-to", 1200)
         self.assertGreater(fst.stat().st_size, 1000)
+
+
+def matlab_file(**variables):
+    """A MATLAB 5 file of byte arrays: name = (sizes, bytes in column order)."""
+    def element(kind, data):
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    text = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<HH", 0x0100, 0x4D49)
+    for name, (sizes, data) in variables.items():
+        text += element(14, element(6, struct.pack("<II", 9, 0)) + element(5, struct.pack(f"<{len(sizes)}i", *sizes))
+                        + element(1, name.encode()) + element(2, data))
+    return text
+
+
+class Runs(SystemTest):
+    """Training that is interrupted, continued, drawn, and fed with other images."""
+
+    ARGUMENTS = ("train", TINY, "--network", "tiny_mlp", "--batch", 32)
+
+    def train(self, *more, code=0):
+        weights = self.folder / "weights.txt"
+        weights.unlink(missing_ok=True)
+        report = self.report(*self.ARGUMENTS, "--test-images", 64, "--weights", weights, *more)
+        return report, weights.read_text()
+
+    def test_resumed_is_uninterrupted(self):
+        checkpoint = self.folder / "run.ckpt"
+        whole, weights = self.train("--steps", 130, "--evaluate-every-epoch")
+        self.assertEqual(whole["steps_per_epoch"], 62)
+        self.assertEqual([p["step"] for p in whole["accuracy_history"]], [62, 124, 130])
+        self.assertIsNone(whole["resumed_from"])
+        first, _ = self.train("--steps", 40, "--evaluate-every-epoch", "--checkpoint", checkpoint)
+        self.assertEqual(first["loss"], whole["loss"][:40])
+        second, _ = self.train("--steps", 65, "--evaluate-every-epoch", "--resume", checkpoint, "--checkpoint", checkpoint,
+                               "--checkpoint-every", 7)
+        self.assertEqual(second["resumed_from"], 40)
+        third, resumed_weights = self.train("--steps", 130, "--evaluate-every-epoch", "--resume", checkpoint)
+        for key in ("loss", "accuracy", "steps"):
+            self.assertEqual(third[key], whole[key], key)
+        # The short second run also evaluated where it ended, but its checkpoint was written before.
+        self.assertEqual(third["accuracy_history"], whole["accuracy_history"])
+        self.assertEqual(third["resumed_from"], 65)
+        self.assertEqual(resumed_weights, weights)
+        # Known bad: the steps before count, so that other batches would follow without them
+        self.assertNotEqual(self.train("--steps", 65)[0]["loss"], third["loss"][65:])
+
+    def test_resumed_on_another_engine(self):
+        checkpoint = self.folder / "run.ckpt"
+        whole, weights = self.train("--steps", 4)
+        self.train("--steps", 2, "--checkpoint", checkpoint)
+        locked, locked_weights = self.train("--steps", 4, "--resume", checkpoint, "--engine", "lockstep")
+        self.assertEqual(locked["loss"], whole["loss"])
+        self.assertEqual(locked_weights, weights)
+        self.assertEqual(locked["mismatched_bits"], 0)
+        self.assertGreater(locked["compared_bits"], 1_000_000)
+
+    def test_bad_checkpoints(self):
+        checkpoint = self.folder / "run.ckpt"
+        self.train("--steps", 3, "--checkpoint", checkpoint)
+        arguments = (*self.ARGUMENTS, "--steps", 5, "--resume", checkpoint)
+        for name, more, message in (
+            ("batch", ("--batch", 16), ["use --batch 32"]),
+            ("seed", ("--seed", 2), ["use --seed 1"]),
+            ("network", ("--network", "tiny_cnn"), ["another network", "tiny_mlp"]),
+            ("steps", ("--steps", 2), ["after step 3"]),
+            ("engine", ("--engine", "float"), ["--resume", "golden, rtl or lockstep"]),
+        ):
+            with self.subTest(name):
+                changed = [a for i, a in enumerate(arguments) if a != more[0] and arguments[i - 1] != more[0]]
+                self.refused(*changed, *more, message=message)
+        self.refused("train", WIDE, *arguments[2:], message=["another configuration"])
+        whole = checkpoint.read_bytes()
+        checkpoint.write_bytes(whole[:-9])
+        self.refused(*arguments, message=["run.ckpt", "truncated"])
+        checkpoint.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+        self.refused(*arguments, message=["run.ckpt", "corrupt"])
+        checkpoint.unlink()
+        self.refused(*arguments, message=["run.ckpt", "check the path"])
+        self.refused(*self.ARGUMENTS, "--checkpoint", self.folder / "no/run.ckpt", message=["there is no folder"])
+        self.solfege(*self.ARGUMENTS, "--checkpoint-every", 3, code=2)
+
+    def test_interrupt(self):
+        checkpoint, never = self.folder / "run.ckpt", self.folder / "never"
+        never.mkdir()
+        process = subprocess.Popen([PROGRAM, *map(str, self.ARGUMENTS), "--steps", "1000000", "--checkpoint", checkpoint,
+                                    "--json", never / "report.json", "--weights", never / "weights.txt",
+                                    "--plot", never / "plot.svg"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if line.startswith("step "):
+                break
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertEqual(list(never.iterdir()), [])
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.is_file()], ["run.ckpt"])
+        steps = int(re.search(r"after step (\d+)", error).group(1))
+        resumed, weights = self.train("--steps", steps + 2, "--resume", checkpoint)
+        whole, whole_weights = self.train("--steps", steps + 2)
+        self.assertEqual(resumed["loss"], whole["loss"])
+        self.assertEqual(weights, whole_weights)
+
+    def test_plots(self):
+        a, b, picture = (self.folder / name for name in ("a.json", "b.json", "both.svg"))
+        self.solfege(*self.ARGUMENTS, "--epochs", 2, "--json", a, "--plot", self.folder / "a.svg")
+        self.solfege(*self.ARGUMENTS, "--epochs", 2, "--engine", "float", "--json", b, "--plot", self.folder / "b.png")
+        self.assertIn("golden", (self.folder / "a.svg").read_text())
+        self.assertIn("test accuracy", (self.folder / "a.svg").read_text())
+        self.assertEqual((self.folder / "b.png").read_bytes()[1:4], b"PNG")
+        self.solfege("plot", a, b, "-o", picture)
+        for word in ("golden", "float", "tiny_mlp", "epoch", "loss"):
+            self.assertIn(word, picture.read_text())
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["a.json", "a.svg", "b.json", "b.png", "both.svg"])
+        cycles = self.folder / "cycles.json"
+        self.solfege("cycles", TINY, "--network", "tiny_mlp", "--batch", 8, "--json", cycles)
+        for bad, message in ((cycles, "reports of training"), (picture, "no JSON"), (self.folder / "none.json", "check the path")):
+            done = self.solfege("plot", a, bad, "-o", self.folder / "bad.svg", code=2)
+            self.assertIn(message, done.stderr)
+            self.assertEqual(len(done.stderr.strip().splitlines()), 1)
+        self.assertFalse((self.folder / "bad.svg").exists())
+        self.refused(*self.ARGUMENTS, "--plot", self.folder / "a.pdf", message=[".svg or .png"])
+
+    def test_images(self):
+        # In float: the data alone matter, and the tiny configuration has no room for such images.
+        small = ("train", TINY, "--batch", 4, "--steps", 1, "--test-images", 4, "--engine", "float")
+        self.refused(*small, "--network", "svhn-d", message=["svhn-d.toml", "use --resize 40"])
+        done = self.solfege(*small, "--network", "svhn-d", "--resize", 40)
+        self.assertIn("28 x 28 to 40 x 40", done.stdout)
+        self.assertIn("repeated for 3 channels", done.stdout)
+        for name, count in (("train", 6), ("test", 2)):
+            pixels = bytes((n * 50 + i) % 251 for n in range(count) for i in range(32 * 32 * 3))
+            text = matlab_file(X=((32, 32, 3, count), pixels), y=((count, 1), bytes([10, 1, 2, 3, 4, 5][:count])))
+            (self.folder / f"{name}_32x32.mat").write_bytes(text)
+        done = self.solfege(*small, "--network", "svhn-d", "--resize", 40, "--data", self.folder)
+        self.assertIn("32 x 32 to 40 x 40", done.stdout)
+        self.solfege(*small, "--network", "tiny_cnn", "--data", self.folder)
+        path = self.folder / "test_32x32.mat"
+        path.write_bytes(path.read_bytes()[:-100])
+        self.refused(*small, "--network", "tiny_cnn", "--data", self.folder, message=["test_32x32.mat", "whole file"])
+
+    def test_cycles_knows_the_images(self):
+        own = self.report("cycles", DEFAULT, "--network", "svhn-d", "--batch", 2)
+        told = self.report("cycles", DEFAULT, "--network", "svhn-d", "--batch", 2, "--resize", 40)
+        self.assertEqual(own["cycles"], told["cycles"])
+        self.refused("cycles", DEFAULT, "--network", "svhn-d", "--batch", 2, "--resize", 32, message=["use --resize 40"])
 
 
 class Verify(SystemTest):

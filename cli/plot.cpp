@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/plot.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+
+#include "model/error.hpp"
+
+extern char** environ;
+
+namespace solfege {
+namespace {
+
+constexpr int kWidth = 960, kHeight = 540;  // pixels of a chart
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+/// A string of gnuplot in single quotes, where nothing but the quote is special. Charts are drawn
+/// without enhanced text, so that underscores stay underscores.
+std::string literal(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'') result += '\'';
+    result += c == '\n' ? ' ' : c;
+  }
+  return result + "'";
+}
+
+std::string terminal(const std::string& path, int charts) {
+  const bool svg = std::filesystem::path(path).extension() == ".svg";
+  return fmt::format("set terminal {} size {},{} noenhanced font 'sans,12' background '#ffffff'\n",
+                     svg ? "svg" : "pngcairo", kWidth, kHeight * charts);
+}
+
+/// Runs gnuplot with a script on its standard input. Returns its first complaint if it failed.
+std::string run_gnuplot(const std::string& script) {
+  const File complaints(std::tmpfile(), std::fclose);
+  if (complaints == nullptr) return std::strerror(errno);
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return std::strerror(errno);
+  File script_end(fdopen(ends[1], "w"), std::fclose);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, fileno(complaints.get()), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, fileno(complaints.get()), STDERR_FILENO);
+  std::string program = "gnuplot";
+  std::array<char*, 2> arguments = {program.data(), nullptr};
+  pid_t child = 0;
+  const int error =
+      posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[0]);
+  if (error != 0) return fmt::format("gnuplot cannot be started: {}", std::strerror(error));
+
+  // A gnuplot that gives up early must not end this program by SIGPIPE.
+  struct sigaction ignore = {}, before = {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignore, &before);
+  std::fwrite(script.data(), 1, script.size(), script_end.get());
+  const bool written = std::fflush(script_end.get()) == 0;
+  script_end.reset();
+  sigaction(SIGPIPE, &before, nullptr);
+
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
+  std::rewind(complaints.get());
+  std::array<char, 300> line{};
+  while (std::fgets(line.data(), line.size(), complaints.get()) != nullptr) {
+    std::string text = line.data();
+    text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
+    const bool echo = text.rfind("gnuplot>", 0) == 0 || text.rfind("plot>", 0) == 0;
+    const std::size_t first = text.find_first_not_of(" ^");  // ^ points at the place
+    if (echo || first == std::string::npos) continue;
+    text.erase(
+        std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+        text.end());
+    return text;
+  }
+  return "gnuplot failed without a message";
+}
+
+/// Draws `script` (which begins with the terminal) to the path.
+void draw(const std::string& path, const std::string& script) {
+  const std::string temporary = path + ".part";
+  const std::string failure =
+      run_gnuplot(fmt::format("set output {}\n", literal(temporary)) + script + "unset output\n");
+  std::error_code ignored;
+  const bool drawn = failure.empty() && std::filesystem::exists(temporary, ignored);
+  if (drawn && std::rename(temporary.c_str(), path.c_str()) == 0) return;
+  std::filesystem::remove(temporary, ignored);
+  throw InputError(fmt::format("{}: the plot cannot be drawn ({}); check the path and gnuplot",
+                               path, failure.empty() ? std::strerror(errno) : failure));
+}
+
+/// Whether a program of this name is on the path.
+bool installed(const std::string& program) {
+  const char* variable = std::getenv("PATH");
+  std::string path = variable == nullptr ? "" : variable;
+  for (std::size_t first = 0; first <= path.size();) {
+    const std::size_t end = std::min(path.find(':', first), path.size());
+    const std::string file = path.substr(first, end - first) + "/" + program;
+    if (access(file.c_str(), X_OK) == 0) return true;
+    first = end + 1;
+  }
+  return false;
+}
+
+void require_gnuplot(const std::string& path) {
+  if (installed("gnuplot")) return;
+  throw InputError(fmt::format(
+      "{}: plots need gnuplot, which is not installed; run scripts/install, or apt-get install "
+      "gnuplot-nox",
+      path));
+}
+
+/// A data block; NaN and infinities become gaps.
+std::string block(const std::string& name, const Series& series) {
+  std::string text = fmt::format("${} << EOD\n", name);
+  for (std::size_t i = 0; i < series.x.size(); ++i) {
+    if (std::isfinite(series.x[i]) && std::isfinite(series.y[i]))
+      text += fmt::format("{} {}\n", series.x[i], series.y[i]);
+    else
+      text += "\n";
+  }
+  return text + "EOD\n";
+}
+
+bool has_points(const Series& series) {
+  for (std::size_t i = 0; i < series.x.size(); ++i)
+    if (std::isfinite(series.x[i]) && std::isfinite(series.y[i])) return true;
+  return false;
+}
+
+std::string labels(const std::string& title, const std::string& x, const std::string& y) {
+  return fmt::format(
+      "set title {}\nset xlabel {}\nset ylabel {}\nset grid lt 1 lc rgb '#dddddd'\nset key Left "
+      "reverse\n",
+      literal(title), literal(x), literal(y));
+}
+
+}  // namespace
+
+void require_plottable(const std::string& option, const std::string& path) {
+  const std::string suffix = std::filesystem::path(path).extension();
+  if (suffix != ".svg" && suffix != ".png") {
+    throw InputError(
+        fmt::format("{} {}: allowed are files ending in .svg or .png; rename it", option, path));
+  }
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw InputError(
+        fmt::format("{} {}: there is no folder {}; make it", option, path, folder.string()));
+  require_gnuplot(option + " " + path);
+}
+
+Series averaged(const Series& series, std::size_t width) {
+  Series result;
+  result.name = series.name;
+  for (std::size_t first = 0; first < series.x.size(); first += width) {
+    const std::size_t end = std::min(first + width, series.x.size());
+    double x = 0, y = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      x += series.x[i];
+      y += series.y[i];
+    }
+    result.x.push_back(x / static_cast<double>(end - first));
+    result.y.push_back(y / static_cast<double>(end - first));
+  }
+  return result;
+}
+
+void plot_lines(const std::string& path, const std::string& title, const std::string& x_label,
+                const std::string& y_label, const std::vector<Series>& series) {
+  plot_charts(path, {{title, x_label, y_label, series}});
+}
+
+void plot_charts(const std::string& path, const std::vector<Chart>& charts) {
+  require_plottable("plot", path);
+  std::string script;
+  int drawn = 0;
+  for (const Chart& chart : charts) {
+    std::string curves;
+    for (const Series& series : chart.series) {
+      if (!has_points(series)) continue;
+      const std::string name = fmt::format("curve{}_{}", drawn, curves.size());
+      script += block(name, series);
+      // A curve of few points shows them.
+      curves += fmt::format("{} ${} with {} lw 1.5 title {}", curves.empty() ? "plot" : ",", name,
+                            series.x.size() <= 60 ? "linespoints pt 7 ps 0.5" : "lines",
+                            literal(series.name));
+    }
+    if (curves.empty()) continue;
+    script += labels(chart.title, chart.x_label, chart.y_label) + curves + "\n";
+    ++drawn;
+  }
+  if (drawn == 0)
+    throw InputError(fmt::format("{}: there is nothing to plot; train at least one step", path));
+  draw(path, terminal(path, drawn) +
+                 (drawn > 1 ? fmt::format("set multiplot layout {},1\n", drawn) : "") + script +
+                 (drawn > 1 ? "unset multiplot\n" : ""));
+}
+
+void plot_roofline(const std::string& path, const Roofline& roofline) {
+  require_plottable("plot", path);
+  if (roofline.points.empty())
+    throw InputError(fmt::format("{}: there is nothing to plot; use a network with layers", path));
+  std::vector<std::string> passes;
+  double left = roofline.peak_operations_per_cycle / roofline.bytes_per_cycle, right = left;
+  double bottom = roofline.peak_operations_per_cycle;
+  for (const RooflinePoint& point : roofline.points) {
+    left = std::min(left, point.operations_per_byte);
+    right = std::max(right, point.operations_per_byte);
+    bottom = std::min(bottom, point.operations_per_cycle);
+    if (std::find(passes.begin(), passes.end(), point.pass) == passes.end())
+      passes.push_back(point.pass);
+  }
+  left /= 4;
+  right *= 4;
+  std::string data, curves;
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    data += fmt::format("$pass{} << EOD\n", i);
+    for (const RooflinePoint& point : roofline.points) {
+      if (point.pass != passes[i]) continue;
+      std::string layer = point.layer;
+      std::replace_if(
+          layer.begin(), layer.end(), [](char c) { return c == '"' || c == '\n'; }, '_');
+      data += fmt::format("{} {} \"{}\"\n", point.operations_per_byte, point.operations_per_cycle,
+                          layer);
+    }
+    data += "EOD\n";
+    curves += fmt::format(
+        ", $pass{0} using 1:2 with points pt {1} ps 1.2 lc {2} title {3}, $pass{0} using 1:2:3 "
+        "with labels offset 0,0.8 font ',9' tc lt {2} notitle",
+        i, 5 + 2 * (i % 5), i + 1, literal(passes[i]));
+  }
+  // Both roofs are drawn to the ridge and, dashed, beyond it.
+  const double peak = roofline.peak_operations_per_cycle, slope = roofline.bytes_per_cycle;
+  const std::string script =
+      terminal(path, 1) + data +
+      labels(roofline.title, "operations per byte of memory traffic", "operations per cycle") +
+      fmt::format(
+          "set logscale xy\nset key outside right\nset xrange [{}:{}]\nset yrange [{}:{}]\n"
+          "set samples 500\nmemory(x) = {} * x\n"
+          "plot memory(x) with lines dt 2 lc rgb '#4060c0' title {}, "
+          "{} with lines dt 2 lc rgb '#c04040' title {}, "
+          "memory(x) < {} ? memory(x) : {} with lines lw 2 lc rgb '#000000' title 'attainable'{}\n",
+          left, right, std::min(bottom, slope * left) / 2, 2 * peak, slope,
+          literal(fmt::format("memory: {:g} bytes a cycle", slope)), peak,
+          literal(fmt::format("array: {:g} a cycle", peak)), peak, peak, curves);
+  draw(path, script);
+}
+
+}  // namespace solfege
