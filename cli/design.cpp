@@ -80,7 +80,17 @@ int run_verify(const CommonOptions& common, VerifyOptions options) {
 
 int run_cycles(const CommonOptions& common, const StepOptions& options) {
   const Config config = Config::load(common.config_path);
-  const StepCycles step = step_cycles(programs_of(config, options), config);
+  const std::vector<Program> programs = programs_of(config, options);
+  std::vector<ProgramTiming> timings;
+  {
+    Progress progress("cycles", static_cast<int>(programs.size()));
+    TimingModel timing(config, MemoryTiming{});
+    for (const Program& program : programs) {
+      timings.push_back(timing.run(program));
+      progress.at(static_cast<int>(timings.size()));
+    }
+  }
+  const StepCycles step = step_cycles(programs, timings, config);
   Json report = make_report(common, config);
   report["network"] = options.network;
   report["batch"] = options.batch;
@@ -91,20 +101,29 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   report["utilisation"] = step.ideal_cycles / static_cast<double>(step.cycles);
   report["bytes_moved"] = step.bytes_moved;
   report["layers"] = Json::array();
-  fmt::print("{:<8} {:<18} {:>12} {:>12} {:>12} {:>12}  bound by\n", "layer", "pass", "ideal",
-             "array", "step", "bytes");
+  fmt::print("{:<8} {:<18} {:>11} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  bound by\n", "layer",
+             "pass", "ideal", "array", "used", "stream", "turner", "step", "bytes");
   for (const PassCycles& pass : step.passes) {
-    fmt::print("{:<8} {:<18} {:>12.0f} {:>12} {:>12} {:>12}  {}\n", pass.name, pass.pass,
-               pass.ideal_cycles, pass.array_cycles, pass.cycles, pass.bytes, pass.bound_by);
+    const std::string used =
+        pass.array_cycles == 0
+            ? ""
+            : fmt::format("{:.3f}", pass.ideal_cycles / static_cast<double>(pass.array_cycles));
+    fmt::print("{:<8} {:<18} {:>11.0f} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  {}\n", pass.name,
+               pass.pass, pass.ideal_cycles, pass.array_cycles, used, pass.stream_cycles,
+               pass.turner_cycles, pass.cycles, pass.bytes(), pass.bound_by);
     report["layers"].push_back({{"name", pass.name},
                                 {"pass", pass.pass},
                                 {"ideal_cycles", pass.ideal_cycles},
                                 {"array_cycles", pass.array_cycles},
+                                {"stream_cycles", pass.stream_cycles},
+                                {"turner_cycles", pass.turner_cycles},
                                 {"cycles", pass.cycles},
-                                {"bytes_moved", pass.bytes},
+                                {"bytes_moved", pass.bytes()},
+                                {"bytes_read", pass.read_bytes},
+                                {"bytes_written", pass.write_bytes},
                                 {"bound_by", pass.bound_by}});
   }
-  fmt::print("{:<27} {:>12.0f} {:>12} {:>12} {:>12}\n", "step", step.ideal_cycles,
+  fmt::print("{:<27} {:>11.0f} {:>11} {:>42} {:>12}\n", "step", step.ideal_cycles,
              step.array_cycles, step.cycles, step.bytes_moved);
   fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
              step.ideal_cycles / static_cast<double>(step.array_cycles),

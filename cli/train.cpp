@@ -254,17 +254,24 @@ void Training::report_to(Json& report) {
       {"simulated", counted.simulated_cycles}, {"predicted", counted.predicted_cycles},
       {"stall", counted.stall_cycles},         {"total", counted.counters.cycles},
       {"descriptors", counted.descriptors},    {"descriptors_apart", counted.cycles_apart}};
+  if (counted.predicted_device_cycles != 0)
+    report["cycles"]["predicted_total"] = counted.predicted_device_cycles;
   report["host_element_operations"] =
       accelerator_ != nullptr ? accelerator_->host_element_operations() : 0;
 }
 
 void print_tally(const TrainOptions& options, const RtlTally& tally) {
-  fmt::print(
-      "cycles   {} simulated, {} predicted (array and stream descriptors, without stalls); {} of "
-      "{} descriptors apart\n",
-      tally.simulated_cycles, tally.predicted_cycles, tally.cycles_apart, tally.descriptors);
-  fmt::print("         {} stalled, {} device cycles in all\n", tally.stall_cycles,
-             tally.counters.cycles);
+  if (tally.predicted_device_cycles != 0)
+    fmt::print("cycles   {} simulated, {} predicted (device busy, all steps)\n",
+               tally.counters.cycles, tally.predicted_device_cycles);
+  else
+    fmt::print("cycles   {} (device busy; not predicted where memory pauses at random)\n",
+               tally.counters.cycles);
+  fmt::print("         {} advancing, {} predicted; {} waiting; {} of {} descriptors apart\n",
+             tally.simulated_cycles, tally.predicted_cycles, tally.stall_cycles, tally.cycles_apart,
+             tally.descriptors);
+  if (!tally.first_difference_in_cycles.empty())
+    fmt::print("         first: {}\n", tally.first_difference_in_cycles);
   if (options.engine == "lockstep")
     fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits,
                tally.mismatched_bits);
@@ -340,7 +347,10 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   write_report(common, report);
   if (!options.plot_path.empty())
     plot_charts(options.plot_path, training_charts({{options.plot_path, report}}));
-  return training.failure.empty() && tally.mismatched_bits == 0 ? 0 : 1;
+  const bool cycles_differ =
+      tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
+                                  tally.predicted_device_cycles != tally.counters.cycles);
+  return training.failure.empty() && tally.mismatched_bits == 0 && !cycles_differ ? 0 : 1;
 }
 
 }  // namespace solfege

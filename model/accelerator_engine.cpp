@@ -367,7 +367,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   double factor =
       std::ldexp(s.output_gradient_unit * s.input_scale, s.weight_gradient_shift) / kWeightUnit;
   if (!s.is_last) factor /= code_levels(l.gradient_bits);
-  if (l.weight_bits > 1) factor /= std::tanh(s.weight_peak);
+  if (l.weight_bits > 1 && !l.is_edge) factor /= std::tanh(s.weight_peak);
   const FixedScale gradient = fixed_scale(factor), decay = fixed_scale(network_.weight_decay),
                    momentum = fixed_scale(network_.momentum), rate = fixed_scale(-learning_rate_);
   StreamPass accumulate;

@@ -80,7 +80,7 @@ void AcceleratorEngine::write_weight_constants() {
     s.weight_peak = *data<std::uint32_t>(s.weight_max) * kWeightUnit;
     const double mean =
         static_cast<double>(*data<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
-    s.weight_scale = bits == 1 ? mean : 1.0;
+    s.weight_scale = bits == 1 ? mean : s.layer.is_edge ? std::tanh(s.weight_peak) : 1.0;
     auto* table = data<std::int32_t>(s.threshold_table);
     for_each_threshold(bits, [&](int node, int rank) {
       double threshold = 0.0;

@@ -170,13 +170,12 @@ void check_accumulator(const Config& config, const std::string& where) {
     ways.push_back(
         fmt::format("set array.max_contraction = {}", std::int64_t{1} << contraction_bits));
   }
-  if (ways.size() < 2) ways.push_back("lower bits.wide and with it stream.stored_bits");
-  if (ways.size() < 2) ways.push_back("lower array.max_contraction and bits.edge");
+  if (ways.size() < 2) ways.push_back("lower array.max_contraction and the widest of [bits]");
+  if (ways.size() < 2) ways.push_back("lower bits.edge");
   throw InputError(fmt::format(
-      "{}: array.accumulator_bits = {}: accumulator too narrow: {} elements of {} x {} bits need "
-      "{} bits, has {}: allowed are {} to {}; {} or {}",
-      where, have, config.max_contraction, std::max(config.activation_bits, config.edge_bits),
-      config.wide_bits, need, have, need, accumulator.max, ways[0], ways[1]));
+      "{}: array.accumulator_bits = {}: accumulator too narrow: {} products of codes need {} bits, "
+      "has {}: allowed are {} to {}; {} or {}",
+      where, have, config.max_contraction, need, have, need, accumulator.max, ways[0], ways[1]));
 }
 
 void check_stream(const Config& config, const std::string& where) {
@@ -266,7 +265,8 @@ std::string Config::hash() const {
 }
 
 int Config::required_accumulator_bits() const {
-  return 1 + ceil_log2(max_contraction) + std::max(activation_bits, edge_bits) + (wide_bits - 1);
+  const int widest = std::max({weight_bits, activation_bits, gradient_bits, edge_bits});
+  return 1 + ceil_log2(max_contraction) + 2 * widest;
 }
 
 }  // namespace solfege

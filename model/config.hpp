@@ -50,9 +50,8 @@ struct Config {
   std::string canonical() const;
   /// 16 hexadecimal digits of XXH64 over canonical().
   std::string hash() const;
-  /// Accumulator bits the longest contraction needs: sign, ceil(log2(max_contraction)), one
-  /// unsigned operand of max(activation, edge) bits and one signed of wide_bits (magnitude
-  /// wide_bits - 1).
+  /// Accumulator bits the longest contraction needs: sign, ceil(log2(max_contraction)), two codes
+  /// of the widest bits. Sums of wider operands (scaled and logit gradients) are checked per layer.
   int required_accumulator_bits() const;
 };
 

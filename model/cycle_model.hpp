@@ -7,6 +7,7 @@
 
 #include "model/config.hpp"
 #include "model/program.hpp"
+#include "model/timing_model.hpp"
 
 namespace solfege {
 
@@ -19,21 +20,19 @@ std::uint64_t gemm_operations(const Descriptor& d);
 /// it.
 std::uint64_t active_cycles(const Descriptor& d, const Config& config);
 
-/// Bytes a descriptor moves over the memory bus, in whole beats.
-struct Traffic {
-  std::uint64_t read_beats = 0, write_beats = 0;
-};
-Traffic traffic(const Descriptor& d, const Config& config);
+/// Operations of each tile of a GEMM, in order (column groups, innermost, share one figure).
+std::vector<std::uint32_t> tile_operations(const Descriptor& d);
 
 /// One row of the report: a layer's pass.
 struct PassCycles {
   std::string name, pass;
   double ideal_cycles = 0;         ///< useful plane-pair words / array size
-  std::uint64_t array_cycles = 0;  ///< GEMMs occupy the array
-  std::uint64_t cycles = 0;        ///< from the first start to the last end of its operations, not
-                                   ///< overlapped by earlier passes
-  std::uint64_t bytes = 0;
-  std::string bound_by;  ///< array, stream or memory: which is busiest
+  std::uint64_t array_cycles = 0;  ///< GEMMs occupy the array, waiting for the drain included
+  std::uint64_t stream_cycles = 0, turner_cycles = 0;  ///< these engines are occupied
+  std::uint64_t cycles = 0;  ///< by which its operations move the end of the step on
+  std::uint64_t read_bytes = 0, write_bytes = 0;  ///< whole beats
+  std::string bound_by;  ///< array, stream, turner or memory: which is busiest
+  std::uint64_t bytes() const { return read_bytes + write_bytes; }
 };
 
 struct StepCycles {
@@ -42,9 +41,9 @@ struct StepCycles {
   std::vector<PassCycles> passes;
 };
 
-/// Cycles of a whole step: descriptors' active cycles, the tokens between engines, the drain
-/// handshake tile by tile, and the memory bus at one beat a cycle and direction. An estimate where
-/// engines share the bus: their beats are not interleaved cycle by cycle.
-StepCycles step_cycles(const std::vector<Program>& programs, const Config& config);
+/// The cycles of a whole step by layer and pass, from the timing of its programs (which follow one
+/// another: the host waits for each, in no time).
+StepCycles step_cycles(const std::vector<Program>& programs,
+                       const std::vector<ProgramTiming>& timings, const Config& config);
 
 }  // namespace solfege

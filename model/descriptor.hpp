@@ -71,6 +71,7 @@ enum Semaphore : std::uint32_t {
   kStored = 1u << 3,      ///< stream -> DMA: a packed operand is in memory
   kPacked = 1u << 4,      ///< stream -> turner: a packed operand is in memory
   kTurned = 1u << 5,      ///< turner -> DMA: a turned operand is in memory
+  kDraining = 1u << 6,    ///< stream -> array: passes are done, the drains come next
 };
 
 /// The one list of descriptor fields: X(name, word, least significant bit, width). The C++ struct,

@@ -36,7 +36,7 @@ class Counter {
  public:
   Counter(const Config& config, const std::string& dram) : config_(config), dram_(dram) {}
 
-  std::vector<EnergyLine> count(const Operation& operation) {
+  std::vector<EnergyLine> count(const Operation& operation, const OperationTiming& timing) {
     lines_.clear();
     const Descriptor& d = operation.descriptor;
     switch (static_cast<Opcode>(d.opcode)) {
@@ -50,12 +50,12 @@ class Counter {
         stream(d);
         break;
       case Opcode::kTranspose:
-        break;  // its memory traffic only
+      case Opcode::kUnfold:
+        break;  // their memory traffic only
     }
-    const Traffic beats = traffic(d, config_);
     const int beat_bits = 8 * config_.bus_bytes;
-    add("DRAM", "DRAM read, " + dram_, beat_bits, beats.read_beats, dram_energy(beat_bits, dram_));
-    add("DRAM", "DRAM write, " + dram_, beat_bits, beats.write_beats,
+    add("DRAM", "DRAM read, " + dram_, beat_bits, timing.read_beats, dram_energy(beat_bits, dram_));
+    add("DRAM", "DRAM write, " + dram_, beat_bits, timing.write_beats,
         dram_energy(beat_bits, dram_));
     for (EnergyLine& line : lines_) {
       line.layer = operation.layer;
@@ -114,7 +114,8 @@ class Counter {
   }
 
   void stream(const Descriptor& d) {
-    const std::uint64_t steps = std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4;
+    const std::uint64_t steps =
+        std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
     const std::uint64_t elements = steps * static_cast<std::uint64_t>(config_.stream_lanes);
     auto compute = [&](const std::string& name, int bits, std::uint64_t each,
                        const EnergyFigure& figure) {
@@ -135,6 +136,12 @@ class Counter {
     if (d.tanh_enable != 0) compute("multiply by 1 - tanh^2", 32, 1, multiply_energy(32, 17));
     const std::uint64_t adds = (add_z ? 1u : 0u) + (d.offset_enable != 0 ? 1u : 0u);
     compute("add", 32, adds, add_energy(32));
+    if (d.accumulate_enable != 0) compute("add to the sum over samples", 64, 1, add_energy(64));
+    if (d.pool_enable != 0) compute("max-pool compare", 16, 1, add_energy(16));
+    if (d.second_sum != 0) {
+      compute("multiply for the second sum", 16, 1, multiply_energy(16, 16));
+      compute("reduction add", 64, 1, add_energy(64));
+    }
     if (d.mask_enable != 0) compute("mask compare", 32, 2, add_energy(32));
     if (d.max_enable != 0) compute("maximum compare", 32, 1, add_energy(32));
     if (d.sum_enable != 0) compute("reduction add", 64, 1, add_energy(64));
@@ -285,14 +292,22 @@ EnergyFigure dram_energy(int bits, const std::string& type) {
 
 EnergyReport price(const Config& config, const std::vector<Program>& step,
                    const std::string& dram) {
+  TimingModel timing(config, MemoryTiming{});
+  std::vector<ProgramTiming> timings;
+  for (const Program& program : step) timings.push_back(timing.run(program));
+  return price(config, step, timings, dram);
+}
+
+EnergyReport price(const Config& config, const std::vector<Program>& step,
+                   const std::vector<ProgramTiming>& timings, const std::string& dram) {
   EnergyReport report;
   report.dram = dram;
   (void)dram_energy(1, dram);  // refuses an unknown type, even with nothing to price
   std::map<std::string, std::size_t> by_pass, by_action;
   Counter counter(config, dram);
-  for (const Program& program : step) {
-    for (const Operation& operation : program.operations) {
-      for (EnergyLine line : counter.count(operation)) {
+  for (std::size_t p = 0; p < step.size(); ++p) {
+    for (std::size_t i = 0; i < step[p].operations.size(); ++i) {
+      for (EnergyLine line : counter.count(step[p].operations[i], timings[p].operations[i])) {
         const bool off_chip = line.unit == "DRAM";
         const double pj = line.total_pj();
         for (EnergyShare* s :

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "model/config.hpp"
 #include "model/descriptor.hpp"
+#include "model/worker_pool.hpp"
 
 namespace solfege {
 
 /// The bit-exact golden model: what each descriptor does to memory, buffers and tables, at the
-/// level of integer values (never of plane products, so that it checks the RTL's arithmetic
-/// independently). Descriptors run in program order. Shares no code with the RTL; memory layouts
-/// are the contract.
+/// level of integer values (codes are decoded by their planes' weights; tests/unit/golden_test.cpp
+/// checks it element by element), so that it checks the RTL's arithmetic independently. Descriptors
+/// run in program order, each on all cores; results do not depend on their number. Shares no code
+/// with the RTL; memory layouts are the contract.
 class GoldenDevice {
  public:
-  GoldenDevice(const Config& config, std::size_t memory_bytes);
+  /// `threads` 0: as many as the machine has.
+  GoldenDevice(const Config& config, std::size_t memory_bytes, int threads = 0);
 
   std::vector<std::uint8_t>& memory() { return memory_; }
 
@@ -25,34 +30,59 @@ class GoldenDevice {
   void execute(const Descriptor& descriptor);
 
  private:
-  struct Operand;
+  friend class GoldenGemm;
+  friend class GoldenStream;
+
+  /// Sums that the array has captured and the stream unit has not yet taken, in order of drain:
+  /// [tile][R][C]. 32 bits wide while all of them fit.
+  struct Tiles {
+    std::vector<std::int32_t> narrow;
+    std::vector<std::int64_t> wide;
+    bool is_wide = false;
+    std::size_t begin = 0, end = 0;
+    double bound = 0;  ///< no magnitude is larger
+    std::size_t size() const { return end - begin; }
+    /// Room for `count` sums more, at most `bound`; returns the index of the first.
+    std::size_t append(std::size_t count, double bound);
+    void take(std::size_t count);
+  };
 
   void load(const Descriptor& d);
-  void gemm(const Descriptor& d);
-  template <typename Number>
-  void gemm_as(const Descriptor& d);
-  template <typename Product>
-  void stream_as(const Descriptor& d);
   void transpose(const Descriptor& d);
-  template <typename Number>
-  void decode(const std::vector<std::uint8_t>& buffer, int depth, int group, std::uint32_t base,
-              const Descriptor& d, bool rows, Number* values) const;
-  void flush(const Descriptor& d);
+  void unfold(const Descriptor& d);
   std::uint8_t* at(std::uint64_t address, std::uint64_t bytes);
+  /// Cuts 0 .. count - 1 into parts for the workers: work(worker, first, end). `cost` estimates
+  /// nanoseconds of one; little work stays with the caller.
+  template <typename Work>
+  void parallel(std::uint64_t count, double cost, const Work& work) {
+    constexpr double kWorthwhile = 40e3;
+    const double total = static_cast<double>(count) * cost;
+    std::uint64_t parts = 1;
+    if (pool_.workers() > 1 && total > kWorthwhile) {
+      parts = static_cast<std::uint64_t>(total / (kWorthwhile / 2));
+      parts = std::min(parts, 4 * static_cast<std::uint64_t>(pool_.workers()));
+    }
+    parts = std::min(parts, count);
+    pool_.run(static_cast<int>(parts), [&](int worker, int part) {
+      const auto index = static_cast<std::uint64_t>(part);
+      work(worker, count * index / parts, count * (index + 1) / parts);
+    });
+  }
 
   const Config config_;
   std::vector<std::uint8_t> memory_;
+  WorkerPool pool_;
   std::vector<std::uint8_t> row_buffer_, column_buffer_;
-  std::vector<std::int64_t> sums_;     ///< running sums of the tile that spans descriptors, [R][C]
-  std::vector<std::int64_t> drained_;  ///< captured tiles, [tile][R][C], consumed in order
-  std::size_t drained_next_ = 0;
+  std::vector<std::int64_t> sums_;  ///< running sums of the tile that spans descriptors, [R][C]
+  Tiles tiles_;
   std::array<std::vector<std::int32_t>, 5> tables_;  ///< by Table, a word a channel
-  /// Thresholds as loaded: [lane][level] -> (row << level) + prefix, like the RTL's memories.
-  std::vector<std::int32_t> thresholds_;  ///< [row][node][lane], node 1..2^k-1 of the last load
+  std::vector<std::int32_t> thresholds_;  ///< as loaded last: [row][node 1 .. 2^k - 1][lane]
   int threshold_nodes_ = 1;
   std::vector<std::uint32_t> samples_;
   std::vector<std::uint32_t> max_;
-  std::vector<std::int64_t> sum_;
+  std::vector<std::int64_t> sum_, second_;
+  std::vector<std::int64_t> accumulated_;   ///< sums over tiles, [row][column]
+  std::vector<__int128> accumulated_wide_;  ///< the same where products have more than 64 bits
 };
 
 }  // namespace solfege

@@ -121,7 +121,8 @@ class Layouter {
     // Logits are few and wanted exactly; pre-activations have the stored width.
     s.output = memory_.elements(
         l.name + (s.is_last ? ".logits" : ".output"), batch_, s.output_pixels(), l.out_channels,
-        s.is_last || (config_.stored_bits == 32 && !l.batch_norm) ? ElementType::kSigned32 : ElementType::kSigned16);
+        s.is_last || (config_.stored_bits == 32 && !l.batch_norm) ? ElementType::kSigned32
+                                                                  : ElementType::kSigned16);
     s.statistics = memory_.take(channel_words(l) * 16);
     if (s.is_last) return;
     if (s.has_sum)

@@ -324,6 +324,7 @@ std::string read_name(const Section& section, const std::string& fallback,
 void read_bits(const Section& section, Position position, const Config& config, int input_bits,
                Layer& layer) {
   const bool edge = position.first() || position.last();
+  layer.is_edge = edge;
   layer.input_bits = input_bits;
   layer.weight_bits =
       section.integer("weight_bits", 1, std::max(config.weight_bits, config.edge_bits))

@@ -18,11 +18,14 @@ struct Layer {
   bool batch_norm = false;  ///< between convolution and pooling; then there is no bias
   int pool = 1;             ///< max-pooling window and stride, dividing the output map; 1: none
   double dropout = 0.0;     ///< probability that a code of its output is dropped, kept ones scaled
-  int residual = -1;        ///< index of the layer whose sum p is added to this one's; -1: none
-  int weight_bits = 1;      ///< W of this layer
-  int input_bits = 2;       ///< planes of its input codes (pixels, or A of the layer before)
-  int output_bits = 2;      ///< A of its output codes; 0 for the last layer (logits)
-  int gradient_bits = 4;    ///< G of f_G on its output; 0 for the last layer (wide signed operand)
+  /// First and last layer: codes are scaled back to the weights' size, s = tanh(max |w|), for no
+  /// batch norm follows that would.
+  bool is_edge = false;
+  int residual = -1;      ///< index of the layer whose sum p is added to this one's; -1: none
+  int weight_bits = 1;    ///< W of this layer
+  int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)
+  int output_bits = 2;    ///< A of its output codes; 0 for the last layer (logits)
+  int gradient_bits = 4;  ///< G of f_G on its output; 0 for the last layer (wide signed operand)
   int pooled_height() const { return out_height / pool; }
   int pooled_width() const { return out_width / pool; }
   int fan_in() const { return kernel_height * kernel_width * in_channels; }

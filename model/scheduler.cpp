@@ -91,6 +91,8 @@ Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& labe
   operation.pass = pass_;
   operation.label = label;
   program_.operations.push_back(std::move(operation));
+  if (descriptor.opcode == u32(static_cast<int>(Opcode::kStream)) && !descriptor.x_from_array)
+    last_pass_ = static_cast<int>(program_.operations.size()) - 1;
   return program_.operations.back();
 }
 
@@ -372,6 +374,12 @@ Operation& ProgramBuilder::append_gemm(Descriptor d, const Place& row, const Pla
   if (fresh) {
     program_.operations.back().descriptor.signal_mask |= kLoaded;
     d.wait_mask |= kLoaded;
+  }
+  // A tile can only wait while the stream unit is at other passes: the array starts when they end.
+  if (last_pass_ > array_after_stream_) {
+    program_.operations[static_cast<std::size_t>(last_pass_)].descriptor.signal_mask |= kDraining;
+    d.wait_mask |= kDraining;
+    array_after_stream_ = last_pass_;
   }
   Operation& gemm = append(d, label);
   const int index = static_cast<int>(program_.operations.size()) - 1;

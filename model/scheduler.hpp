@@ -117,7 +117,9 @@ class ProgramBuilder {
   Buffer rows_{false}, columns_{true};
   std::map<std::string, int> writer_;  ///< packed tensor -> operation that wrote it in this program
   // Last operation of an engine that another has waited for: in order, so earlier ones are done.
-  int dma_after_stream_ = -1, dma_after_turner_ = -1, turner_after_stream_ = -1;
+  int dma_after_stream_ = -1, dma_after_turner_ = -1, turner_after_stream_ = -1,
+      array_after_stream_ = -1;
+  int last_pass_ = -1;  ///< stream operation that is not a drain
 };
 
 /// Rows of an unfolded operand a tap takes: its channels up to whole blocks and whole groups.

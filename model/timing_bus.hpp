@@ -82,25 +82,36 @@ class TimedAxiRead {
 /// sf_axi_write: the first client that asks, single beats.
 class TimedAxiWrite {
  public:
+  static constexpr int kClients = 3;  ///< elements, planes, turner
   bool address_valid = false, data_valid = false;
   bool idle() const { return waiting_ == 0; }
+  /// Every accepted write of the client has been answered.
+  bool client_idle(int client) const { return until_[static_cast<std::size_t>(client)] == 0; }
   int choose(unsigned request_valid, bool awready, bool wready) const {
-    if ((address_valid && !awready) || (data_valid && !wready) || (waiting_ & 128) != 0) return -1;
+    if ((address_valid && !awready) || (data_valid && !wready) || (waiting_ & 128u) != 0) return -1;
     return request_valid == 0 ? -1 : __builtin_ctz(request_valid);
   }
   void step(int taken, bool awready, bool wready, bool bvalid) {
-    if (taken >= 0)
+    if (taken >= 0) {
       address_valid = data_valid = true;
-    else {
+    } else {
       if (awready) address_valid = false;
       if (wready) data_valid = false;
     }
-    if (taken >= 0 && !bvalid) ++waiting_;
-    if (bvalid && taken < 0) --waiting_;
+    const unsigned waiting = waiting_ + (taken >= 0 ? 1u : 0u) - (bvalid ? 1u : 0u);
+    for (int client = 0; client < kClients; ++client) {
+      unsigned& until = until_[static_cast<std::size_t>(client)];
+      if (client == taken)
+        until = waiting;
+      else if (bvalid && until != 0)
+        --until;
+    }
+    waiting_ = waiting;
   }
 
  private:
   unsigned waiting_ = 0;
+  std::array<unsigned, kClients> until_{};
 };
 
 }  // namespace solfege

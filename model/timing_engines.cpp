@@ -83,9 +83,9 @@ TimedArray::TimedArray(const Config& config)
 
 void TimedArray::step(bool start, const Descriptor& d, bool take) {
   const bool tile_done = take && taken_ + 1 == chunks_a_tile_;
-  const bool capture = (captures_ & 8u) != 0;
-  captures_ = captures_ << 1 & 15u;
   const bool stalled = stall();
+  const bool capture = (captures_ & 8u) != 0 && !stalled;
+  if (!stalled) captures_ = captures_ << 1 & 15u;
   const bool finished = run_ && last_op() && !stalled;
   if (!stalled) {
     // The runner takes a prepared tile when it is idle or at its last operation.
@@ -124,10 +124,6 @@ void TimedArray::step(bool start, const Descriptor& d, bool take) {
       }
     }
   }
-  if (finished && drain_)
-    tile_pending_ = true;
-  else if (tile_done)
-    tile_pending_ = false;
   if (capture)
     tile_valid_ = true;
   else if (tile_done)

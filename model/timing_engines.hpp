@@ -99,17 +99,11 @@ class TimedLoader {
 class TimedArray {
  public:
   explicit TimedArray(const Config& config);
-  bool stall() const { return run_ && last_op() && drain_ && tile_pending_; }
+  /// A complete tile waits for the drain registers; everything here holds.
+  bool stall() const { return (captures_ & 8u) != 0 && tile_valid_; }
   bool done() const { return run_ && last_op() && !stall() && last_tile_; }
   bool tile_valid() const { return tile_valid_; }
   void step(bool start, const Descriptor& d, bool take);
-
-  /// Cycles for which nothing but counting happens here: operations left before the last one.
-  std::uint64_t quiet_cycles() const {
-    if (tile_valid_ || captures_ != 0 || (prepare_ != kIdle && prepare_ != kReady)) return 0;
-    return run_ ? left_ - 1 : 0;
-  }
-  void skip(std::uint64_t cycles) { left_ -= cycles; }
 
  private:
   // States of the preparer (rtl/sf_gemm.v)
@@ -123,7 +117,7 @@ class TimedArray {
   int prepare_ = kIdle;
   bool run_ = false, drain_ = false, last_tile_ = false, next_last_ = false;
   std::uint64_t left_ = 0;
-  bool tile_pending_ = false, tile_valid_ = false;
+  bool tile_valid_ = false;
   unsigned captures_ = 0;  ///< shift register: last operation to the capture of its tile
   unsigned taken_ = 0;
 };

@@ -7,6 +7,8 @@
 //   u x u: S              u x b: 2 S - rowsum
 //   b x u: 2 S - colsum   b x b: N - 2 S      (S counts differing lanes)
 // Operands are registered words of the buffers; one plane pair a cycle (initiation interval 1).
+// A complete tile waits in the accumulators until the drain registers are free; the pipeline holds meanwhile (hold_o),
+// and the next tile follows without a gap otherwise.
 // Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
 // current row; take_i steps to the next chunk, row by row; the last take frees the tile.
 `default_nettype none
@@ -35,7 +37,7 @@ module sf_array #(
     output wire                                  tile_valid_o,
     output wire [DrainLanes*AccumulatorBits-1:0] chunk_o,
     input  wire                                  take_i,
-    output wire                                  tile_done_o  // the last chunk is being taken
+    output wire                                  hold_o  // nothing may be offered: a tile waits for the one being drained
 );
   localparam Chunks = Columns / DrainLanes;
   localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
@@ -48,6 +50,11 @@ module sf_array #(
   reg [5:0] shift_q, shift_q2;
   reg       row_bipolar_q, column_bipolar_q, row_bipolar_q2, column_bipolar_q2;
   reg       row_bipolar_q3, column_bipolar_q3;
+  reg       row_bipolar_q4, column_bipolar_q4;  // of the tile being drained
+
+  reg  tile_valid_q;
+  assign hold_o = capture_q3 & tile_valid_q;
+  wire capture  = capture_q3 & ~tile_valid_q;
 
   reg [Rows*Lanes-1:0]    rows_q;
   reg [Columns*Lanes-1:0] columns_q;
@@ -66,7 +73,7 @@ module sf_array #(
       capture_q  <= 1'b0;
       capture_q2 <= 1'b0;
       capture_q3 <= 1'b0;
-    end else begin
+    end else if (!hold_o) begin
       valid_q    <= valid_i;
       valid_q2   <= valid_q;
       capture_q  <= valid_i & capture_i;
@@ -76,7 +83,7 @@ module sf_array #(
   end
 
   always @(posedge clk_i) begin
-    if (valid_i) begin
+    if (valid_i & ~hold_o) begin
       rows_q           <= rows_i & {Rows{mask_i}};
       columns_q        <= columns_i & {Columns{mask_i}};
       mask_q           <= mask_i;
@@ -87,27 +94,30 @@ module sf_array #(
       row_bipolar_q    <= row_bipolar_i;
       column_bipolar_q <= column_bipolar_i;
     end
-    if (valid_q) begin
+    if (valid_q & ~hold_o) begin
       first_q2          <= first_q;
       negate_q2         <= negate_q;
       shift_q2          <= shift_q;
       row_bipolar_q2    <= row_bipolar_q;
       column_bipolar_q2 <= column_bipolar_q;
     end
-    if (capture_q2) begin
+    if (capture_q2 & ~hold_o) begin
       row_bipolar_q3    <= row_bipolar_q2;
       column_bipolar_q3 <= column_bipolar_q2;
+    end
+    if (capture) begin
+      row_bipolar_q4    <= row_bipolar_q3;
+      column_bipolar_q4 <= column_bipolar_q3;
     end
   end
 
   // ---- Drain position ----
-  reg                 tile_valid_q;
   reg [ChunkBits-1:0] chunk_q;
   reg [RowBits-1:0]   row_q;
   wire last_chunk = {{(32-ChunkBits){1'b0}}, chunk_q} == Chunks - 1;
   wire last_row   = {{(32-RowBits){1'b0}}, row_q} == Rows - 1;
   wire row_shift  = take_i & last_chunk;
-  assign tile_done_o  = take_i & last_chunk & last_row;
+  wire tile_done = take_i & last_chunk & last_row;
   assign tile_valid_o = tile_valid_q;
 
   always @(posedge clk_i or negedge rst_ni) begin
@@ -120,8 +130,8 @@ module sf_array #(
       chunk_q      <= {ChunkBits{1'b0}};
       row_q        <= {RowBits{1'b0}};
     end else begin
-      if (capture_q3) tile_valid_q <= 1'b1;
-      else if (tile_done_o) tile_valid_q <= 1'b0;
+      if (capture) tile_valid_q <= 1'b1;
+      else if (tile_done) tile_valid_q <= 1'b0;
       if (take_i) chunk_q <= last_chunk ? {ChunkBits{1'b0}} : chunk_q + 1'b1;
       if (row_shift) row_q <= last_row ? {RowBits{1'b0}} : row_q + 1'b1;
     end
@@ -158,12 +168,12 @@ module sf_array #(
             .a_i           (a),
             .b_i           (b),
             .xnor_i        (row < Rows && column < Columns ? xnor_q : 1'b0),
-            .count_enable_i(valid_q),
-            .sum_enable_i  (valid_q2),
+            .count_enable_i(valid_q & ~hold_o),
+            .sum_enable_i  (valid_q2 & ~hold_o),
             .sum_clear_i   (first_q2),
             .negate_i      (negate_q2),
             .shift_i       (shift_q2),
-            .capture_i     (capture_q3),
+            .capture_i     (capture),
             .drain_shift_i (row < Rows ? row_shift : 1'b0),
             .drain_i       (from_next),
             .drain_o       (captured)
@@ -183,8 +193,8 @@ module sf_array #(
             gen_row[Rows].gen_column[chunk*DrainLanes+lane].captured;
       end
       sf_bipolar_correction #(.Bits(AccumulatorBits)) u_correction (
-          .row_bipolar_i   (row_bipolar_q3),
-          .column_bipolar_i(column_bipolar_q3),
+          .row_bipolar_i   (row_bipolar_q4),
+          .column_bipolar_i(column_bipolar_q4),
           .sum_i           (sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .row_sum_i       (gen_row[0].gen_column[Columns].captured),
           .column_sum_i    (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),

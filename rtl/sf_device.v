@@ -183,6 +183,7 @@ module sf_device #(
       .RowBufferDepth   (RowBufferDepth),
       .ColumnBufferDepth(ColumnBufferDepth),
       .TableRows        (TableRows),
+      .StreamLanes      (StreamLanes),
       .MaxSamples       (MaxSamples),
       .BusBytes         (BusBytes)
   ) u_fetch (
@@ -308,7 +309,7 @@ module sf_device #(
   wire             op_valid, op_row_bipolar, op_column_bipolar, op_first, op_capture, op_negate;
   wire [Lanes-1:0] op_mask;
   wire [5:0]       op_shift;
-  wire             tile_valid, tile_take, tile_done;
+  wire             tile_valid, tile_take, array_hold;
   wire [StreamLanes*AccumulatorBits-1:0] tile_chunk;
   sf_gemm #(
       .Lanes            (Lanes),
@@ -334,7 +335,7 @@ module sf_device #(
       .capture_o       (op_capture),
       .negate_o        (op_negate),
       .shift_o         (op_shift),
-      .tile_done_i     (tile_done)
+      .hold_i          (array_hold)
   );
   sf_array #(
       .Rows           (Rows),
@@ -359,7 +360,7 @@ module sf_device #(
       .tile_valid_o    (tile_valid),
       .chunk_o         (tile_chunk),
       .take_i          (tile_take),
-      .tile_done_o     (tile_done)
+      .hold_o          (array_hold)
   );
 
   // ---- Stream unit ----

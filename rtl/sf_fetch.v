@@ -10,6 +10,7 @@ module sf_fetch #(
     parameter RowBufferDepth = 2048,
     parameter ColumnBufferDepth = 2048,
     parameter TableRows = 32,
+    parameter StreamLanes = 16,
     parameter MaxSamples = 256,
     parameter BusBytes = 64
 ) (
@@ -88,26 +89,41 @@ module sf_fetch #(
       && descriptor_q[F_WINDOW_HEIGHT+:16] != 16'd0 && descriptor_q[F_WINDOW_WIDTH+:16] != 16'd0
       && (!descriptor_q[F_COLUMNS_BY_TILE]
           || (descriptor_q[F_TAP_Y_COUNT+:16] == 16'd1 && descriptor_q[F_TAP_X_COUNT+:16] == 16'd1));
-  wire [31:0] last_row = {16'd0, descriptor_q[F_CHUNK_FIRST+:16]} + {16'd0, descriptor_q[F_COUNT0+:16]};
+  // STREAM: rows of the channel tables, of the pooling state; passes that need an order, a format, a seed
+  wire stream_array = descriptor_q[F_X_FROM_ARRAY];
+  wire stream_pack  = descriptor_q[F_PACK_ENABLE];
+  wire [2:0] destination = descriptor_q[F_DESTINATION+:3];
   wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | descriptor_q[F_SCALE_Z_SOURCE]
       | (descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_CHANNEL)
       | (descriptor_q[F_SUM_ENABLE] & descriptor_q[F_SUM_PER_CHANNEL])
       | (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL]);
   wire uses_samples = descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE];
-  wire stochastic = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
+  wire random = descriptor_q[F_DROP_ENABLE] || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
       || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC_SCALED;
-  wire stream_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
+  wire [15:0] block_mask = 256 / StreamLanes - 1;  // steps of a block of elements are one more
+  wire stream_counts_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
       && descriptor_q[F_COUNT2+:16] != 16'd0 && descriptor_q[F_COUNT3+:16] != 16'd0
-      && descriptor_q[F_COUNT4+:16] != 16'd0 && descriptor_q[F_CHANNELS+:16] != 16'd0
-      && descriptor_q[F_X_TYPE+:2] != 2'd3 && descriptor_q[F_Z_TYPE+:2] != 2'd3
-      && descriptor_q[F_SCALE_X_SOURCE+:2] != 2'd3 && descriptor_q[F_TABLE+:3] != 3'd7
-      && (!uses_rows || last_row <= TableRows)
-      && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples)
+      && descriptor_q[F_COUNT4+:16] != 16'd0 && descriptor_q[F_COUNT5+:16] != 16'd0
+      && descriptor_q[F_CHANNELS+:16] != 16'd0
+      && (!uses_rows || {16'd0, descriptor_q[F_CHANNELS+:16]} <= TableRows * StreamLanes)
+      && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples);
+  wire stream_order_ok = (!descriptor_q[F_POOL_ENABLE]
+          || (!stream_array && {16'd0, descriptor_q[F_COUNT0+:16]} <= 16 * TableRows
+              && descriptor_q[F_COUNT0+:16] != 16'd1))
+      && (!descriptor_q[F_ACCUMULATE_ENABLE] || (stream_array && descriptor_q[F_COUNT3+:16] == 16'd1))
+      && (!stream_pack || (!stream_array && (descriptor_q[F_COUNT0+:16] & block_mask) == 16'd0
+              && descriptor_q[F_SAMPLE_FIRST+:4] == 4'd0 && descriptor_q[F_PACK_PLANES+:6] != 6'd0));
+  wire stream_format_ok = descriptor_q[F_SCALE_X_SOURCE+:2] != 2'd3 && descriptor_q[F_TABLE+:3] != 3'd7
+      && destination <= DESTINATION_TAGGED
+      && (descriptor_q[F_NARROW] || (destination != DESTINATION_SIGNED16 && destination != DESTINATION_TAGGED))
+      && descriptor_q[F_SECOND_SUM+:2] != 2'd3
+      && (descriptor_q[F_SECOND_SUM+:2] == SECOND_SUM_NONE
+          || (descriptor_q[F_SUM_ENABLE] && descriptor_q[F_SUM_PER_CHANNEL]))
       && {26'd0, descriptor_q[F_PACK_PLANES+:6]} <= WideBits
-      && (!descriptor_q[F_PACK_ENABLE] || descriptor_q[F_PACK_PLANES+:6] != 6'd0)
       && (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_RAW
           || (descriptor_q[F_QUANTIZER_BITS+:4] != 4'd0 && descriptor_q[F_QUANTIZER_BITS+:4] <= 4'd8))
-      && (!stochastic || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
+      && (!random || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
+  wire stream_ok = stream_counts_ok && stream_order_ok && stream_format_ok;
   wire [31:0] source_unit = descriptor_q[F_SOURCE_COLUMNS] ? ColumnUnit : RowUnit;
   wire [31:0] target_unit = descriptor_q[F_TARGET_COLUMNS] ? ColumnUnit : RowUnit;
   wire turn_ok = descriptor_q[F_SOURCE_ROWS+:16] != 16'd0 && descriptor_q[F_SOURCE_LANES+:16] != 16'd0

@@ -7,7 +7,7 @@
 // is skipped rather than masked; only the last, ragged word needs a lane mask.
 // One operand is indexed by the window, the other by the tap; with columns_by_tile both by the window.
 // A preparer works out the next tile (TILE_SETUP cycles) while the current one runs.
-// stall_o: the last word of a tile waits for the drain of the tile before; everything freezes with it.
+// stall_o: a tile waits for the drain of the one before (hold_i); everything freezes with it.
 `default_nettype none
 module sf_gemm #(
     parameter Lanes = 64,
@@ -35,7 +35,7 @@ module sf_gemm #(
     output reg                          capture_o,
     output reg                          negate_o,
     output reg  [5:0]                   shift_o,
-    input  wire                         tile_done_i
+    input  wire                         hold_i  // the array waits for its drain; what is offered stays
 );
   `include "sf_descriptor.vh"
 
@@ -218,8 +218,7 @@ module sf_gemm #(
   wire last_tap          = last_tap_x & last_tap_y;
   wire last_op           = last_pair & last_word & last_tap;
 
-  reg  tile_pending_q;  // a captured tile, or one on its way, occupies the drain registers
-  assign stall_o   = run_q & last_op & drain & tile_pending_q;
+  assign stall_o   = hold_i;
   assign take_next = next_valid & (~run_q | last_op);
   assign done_o    = go & run_q & last_op & last_tile_q;
 
@@ -229,21 +228,17 @@ module sf_gemm #(
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      run_q          <= 1'b0;
-      valid_o        <= 1'b0;
-      tile_pending_q <= 1'b0;
+      run_q   <= 1'b0;
+      valid_o <= 1'b0;
     end else if (clear_i) begin
-      run_q          <= 1'b0;
-      valid_o        <= 1'b0;
-      tile_pending_q <= 1'b0;
+      run_q   <= 1'b0;
+      valid_o <= 1'b0;
     end else begin
       if (go) begin
         if (take_next) run_q <= 1'b1;
         else if (last_op) run_q <= 1'b0;
       end
-      valid_o <= go & run_q;
-      if (go & run_q & last_op & drain) tile_pending_q <= 1'b1;
-      else if (tile_done_i) tile_pending_q <= 1'b0;
+      if (!hold_i) valid_o <= go & run_q;
     end
   end
 

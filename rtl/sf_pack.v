@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs codes into bit-planes and writes them as operand words. A word is Lanes consecutive channels of one
-// row and pixel; planes and words lie so that an operand buffer word (Rows or Columns of them) is contiguous.
-// Loops of a packing pass: 0 chunk, 1 pixel, 2 row. Emission of a finished word's planes, one a write,
-// overlaps the assembly of the next; blocked_o asks the pipeline to wait when it cannot.
+// Packs codes into bit-planes and writes them as parts of operand words (model/descriptor.hpp, Pack).
+// Codes come in storage order, StreamLanes a step. A block of 16 rows x 16 channels is collected, then written while
+// the next one is collected: for each set of group members whose words share a bus beat, plane by plane, the
+// two bytes that are the block's channels in each member's word. Rows beyond the samples are written as the zeros
+// they are; groups that begin beyond them do not exist and are not written.
+// blocked_o asks the pipeline to wait when the block before is not yet written.
 `default_nettype none
 module sf_pack #(
     parameter Rows = 16,
     parameter Columns = 16,
-    parameter Lanes = 64,
+    parameter Lanes = 64,  // a power of two, 16 or more
     parameter StreamLanes = 16,
-    parameter WideBits = 24
+    parameter WideBits = 24,
+    parameter BusBytes = 64,
+    // Derived; do not set: members of a write
+    parameter BeatMembers = (8 * BusBytes / Lanes > 16) ? 16 : 8 * BusBytes / Lanes,
+    parameter RowMembers = (Rows < BeatMembers) ? Rows : BeatMembers,
+    parameter ColumnMembers = (Columns < BeatMembers) ? Columns : BeatMembers,
+    parameter Members = (RowMembers > ColumnMembers) ? RowMembers : ColumnMembers
 ) (
     input  wire                            clk_i,
     input  wire                            rst_ni,
@@ -17,118 +25,219 @@ module sf_pack #(
     input  wire                            enable_i,
     input  wire                            start_i,
     input  wire [1023:0]                   descriptor_i,
-    input  wire                            valid_i,   // a chunk is at the last stage
-    input  wire                            go_i,      // and moves on in this cycle
+    input  wire                            valid_i,          // a result is at the last stage
+    input  wire                            go_i,             // and moves on in this cycle
     input  wire [StreamLanes*WideBits-1:0] codes_i,
     input  wire [StreamLanes-1:0]          mask_i,
+    input  wire                            pixel_end_i,      // the pixel's last chunk
+    input  wire                            row_block_end_i,  // and of the last pixel of these rows
     output wire                            blocked_o,
     output wire                            busy_o,
     // Writes
     output wire                            write_valid_o,
     input  wire                            write_ready_i,
     output wire [31:0]                     write_address_o,
-    output wire [Lanes-1:0]                write_data_o
+    output reg  [Members*Lanes-1:0]        write_data_o,
+    output reg  [Members*Lanes/8-1:0]      write_strobe_o
 );
   `include "sf_descriptor.vh"
-  localparam ChunksPerWord = Lanes / StreamLanes;
-  localparam PositionBits = (ChunksPerWord > 1) ? $clog2(ChunksPerWord) : 1;
   localparam WordBytes = Lanes / 8;
+  localparam RowsShift = $clog2(Rows);
+  localparam ColumnsShift = $clog2(Columns);
+  localparam WordShift = $clog2(WordBytes);
+  localparam CellBits = StreamLanes * WideBits;
+  localparam Cells = 256 / StreamLanes;  // steps of a block
+  localparam CellShift = $clog2(Cells);
+  localparam WordBlocks = Lanes / 16;    // blocks of channels in a word
+  localparam [7:0] CellLast = Cells - 1;
+  localparam [4:0] WordBlockLast = WordBlocks - 1;
+  localparam [15:0] RowsMask = Rows - 1, ColumnsMask = Columns - 1;
+  localparam [4:0] RowsSet = RowMembers, ColumnsSet = ColumnMembers;
 
   wire        pack_enable  = descriptor_i[F_PACK_ENABLE];
   wire        pack_columns = descriptor_i[F_PACK_COLUMNS];
   wire [5:0]  planes       = descriptor_i[F_PACK_PLANES+:6];
   wire [31:0] group_stride = descriptor_i[F_PACK_GROUP_STRIDE+:32];
-  wire [31:0] pixel_stride = descriptor_i[F_PACK_PIXEL_STRIDE+:32];
-  wire [31:0] plane_stride = descriptor_i[F_PACK_PLANE_STRIDE+:32];
-  wire [31:0] group_bytes  = pack_columns ? Columns * WordBytes : Rows * WordBytes;
-  wire [15:0] group_last   = pack_columns ? Columns - 1 : Rows - 1;
+  wire [31:0] pixel_words  = {16'd0, descriptor_i[F_PACK_PIXEL_STRIDE+:16]};
+  wire [31:0] plane_words  = {16'd0, descriptor_i[F_PACK_PLANE_STRIDE+:16]};
+  wire [15:0] samples      = descriptor_i[F_SAMPLES+:16];
+  wire [15:0] sample_first = descriptor_i[F_SAMPLE_FIRST+:16];
+  // Constants of the group
+  wire [15:0] group_mask  = pack_columns ? ColumnsMask : RowsMask;
+  wire [31:0] group_bytes = pack_columns ? Columns * WordBytes : Rows * WordBytes;
+  wire [31:0] pixel_bytes = pack_columns ? pixel_words << (ColumnsShift + WordShift)
+                                         : pixel_words << (RowsShift + WordShift);
+  wire [31:0] plane_bytes = pack_columns ? plane_words << (ColumnsShift + WordShift)
+                                         : plane_words << (RowsShift + WordShift);
+  wire [4:0]  set_members = pack_columns ? ColumnsSet : RowsSet;
+  wire [31:0] set_bytes   = pack_columns ? ColumnMembers * WordBytes : RowMembers * WordBytes;
+  // From a block of rows to the next: within a group, 16 members on; else 16 / G groups on (small ones), or
+  // back to the first member of the next (a large one, whose mask has bits above the low four).
+  wire        several_blocks = group_mask[15:4] != 12'd0;
+  wire [31:0] many_groups    = pack_columns ? group_stride << ((ColumnsShift < 4) ? 4 - ColumnsShift : 0)
+                                            : group_stride << ((RowsShift < 4) ? 4 - RowsShift : 0);
 
-  // ---- Where the chunk at hand belongs ----
-  reg [15:0]             chunk_q, pixel_q, row_in_group_q;
-  reg [PositionBits-1:0] position_q;
-  reg [31:0]             group_base_q, row_base_q, pixel_base_q, word_address_q;
-  wire end_chunk = chunk_q + 16'd1 == descriptor_i[F_COUNT0+:16];
-  wire end_pixel = pixel_q + 16'd1 == descriptor_i[F_COUNT1+:16];
-  wire end_word  = end_chunk | ({{(32-PositionBits){1'b0}}, position_q} == ChunksPerWord - 1);
-  wire [31:0] group_next = group_base_q + group_stride;
-  wire [31:0] row_next   = (row_in_group_q == group_last) ? group_next : row_base_q + WordBytes;
-  wire [31:0] pixel_next = pixel_base_q + pixel_stride;
-  wire take = valid_i & go_i & pack_enable;
+  // ---- Where the block at hand belongs ----
+  reg [7:0]  position_q;    // its chunks so far
+  reg        bank_q;        // half of the store it goes to
+  reg [4:0]  word_block_q;  // its place among the blocks of a word
+  reg [15:0] row_q;         // its first row
+  reg [31:0] row_base_q, pixel_base_q, word_base_q;
+  wire [31:0] within_group = {16'd0, row_q & group_mask} << WordShift;
+  wire        group_ends   = (row_q & group_mask) + 16'd16 > group_mask;
+  wire [31:0] row_next     = !group_ends ? row_base_q + 16 * WordBytes
+                             : several_blocks ? row_base_q - within_group + group_stride
+                             : row_base_q + many_groups;
+  wire [31:0] pixel_next   = pixel_base_q + pixel_bytes;
+  wire [15:0] group_row    = row_q & ~group_mask;  // first row of its (first) group
+  wire        take         = valid_i & go_i & pack_enable;
+  wire        block_end    = position_q == CellLast;
+  wire        block_taken  = take & block_end;
 
-  // The word so far with this chunk in its place; only computed when a chunk is taken.
-  reg [WideBits*Lanes-1:0] word_q, word;
-  integer place, plane, lane;
-
-  // ---- Emission ----
-  reg                      emit_q;
-  reg [5:0]                emit_plane_q;
-  reg [31:0]               emit_address_q;
-  reg [WideBits*Lanes-1:0] emit_word_q;
-  assign write_valid_o   = emit_q & enable_i;
-  assign write_address_o = emit_address_q;
-  assign write_data_o    = emit_word_q[Lanes-1:0];
-  wire emitted  = write_valid_o & write_ready_i;
-  wire emit_end = emitted & (emit_plane_q + 6'd1 == planes);
-  assign blocked_o = valid_i & pack_enable & end_word & emit_q & ~emit_end;
-  assign busy_o    = emit_q;
+  // The first row's group may not be the first: its base is made by shifts and additions in the cycles before
+  // the first block is complete (16 at most, a block takes 16 steps and a pipeline).
+  reg        setup_q;
+  reg [15:0] multiplier_q;
 
   always @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) emit_q <= 1'b0;
-    else if (clear_i) emit_q <= 1'b0;
-    else if (take & end_word) emit_q <= 1'b1;
-    else if (emit_end) emit_q <= 1'b0;
+    if (!rst_ni) setup_q <= 1'b0;
+    else if (start_i) setup_q <= 1'b1;
+    else if (multiplier_q == 16'd0) setup_q <= 1'b0;
   end
-
   always @(posedge clk_i) begin
     if (start_i) begin
-      chunk_q        <= 16'd0;
-      pixel_q        <= 16'd0;
-      row_in_group_q <= 16'd0;
-      position_q     <= {PositionBits{1'b0}};
-      group_base_q   <= descriptor_i[F_PACK_ADDRESS+:32];
-      row_base_q     <= descriptor_i[F_PACK_ADDRESS+:32];
-      pixel_base_q   <= descriptor_i[F_PACK_ADDRESS+:32];
-      word_address_q <= descriptor_i[F_PACK_ADDRESS+:32];
-    end else if (take) begin
-      position_q <= end_word ? {PositionBits{1'b0}} : position_q + 1'b1;
-      chunk_q    <= end_chunk ? 16'd0 : chunk_q + 16'd1;
-      if (end_word & ~end_chunk) word_address_q <= word_address_q + group_bytes;
-      if (end_chunk) begin
-        if (!end_pixel) begin
-          pixel_q        <= pixel_q + 16'd1;
-          pixel_base_q   <= pixel_next;
-          word_address_q <= pixel_next;
-        end else begin
-          pixel_q        <= 16'd0;
-          row_base_q     <= row_next;
-          pixel_base_q   <= row_next;
-          word_address_q <= row_next;
-          if (row_in_group_q == group_last) begin
-            row_in_group_q <= 16'd0;
-            group_base_q   <= group_next;
-          end else begin
-            row_in_group_q <= row_in_group_q + 16'd1;
-          end
+      position_q   <= 8'd0;
+      bank_q       <= 1'b0;
+      word_block_q <= 5'd0;
+      row_q        <= sample_first;
+      multiplier_q <= pack_columns ? sample_first >> ColumnsShift : sample_first >> RowsShift;
+      row_base_q   <= descriptor_i[F_PACK_ADDRESS+:32] + ({16'd0, sample_first & group_mask} << WordShift);
+      word_base_q  <= group_stride;
+    end else if (setup_q) begin
+      // word_base_q holds the multiplicand meanwhile
+      multiplier_q <= multiplier_q >> 1;
+      if (multiplier_q[0]) row_base_q <= row_base_q + word_base_q;
+      word_base_q  <= (multiplier_q == 16'd0) ? row_base_q : word_base_q << 1;
+      pixel_base_q <= row_base_q;
+    end else if (block_taken) begin
+      bank_q       <= ~bank_q;
+      word_block_q <= 5'd0;
+      if (row_block_end_i) begin
+        row_q        <= row_q + 16'd16;
+        row_base_q   <= row_next;
+        pixel_base_q <= row_next;
+        word_base_q  <= row_next;
+      end else if (pixel_end_i) begin
+        pixel_base_q <= pixel_next;
+        word_base_q  <= pixel_next;
+      end else if (word_block_q == WordBlockLast) begin
+        word_base_q <= word_base_q + group_bytes;
+      end else begin
+        word_block_q <= word_block_q + 5'd1;
+      end
+    end
+    if (take & ~start_i) position_q <= block_end ? 8'd0 : position_q + 8'd1;
+  end
+
+  // ---- The store: two blocks, a cell for each step, planes apart ----
+  (* mem2reg *) reg [CellBits-1:0] cell_q [0:2*Cells-1];
+  reg [CellBits-1:0] cell_new;
+  integer plane, lane, row, part, member;
+  always @(posedge clk_i) begin
+    if (take) begin
+      for (plane = 0; plane < WideBits; plane = plane + 1)
+        for (lane = 0; lane < StreamLanes; lane = lane + 1)
+          cell_new[plane*StreamLanes+lane] = codes_i[lane*WideBits+plane] & mask_i[lane];
+      cell_q[{bank_q, position_q[CellShift-1:0]}] <= cell_new;
+    end
+  end
+
+  // ---- Emission: sets of members, in each all planes ----
+  reg        emit_q;
+  reg        emit_bank_q;
+  reg [5:0]  emit_plane_q;
+  reg [4:0]  emit_row_q;      // first row of the set within the block
+  reg [16:0] emit_group_q;    // first row of its group
+  reg [31:0] emit_group_base_q, emit_set_base_q, emit_address_q;
+  reg        out_q;           // a write is offered
+  reg [31:0] out_address_q;
+  reg [16*Members-1:0] out_data_q;
+
+  wire send       = emit_q & enable_i & (~out_q | write_ready_i);
+  wire last_plane = emit_plane_q + 6'd1 == planes;
+  wire [4:0]  row_after   = emit_row_q + set_members;
+  wire        group_over  = ~several_blocks & ({11'd0, row_after} & group_mask) == 16'd0;
+  wire [16:0] group_after = emit_group_q + {1'b0, group_mask} + 17'd1;
+  wire [31:0] group_base_after = emit_group_base_q + group_stride;
+  wire [31:0] set_base_after   = group_over ? group_base_after : emit_set_base_q + set_bytes;
+  wire last_set   = row_after[4] | (group_over & (group_after >= {1'b0, samples}));
+  wire emit_end   = send & last_plane & last_set;
+  wire emit_start = block_taken & (group_row < samples);
+  assign blocked_o = valid_i & pack_enable & block_end & emit_q & ~emit_end;
+  assign busy_o    = emit_q | out_q;
+
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      emit_q <= 1'b0;
+      out_q  <= 1'b0;
+    end else if (clear_i) begin
+      emit_q <= 1'b0;
+      out_q  <= 1'b0;
+    end else begin
+      if (emit_start) emit_q <= 1'b1;
+      else if (emit_end) emit_q <= 1'b0;
+      if (send) out_q <= 1'b1;
+      else if (enable_i & write_ready_i) out_q <= 1'b0;
+    end
+  end
+
+  reg [CellBits-1:0] cell_word;
+  reg [255:0]        block_plane;  // one plane of the block, row by row
+  always @(posedge clk_i) begin
+    if (emit_start) begin
+      emit_bank_q       <= bank_q;
+      emit_plane_q      <= 6'd0;
+      emit_row_q        <= 5'd0;
+      emit_group_q      <= {1'b0, group_row};
+      emit_group_base_q <= word_base_q + {26'd0, word_block_q, 1'b0};
+      emit_set_base_q   <= word_base_q + {26'd0, word_block_q, 1'b0};
+      emit_address_q    <= word_base_q + {26'd0, word_block_q, 1'b0};
+    end else if (send) begin
+      if (!last_plane) begin
+        emit_plane_q   <= emit_plane_q + 6'd1;
+        emit_address_q <= emit_address_q + plane_bytes;
+      end else begin
+        emit_plane_q    <= 6'd0;
+        emit_row_q      <= row_after;
+        emit_address_q  <= set_base_after;
+        emit_set_base_q <= set_base_after;
+        if (group_over) begin
+          emit_group_base_q <= group_base_after;
+          emit_group_q      <= group_after;
         end
       end
     end
-    if (take) begin
-      word = (position_q == {PositionBits{1'b0}}) ? {WideBits*Lanes{1'b0}} : word_q;
-      for (place = 0; place < ChunksPerWord; place = place + 1)
-        if ({{(32-PositionBits){1'b0}}, position_q} == place)
-          for (plane = 0; plane < WideBits; plane = plane + 1)
-            for (lane = 0; lane < StreamLanes; lane = lane + 1)
-              word[plane*Lanes+place*StreamLanes+lane] = codes_i[lane*WideBits+plane] & mask_i[lane];
-      word_q <= word;
+    if (send) begin
+      for (row = 0; row < 16; row = row + 1)
+        for (part = 0; part < 16 / StreamLanes; part = part + 1) begin
+          cell_word = emit_bank_q ? cell_q[Cells+row*16/StreamLanes+part] : cell_q[row*16/StreamLanes+part];
+          block_plane[16*row+StreamLanes*part+:StreamLanes] = cell_word[emit_plane_q*StreamLanes+:StreamLanes];
+        end
+      block_plane   = block_plane >> {emit_row_q[3:0], 4'd0};
+      out_data_q    <= block_plane[16*Members-1:0];
+      out_address_q <= emit_address_q;
     end
-    if (emitted) emit_word_q <= emit_word_q >> Lanes;
-    if (take & end_word) emit_word_q <= word;
-    if (take & end_word) begin
-      emit_address_q <= word_address_q;
-      emit_plane_q   <= 6'd0;
-    end else if (emitted) begin
-      emit_address_q <= emit_address_q + plane_stride;
-      emit_plane_q   <= emit_plane_q + 6'd1;
+  end
+
+  // Each member's two bytes at the place of its word; the address holds the block's place in it
+  assign write_valid_o   = out_q & enable_i;
+  assign write_address_o = out_address_q;
+  always @* begin
+    write_data_o   = {Members*Lanes{1'b0}};
+    write_strobe_o = {Members*WordBytes{1'b0}};
+    for (member = 0; member < Members; member = member + 1) begin
+      write_data_o[member*Lanes+:16] = out_data_q[16*member+:16];
+      if (member < {27'd0, set_members}) write_strobe_o[member*WordBytes+:2] = 2'b11;
     end
   end
 endmodule

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel or tensor.
+// Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel or tensor, and per channel a
+// second sum, of squares of y or of y times z (the low 16 bits of both).
 // A tensor that takes several passes is cleared by the first and flushed by the last (reduce_clear, reduce_flush).
 // Takes a chunk a cycle; flush_start_i writes the results out one by one: maxima as 32-bit words, sums as
-// 64-bit words, then done_o. Sums of up to 2^31 values of 32 bits cannot overflow.
+// 64-bit words, second sums after them, then done_o. Sums of up to 2^31 values of 32 bits cannot overflow.
 `default_nettype none
 module sf_reduce #(
     parameter StreamLanes = 16,
@@ -16,6 +17,7 @@ module sf_reduce #(
     input  wire [1023:0]             descriptor_i,
     input  wire                      valid_i,
     input  wire [32*StreamLanes-1:0] y_i,
+    input  wire [16*StreamLanes-1:0] z_i,
     input  wire [StreamLanes-1:0]    mask_i,
     input  wire [15:0]               chunk_i,
     input  wire [15:0]               sample_i,
@@ -38,12 +40,15 @@ module sf_reduce #(
   wire sum_enable      = descriptor_i[F_SUM_ENABLE];
   wire sum_per_channel = descriptor_i[F_SUM_PER_CHANNEL];
   wire sum_absolute    = descriptor_i[F_SUM_ABSOLUTE];
+  wire [1:0]  second_sum = descriptor_i[F_SECOND_SUM+:2];
+  wire        second_enable = second_sum != SECOND_SUM_NONE;
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
 
   // ---- Stage 1: magnitudes and their maximum over the lanes ----
   reg                      valid_q;
   reg [31:0]               max_q;
-  reg [32*StreamLanes-1:0] value_q;
+  reg [32*StreamLanes-1:0] value_q, second_q;
+  reg signed [15:0]        factor_y, factor_z;
   reg [SampleBits-1:0]     sample_q;
   reg [RowBits-1:0]        row_q;
   reg [31:0]               magnitude, highest;
@@ -59,6 +64,9 @@ module sf_reduce #(
         magnitude = !mask_i[i] ? 32'd0 : y_i[32*i+31] ? 32'd0 - y_i[32*i+:32] : y_i[32*i+:32];
         if (magnitude > highest) highest = magnitude;
         value_q[32*i+:32] <= !mask_i[i] ? 32'd0 : sum_absolute ? magnitude : y_i[32*i+:32];
+        factor_y = mask_i[i] ? y_i[32*i+:16] : 16'd0;
+        factor_z = (second_sum == SECOND_SUM_DOT) ? z_i[16*i+:16] : y_i[32*i+:16];
+        if (second_enable) second_q[32*i+:32] <= factor_y * factor_z;
       end
       max_q    <= highest;
       sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
@@ -70,15 +78,18 @@ module sf_reduce #(
   reg [MaxSamples-1:0] max_seen_q;  // entries that hold something of this pass
   reg [TableRows-1:0]  sum_seen_q;
   wire [31:0]               max_old;
-  wire [64*StreamLanes-1:0] sum_old;
-  reg  [64*StreamLanes-1:0] sum_new;
+  wire [64*StreamLanes-1:0] sum_old, second_old;
+  reg  [64*StreamLanes-1:0] sum_new, second_new;
   wire [SampleBits-1:0] max_index;
   wire [RowBits-1:0]    sum_row;
   wire [31:0] max_before = max_seen_q[max_index] ? max_old : 32'd0;
   always @* begin
-    for (i = 0; i < StreamLanes; i = i + 1)
+    for (i = 0; i < StreamLanes; i = i + 1) begin
       sum_new[64*i+:64] = (sum_seen_q[sum_row] ? sum_old[64*i+:64] : 64'd0)
           + {{32{~sum_absolute & value_q[32*i+31]}}, value_q[32*i+:32]};
+      second_new[64*i+:64] = (sum_seen_q[sum_row] ? second_old[64*i+:64] : 64'd0)
+          + {{32{second_q[32*i+31]}}, second_q[32*i+:32]};
+    end
   end
   sf_register_file #(
       .Width(32),
@@ -100,6 +111,16 @@ module sf_reduce #(
       .write_data_i  (sum_new),
       .read_data_o   (sum_old)
   );
+  sf_register_file #(
+      .Width(64 * StreamLanes),
+      .Depth(TableRows)
+  ) u_second (
+      .clk_i         (clk_i),
+      .write_enable_i(valid_q & sum_enable & second_enable),
+      .address_i     (sum_row),
+      .write_data_i  (second_new),
+      .read_data_o   (second_old)
+  );
   always @(posedge clk_i) begin
     if (start_i & descriptor_i[F_REDUCE_CLEAR]) begin
       max_seen_q <= {MaxSamples{1'b0}};
@@ -110,28 +131,32 @@ module sf_reduce #(
     end
   end
 
-  // ---- Flush: maxima, then sums (lane by lane; a tensor's lanes are added up first) ----
-  localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2;
+  // ---- Flush: maxima, sums (lane by lane; a tensor's lanes are added up first), second sums ----
+  localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2, FLUSH_SECOND = 2'd3;
   reg [1:0]          state_q;
   reg [15:0]         index_q;      // sample, or channel
+  reg [31:0]         address_q;    // of the next sum
   reg [LaneBits-1:0] lane_q;
   reg [RowBits-1:0]  flush_row_q;
   reg [63:0]         total_q;
-  wire [63:0] sum_lane = sum_seen_q[sum_row] ? sum_old[64*lane_q+:64] : 64'd0;
+  wire        in_sums  = (state_q == FLUSH_SUM) | (state_q == FLUSH_SECOND);
+  wire [63:0] sum_word = (state_q == FLUSH_SECOND) ? second_old[64*lane_q+:64] : sum_old[64*lane_q+:64];
+  wire [63:0] sum_lane = sum_seen_q[sum_row] ? sum_word : 64'd0;
   wire [63:0] total = total_q + sum_lane;
   wire last_lane = {{(32-LaneBits){1'b0}}, lane_q} == StreamLanes - 1;
   wire [15:0] max_count = max_per_sample ? descriptor_i[F_SAMPLES+:16] : 16'd1;
   assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q;
-  assign sum_row   = (state_q == FLUSH_SUM) ? flush_row_q : row_q;
+  assign sum_row   = in_sums ? flush_row_q : row_q;
 
   wire sum_writes = sum_per_channel | last_lane;  // a tensor's sum leaves with its last lane
-  assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | ((state_q == FLUSH_SUM) & sum_writes));
+  assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | (in_sums & sum_writes));
   assign write_address_o = (state_q == FLUSH_MAX)
       ? descriptor_i[F_MAX_ADDRESS+:32] + {14'd0, index_q, 2'b00}
-      : descriptor_i[F_SUM_ADDRESS+:32] + {13'd0, index_q, 3'b000};
+      : address_q;
   assign write_data_o    = (state_q == FLUSH_MAX) ? {32'd0, max_before} : sum_per_channel ? sum_lane : total;
   assign write_strobe_o  = (state_q == FLUSH_MAX) ? 8'h0f : 8'hff;
   wire step = enable_i & (~write_valid_o | write_ready_i);
+  wire last_sum = sum_per_channel ? index_q + 16'd1 == channels : last_lane;
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -153,9 +178,9 @@ module sf_reduce #(
           done_o  <= ~sum_enable;
         end
         default:
-        if (step & (sum_per_channel ? index_q + 16'd1 == channels : last_lane)) begin
-          state_q <= FLUSH_IDLE;
-          done_o  <= 1'b1;
+        if (step & last_sum) begin
+          state_q <= (second_enable & (state_q == FLUSH_SUM)) ? FLUSH_SECOND : FLUSH_IDLE;
+          done_o  <= ~(second_enable & (state_q == FLUSH_SUM));
         end
       endcase
     end
@@ -163,6 +188,7 @@ module sf_reduce #(
   always @(posedge clk_i) begin
     if (state_q == FLUSH_IDLE) begin
       index_q     <= 16'd0;
+      address_q   <= descriptor_i[F_SUM_ADDRESS+:32];
       lane_q      <= {LaneBits{1'b0}};
       flush_row_q <= {RowBits{1'b0}};
       total_q     <= 64'd0;
@@ -170,11 +196,13 @@ module sf_reduce #(
       if (state_q == FLUSH_MAX) begin
         index_q <= (index_q + 16'd1 == max_count) ? 16'd0 : index_q + 16'd1;
       end else begin
-        lane_q  <= last_lane ? {LaneBits{1'b0}} : lane_q + 1'b1;
+        lane_q  <= (last_lane | last_sum) ? {LaneBits{1'b0}} : lane_q + 1'b1;
         total_q <= total;
         if (sum_per_channel) begin
-          index_q <= index_q + 16'd1;
-          if (last_lane) flush_row_q <= flush_row_q + 1'b1;
+          address_q <= address_q + 32'd8;
+          index_q   <= last_sum ? 16'd0 : index_q + 16'd1;
+          if (last_sum) flush_row_q <= {RowBits{1'b0}};
+          else if (last_lane) flush_row_q <= flush_row_q + 1'b1;
         end
       end
     end

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stream unit: one pass over the elements of a tensor, StreamLanes a cycle (initiation interval 1).
 // x comes from the array's drain or from memory, z from memory; sf_stream_lane has the arithmetic. Results
-// go to memory as elements, into planes (sf_pack), into reductions (sf_reduce), or into a table.
+// go to memory as elements, into planes (sf_pack), into reductions (sf_reduce), or into a table. Steps that only
+// take part in a pooling window or in a sum over samples are no results: they write and draw nothing.
 // The pipeline is rigid: it moves as a whole (go) or waits; waiting cycles are stalls, so the moving ones
-// are a function of the descriptor alone: 3 + steps + 17 + results of the reductions.
+// are a function of the descriptor alone: steps + 25 + results of the reductions.
 `default_nettype none
 module sf_stream #(
     parameter Rows = 16,
@@ -56,23 +57,34 @@ module sf_stream #(
     input  wire                                   writes_idle_i
 );
   `include "sf_descriptor.vh"
-  localparam Depth = 16;  // stages of sf_stream_lane
+  localparam Depth = 18;  // stages of sf_stream_lane
   localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;
-  localparam SampleRows = MaxSamples / StreamLanes;
+  localparam SampleRows = (MaxSamples > StreamLanes) ? MaxSamples / StreamLanes : 1;
   localparam SampleRowBits = (SampleRows > 1) ? $clog2(SampleRows) : 1;
   localparam LaneBits = (StreamLanes > 1) ? $clog2(StreamLanes) : 1;
   localparam LaneShift = $clog2(StreamLanes);
+  localparam Positions = Rows * Columns / StreamLanes;  // steps of a tile
+  localparam PositionBits = (Positions > 1) ? $clog2(Positions) : 1;
+  localparam Places = 16 * TableRows;  // steps of a pixel of the most channels
+  localparam PlaceBits = $clog2(Places);
+  localparam ValueBits = (AccumulatorBits > 32) ? AccumulatorBits : 32;
 
   // ---- Descriptor ----
   wire        x_from_array = descriptor_i[F_X_FROM_ARRAY];
   wire        z_enable     = descriptor_i[F_Z_ENABLE];
-  wire [1:0]  destination  = descriptor_i[F_DESTINATION+:2];
+  wire [1:0]  x_type       = descriptor_i[F_X_TYPE+:2];
+  wire [1:0]  z_type       = descriptor_i[F_Z_TYPE+:2];
+  wire        accumulate   = descriptor_i[F_ACCUMULATE_ENABLE];
+  wire        pool         = descriptor_i[F_POOL_ENABLE];
+  wire        drop         = descriptor_i[F_DROP_ENABLE];
+  wire [2:0]  destination  = descriptor_i[F_DESTINATION+:3];
   wire [2:0]  table_id     = descriptor_i[F_TABLE+:3];
   wire [1:0]  quantizer    = descriptor_i[F_QUANTIZER+:2];
   wire [3:0]  quantizer_bits = descriptor_i[F_QUANTIZER_BITS+:4];
   wire        stochastic   = quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED;
   wire        store16      = destination == DESTINATION_SIGNED16;
   wire        store32      = destination == DESTINATION_SIGNED32;
+  wire        store_tagged = destination == DESTINATION_TAGGED;
   wire        store_table  = destination == DESTINATION_TABLE;
 
   // ---- Pass control ----
@@ -81,23 +93,39 @@ module sf_stream #(
   reg [2:0] state_q;
   wire      running = state_q == STATE_RUN;
 
-  wire        nest_active, nest_last, nest_valid;
+  wire        nest_active, nest_valid, nest_window_first, nest_window_last, nest_sum_first, nest_sum_last,
+              nest_pixel_end, nest_row_block_end;
   wire [31:0] nest_offset;
-  wire [15:0] nest_chunk, nest_sample;
+  wire [15:0] nest_chunk, nest_sample, nest_scale_sample, nest_place, nest_position;
+  wire [7:0]  nest_route_index, nest_pool_index;
   wire        go, step;
   sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
-      .clk_i       (clk_i),
-      .rst_ni      (rst_ni),
-      .start_i     (start_i),
-      .advance_i   (step),
-      .descriptor_i(descriptor_i),
-      .active_o    (nest_active),
-      .last_o      (nest_last),
-      .valid_o     (nest_valid),
-      .offset_o    (nest_offset),
-      .chunk_o     (nest_chunk),
-      .sample_o    (nest_sample)
+      .clk_i          (clk_i),
+      .rst_ni         (rst_ni),
+      .start_i        (start_i),
+      .advance_i      (step),
+      .descriptor_i   (descriptor_i),
+      .strides_b_i    (descriptor_i[F_DESTINATION_STRIDES_B]),
+      .active_o       (nest_active),
+      .last_o         (),
+      .valid_o        (nest_valid),
+      .offset_o       (nest_offset),
+      .chunk_o        (nest_chunk),
+      .sample_o       (nest_sample),
+      .scale_sample_o (nest_scale_sample),
+      .route_index_o  (nest_route_index),
+      .pool_index_o   (nest_pool_index),
+      .window_first_o (nest_window_first),
+      .window_last_o  (nest_window_last),
+      .place_o        (nest_place),
+      .position_o     (nest_position),
+      .sum_first_o    (nest_sum_first),
+      .sum_last_o     (nest_sum_last),
+      .pixel_end_o    (nest_pixel_end),
+      .row_block_end_o(nest_row_block_end)
   );
+  wire nest_result = (~pool | nest_window_last)
+      & (~accumulate | (descriptor_i[F_ACCUMULATE_LAST] & nest_sum_last));
 
   wire                       x_valid, z_valid;
   wire [32*StreamLanes-1:0]  x_data, z_data;
@@ -111,8 +139,9 @@ module sf_stream #(
       .enable_i         (enable_i),
       .start_i          (start_i & ~x_from_array),
       .descriptor_i     (descriptor_i),
+      .strides_b_i      (1'b0),
       .address_i        (descriptor_i[F_X_ADDRESS+:32]),
-      .type_i           (descriptor_i[F_X_TYPE+:2]),
+      .type_i           (x_type),
       .request_valid_o  (x_request_valid_o),
       .request_ready_i  (x_request_ready_i),
       .request_address_o(x_request_address_o),
@@ -132,8 +161,9 @@ module sf_stream #(
       .enable_i         (enable_i),
       .start_i          (start_i & z_enable),
       .descriptor_i     (descriptor_i),
+      .strides_b_i      (descriptor_i[F_Z_STRIDES_B]),
       .address_i        (descriptor_i[F_Z_ADDRESS+:32]),
-      .type_i           (descriptor_i[F_Z_TYPE+:2]),
+      .type_i           (z_type),
       .request_valid_o  (z_request_valid_o),
       .request_ready_i  (z_request_ready_i),
       .request_address_o(z_request_address_o),
@@ -154,19 +184,33 @@ module sf_stream #(
 
   // What travels with a chunk: index = stage
   reg  [Depth:1]           step_q;             // a step of the nest is here
+  reg  [Depth:1]           result_q;           // and its result counts
+  reg  [Depth:1]           pixel_end_q, row_block_end_q;
   reg  [StreamLanes-1:0]   mask_q   [1:Depth];  // lanes inside the tensor
-  reg  [31:0]              offset_q [1:5];
-  reg  [15:0]              chunk_q  [1:6];
-  reg  [15:0]              sample_q [1:5];
+  reg  [31:0]              offset_q [1:7];
+  reg  [15:0]              chunk_q  [1:8];
+  reg  [15:0]              sample_q [1:7];
+  reg  [PlaceBits-1:0]     place_q  [1:6];
+  reg  [7:0]               pool_index_q [1:6];
+  reg  [6:1]               window_first_q;
+  reg  [PositionBits-1:0]  position_q1, position_q2;
+  reg  [2:1]               sum_first_q;
   reg  [LaneBits-1:0]      sample_lane_q1;
   reg  [31:0]              sample_value_q [2:Depth-1];
   wire [32*StreamLanes-1:0] sample_row;
   wire [31:0]              sample_1 = sample_row[32*sample_lane_q1+:32];
   integer i;
   always @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) step_q <= {Depth{1'b0}};
-    else if (clear_i) step_q <= {Depth{1'b0}};
-    else if (go) step_q <= {step_q[Depth-1:1], nest_active};
+    if (!rst_ni) begin
+      step_q   <= {Depth{1'b0}};
+      result_q <= {Depth{1'b0}};
+    end else if (clear_i) begin
+      step_q   <= {Depth{1'b0}};
+      result_q <= {Depth{1'b0}};
+    end else if (go) begin
+      step_q   <= {step_q[Depth-1:1], nest_active};
+      result_q <= {result_q[Depth-1:1], nest_active & nest_result};
+    end
   end
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
   wire [31:0] first_channel = {16'd0, nest_chunk} * StreamLanes;
@@ -174,17 +218,29 @@ module sf_stream #(
     if (go) begin
       for (i = 0; i < StreamLanes; i = i + 1)
         mask_q[1][i] <= nest_active & nest_valid & (first_channel + i < {16'd0, channels});
-      offset_q[1]    <= nest_offset;
-      chunk_q[1]     <= nest_chunk;
-      sample_q[1]    <= nest_sample;
-      sample_lane_q1 <= (StreamLanes > 1) ? nest_sample[LaneBits-1:0] : {LaneBits{1'b0}};
+      offset_q[1]     <= nest_offset;
+      chunk_q[1]      <= nest_chunk;
+      sample_q[1]     <= nest_sample;
+      place_q[1]      <= nest_place[PlaceBits-1:0];
+      pool_index_q[1] <= nest_pool_index;
+      position_q1     <= nest_position[PositionBits-1:0];
+      position_q2     <= position_q1;
+      window_first_q  <= {window_first_q[5:1], nest_window_first};
+      sum_first_q     <= {sum_first_q[1], descriptor_i[F_ACCUMULATE_FIRST] & nest_sum_first};
+      pixel_end_q     <= {pixel_end_q[Depth-1:1], nest_pixel_end};
+      row_block_end_q <= {row_block_end_q[Depth-1:1], nest_row_block_end};
+      sample_lane_q1  <= (StreamLanes > 1) ? nest_scale_sample[LaneBits-1:0] : {LaneBits{1'b0}};
       sample_value_q[2] <= sample_1;
       for (i = 2; i <= Depth; i = i + 1) mask_q[i] <= mask_q[i-1];
-      for (i = 2; i <= 5; i = i + 1) begin
+      for (i = 2; i <= 7; i = i + 1) begin
         offset_q[i] <= offset_q[i-1];
         sample_q[i] <= sample_q[i-1];
       end
-      for (i = 2; i <= 6; i = i + 1) chunk_q[i] <= chunk_q[i-1];
+      for (i = 2; i <= 6; i = i + 1) begin
+        place_q[i]      <= place_q[i-1];
+        pool_index_q[i] <= pool_index_q[i-1];
+      end
+      for (i = 2; i <= 8; i = i + 1) chunk_q[i] <= chunk_q[i-1];
       for (i = 3; i < Depth; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
     end
   end
@@ -192,7 +248,7 @@ module sf_stream #(
   // ---- Tables ----
   reg [15:0] table_row_q, threshold_row_q;
   reg [7:0]  threshold_node_q;
-  wire       table_step = step_q[5] & store_table;
+  wire       table_step = result_q[7] & store_table;
   wire [7:0] threshold_last = (8'd1 << quantizer_bits) - 8'd1;
   always @(posedge clk_i) begin
     if (start_i) begin
@@ -209,7 +265,9 @@ module sf_stream #(
       end
     end
   end
-  wire [32*StreamLanes-1:0] y_5;
+  wire [32*StreamLanes-1:0] y_7;
+  wire [8*StreamLanes-1:0]  tag_7;
+  wire [16*StreamLanes-1:0] z_7;
   sf_ram #(
       .Width(32 * StreamLanes),
       .Depth(SampleRows)
@@ -217,22 +275,22 @@ module sf_stream #(
       .clk_i          (clk_i),
       .write_enable_i (go & table_step & table_id == TABLE_SAMPLE),
       .write_address_i(table_row_q[SampleRowBits-1:0]),
-      .write_data_i   (y_5),
+      .write_data_i   (y_7),
       .read_enable_i  (go),
-      .read_address_i (nest_sample[LaneShift+:SampleRowBits]),
+      .read_address_i (nest_scale_sample[LaneShift+:SampleRowBits]),
       .read_data_o    (sample_row)
   );
 
-  // ---- Random numbers: one sequence for all lanes; each step of the nest draws StreamLanes ----
+  // ---- Random numbers: one sequence for all lanes; each result draws StreamLanes ----
   wire [StreamLanes*RandomBits-1:0] random_numbers;
   sf_lfsr #(
       .RandomBits(RandomBits),
       .Numbers   (StreamLanes)
   ) u_lfsr (
       .clk_i    (clk_i),
-      .load_i   (start_i & stochastic),
+      .load_i   (start_i & (stochastic | drop)),
       .state_i  ({descriptor_i[F_RANDOM_HIGH+:32], descriptor_i[F_RANDOM_LOW+:32]}),
-      .step_i   (go & step_q[5] & stochastic),
+      .step_i   (go & result_q[6] & (stochastic | drop)),
       .numbers_o(random_numbers)
   );
 
@@ -241,8 +299,13 @@ module sf_stream #(
   genvar lane;
   generate
     for (lane = 0; lane < StreamLanes; lane = lane + 1) begin : gen_lane
-      wire [AccumulatorBits-1:0] x_memory =
-          {{(AccumulatorBits-32){x_data[32*lane+31]}}, x_data[32*lane+:32]};
+      // Either source, extended to the wider of the two; the value of a tagged element is its low half
+      wire [31:0] x_element = (x_type == TYPE_TAGGED) ? {{16{x_data[32*lane+15]}}, x_data[32*lane+:16]}
+                                                      : x_data[32*lane+:32];
+      wire [ValueBits-1:0] x_memory = {{(ValueBits-31){x_element[31]}}, x_element[30:0]};
+      wire [ValueBits-1:0] x_array =
+          {{(ValueBits-AccumulatorBits+1){tile_chunk_i[AccumulatorBits*(lane+1)-1]}},
+           tile_chunk_i[AccumulatorBits*lane+:AccumulatorBits-1]};
       sf_stream_lane #(
           .AccumulatorBits(AccumulatorBits),
           .StoredBits     (StoredBits),
@@ -250,7 +313,9 @@ module sf_stream #(
           .RandomBits     (RandomBits),
           .ThresholdBits  (ThresholdBits),
           .TableRows      (TableRows),
-          .ThresholdRows  (ThresholdRows)
+          .ThresholdRows  (ThresholdRows),
+          .Positions      (Positions),
+          .Places         (Places)
       ) u_lane (
           .clk_i                  (clk_i),
           .go_i                   (go),
@@ -259,8 +324,14 @@ module sf_stream #(
           .offset_enable_i        (descriptor_i[F_OFFSET_ENABLE]),
           .tanh_enable_i          (descriptor_i[F_TANH_ENABLE]),
           .mask_enable_i          (descriptor_i[F_MASK_ENABLE]),
-          .z_enable_i             (z_enable & ~descriptor_i[F_MASK_ENABLE]),
-          .store16_i              (store16),
+          .z_enable_i             (z_enable),
+          .z_tagged_i             (z_type == TYPE_TAGGED),
+          .route_enable_i         (descriptor_i[F_ROUTE_ENABLE]),
+          .accumulate_enable_i    (accumulate),
+          .pool_enable_i          (pool),
+          .drop_enable_i          (drop),
+          .drop_threshold_i       (descriptor_i[F_DROP_THRESHOLD+:16]),
+          .narrow_i               (descriptor_i[F_NARROW]),
           .scale_x_i              (descriptor_i[F_SCALE_X+:StoredBits]),
           .scale_z_i              (descriptor_i[F_SCALE_Z+:16]),
           .shift_x_i              (descriptor_i[F_SHIFT_X+:6]),
@@ -268,28 +339,39 @@ module sf_stream #(
           .quantizer_i            (quantizer),
           .quantizer_bits_i       (quantizer_bits),
           .threshold_per_channel_i(descriptor_i[F_THRESHOLD_PER_CHANNEL]),
-          .x_i                    (x_from_array ? tile_chunk_i[AccumulatorBits*lane+:AccumulatorBits]
-                                                : x_memory),
+          .x_i                    (x_from_array ? x_array : x_memory),
           .z_i                    (z_data[32*lane+:32]),
           .chunk_i                (nest_chunk),
+          .route_index_i          (nest_route_index),
           .sample_1_i             (sample_1),
-          .sample_5_i             (sample_value_q[5]),
-          .sample_15_i            (sample_value_q[15]),
-          .random_5_i             (random_numbers[RandomBits*lane+:RandomBits]),
-          .chunk_6_i              (chunk_q[6]),
+          .sample_7_i             (sample_value_q[7]),
+          .sample_17_i            (sample_value_q[17]),
+          .position_1_i           (position_q1),
+          .position_2_i           (position_q2),
+          .sum_first_2_i          (sum_first_q[2]),
+          .step_2_i               (step_q[2]),
+          .place_5_i              (place_q[5]),
+          .place_6_i              (place_q[6]),
+          .window_first_6_i       (window_first_q[6]),
+          .pool_index_6_i         (pool_index_q[6]),
+          .step_6_i               (step_q[6]),
+          .random_6_i             (random_numbers[RandomBits*lane+:RandomBits]),
+          .chunk_8_i              (chunk_q[8]),
           .table_write_i          ({5{table_step}} & (5'd1 << table_id)),
           .table_row_i            (table_row_q),
           .threshold_write_i      (table_step & table_id == TABLE_THRESHOLD),
           .threshold_node_i       (threshold_node_q),
           .threshold_row_i        (threshold_row_q),
-          .y_o                    (y_5[32*lane+:32]),
+          .y_o                    (y_7[32*lane+:32]),
+          .tag_o                  (tag_7[8*lane+:8]),
+          .z_o                    (z_7[16*lane+:16]),
           .code_o                 (codes[WideBits*lane+:WideBits])
       );
     end
   endgenerate
 
-  // ---- Elements to memory, at stage 5 ----
-  wire [StreamLanes-1:0]   mask_5 = mask_q[5];
+  // ---- Elements to memory, at stage 7 ----
+  wire [StreamLanes-1:0]   mask_7 = mask_q[7];
   reg [32*StreamLanes-1:0] element_data;
   reg [4*StreamLanes-1:0]  element_strobe;
   always @* begin
@@ -297,16 +379,16 @@ module sf_stream #(
     element_strobe = {4*StreamLanes{1'b0}};
     for (i = 0; i < StreamLanes; i = i + 1) begin
       if (store16) begin
-        element_data[16*i+:16] = y_5[32*i+:16];
-        element_strobe[2*i+:2] = {2{mask_5[i]}};
+        element_data[16*i+:16] = y_7[32*i+:16];
+        element_strobe[2*i+:2] = {2{mask_7[i]}};
       end else begin
-        element_data[32*i+:32] = y_5[32*i+:32];
-        element_strobe[4*i+:4] = {4{mask_5[i]}};
+        element_data[32*i+:32] = store_tagged ? {8'd0, tag_7[8*i+:8], y_7[32*i+:16]} : y_7[32*i+:32];
+        element_strobe[4*i+:4] = {4{mask_7[i]}};
       end
     end
   end
   wire element_flushed;
-  assign element_wanted = step_q[5] & (store16 | store32) & (mask_5 != {StreamLanes{1'b0}});
+  assign element_wanted = result_q[7] & (store16 | store32 | store_tagged) & (mask_7 != {StreamLanes{1'b0}});
   wire flush = state_q == STATE_FLUSH;
   sf_write_combiner #(
       .DataBytes(4 * StreamLanes),
@@ -319,7 +401,7 @@ module sf_stream #(
       .push_i           (element_wanted & go),
       .ready_o          (element_ready),
       .address_i        (descriptor_i[F_DESTINATION_ADDRESS+:32]
-                         + (store16 ? {offset_q[5][30:0], 1'b0} : {offset_q[5][29:0], 2'b00})),
+                         + (store16 ? {offset_q[7][30:0], 1'b0} : {offset_q[7][29:0], 2'b00})),
       .data_i           (element_data),
       .strobe_i         (element_strobe),
       .flush_i          (flush & enable_i),
@@ -332,17 +414,24 @@ module sf_stream #(
   );
 
   // ---- Planes and reductions to memory ----
-  wire             pack_busy, pack_write, reduce_write, reduce_done, pack_ready, pack_flushed;
-  wire [31:0]      pack_address, reduce_address;
-  wire [Lanes-1:0] pack_data;
-  wire [63:0]      reduce_data;
-  wire [7:0]       reduce_strobe;
+  localparam BeatMembers   = (8 * BusBytes / Lanes > 16) ? 16 : 8 * BusBytes / Lanes;
+  localparam RowMembers    = (Rows < BeatMembers) ? Rows : BeatMembers;
+  localparam ColumnMembers = (Columns < BeatMembers) ? Columns : BeatMembers;
+  localparam Members       = (RowMembers > ColumnMembers) ? RowMembers : ColumnMembers;
+  localparam WordsBytes    = Members * Lanes / 8;
+  wire                    pack_busy, pack_write, reduce_write, reduce_done, pack_ready, pack_flushed;
+  wire [31:0]             pack_address, reduce_address;
+  wire [8*WordsBytes-1:0] pack_data;
+  wire [WordsBytes-1:0]   pack_strobe;
+  wire [63:0]             reduce_data;
+  wire [7:0]              reduce_strobe;
   sf_pack #(
       .Rows       (Rows),
       .Columns    (Columns),
       .Lanes      (Lanes),
       .StreamLanes(StreamLanes),
-      .WideBits   (WideBits)
+      .WideBits   (WideBits),
+      .BusBytes   (BusBytes)
   ) u_pack (
       .clk_i          (clk_i),
       .rst_ni         (rst_ni),
@@ -350,16 +439,19 @@ module sf_stream #(
       .enable_i       (enable_i),
       .start_i        (start_i),
       .descriptor_i   (descriptor_i),
-      .valid_i        (step_q[Depth]),
+      .valid_i        (result_q[Depth]),
       .go_i           (go),
       .codes_i        (codes),
       .mask_i         (mask_q[Depth]),
+      .pixel_end_i    (pixel_end_q[Depth]),
+      .row_block_end_i(row_block_end_q[Depth]),
       .blocked_o      (pack_blocked),
       .busy_o         (pack_busy),
       .write_valid_o  (pack_write),
       .write_ready_i  (pack_ready),
       .write_address_o(pack_address),
-      .write_data_o   (pack_data)
+      .write_data_o   (pack_data),
+      .write_strobe_o (pack_strobe)
   );
   reg reduce_start_q;
   sf_reduce #(
@@ -372,11 +464,12 @@ module sf_stream #(
       .enable_i       (enable_i),
       .start_i        (start_i),
       .descriptor_i   (descriptor_i),
-      .valid_i        (step_q[5] & go),
-      .y_i            (y_5),
-      .mask_i         (mask_q[5]),
-      .chunk_i        (chunk_q[5]),
-      .sample_i       (sample_q[5]),
+      .valid_i        (result_q[7] & go),
+      .y_i            (y_7),
+      .z_i            (z_7),
+      .mask_i         (mask_q[7]),
+      .chunk_i        (chunk_q[7]),
+      .sample_i       (sample_q[7]),
       .flush_start_i  (reduce_start_q),
       .write_valid_o  (reduce_write),
       .write_ready_i  (pack_ready),
@@ -385,8 +478,8 @@ module sf_stream #(
       .write_strobe_o (reduce_strobe),
       .done_o         (reduce_done)
   );
-  // A word of planes, or a result of 8 bytes; never both, for reductions leave after the last plane.
-  localparam PackBytes = (Lanes / 8 > 8) ? Lanes / 8 : 8;
+  // Words of planes, or a result of 8 bytes; never both, for reductions leave after the last plane.
+  localparam PackBytes = (WordsBytes > 8) ? WordsBytes : 8;
   reg [8*PackBytes-1:0] pack_write_data;
   reg [PackBytes-1:0]   pack_write_strobe;
   always @* begin
@@ -396,8 +489,8 @@ module sf_stream #(
       pack_write_data[63:0]  = reduce_data;
       pack_write_strobe[7:0] = reduce_strobe;
     end else begin
-      pack_write_data[Lanes-1:0]       = pack_data;
-      pack_write_strobe[Lanes/8-1:0] = {Lanes/8{1'b1}};
+      pack_write_data[8*WordsBytes-1:0] = pack_data;
+      pack_write_strobe[WordsBytes-1:0] = pack_strobe;
     end
   end
   sf_write_combiner #(
@@ -433,7 +526,7 @@ module sf_stream #(
       reduce_start_q <= 1'b0;
       case (state_q)
         STATE_IDLE: if (start_i) state_q <= STATE_RUN;
-        // The nest is done and the last step has left stage 16
+        // The nest is done and the last step has left stage 18
         STATE_RUN: if (go & ~nest_active & (step_q == {Depth{1'b0}})) state_q <= STATE_EMIT;
         STATE_EMIT:
         if (!pack_busy) begin

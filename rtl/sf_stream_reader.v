@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a tensor from memory chunk by chunk along the loop nest, running ahead of the pipeline.
-// Consecutive chunks of one bus beat share one read. Elements come out as 32-bit signed values.
+// Consecutive chunks of one bus beat share one read. Elements come out as 32-bit signed values, tagged ones as they
+// are. Chunks outside the tensor are not read; what comes out for them means nothing.
 // A read is asked for only when its beat has a place, so responses are always accepted.
 `default_nettype none
 module sf_stream_reader #(
@@ -14,6 +15,7 @@ module sf_stream_reader #(
     input  wire                      enable_i,
     input  wire                      start_i,
     input  wire [1023:0]             descriptor_i,
+    input  wire                      strides_b_i,
     input  wire [31:0]               address_i,
     input  wire [1:0]                type_i,
     // Memory
@@ -35,20 +37,31 @@ module sf_stream_reader #(
   // ---- Ask ----
   wire        nest_active, nest_valid, nest_last;
   wire [31:0] nest_offset;
-  wire [15:0] nest_chunk, nest_sample;
   wire        advance;
   sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
-      .clk_i       (clk_i),
-      .rst_ni      (rst_ni),
-      .start_i     (start_i | clear_i),
-      .advance_i   (advance),
-      .descriptor_i(descriptor_i),
-      .active_o    (nest_active),
-      .last_o      (nest_last),
-      .valid_o     (nest_valid),
-      .offset_o    (nest_offset),
-      .chunk_o     (nest_chunk),
-      .sample_o    (nest_sample)
+      .clk_i          (clk_i),
+      .rst_ni         (rst_ni),
+      .start_i        (start_i | clear_i),
+      .advance_i      (advance),
+      .descriptor_i   (descriptor_i),
+      .strides_b_i    (strides_b_i),
+      .active_o       (nest_active),
+      .last_o         (nest_last),
+      .valid_o        (nest_valid),
+      .offset_o       (nest_offset),
+      .chunk_o        (),
+      .sample_o       (),
+      .scale_sample_o (),
+      .route_index_o  (),
+      .pool_index_o   (),
+      .window_first_o (),
+      .window_last_o  (),
+      .place_o        (),
+      .position_o     (),
+      .sum_first_o    (),
+      .sum_last_o     (),
+      .pixel_end_o    (),
+      .row_block_end_o()
   );
   reg running_q;  // the nest belongs to a pass that reads
   wire [1:0]  size_log2 = (type_i == TYPE_UNSIGNED8) ? 2'd0 : (type_i == TYPE_SIGNED16) ? 2'd1 : 2'd2;

@@ -105,7 +105,7 @@ module sf_transpose #(
   reg [15:0]            row_limit_q;  // rows of this block that exist
   integer first, w, r;
   always @(posedge clk_i) begin
-    if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes*Lanes{1'b0}};
+    if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes{{Lanes{1'b0}}}};
     else if (response_valid_i) begin
       answer = response_data_i >> (answer_place * Lanes);
       for (first = 0; first < Lanes; first = first + Least)
@@ -127,8 +127,7 @@ module sf_transpose #(
               for (r = 0; r < Lanes; r = r + 1) columns[w*Lanes+r] = block_bits[r*Lanes+first+w];
       columns = columns << (target_place * Lanes);
       for (w = 0; w < BeatWords; w = w + 1)
-        if (w >= {{(32-PlaceBits){1'b0}}, target_place}
-            && w < {{(32-PlaceBits){1'b0}}, target_place} + {{(32-CountBits){1'b0}}, target_members})
+        if (w - {{(32-PlaceBits){1'b0}}, target_place} < {{(32-CountBits){1'b0}}, target_members})
           column_strobe[w*WordBytes+:WordBytes] = {WordBytes{1'b1}};
     end
   end

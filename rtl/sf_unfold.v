@@ -479,8 +479,8 @@ module sf_unfold #(
   reg [Members*Lanes-1:0] out_words_q;
   integer p, s, m, first;
   always @* begin
-    words  = {Lanes*Lanes{1'b0}};
-    turned = {Members*Lanes{1'b0}};
+    words  = {Lanes{{Lanes{1'b0}}}};
+    turned = {Members{{Lanes{1'b0}}}};
     if (put) begin
       for (s = 0; s < Samples; s = s + 1)
         if ({16'd0, drain_sample_q} == s)

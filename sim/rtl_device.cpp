@@ -49,6 +49,12 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
     throw std::runtime_error("the simulator answers with the hash of another configuration");
   if (!options.fst_path.empty())
     platform_->trace(options.fst_path, options.fst_from, options.fst_to);
+  if (options.memory.ideal || options.memory.stall_probability == 0) {
+    MemoryTiming memory;
+    memory.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
+    memory.bytes_per_cycle = options.memory.ideal ? 0 : options.memory.bytes_per_cycle;
+    timing_ = std::make_unique<TimingModel>(config, memory);
+  }
   if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
 }
 
@@ -87,17 +93,29 @@ void RtlDevice::run(const Program& program) {
   // What the host has written since the last run; the device's own writes were compared then.
   if (lockstep_) std::memcpy(golden_->memory().data(), memory.data(), golden_->memory().size());
 
+  ProgramTiming timing;
+  if (timing_) timing = timing_->run(program);
   std::size_t golden_next = 0;
   auto on_retire = [&](const Retire& retire) {
     const std::size_t index = retire.tag;
     const Operation& operation = program.operations.at(index);
-    if (retire.engine != 2) {
-      const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
-      tally_.simulated_cycles += retire.active_cycles;
-      tally_.stall_cycles += retire.stall_cycles;
-      tally_.predicted_cycles += predicted;
-      if (predicted != retire.active_cycles) ++tally_.cycles_apart;
+    const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
+    tally_.simulated_cycles += retire.active_cycles;
+    tally_.stall_cycles += retire.stall_cycles;
+    tally_.predicted_cycles += predicted;
+    bool apart = predicted != retire.active_cycles;
+    if (timing_) {
+      const OperationTiming& model = timing.operations[index];
+      apart = apart || model.active != retire.active_cycles || model.stall != retire.stall_cycles;
     }
+    if (apart && ++tally_.cycles_apart == 1)
+      tally_.first_difference_in_cycles = fmt::format(
+          "descriptor {} ({} {}: {}): {} advancing and {} waiting, predicted {}{}", index,
+          operation.layer, operation.pass, operation.label, retire.active_cycles,
+          retire.stall_cycles, predicted,
+          timing_ ? fmt::format(", timing model {} and {}", timing.operations[index].active,
+                                timing.operations[index].stall)
+                  : "");
     ++tally_.descriptors;
     if (!lockstep_ || operation.writes.empty()) return true;
     // Program order is an order of the dependences, so everything up to here may run in the golden
@@ -115,6 +133,7 @@ void RtlDevice::run(const Program& program) {
 #define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
   SOLFEGE_COUNTERS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
+  tally_.predicted_device_cycles += timing.cycles;
   if (result.error) {
     const auto tag = static_cast<std::size_t>(result.error_tag);
     throw CheckFailed(

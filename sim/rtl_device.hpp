@@ -9,6 +9,7 @@
 
 #include "model/config.hpp"
 #include "model/device.hpp"
+#include "model/timing_model.hpp"
 #include "sim/platform.hpp"
 
 namespace solfege {
@@ -22,15 +23,19 @@ struct RtlOptions {
   std::uint64_t fst_from = 0, fst_to = 0;
 };
 
-/// What the runs so far have shown. Cycles are of array and stream descriptors; those in which an
-/// engine only waited are `stall`, apart from the others.
+/// What the runs so far have shown. Descriptors: cycles in which their engine advances, and those
+/// in which it only waits (`stall`). Step: the device's own count of busy cycles, all engines
+/// together.
 struct RtlTally {
   std::uint64_t compared_bits = 0, mismatched_bits = 0;
   std::uint64_t simulated_cycles = 0, predicted_cycles = 0, stall_cycles = 0;
   std::uint64_t descriptors = 0,
                 cycles_apart = 0;  ///< descriptors whose cycles differ from the model's
-  Counters counters;               ///< of the device, summed over runs
-  std::string first_difference;    ///< empty while all is equal
+  /// Whole programs by the timing model; 0 where the memory pauses at random.
+  std::uint64_t predicted_device_cycles = 0;
+  Counters counters;             ///< of the device, summed over runs
+  std::string first_difference;  ///< empty while all is equal
+  std::string first_difference_in_cycles;
 };
 
 /// The Verilated design as a device, alone or in lockstep with the golden model.
@@ -54,6 +59,7 @@ class RtlDevice : public Device {
   Config config_;
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
+  std::unique_ptr<TimingModel> timing_;  ///< null when the memory's pauses are random
   std::uint32_t program_address_;
   bool lockstep_;
   RtlTally tally_;

@@ -15,7 +15,7 @@ module sf_stochastic_quantizer_proof #(
     input wire clk_i
 );
   `include "sf_descriptor.vh"
-  localparam Latency = 16;
+  localparam Latency = 18;
   localparam WideBits = 24;
 
   (* anyconst *) wire [ValueBits-1:0] maximum;
@@ -36,7 +36,9 @@ module sf_stochastic_quantizer_proof #(
       .RandomBits(RandomBits),
       .ThresholdBits(1),
       .TableRows(1),
-      .ThresholdRows(1)
+      .ThresholdRows(1),
+      .Positions(2),
+      .Places(2)
   ) u_lane (
       .clk_i                  (clk_i),
       .go_i                   (1'b1),
@@ -46,7 +48,13 @@ module sf_stochastic_quantizer_proof #(
       .tanh_enable_i          (1'b0),
       .mask_enable_i          (1'b0),
       .z_enable_i             (1'b0),
-      .store16_i              (1'b1),
+      .z_tagged_i             (1'b0),
+      .route_enable_i         (1'b0),
+      .accumulate_enable_i    (1'b0),
+      .pool_enable_i          (1'b0),
+      .drop_enable_i          (1'b0),
+      .drop_threshold_i       (16'd0),
+      .narrow_i               (1'b1),
       .scale_x_i              (16'd1),
       .scale_z_i              (16'd0),
       .shift_x_i              (6'd0),
@@ -54,20 +62,32 @@ module sf_stochastic_quantizer_proof #(
       .quantizer_i            (QUANTIZER_STOCHASTIC),
       .quantizer_bits_i       (Bits[3:0]),
       .threshold_per_channel_i(1'b0),
-      .x_i                    ({{(23-ValueBits){y[ValueBits]}}, y}),
+      .x_i                    ({{(31-ValueBits){y[ValueBits]}}, y}),
       .z_i                    (32'd0),
       .chunk_i                (16'd0),
+      .route_index_i          (8'd0),
       .sample_1_i             (sample),
-      .sample_5_i             (sample),
-      .sample_15_i            (sample),
-      .random_5_i             (random),
-      .chunk_6_i              (16'd0),
+      .sample_7_i             (sample),
+      .sample_17_i            (sample),
+      .position_1_i           (1'b0),
+      .position_2_i           (1'b0),
+      .sum_first_2_i          (1'b0),
+      .step_2_i               (1'b0),
+      .place_5_i              (1'b0),
+      .place_6_i              (1'b0),
+      .window_first_6_i       (1'b0),
+      .pool_index_6_i         (8'd0),
+      .step_6_i               (1'b0),
+      .random_6_i             (random),
+      .chunk_8_i              (16'd0),
       .table_write_i          (5'd0),
       .table_row_i            (16'd0),
       .threshold_write_i      (1'b0),
       .threshold_node_i       (8'd0),
       .threshold_row_i        (16'd0),
       .y_o                    (stored),
+      .tag_o                  (),
+      .z_o                    (),
       .code_o                 (code)
   );
 

@@ -13,7 +13,7 @@ using namespace rtl_test;
 
 namespace {
 constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES;
-constexpr int kLatency = 4;  // cycles from a tile's last operation to tile_valid_o
+constexpr int kLatency = 3;  // cycles from a tile's last operation to its capture
 using Tile = std::array<int64_t, kRows * kColumns>;
 
 int value_of(bool bit, bool bipolar) { return bit ? 1 : bipolar ? -1 : 0; }
@@ -21,14 +21,14 @@ int value_of(bool bit, bool bipolar) { return bit ? 1 : bipolar ? -1 : 0; }
 struct Totals {
   int tiles = 0;
   int overlapped = 0;  // operations that entered while a tile was draining
+  int held = 0;        // cycles in which a tile waited for the one before
 };
 
 Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar, int operate,
            int take, int tiles) {
   Totals totals;
   Tile sum{};
-  std::deque<std::pair<int, Tile>> flying;  // cycle it must appear, values
-  bool pending = false;  // as in sf_gemm: one tile from its last operation to its last take
+  std::deque<std::pair<int, Tile>> flying;  // cycle of its capture, values
   Tile draining{};
   bool visible = false;
   int position = 0;
@@ -36,18 +36,12 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
   bool first = true;
   for (int cycle = 0; totals.tiles < tiles; ++cycle) {
     REQUIRE(cycle < 400 * tiles);
-    if (!flying.empty() && flying.front().first == cycle) {
-      draining = flying.front().second;
-      flying.pop_front();
-      visible = true;
-      position = 0;
-    }
     if (left == 0) {
       left = random.between(1, 12);
       first = totals.tiles == 0 || random.chance(80);  // else the sums go on from the last tile's
     }
     const bool last = left == 1;
-    top.valid_i = random.chance(operate) && !(last && pending);
+    top.valid_i = random.chance(operate);
     const bool capture = last && random.chance(90);
     top.capture_i = top.valid_i ? capture : random.chance(50);  // means nothing without valid
     top.row_bipolar_i = top.valid_i ? row_bipolar : random.chance(50);
@@ -73,8 +67,13 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
       }
     }
     const bool done = top.take_i && position == kRows * kColumns / SF_DRAIN_LANES - 1;
-    REQUIRE(static_cast<bool>(top.tile_done_o) == done);
-    if (top.valid_i) {
+    // A complete tile waits at the last stage while the one before is drained.
+    const bool hold = visible && !flying.empty() && flying.front().first == cycle;
+    REQUIRE(static_cast<bool>(top.hold_o) == hold);
+    totals.held += hold;
+    if (hold)
+      for (auto& tile : flying) ++tile.first;
+    if (top.valid_i && !hold) {
       totals.overlapped += visible;
       if (first) sum = {};
       first = false;
@@ -91,13 +90,18 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
       --left;
       if (capture) {
         flying.emplace_back(cycle + kLatency, sum);
-        pending = true;
       }
     }
     if (top.take_i) ++position;
     if (done) {
-      visible = pending = false;
+      visible = false;
       ++totals.tiles;
+    }
+    if (!hold && !flying.empty() && flying.front().first == cycle) {
+      draining = flying.front().second;
+      flying.pop_front();
+      visible = true;
+      position = 0;
     }
     edge(top);
   }
@@ -115,20 +119,22 @@ TEST_CASE("tiles are integer products") {
   Vsf_array top;
   top.clear_i = top.valid_i = top.take_i = 0;
   reset(top);
-  int overlapped = 0;
+  int overlapped = 0, held = 0;
   for (int types = 0; types < 4; ++types)
     for (const auto& [operate, take] :
          std::vector<std::pair<int, int>>{{100, 100}, {100, 40}, {50, 100}, {60, 30}}) {
       CAPTURE(types, operate, take);
-      // A run may leave an uncaptured sum, never a pending tile; clearing must leave nothing
-      // either.
-      overlapped += run(random, top, types & 1, types & 2, operate, take, 60).overlapped;
-      top.clear_i = random.chance(50);
+      // A run may leave a sum and tiles on their way: clearing must leave nothing.
+      const Totals totals = run(random, top, types & 1, types & 2, operate, take, 60);
+      overlapped += totals.overlapped;
+      held += totals.held;
+      top.clear_i = 1;
       settle(top);
       edge(top);
       top.clear_i = 0;
     }
   REQUIRE(overlapped > 1000);
+  REQUIRE(held > 1000);
 }
 
 TEST_CASE("clear drops a tile that is draining and one that is on its way") {

@@ -152,24 +152,23 @@ TEST_CASE("files that are not TOML or not there are refused", "[config]") {
 }
 
 TEST_CASE("accumulators must hold the longest contraction", "[config]") {
-  // sign + log2(65536) + pixels + magnitude of a wide operand
-  CHECK(Config().required_accumulator_bits() == 1 + 16 + 8 + 23);
+  // sign + log2(65536) + two codes of the edge layers
+  CHECK(Config().required_accumulator_bits() == 1 + 16 + 8 + 8);
   Config config;
   config.max_contraction = 65537;
-  CHECK(config.required_accumulator_bits() == 49);
+  CHECK(config.required_accumulator_bits() == 34);
   config.max_contraction = 65535;
-  CHECK(config.required_accumulator_bits() == 48);
+  CHECK(config.required_accumulator_bits() == 33);
 
-  require_refused("[array]\naccumulator_bits = 40\n",
-                  {"array.accumulator_bits = 40", "accumulator too narrow", "need 48 bits, has 40",
-                   "set array.accumulator_bits = 48", "set array.max_contraction = 256"});
+  require_refused("[array]\naccumulator_bits = 32\n",
+                  {"array.accumulator_bits = 32", "accumulator too narrow", "need 33 bits, has 32",
+                   "set array.accumulator_bits = 33", "set array.max_contraction = 32768"});
   // Both ways to mend it do.
-  CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 40\nmax_contraction = 256\n"));
-  // Nothing wider than 48 may be proposed.
-  require_refused("[bits]\nwide = 32\n", {"accumulator too narrow", "need 56 bits, has 48",
-                                          "set array.max_contraction = 256", "or lower bits.wide"});
-  require_refused("[bits]\nwide = 32\n[array]\naccumulator_bits = 36\n",
-                  {"accumulator too narrow", "lower bits.wide", "bits.edge"});
+  CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 32\nmax_contraction = 32768\n"));
+  CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 33\n"));
+  require_refused("[array]\naccumulator_bits = 16\n",
+                  {"accumulator too narrow", "set array.accumulator_bits = 33",
+                   "lower array.max_contraction"});
 }
 
 TEST_CASE("a wide operand holds a scaled gradient", "[config]") {

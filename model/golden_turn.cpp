@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstring>
+
+#include "model/golden.hpp"
+
+namespace solfege {
+namespace {
+
+/// Packed planes in memory, as the turner sees them.
+struct Planes {
+  std::uint64_t address;
+  std::size_t pixels, planes, words, group, word_bytes;
+  std::uint64_t place(std::size_t row, std::size_t pixel, std::size_t plane,
+                      std::size_t word) const {
+    return address + ((((row / group * pixels + pixel) * planes + plane) * words + word) * group +
+                      row % group) *
+                         word_bytes;
+  }
+};
+
+/// A square of bits on its diagonal: bit j of a[i] and bit i of a[j] change places.
+void transpose64(std::uint64_t* a) {
+  std::uint64_t mask = 0x00000000ffffffffu;
+  for (int width = 32; width != 0; width /= 2, mask ^= mask << width)
+    for (int block = 0; block < 64; block += 2 * width)
+      for (int i = block; i < block + width; ++i) {
+        const std::uint64_t swap = ((a[i] >> width) ^ a[i + width]) & mask;
+        a[i] ^= swap << width;
+        a[i + width] ^= swap;
+      }
+}
+
+std::uint64_t read_bits(const std::uint8_t* from, std::size_t bytes) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, from, bytes);
+  return value;
+}
+
+/// Sets bits [to, to + count) of `target`, still 0, to bits [from, from + count) of `source`. Both
+/// have a spare word at their end.
+void copy_bits(std::uint64_t* target, std::size_t to, const std::uint64_t* source, std::size_t from,
+               std::size_t count) {
+  while (count != 0) {
+    const std::size_t piece = std::min<std::size_t>(count, 64 - to % 64);
+    const std::size_t shift = from % 64;
+    std::uint64_t bits = source[from / 64] >> shift;
+    if (shift != 0) bits |= source[from / 64 + 1] << (64 - shift);
+    if (piece < 64) bits &= (std::uint64_t{1} << piece) - 1;
+    target[to / 64] |= bits << (to % 64);
+    to += piece;
+    from += piece;
+    count -= piece;
+  }
+}
+
+}  // namespace
+
+void GoldenDevice::transpose(const Descriptor& d) {
+  const std::size_t lanes = static_cast<std::size_t>(config_.lanes), bytes = lanes / 8;
+  auto planes = [&](std::uint32_t address, bool columns, std::size_t words) {
+    const auto group = static_cast<std::size_t>(columns ? config_.columns : config_.rows);
+    return Planes{address, 1, d.plane_words, words, group, bytes};
+  };
+  const Planes source = planes(d.source_address, d.source_columns, d.source_words);
+  const Planes target = planes(d.target_address, d.target_columns, d.target_words);
+  // Rows of the target are written in whole beats: surplus ones are what the source has there.
+  const std::size_t beat =
+      std::min(target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes);
+  const std::size_t rows =
+      std::min<std::size_t>((d.source_lanes + beat - 1) / beat * beat, d.source_words * lanes);
+  const std::size_t piece = std::min<std::size_t>(lanes, 64), pieces = lanes / piece;
+  parallel(d.plane_words,
+           0.3e3 * d.source_words * d.target_words * static_cast<double>(pieces * pieces),
+           [&](int, std::size_t first, std::size_t end) {
+             for (std::size_t plane = first; plane < end; ++plane)
+               for (std::size_t from = 0; from < d.target_words * lanes; from += piece)
+                 for (std::size_t to = 0; to < rows; to += piece) {
+                   // Source rows from .. become lanes, source lanes to .. become rows.
+                   std::uint64_t square[64] = {};
+                   for (std::size_t i = 0; i < piece && from + i < d.source_rows; ++i)
+                     square[i] = read_bits(
+                         at(source.place(from + i, 0, plane, to / lanes), bytes) + to % lanes / 8,
+                         piece / 8);
+                   transpose64(square);
+                   for (std::size_t i = 0; i < piece && to + i < rows; ++i)
+                     std::memcpy(
+                         at(target.place(to + i, 0, plane, from / lanes), bytes) + from % lanes / 8,
+                         &square[i], piece / 8);
+                 }
+           });
+}
+
+void GoldenDevice::unfold(const Descriptor& d) {
+  const std::size_t lanes = static_cast<std::size_t>(config_.lanes), bytes = lanes / 8;
+  auto group = [&](bool columns) {
+    return static_cast<std::size_t>(columns ? config_.columns : config_.rows);
+  };
+  const std::size_t height = d.unfold_height, width = d.unfold_width;
+  const Planes source{d.source_address, height * width,          d.unfold_planes,
+                      d.source_words,   group(d.source_columns), bytes};
+  const Planes target{d.target_address, d.source_rows,           d.unfold_planes,
+                      d.target_words,   group(d.target_columns), bytes};
+  const std::size_t beat =
+      std::min(target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes);
+  const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
+  const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
+  const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);
+  const std::size_t taps = d.unfold_kernel_height * d.unfold_kernel_width;
+  // A channel's map as bits: rows of `phases` runs, run q the pixels x = q mod stride, so that the
+  // pixels a row of outputs meets are consecutive.
+  const std::size_t phase_bits = (width + stride - 1) / stride;
+  const std::size_t map_words = (height * stride * phase_bits + 63) / 64 + 2;
+  const std::size_t piece = std::min<std::size_t>(lanes, 64);
+
+  auto one = [&](std::size_t sample, std::size_t plane) {
+    std::vector<std::uint64_t> maps(channels * map_words);
+    for (std::size_t channel = 0; channel < channels; channel += piece) {
+      if (channel >= d.source_words * lanes) break;
+      std::uint64_t square[64];
+      for (std::size_t pixel = 0; pixel < height * width; pixel += 64) {
+        const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
+        std::fill(square, square + 64, 0);
+        for (std::size_t i = 0; i < count; ++i)
+          square[i] = read_bits(at(source.place(sample, pixel + i, plane, channel / lanes), bytes) +
+                                    channel % lanes / 8,
+                                piece / 8);
+        transpose64(square);
+        for (std::size_t c = 0; c < piece && channel + c < channels; ++c) {
+          std::uint64_t* map = maps.data() + (channel + c) * map_words;
+          if (stride == 1) {
+            map[pixel / 64] = square[c];
+            continue;
+          }
+          for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t y = (pixel + i) / width, x = (pixel + i) % width;
+            const std::size_t bit = (y * stride + x % stride) * phase_bits + x / stride;
+            map[bit / 64] |= (square[c] >> i & 1) << (bit % 64);
+          }
+        }
+      }
+    }
+    std::vector<std::uint64_t> line(d.target_words * lanes / 64 + 2);
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+      const auto tap_y = static_cast<std::ptrdiff_t>(tap / d.unfold_kernel_width);
+      const auto tap_x = static_cast<std::ptrdiff_t>(tap % d.unfold_kernel_width);
+      // Output x meets pixel x stride + shift: run `phase`, from `skip` on where not negative.
+      const std::ptrdiff_t shift = tap_x - padding, step = static_cast<std::ptrdiff_t>(stride);
+      const std::ptrdiff_t phase = ((shift % step) + step) % step;
+      const std::ptrdiff_t skip = (shift - phase) / step;
+      const std::ptrdiff_t run =
+          (static_cast<std::ptrdiff_t>(width) - phase + step - 1) / step;  // pixels of the run
+      const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
+      const std::ptrdiff_t last =
+          std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(d.unfold_out_width), run - skip);
+      for (std::size_t channel = 0; channel < channels; ++channel) {
+        std::fill(line.begin(), line.end(), 0);
+        const std::uint64_t* map = maps.data() + channel * map_words;
+        for (std::ptrdiff_t out = 0; out < static_cast<std::ptrdiff_t>(d.unfold_out_height);
+             ++out) {
+          const std::ptrdiff_t y = out * step + tap_y - padding;
+          if (y < 0 || y >= static_cast<std::ptrdiff_t>(height) || first >= last) continue;
+          copy_bits(
+              line.data(),
+              static_cast<std::size_t>(out) * d.unfold_out_width + static_cast<std::size_t>(first),
+              map,
+              static_cast<std::size_t>(y * step + phase) * phase_bits +
+                  static_cast<std::size_t>(skip + first),
+              static_cast<std::size_t>(last - first));
+        }
+        const auto* from = reinterpret_cast<const std::uint8_t*>(line.data());
+        for (std::size_t word = 0; word < d.target_words; ++word)
+          std::memcpy(
+              at(target.place(tap * d.unfold_tap_rows + channel, sample, plane, word), bytes),
+              from + word * bytes, bytes);
+      }
+    }
+  };
+  const double cost = 4.0 * static_cast<double>(taps * channels * d.unfold_out_height) +
+                      static_cast<double>(height * width * channels);
+  parallel(std::uint64_t{d.source_rows} * d.unfold_planes, cost,
+           [&](int, std::uint64_t first, std::uint64_t end) {
+             for (std::uint64_t i = first; i < end; ++i)
+               one(i / d.unfold_planes, i % d.unfold_planes);
+           });
+}
+
+}  // namespace solfege
