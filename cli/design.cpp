@@ -123,9 +123,10 @@ Roofline roofline_of(const Config& config, const StepCycles& step, const StepOpt
       options.memory.bytes_per_cycle > 0 ? options.memory.bytes_per_cycle : config.bus_bytes;
   for (const PassCycles& pass : step.passes) {
     const double operations = pass.ideal_cycles * array_size;
-    if (operations > 0 && pass.bytes() > 0 && pass.array_cycles > 0)
-      roofline.points.push_back({pass.name, pass.pass,
-                                 operations / static_cast<double>(pass.bytes()),
+    // Reads and writes have a channel each: the busier one counts.
+    const auto bytes = static_cast<double>(std::max(pass.read_bytes, pass.write_bytes));
+    if (operations > 0 && bytes > 0 && pass.array_cycles > 0)
+      roofline.points.push_back({pass.name, pass.pass, operations / bytes,
                                  operations / static_cast<double>(pass.array_cycles)});
   }
   return roofline;
