@@ -166,9 +166,9 @@ TEST_CASE("accumulators must hold the longest contraction", "[config]") {
   // Both ways to mend it do.
   CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 32\nmax_contraction = 32768\n"));
   CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 33\n"));
-  require_refused("[array]\naccumulator_bits = 16\n",
-                  {"accumulator too narrow", "set array.accumulator_bits = 33",
-                   "lower array.max_contraction"});
+  require_refused(
+      "[array]\naccumulator_bits = 16\n",
+      {"accumulator too narrow", "set array.accumulator_bits = 33", "lower array.max_contraction"});
 }
 
 TEST_CASE("a wide operand holds a scaled gradient", "[config]") {
