@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 #include "model/error.hpp"
+#include "model/memory_layout.hpp"
 #include "model/scheduler.hpp"
 #include "model/training.hpp"
 
@@ -21,276 +23,416 @@ class Random {
     return low + static_cast<int>(bits() % static_cast<std::uint64_t>(high - low + 1));
   }
   bool chance(int percent) { return in(1, 100) <= percent; }
+  template <typename T>
+  T pick(std::initializer_list<T> values) {
+    return values.begin()[in(0, static_cast<int>(values.size()) - 1)];
+  }
 
  private:
   SplitMix64 generator_;
 };
 
 /// Memory every case lays its tensors out in.
-constexpr std::size_t kMemoryBytes = std::size_t{16} << 20;
+constexpr std::size_t kMemoryBytes = std::size_t{32} << 20;
+
+/// What a random program may not ask for: another is drawn.
+struct TooLarge {};
 
 class Case {
  public:
   Case(const Config& config, std::vector<std::uint8_t>& memory, std::uint64_t seed)
-      : config_(config), memory_(memory), random_(seed), builder_(config) {
-    std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes),
-              std::uint8_t{0});
-  }
+      : config_(config), memory_(memory), random_(seed), layout_(config), builder_(config) {}
 
   Program make() {
-    const int kind = random_.in(0, 9);
-    builder_.set_place("random", "verify");
-    if (kind < 5)
-      product();
-    else if (kind < 9)
-      pass();
-    else
-      corner_turn();
-    return builder_.take();
+    while (true) {
+      layout_ = MemoryLayout(config_);
+      builder_ = ProgramBuilder(config_);
+      builder_.set_place("random", "verify");
+      std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes),
+                std::uint8_t{0});
+      try {
+        const int kind = random_.in(0, 11);
+        if (kind < 5)
+          product();
+        else if (kind < 6)
+          sample_product();
+        else if (kind < 10)
+          pass();
+        else if (kind < 11)
+          corner_turn();
+        else
+          unfolding();
+        return builder_.take();
+      } catch (const TooLarge&) {
+      } catch (const InputError&) {  // an operand that exceeds the buffers
+      }
+    }
   }
 
  private:
   std::uint32_t take(std::size_t bytes) {
-    const std::uint32_t address = next_;
-    next_ += static_cast<std::uint32_t>((bytes + 4095) / 4096 * 4096);
-    if (next_ > kMemoryBytes) throw std::logic_error("verify: case too large");
+    const std::uint32_t address = layout_.take(bytes);
+    if (layout_.size() > kMemoryBytes) throw TooLarge();
     return address;
   }
   void fill(std::uint32_t address, std::size_t bytes) {
+    if (layout_.size() > kMemoryBytes) throw TooLarge();
     for (std::size_t i = 0; i < bytes; ++i)
       memory_[address + i] = static_cast<std::uint8_t>(random_.bits());
-  }
-  ElementTensor elements(const std::string& name, int rows, int pixels, int channels, int bytes) {
-    ElementTensor t;
-    t.name = name;
-    t.rows = rows;
-    t.pixels = pixels;
-    t.channels = channels;
-    t.type = bytes == 1   ? ElementType::kUnsigned8
-             : bytes == 2 ? ElementType::kSigned16
-                          : ElementType::kSigned32;
-    t.address = take(t.size_bytes());
-    return t;
-  }
-  PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes,
-                      bool columns, PlaneType type) {
-    PackedTensor t;
-    t.name = name;
-    t.rows = rows;
-    t.pixels = pixels;
-    t.planes = count;
-    t.lanes = lanes;
-    t.columns = columns;
-    t.type = type;
-    t.group = columns ? config_.columns : config_.rows;
-    t.word_lanes = config_.lanes;
-    t.address = take(t.size_bytes());
-    fill(t.address, t.size_bytes());
-    return t;
-  }
-  void tables(const ElementTensor& shape, StreamPass& pass) {
-    const int chunks = blocks(shape.channels) * kBlock / config_.stream_lanes;
-    const std::size_t words = static_cast<std::size_t>(chunks * config_.stream_lanes);
-    auto table = [&](Table id, int spread) {
-      const std::uint32_t address = take(4 * words);
-      for (std::size_t i = 0; i < words; ++i) put32(address + 4 * i, random_.in(-spread, spread));
-      builder_.load_table(id, address, chunks, 0, "load table");
-    };
-    if (pass.scale_x_source == Scalar::kChannel) table(Table::kScaleX, 32767);
-    if (pass.mask) {
-      table(Table::kMaskLow, 20000);
-      table(Table::kMaskHigh, 20000);
-    }
-    if (pass.quantizer == Quantizer::kThreshold) {
-      const int nodes = (1 << pass.quantizer_bits) - 1;
-      const int rows = (pass.threshold_per_channel ? chunks : 1) * nodes;
-      const std::size_t count = static_cast<std::size_t>(rows * config_.stream_lanes);
-      const std::uint32_t address = take(4 * count);
-      for (std::size_t i = 0; i < count; ++i) put32(address + 4 * i, random_.in(-30000, 30000));
-      builder_.load_table(Table::kThreshold, address, rows, pass.quantizer_bits, "load thresholds");
-    }
   }
   void put32(std::size_t address, std::int32_t value) {
     std::memcpy(memory_.data() + address, &value, 4);
   }
 
-  PlaneType type() { return static_cast<PlaneType>(random_.in(0, 2)); }
+  ElementTensor elements(const std::string& name, int rows, int pixels, int channels,
+                         ElementType type) {
+    const ElementTensor t = layout_.elements(name, rows, pixels, channels, type);
+    if (layout_.size() > kMemoryBytes) throw TooLarge();
+    return t;
+  }
+  ElementTensor noise(const std::string& name, int rows, int pixels, int channels,
+                      ElementType type) {
+    const ElementTensor t = elements(name, rows, pixels, channels, type);
+    fill(t.address, t.size_bytes());
+    return t;
+  }
+  /// Bits everywhere, also in lanes beyond the tensor's.
+  PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes,
+                      bool columns, PlaneType type) {
+    const PackedTensor t = layout_.planes(name, rows, pixels, count, lanes, columns, type);
+    fill(t.address, t.size_bytes());
+    return t;
+  }
+  /// Planes as passes leave them: nothing beyond the tensor's lanes.
+  PackedTensor clean_planes(const std::string& name, int rows, int pixels, int count, int lanes,
+                            bool columns, PlaneType type) {
+    const PackedTensor t = planes(name, rows, pixels, count, lanes, columns, type);
+    const int bytes = t.word_lanes / 8;
+    std::uint8_t* byte = memory_.data() + t.address;
+    for (int word = 0; word < t.groups() * t.pixels * t.pixel_words(); ++word)
+      for (int i = 0; i < t.group * bytes; ++i, ++byte) {
+        const int lane = word % t.words() * t.word_lanes + i % bytes * 8;
+        *byte = static_cast<std::uint8_t>(*byte & ((1 << std::clamp(lanes - lane, 0, 8)) - 1));
+      }
+    return t;
+  }
+  PlaneType plane_type() { return static_cast<PlaneType>(random_.in(0, 2)); }
+  ElementType element_type() {
+    return random_.pick({ElementType::kUnsigned8, ElementType::kSigned16, ElementType::kSigned16,
+                         ElementType::kSigned32, ElementType::kTagged});
+  }
+
+  // ---- Tables ----
+
+  std::uint32_t words(std::size_t count, int low, int high) {
+    const std::uint32_t address = take(4 * count);
+    for (std::size_t i = 0; i < count; ++i) put32(address + 4 * i, random_.in(low, high));
+    return address;
+  }
+  void channel_table(Table table, int channels, int spread) {
+    const int count = blocks(channels) * kBlock;
+    builder_.load_table(table, words(static_cast<std::size_t>(count), -spread, spread),
+                        count / config_.stream_lanes, 0, "load table");
+  }
+  void sample_table(int low, int high) {
+    const int count = std::max(config_.max_batch, config_.stream_lanes);
+    builder_.load_table(Table::kSample, words(static_cast<std::size_t>(count), low, high),
+                        count / config_.stream_lanes, 0, "load samples");
+  }
+  void tables(int channels, const StreamPass& pass) {
+    if (pass.scale_x_source == Scalar::kChannel) channel_table(Table::kScaleX, channels, 32767);
+    if (pass.scale_z_per_channel) channel_table(Table::kScaleZ, channels, 32767);
+    if (pass.offset) channel_table(Table::kOffset, channels, random_.pick({3000, 2000000000}));
+    if (pass.mask) {
+      channel_table(Table::kMaskLow, channels, 20000);
+      channel_table(Table::kMaskHigh, channels, 20000);
+    }
+    if (pass.quantizer == Quantizer::kThreshold) {
+      const int nodes = (1 << pass.quantizer_bits) - 1;
+      const int chunks = blocks(channels) * kBlock / config_.stream_lanes;
+      const int rows = (pass.threshold_per_channel ? chunks : 1) * nodes;
+      builder_.load_table(
+          Table::kThreshold,
+          words(static_cast<std::size_t>(rows * config_.stream_lanes), -30000, 30000), rows,
+          pass.quantizer_bits, "load thresholds");
+    }
+  }
+
+  // ---- Parts of a pass ----
+
+  /// Factors, second stream, offset: what precedes y. z has its shape already.
+  void arithmetic(StreamPass& p, const ElementTensor* z, bool tables_fit) {
+    p.scale_x = random_.chance(50) ? 1 : random_.in(-32767, 32767);
+    p.shift_x = random_.in(0, random_.pick({12, 30, 63}));
+    p.narrow = random_.chance(50);
+    if (tables_fit) {
+      if (random_.chance(20)) p.scale_x_source = Scalar::kChannel;
+      p.offset = random_.chance(30);
+    }
+    if (z == nullptr) return;
+    p.z = z;
+    p.mask = tables_fit && random_.chance(35);
+    p.tanh = !p.mask && p.route == 1 && random_.chance(30);
+    p.scale_z = random_.in(-32767, 32767);
+    p.scale_z_per_channel = tables_fit && random_.chance(30);
+    p.shift_z = random_.in(0, 30);
+  }
+  void reductions(StreamPass& p, const ElementTensor& result, bool sums_fit) {
+    if (random_.chance(50) && result.rows <= config_.max_batch) {
+      p.max_address = take(4 * static_cast<std::size_t>(config_.max_batch));
+      p.max_per_sample = random_.chance(70);
+    }
+    if (random_.chance(50) && sums_fit) {
+      p.sum_address = take(16 * static_cast<std::size_t>(blocks(result.channels) * kBlock));
+      p.sum_per_channel = random_.chance(70);
+      p.sum_absolute = random_.chance(30);
+      if (p.sum_per_channel)
+        p.second_sum = static_cast<SecondSum>(random_.in(0, p.z != nullptr ? 2 : 1));
+    }
+  }
+  /// Where results are stored; 16-bit ones need narrow.
+  ElementTensor destination(const StreamPass& p, int rows, int pixels, int channels) {
+    const ElementType type =
+        p.narrow
+            ? random_.pick({ElementType::kSigned16, ElementType::kSigned32, ElementType::kTagged})
+            : ElementType::kSigned32;
+    return elements("result", rows, pixels, channels, type);
+  }
+  void drop(StreamPass& p) {
+    p.drop_threshold = static_cast<std::uint32_t>(random_.in(1, (1 << config_.random_bits) - 1));
+    p.random_state = random_.bits() | 1;
+  }
+
+  // ---- Programs ----
+
+  Layer random_layer(bool fully_connected, int most) {
+    Layer l;
+    l.name = "random";
+    if (!fully_connected) {
+      l.kernel_height = random_.in(1, 4);
+      l.kernel_width = random_.in(1, 4);
+      l.stride = 1 << random_.in(0, 2);
+      l.padding = random_.in(0, std::min(l.kernel_height, l.kernel_width) - 1);
+      l.in_height = random_.in(std::max(1, l.kernel_height - 2 * l.padding), most);
+      l.in_width = random_.in(std::max(1, l.kernel_width - 2 * l.padding), most);
+    }
+    l.out_height = (l.in_height + 2 * l.padding - l.kernel_height) / l.stride + 1;
+    l.out_width = (l.in_width + 2 * l.padding - l.kernel_width) / l.stride + 1;
+    return l;
+  }
+  /// Planes of two operands whose products the accumulators hold.
+  void fit_accumulators(std::int64_t terms, int* row_planes, int* column_planes) const {
+    int bits = 1;
+    while ((std::int64_t{1} << (bits - 1)) < terms) ++bits;
+    while (bits + *row_planes + *column_planes > config_.accumulator_bits)
+      --(*row_planes > *column_planes ? *row_planes : *column_planes);
+    if (*row_planes < 1 || *column_planes < 1) throw TooLarge();
+  }
 
   void product() {
     const auto mode = static_cast<WindowMode>(random_.in(0, 2));
-    Layer l;
-    l.name = "random";
     const bool fully_connected = random_.chance(30);
-    l.kernel_height = fully_connected ? 1 : random_.in(1, 4);
-    l.kernel_width = fully_connected ? 1 : random_.in(1, 4);
-    l.stride = fully_connected ? 1 : 1 << random_.in(0, 2);
-    l.padding = random_.in(0, std::min(l.kernel_height, l.kernel_width) - 1);
-    l.in_height = fully_connected ? 1 : random_.in(std::max(1, l.kernel_height - 2 * l.padding), 9);
-    l.in_width = fully_connected ? 1 : random_.in(std::max(1, l.kernel_width - 2 * l.padding), 9);
-    l.out_height = (l.in_height + 2 * l.padding - l.kernel_height) / l.stride + 1;
-    l.out_width = (l.in_width + 2 * l.padding - l.kernel_width) / l.stride + 1;
+    Layer l = random_layer(fully_connected, 9);
     const int batch = random_.in(1, std::min(config_.max_batch, 3 * config_.rows));
     l.in_channels = random_.in(1, fully_connected ? 5 * config_.lanes : 2 * config_.columns + 3);
     l.out_channels = random_.in(1, 2 * config_.columns + 3);
     const int taps = l.kernel_height * l.kernel_width, in = l.in_height * l.in_width,
               out = l.out_height * l.out_width;
-    const int row_planes =
+    int row_planes =
         random_.chance(20) ? random_.in(9, std::min(20, config_.wide_bits)) : random_.in(1, 8);
-    const int column_planes = random_.in(1, 8);
-    PackedTensor rows, columns;
-    ElementTensor result;
-    switch (mode) {
-      case WindowMode::kForward:
-        rows = planes("rows", batch, in, row_planes, l.in_channels, false, type());
-        columns =
-            planes("columns", l.out_channels, taps, column_planes, l.in_channels, true, type());
-        result = elements("result", batch, out, l.out_channels, random_.chance(50) ? 2 : 4);
-        break;
-      case WindowMode::kBackwardInput:
-        rows = planes("rows", batch, out, row_planes, l.out_channels, false, type());
-        columns =
-            planes("columns", l.in_channels, taps, column_planes, l.out_channels, true, type());
-        result = elements("result", batch, in, l.in_channels, random_.chance(50) ? 2 : 4);
-        break;
-      case WindowMode::kBackwardWeight:
-        rows = planes("rows", l.out_channels, out, row_planes, batch, false, type());
-        columns = planes("columns", l.in_channels, in, column_planes, batch, true, type());
-        result =
-            elements("result", l.out_channels, taps, l.in_channels, random_.chance(50) ? 2 : 4);
-        break;
-    }
-    StreamPass drain;
-    drain.store = &result;
-    drain.scale_x = random_.chance(50) ? 1 : random_.in(-32767, 32767);
-    drain.shift_x = random_.in(0, 20);
-    drain.narrow = result.type == ElementType::kSigned16;
+    int column_planes = random_.in(1, 8);
+    // Rows, pixels and lanes of the row operand; rows, pixels of the column operand; result pixels
+    struct Shape {
+      int rows, row_pixels, lanes, columns, column_pixels, pixels;
+    };
+    const Shape shape = mode == WindowMode::kForward
+                            ? Shape{batch, in, l.in_channels, l.out_channels, taps, out}
+                        : mode == WindowMode::kBackwardInput
+                            ? Shape{batch, out, l.out_channels, l.in_channels, taps, in}
+                            : Shape{l.out_channels, out, batch, l.in_channels, in, taps};
+    fit_accumulators(std::int64_t{shape.lanes} * (mode == WindowMode::kBackwardWeight ? out : taps),
+                     &row_planes, &column_planes);
+    const PackedTensor rows =
+        planes("rows", shape.rows, shape.row_pixels, row_planes, shape.lanes, false, plane_type());
+    const PackedTensor columns = planes("columns", shape.columns, shape.column_pixels,
+                                        column_planes, shape.lanes, true, plane_type());
+    const bool tables_fit = shape.columns <= config_.table_channels;
     ElementTensor z;
-    const bool fits_tables = result.channels <= config_.table_channels;
-    if (random_.chance(50)) {
-      z = elements("z", result.rows, result.pixels, result.channels, random_.chance(50) ? 2 : 4);
-      fill(z.address, z.size_bytes());
-      drain.z = &z;
-      drain.mask = fits_tables && random_.chance(50);
-      drain.tanh = !drain.mask && random_.chance(50);
-      drain.scale_z = random_.in(-32767, 32767);
-      drain.shift_z = random_.in(0, 30);
+    if (random_.chance(60)) z = noise("z", shape.rows, shape.pixels, shape.columns, element_type());
+    StreamPass drain;
+    arithmetic(drain, z.address != 0 ? &z : nullptr, tables_fit);
+    if (random_.chance(30) && shape.rows <= config_.max_batch) {
+      drain.scale_x_source = Scalar::kSample;
+      sample_table(0, 32767);
     }
-    if (random_.chance(50) && result.rows <= config_.max_batch) {
-      drain.max_address = take(4 * static_cast<std::size_t>(config_.max_batch));
-      drain.max_per_sample = random_.chance(70);
-    }
-    if (random_.chance(50) && fits_tables) {
-      drain.sum_address = take(
-          8 * static_cast<std::size_t>(blocks(result.channels) * kBlock + config_.stream_lanes));
-      drain.sum_per_channel = random_.chance(70);
-      drain.sum_absolute = random_.chance(30);
-    }
-    tables(result, drain);
+    const ElementTensor result = destination(drain, shape.rows, shape.pixels, shape.columns);
+    drain.store = &result;
+    reductions(drain, result, tables_fit);
+    tables(shape.columns, drain);
     builder_.multiply(mode, l, rows, columns, result, drain, "random product");
+  }
+
+  /// Unfolds both operands of a convolution's weight gradient and multiplies them by samples.
+  void sample_product() {
+    Layer l = random_layer(false, 7);
+    const int batch = random_.in(1, std::min(config_.max_batch, 20));
+    l.in_channels = random_.in(1, 2 * config_.columns + 3);
+    l.out_channels = random_.in(1, 2 * config_.columns + 3);
+    const int taps = l.kernel_height * l.kernel_width, in = l.in_height * l.in_width,
+              out = l.out_height * l.out_width;
+    int row_planes = random_.in(1, 5), column_planes = random_.in(1, 5);
+    fit_accumulators(out, &row_planes, &column_planes);
+    const PackedTensor gradient =
+        clean_planes("gradient codes", batch, out, row_planes, l.out_channels, false, plane_type());
+    const PackedTensor input =
+        clean_planes("input codes", batch, in, column_planes, l.in_channels, false, plane_type());
+    PackedTensor rows =
+        layout_.planes("unfolded gradient", unfolded_tap_rows(l.out_channels, config_.rows), batch,
+                       row_planes, out, false, gradient.type);
+    PackedTensor columns =
+        layout_.planes("unfolded input", taps * unfolded_tap_rows(l.in_channels, config_.columns),
+                       batch, column_planes, out, true, input.type);
+    if (layout_.size() > kMemoryBytes) throw TooLarge();
+    builder_.unfold(gradient, rows, l, true);
+    builder_.unfold(input, columns, l, false);
+    const bool tables_fit = l.in_channels <= config_.table_channels;
+    ElementTensor z;
+    if (random_.chance(50)) z = noise("z", l.out_channels, taps, l.in_channels, element_type());
+    StreamPass drain;
+    arithmetic(drain, z.address != 0 ? &z : nullptr, tables_fit);
+    if (random_.chance(80)) {
+      drain.scale_x_source = Scalar::kSample;
+      sample_table(0, 32767);
+    }
+    const ElementTensor result = destination(drain, l.out_channels, taps, l.in_channels);
+    drain.store = &result;
+    reductions(drain, result, tables_fit);
+    tables(l.in_channels, drain);
+    builder_.multiply_samples(l, rows, columns, result, drain, "random weight gradient");
   }
 
   void pass() {
     const int rows = random_.in(1, std::min(config_.max_batch, 40));
-    const int pixels = random_.in(1, 5),
-              channels = random_.in(1, std::min(config_.threshold_channels, 5 * kBlock));
-    ElementTensor x = elements("x", rows, pixels, channels,
-                               random_.chance(20)   ? 1
-                               : random_.chance(50) ? 2
-                                                    : 4);
-    ElementTensor z = elements("z", rows, pixels, channels, random_.chance(50) ? 2 : 4);
-    ElementTensor store = elements("store", rows, pixels, channels, random_.chance(50) ? 2 : 4);
+    const int channels =
+        random_.in(1, std::min({config_.threshold_channels, config_.table_channels, 5 * kBlock}));
     StreamPass p;
-    p.x = &x;
-    fill(x.address, x.size_bytes());
-    p.scale_x = random_.chance(50) ? 1 : random_.in(-32767, 32767);
-    p.shift_x = random_.in(0, 30);
-    if (random_.chance(20)) p.scale_x_source = Scalar::kChannel;
-    if (random_.chance(60)) {
-      fill(z.address, z.size_bytes());
-      p.z = &z;
-      p.mask = random_.chance(40);
-      p.tanh = !p.mask && random_.chance(40);
-      p.scale_z = random_.in(-32767, 32767);
-      p.shift_z = random_.in(0, 30);
+    int pixels = random_.in(1, 5), result_pixels = pixels;
+    const int side = random_.pick({1, 1, 2, 3});
+    if (side > 1) {
+      const int windows_x = random_.in(1, 2), windows_y = random_.in(1, 2);
+      (random_.chance(50) ? p.pool : p.route) = side;
+      p.map_width = side * windows_x;
+      pixels = side * side * windows_x * windows_y;
+      result_pixels = p.pool > 1 ? windows_x * windows_y : pixels;
     }
-    if (random_.chance(60)) p.store = &store;
-    p.narrow = store.type == ElementType::kSigned16;
+    ElementTensor x = noise("x", rows, pixels, channels, element_type()), z;
+    const bool stochastic = p.pool == 1 && p.route == 1 && random_.chance(25);
+    if (stochastic) {
+      x = gradient(p, rows, pixels, channels);
+    } else {
+      if (p.route > 1) {
+        z = routed(rows, pixels / (side * side), channels, side * side);
+      } else if (random_.chance(60)) {
+        z = noise("z", rows, pixels, channels, element_type());
+      }
+      arithmetic(p, z.address != 0 ? &z : nullptr, true);
+      if (random_.chance(20)) {
+        p.scale_x_source = Scalar::kSample;
+        sample_table(0, 32767);
+      }
+      if (random_.chance(25)) drop(p);
+    }
+    p.x = &x;
     PackedTensor packed;
-    const bool stochastic = random_.chance(30);
     if (stochastic || random_.chance(60)) {
-      p.quantizer = random_.chance(30) ? Quantizer::kRaw : Quantizer::kThreshold;
-      p.quantizer_bits = random_.in(1, config_.activation_bits);
-      p.threshold_per_channel = true;
-      if (p.quantizer == Quantizer::kThreshold && random_.chance(40)) {
-        p.threshold_per_channel = false;
-        p.quantizer_bits = random_.in(1, 8);
+      int count = p.quantizer_bits;
+      if (p.quantizer == Quantizer::kStochasticScaled)
+        count = std::min(config_.wide_bits, p.quantizer_bits + 16);
+      if (!stochastic && random_.chance(30)) {
+        count = random_.in(1, config_.wide_bits);
+      } else if (!stochastic) {
+        p.quantizer = Quantizer::kThreshold;
+        p.threshold_per_channel = random_.chance(60);
+        count = p.quantizer_bits =
+            random_.in(1, p.threshold_per_channel ? config_.activation_bits : 8);
       }
-      int count =
-          p.quantizer == Quantizer::kRaw ? random_.in(1, config_.wide_bits) : p.quantizer_bits;
-      if (stochastic) {
-        // The rounder's contract: |y| <= M, 16 bits
-        p = StreamPass{};
-        x = elements("gradient", rows, pixels, channels, 2);
-        p.x = &x;
-        p.quantizer = random_.chance(50) ? Quantizer::kStochastic : Quantizer::kStochasticScaled;
-        p.quantizer_bits = random_.in(1, 8);
-        p.random_state = random_.bits() | 1;
-        const std::uint32_t maxima = take(4 * static_cast<std::size_t>(config_.max_batch));
-        for (int row = 0; row < rows; ++row) {
-          const int m = random_.chance(10)
-                            ? 0
-                            : random_.in(1, 1 << random_.in(1, 15)) - (random_.chance(50) ? 1 : 0);
-          const int peak = std::min(m, 32767);
-          put32(maxima + 4 * static_cast<std::size_t>(row), peak);
-          for (int pixel = 0; pixel < pixels; ++pixel)
-            for (int channel = 0; channel < channels; ++channel) {
-              const auto value =
-                  static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
-              std::memcpy(memory_.data() + x.address + 2 * x.offset(row, pixel, channel), &value,
-                          2);
-            }
-        }
-        builder_.load_table(Table::kSample, maxima, config_.max_batch / config_.stream_lanes, 0,
-                            "load maxima");
-        count = p.quantizer == Quantizer::kStochastic
-                    ? p.quantizer_bits
-                    : std::min(config_.wide_bits, p.quantizer_bits + 16);
-      }
-      packed =
-          planes("packed", rows, pixels, count, channels, random_.chance(50), PlaneType::kUnipolar);
+      packed = planes("packed", rows, result_pixels, count, channels, random_.chance(50),
+                      PlaneType::kUnipolar);
       p.pack = &packed;
     }
-    if (random_.chance(40)) {
-      p.max_address = take(4 * static_cast<std::size_t>(config_.max_batch));
-      p.max_per_sample = random_.chance(50);
-    }
-    if (random_.chance(40)) {
-      p.sum_address =
-          take(8 * static_cast<std::size_t>(blocks(x.channels) * kBlock + config_.stream_lanes));
-      p.sum_per_channel = random_.chance(50);
-      p.sum_absolute = random_.chance(50);
-    }
+    const ElementTensor result = destination(p, rows, result_pixels, channels);
+    if (random_.chance(60)) p.store = &result;
+    reductions(p, result, true);
     if (p.store == nullptr && p.pack == nullptr && p.max_address == 0 && p.sum_address == 0)
-      p.store = &store;
-    tables(x, p);
+      p.store = &result;
+    tables(channels, p);
     builder_.stream(x, p, "random pass");
+  }
+  /// Pooled values with the places of their maxima.
+  ElementTensor routed(int rows, int pixels, int channels, int places) {
+    const ElementTensor t = elements("pooled", rows, pixels, channels, ElementType::kTagged);
+    for (std::uint32_t i = 0; i < t.size(); ++i)
+      put32(t.address + 4 * i, random_.in(0, 65535) | random_.in(0, places - 1) << 16);
+    return t;
+  }
+  /// The rounder's contract: |y| <= M, 16 bits. Sets the pass up for it.
+  ElementTensor gradient(StreamPass& p, int rows, int pixels, int channels) {
+    const ElementTensor x = elements("gradient", rows, pixels, channels, ElementType::kSigned16);
+    p.quantizer = random_.chance(50) ? Quantizer::kStochastic : Quantizer::kStochasticScaled;
+    p.quantizer_bits = random_.in(1, 8);
+    p.random_state = random_.bits() | 1;
+    p.narrow = true;
+    const int count = std::max(config_.max_batch, config_.stream_lanes);
+    const std::uint32_t maxima = take(4 * static_cast<std::size_t>(count));
+    for (int row = 0; row < rows; ++row) {
+      const int m = random_.chance(10)
+                        ? 0
+                        : random_.in(1, 1 << random_.in(1, 15)) - (random_.chance(50) ? 1 : 0);
+      const int peak = std::min(m, 32767);
+      put32(maxima + 4 * static_cast<std::size_t>(row), peak);
+      for (int pixel = 0; pixel < pixels; ++pixel)
+        for (int c = 0; c < channels; ++c) {
+          const auto value =
+              static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
+          std::memcpy(memory_.data() + x.address + 2 * x.offset(row, pixel, c), &value, 2);
+        }
+    }
+    builder_.load_table(Table::kSample, maxima, count / config_.stream_lanes, 0, "load maxima");
+    return x;
   }
 
   void corner_turn() {
     const int rows = random_.in(1, 3 * config_.lanes), lanes = random_.in(1, 3 * config_.lanes);
     const int pixels = random_.in(1, 4), count = random_.in(1, 5);
-    const PackedTensor source =
-        planes("source", rows, pixels, count, lanes, random_.chance(50), PlaneType::kUnipolar);
+    const PackedTensor source = clean_planes("source", rows, pixels, count, lanes,
+                                             random_.chance(50), PlaneType::kUnipolar);
     const PackedTensor target =
         planes("target", lanes, pixels, count, rows, random_.chance(50), PlaneType::kUnipolar);
     builder_.transpose(source, target);
   }
 
+  void unfolding() {
+    Layer l = random_layer(false, 12);
+    const bool gradient = random_.chance(30), columns = random_.chance(50);
+    const int samples = random_.in(1, std::min(config_.max_batch, 20));
+    const int channels = random_.in(1, 2 * config_.lanes + 3), count = random_.in(1, 4);
+    const int out = l.out_height * l.out_width;
+    const PackedTensor source =
+        clean_planes("source", samples, gradient ? out : l.in_height * l.in_width, count, channels,
+                     random_.chance(50), PlaneType::kUnipolar);
+    const int taps = gradient ? 1 : l.kernel_height * l.kernel_width;
+    const int tap_rows = unfolded_tap_rows(channels, columns ? config_.columns : config_.rows);
+    const PackedTensor target = layout_.planes("target", taps * tap_rows, samples, count, out,
+                                               columns, PlaneType::kUnipolar);
+    if (layout_.size() > kMemoryBytes) throw TooLarge();
+    builder_.unfold(source, target, l, gradient);
+  }
+
   const Config& config_;
   std::vector<std::uint8_t>& memory_;
   Random random_;
+  MemoryLayout layout_;
   ProgramBuilder builder_;
-  std::uint32_t next_ = 4096;
 };
 
 }  // namespace

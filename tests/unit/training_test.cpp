@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/training.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "model/config.hpp"
+#include "model/network.hpp"
+
+namespace solfege {
+namespace {
+
+float largest(const std::vector<float>& weights) {
+  float result = 0;
+  for (const float weight : weights) result = std::max(result, std::abs(weight));
+  return result;
+}
+
+TEST_CASE("weights of batch-normalised networks start in proportion", "[training]") {
+  const Network network = load_network("svhn-d", Config(), 40, 40, 3, 10);
+  for (int k = 0; k < 8; ++k) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(k)];
+    INFO(layer.name);
+    const std::vector<float> weights = initial_weights(network, k, 3);
+    const double he = std::sqrt(6.0 / layer.fan_in());
+    CHECK(largest(weights) <= (k == 0 || k == 7 ? 0.6 : 0.5) * he);
+    CHECK(largest(weights) > 0.4 * he);
+  }
+}
+
+}  // namespace
+}  // namespace solfege
