@@ -21,6 +21,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = "build/solfege"
 TINY = str(SOURCE / "configs/tiny.toml")
 DEFAULT = str(SOURCE / "configs/w1a2g4.toml")
+SQUARE = str(SOURCE / "tests/configs/square.toml")
 WIDE = str(SOURCE / "tests/configs/wide.toml")
 TALL = str(SOURCE / "tests/configs/tall.toml")
 DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
@@ -188,7 +189,7 @@ class Engines(SystemTest):
     def test_shapes_agree(self):
         for network in ("tiny_mlp", "tiny_cnn"):
             with self.subTest(network):
-                reference, weights = self.train(TINY, "golden", network=network)
+                reference, weights = self.train(SQUARE, "golden", network=network)
                 for config in (WIDE, TALL):
                     report, other = self.train(config, "golden", network=network)
                     self.assertEqual(report["loss"], reference["loss"])
@@ -203,7 +204,11 @@ class Engines(SystemTest):
         self.assertEqual(ideal["loss"], slow["loss"])
         self.assertEqual(weights, slow_weights)
         self.assertEqual(ideal["cycles"]["simulated"], slow["cycles"]["simulated"])
-        self.assertGreater(slow["cycles"]["stall"], 2 * ideal["cycles"]["stall"])
+        # Engines wait for one another in both; memory adds to that.
+        self.assertGreater(slow["cycles"]["stall"], 1.5 * ideal["cycles"]["stall"])
+        self.assertGreater(slow["cycles"]["total"], 1.1 * ideal["cycles"]["total"])
+        self.assertEqual(ideal["cycles"]["total"], ideal["cycles"]["predicted_total"])
+        self.assertNotIn("predicted_total", slow["cycles"])  # random pauses cannot be predicted
 
     def test_broken_rtl_is_caught(self):
         report = self.report("train", TINY, "--network", "tiny_mlp", "--batch", 8, "--steps", 1, "--engine", "lockstep",
