@@ -186,7 +186,8 @@ class Case {
       p.sum_address = take(16 * static_cast<std::size_t>(blocks(result.channels) * kBlock));
       p.sum_per_channel = random_.chance(70);
       p.sum_absolute = random_.chance(30);
-      p.second_sum = static_cast<SecondSum>(random_.in(0, p.z != nullptr ? 2 : 1));
+      if (p.sum_per_channel)
+        p.second_sum = static_cast<SecondSum>(random_.in(0, p.z != nullptr ? 2 : 1));
     }
   }
   /// Where results are stored; 16-bit ones need narrow.
