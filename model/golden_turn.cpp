@@ -101,8 +101,9 @@ void GoldenDevice::unfold(const Descriptor& d) {
                       d.source_words,   group(d.source_columns), bytes};
   const Planes target{d.target_address, d.source_rows,           d.unfold_planes,
                       d.target_words,   group(d.target_columns), bytes};
+  // Rows are written in whole beats of one source word: surplus ones are what the source has there.
   const std::size_t beat =
-      std::min(target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes);
+      std::min({target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes, lanes});
   const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
   const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
   const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);

@@ -9,19 +9,36 @@
 namespace solfege {
 namespace {
 
-/// Gains found by search (MNIST and CIFAR-10 subsets), for networks without batch normalisation.
+bool uses_batch_norm(const Network& network) {
+  return std::any_of(network.layers.begin(), network.layers.end(),
+                     [](const Layer& layer) { return layer.batch_norm; });
+}
+
+/// Gains found by search (MNIST, CIFAR-10 and digits).
 ///
 /// W > 1: f_W divides by the maximum, so the gain leaves the forward pass as it is and sets the
-/// pace instead: an update moves the quantized weights by rate / bound^2. Between the first and the
-/// last layer it must be slow: such weights are large, and so are the gradients behind them.
+/// pace instead: an update moves the quantized weights by rate / bound^2.
+/// Without batch normalisation it must be slow between the first and the last layer: such weights
+/// are large, and so are the gradients behind them.
 /// W = 1: the gain scales the pre-activations, through mean|w|, and the pace of sign flips. Behind
 /// a fully-connected layer's nearly saturated inputs small ones learn best; a stack of convolutions
 /// starts below the first threshold of f_A, and so without gradients, unless they are larger.
-double initial_gain(const Layer& layer, bool first_or_last) {
+/// Batch normalisation takes the scale away and leaves the pace.
+double initial_gain(const Network& network, const Layer& layer, bool first_or_last) {
+  if (layer.batch_norm) return layer.weight_bits == 1 ? 0.5 : 0.3;
+  if (first_or_last && uses_batch_norm(network)) return 0.6;
   if (first_or_last || layer.weight_bits == 32) return 0.8;
   if (layer.weight_bits > 1) return 4.8;
   const bool fully_connected = layer.out_height == 1 && layer.out_width == 1;
   return fully_connected ? 0.3 : 0.7;
+}
+
+/// Whether one weight is 1, so that f_W, which divides by tanh of the maximum, leaves the others
+/// about as they are. Without it the first and last layer of a network with batch normalisation,
+/// which have none themselves, would begin saturated, with weights that fill -1 to 1.
+bool anchored(const Network& network, const Layer& layer, bool first_or_last) {
+  return first_or_last && !layer.batch_norm && layer.weight_bits > 1 && layer.weight_bits < 32 &&
+         uses_batch_norm(network);
 }
 
 }  // namespace
@@ -29,7 +46,8 @@ double initial_gain(const Layer& layer, bool first_or_last) {
 std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed) {
   const Layer& layer = network.layers.at(static_cast<std::size_t>(index));
   const bool first_or_last = index == 0 || index + 1 == static_cast<int>(network.layers.size());
-  const double bound = initial_gain(layer, first_or_last) * std::sqrt(6.0 / layer.fan_in());
+  const double bound =
+      initial_gain(network, layer, first_or_last) * std::sqrt(6.0 / layer.fan_in());
   // Seeds of neighbouring layers are scattered by a first draw, so their sequences do not overlap.
   SplitMix64 scatter(seed);
   std::uint64_t start = scatter.next();
@@ -39,6 +57,7 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   for (float& weight : weights) {
     weight = static_cast<float>(bound * (2.0 * static_cast<double>(random.uniform()) - 1.0));
   }
+  if (anchored(network, layer, first_or_last)) weights[weights.size() / 2] = 1.0f;
   return weights;
 }
 

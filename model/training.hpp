@@ -41,7 +41,8 @@ class TrainingEngine {
 };
 
 /// Initial weights of layer `index`, [out_channel][kernel_y][kernel_x][in_channel], uniform in
-/// +-sqrt(6 / fan_in) * gain, the same for every engine; biases start at 0.
+/// +-sqrt(6 / fan_in) * gain, the same for every engine; biases start at 0. In networks with batch
+/// normalisation, quantized first and last layers without it have one weight of 1 among them.
 /// Deterministic over machines: own splitmix64 generator, one sequence per (seed, index).
 std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed);
 

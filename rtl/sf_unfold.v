@@ -8,7 +8,8 @@
 //   drainer writes the other bank turned: for each group of target members, for each sample, one beat.
 // The banks change roles when both are done. Samples = members of the source group that one beat holds, as far as
 // a bank of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
-// Channels past source_lanes are written as 0 up to a beat's members; pixels past the last and outside the map are 0.
+// Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
+// the last and outside the map are 0.
 // Cycles not stalled: 9 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
 `default_nettype none
 module sf_unfold #(
@@ -490,9 +491,8 @@ module sf_unfold #(
         if ({16'd0, drain_lane_q} == first)
           for (m = 0; m < Members; m = m + 1)
             if (first + m < Lanes)
-              if (first + m < {16'd0, drain_lanes_q})
-                for (p = 0; p < Lanes; p = p + 1)
-                  turned[m*Lanes+p] = words[p*Lanes+first+m] & (bank_q ? present0_q[p] : present1_q[p]);
+              for (p = 0; p < Lanes; p = p + 1)
+                turned[m*Lanes+p] = words[p*Lanes+first+m] & (bank_q ? present0_q[p] : present1_q[p]);
     end
   end
   always @(posedge clk_i) begin

@@ -268,7 +268,7 @@ Descriptor memory_pass(Bench& bench) {
     d.drop_enable = 0;
   } else if (random.chance(60)) {
     d.quantizer = uint32_t(Quantizer::kThreshold);
-    d.threshold_per_channel = random.chance(70);
+    d.threshold_per_channel = d.channels <= SF_THRESHOLD_ROWS * kLanes && random.chance(70);
     d.quantizer_bits = random.between(1, d.threshold_per_channel ? SF_THRESHOLD_BITS : 8);
   }
   if (d.pack_enable) {

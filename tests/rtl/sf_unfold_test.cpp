@@ -159,7 +159,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
                 const int y = o / out_x * stride + tap / kernel_x - padding;
                 const int x = o % out_x * stride + tap % kernel_x - padding;
                 bool bit = false;
-                if (o < pixels && channel < lanes && y >= 0 && y < height && x >= 0 && x < width)
+                if (o < pixels && y >= 0 && y < height && x >= 0 && x < width)
                   bit = memory[source.word(sample, y * width + x, plane, channel / SF_LANES) +
                                channel % SF_LANES / 8] >>
                             channel % 8 &
