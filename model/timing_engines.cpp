@@ -109,20 +109,17 @@ void TimedArray::step(bool start, const Descriptor& d, bool take) {
         run_ = false;
       else if (run_)
         --left_;
-      if (prepare_ == kIdle) {
-        if (start) {
-          prepare_ = 1;
-          tiles_ = tile_operations(d);
-          next_tile_ = 0;
-          group_ = 0;
-          groups_ = d.column_groups;
-          drain_ = d.drain;
-        }
-      } else if (prepare_ != kReady) {
-        if (++prepare_ == kReady)
-          next_last_ = group_ + 1 == groups_ && next_tile_ + 1 == tiles_.size();
-      }
+      if (prepare_ != kIdle && prepare_ != kReady && ++prepare_ == kReady)
+        next_last_ = group_ + 1 == groups_ && next_tile_ + 1 == tiles_.size();
     }
+  }
+  if (start) {  // one cycle long, whatever the array waits for; the preparer is idle
+    prepare_ = 1;
+    tiles_ = tile_operations(d);
+    next_tile_ = 0;
+    group_ = 0;
+    groups_ = d.column_groups;
+    drain_ = d.drain;
   }
   if (capture)
     tile_valid_ = true;

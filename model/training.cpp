@@ -33,14 +33,6 @@ double initial_gain(const Network& network, const Layer& layer, bool first_or_la
   return fully_connected ? 0.3 : 0.7;
 }
 
-/// Whether one weight is 1, so that f_W, which divides by tanh of the maximum, leaves the others
-/// about as they are. Without it the first and last layer of a network with batch normalisation,
-/// which have none themselves, would begin saturated, with weights that fill -1 to 1.
-bool anchored(const Network& network, const Layer& layer, bool first_or_last) {
-  return first_or_last && !layer.batch_norm && layer.weight_bits > 1 && layer.weight_bits < 32 &&
-         uses_batch_norm(network);
-}
-
 }  // namespace
 
 std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed) {
@@ -57,7 +49,6 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   for (float& weight : weights) {
     weight = static_cast<float>(bound * (2.0 * static_cast<double>(random.uniform()) - 1.0));
   }
-  if (anchored(network, layer, first_or_last)) weights[weights.size() / 2] = 1.0f;
   return weights;
 }
 

@@ -184,7 +184,7 @@ module sf_gemm #(
       tile_x_q       <= 16'd0;
       group_q        <= 16'd0;
       group_offset_q <= 16'd0;
-    end else if (go) begin
+    end else if (go | start_i) begin  // a start is one cycle long, whatever the array waits for
       case (prepare_q)
         PREPARE_IDLE: if (start_i) prepare_q <= PREPARE_PIXEL;
         PREPARE_READY:
