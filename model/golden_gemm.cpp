@@ -184,47 +184,68 @@ void GoldenGemm::run_as(Sum* tiles) {
 
 // ---- By counting bits ----
 
-void GoldenGemm::read_bits(const Side& side, int pixels, Bits& bits) const {
+namespace {
+
+/// to[member] |= (the Piece of each member, as far as the mask goes) << shift
+template <typename Piece>
+void gather(const std::uint8_t* from, int stride, int members, std::uint64_t mask, int shift,
+            std::uint64_t* to) {
+  if (stride == static_cast<int>(sizeof(Piece))) {
+    for (int member = 0; member < members; ++member) {
+      Piece value = 0;
+      std::memcpy(&value, from + static_cast<std::size_t>(member) * sizeof(Piece), sizeof(Piece));
+      to[member] |= (value & mask) << shift;
+    }
+    return;
+  }
+  for (int member = 0; member < members; ++member) {
+    Piece value = 0;
+    std::memcpy(&value, from + member * stride, sizeof(Piece));
+    to[member] |= (value & mask) << shift;
+  }
+}
+
+}  // namespace
+
+void GoldenGemm::read_bits(const Side& side, int pixels, bool wants_sums, Bits& bits) const {
   const int length = static_cast<int>(d_.words - 1) * lanes_ + static_cast<int>(d_.tail_lanes);
   const int words = (length + 63) / 64, members = side.members();
   const std::size_t plane_size =
       static_cast<std::size_t>(words) * static_cast<std::size_t>(members);
   bits.words.assign(static_cast<std::size_t>(pixels * side.planes) * plane_size, 0);
-  bits.sums.assign(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(members), 0);
+  bits.sums.assign(
+      wants_sums ? static_cast<std::size_t>(pixels) * static_cast<std::size_t>(members) : 0, 0);
   const int piece = std::min(lanes_, 64), bytes = lanes_ / 8;
-  const double cost = 1.0 * side.planes * static_cast<double>(plane_size) * 64 / piece;
-  device_.parallel(
-      static_cast<std::uint64_t>(pixels), cost, [&](int, std::uint64_t first, std::uint64_t end) {
-        for (std::uint64_t pixel = first; pixel < end; ++pixel) {
-          std::int64_t* sums = bits.sums.data() + pixel * static_cast<std::uint64_t>(members);
-          for (int plane = 0; plane < side.planes; ++plane) {
-            std::uint64_t* to =
-                bits.words.data() + (pixel * static_cast<std::uint64_t>(side.planes) +
-                                     static_cast<std::uint64_t>(plane)) *
-                                        plane_size;
-            for (int group = 0; group < side.groups; ++group) {
-              for (int lane = 0; lane < length; lane += piece) {
-                const std::uint8_t* from =
-                    word(side, group, static_cast<int>(pixel), plane, lane / lanes_) +
-                    lane % lanes_ / 8;
-                const int valid = std::min(piece, length - lane);
-                const std::uint64_t mask =
-                    valid == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << valid) - 1;
-                std::uint64_t* line = to + lane / 64 * members + group * side.group;
-                for (int member = 0; member < side.group; ++member) {
-                  std::uint64_t value = 0;
-                  std::memcpy(&value, from + member * bytes, static_cast<std::size_t>(piece / 8));
-                  line[member] |= (value & mask) << (lane % 64);
-                }
-              }
-            }
-            const std::int64_t weight = plane_weight(side.type, side.planes, plane);
-            for (int w = 0; w < words; ++w)
-              for (int member = 0; member < members; ++member)
-                sums[member] += weight * count_ones(to[w * members + member]);
-          }
-        }
-      });
+  const auto gather_piece = piece == 16   ? gather<std::uint16_t>
+                            : piece == 32 ? gather<std::uint32_t>
+                                          : gather<std::uint64_t>;
+  const double cost = 0.3 * side.planes * static_cast<double>(plane_size) * 64 / piece;
+  auto one = [&](std::uint64_t pixel) {
+    for (int plane = 0; plane < side.planes; ++plane) {
+      std::uint64_t* to = bits.words.data() + (pixel * static_cast<std::uint64_t>(side.planes) +
+                                               static_cast<std::uint64_t>(plane)) *
+                                                  plane_size;
+      for (int lane = 0; lane < length; lane += piece) {
+        const int valid = std::min(piece, length - lane);
+        const std::uint64_t mask =
+            valid == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << valid) - 1;
+        for (int group = 0; group < side.groups; ++group)
+          gather_piece(
+              word(side, group, static_cast<int>(pixel), plane, lane / lanes_) + lane % lanes_ / 8,
+              bytes, side.group, mask, lane % 64, to + lane / 64 * members + group * side.group);
+      }
+      if (!wants_sums) continue;
+      std::int64_t* sums = bits.sums.data() + pixel * static_cast<std::uint64_t>(members);
+      const std::int64_t weight = plane_weight(side.type, side.planes, plane);
+      for (int w = 0; w < words; ++w)
+        for (int member = 0; member < members; ++member)
+          sums[member] += weight * count_ones(to[w * members + member]);
+    }
+  };
+  device_.parallel(static_cast<std::uint64_t>(pixels), cost,
+                   [&](int, std::uint64_t first, std::uint64_t end) {
+                     for (std::uint64_t pixel = first; pixel < end; ++pixel) one(pixel);
+                   });
 }
 
 template <typename Sum>
@@ -233,11 +254,11 @@ void GoldenGemm::count_bits(Sum* tiles) {
   const int words = (length + 63) / 64;
   const int row_members = rows_.members(), column_members = columns_.members();
   Bits rows, columns;
-  read_bits(rows_, row_pixels_, rows);
-  read_bits(columns_, column_pixels_, columns);
   // A value is its bits' plus an offset: (a + p)(b + q) = a b + p b + q a + p q, for every lane.
   const std::int64_t p = plane_offset(rows_.type, rows_.planes),
                      q = plane_offset(columns_.type, columns_.planes);
+  read_bits(rows_, row_pixels_, q != 0, rows);
+  read_bits(columns_, column_pixels_, p != 0, columns);
   const std::size_t row_pixel = static_cast<std::size_t>(rows_.planes * words * row_members);
   const std::size_t column_pixel =
       static_cast<std::size_t>(columns_.planes * words * column_members);

@@ -31,10 +31,22 @@ void transpose64(std::uint64_t* a) {
       }
 }
 
-std::uint64_t read_bits(const std::uint8_t* from, std::size_t bytes) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, from, bytes);
-  return value;
+template <typename Word>
+void gather_words(const std::uint8_t* from, std::size_t count, std::size_t step,
+                  std::uint64_t* words) {
+  for (std::size_t i = 0; i < count; ++i, from += step) {
+    Word word = 0;
+    std::memcpy(&word, from, sizeof word);
+    words[i] = word;
+  }
+}
+
+/// Words of 2, 4 or 8 bytes, from every `step` bytes.
+void gather(const std::uint8_t* from, std::size_t count, std::size_t bytes, std::size_t step,
+            std::uint64_t* words) {
+  if (bytes == 2) return gather_words<std::uint16_t>(from, count, step, words);
+  if (bytes == 4) return gather_words<std::uint32_t>(from, count, step, words);
+  gather_words<std::uint64_t>(from, count, step, words);
 }
 
 /// Sets bits [to, to + count) of `target`, still 0, to bits [from, from + count) of `source`. Both
@@ -54,6 +66,42 @@ void copy_bits(std::uint64_t* target, std::size_t to, const std::uint64_t* sourc
   }
 }
 
+/// Along one axis: outputs [first, last) of a tap are inside the map; output o meets number
+/// o + skip of the positions that have this phase, position mod stride. (skip may wrap below 0.)
+struct Span {
+  std::size_t first, last, phase, skip;
+  static Span of(std::size_t tap, std::ptrdiff_t padding, std::size_t stride, std::size_t size,
+                 std::size_t outs) {
+    const auto step = static_cast<std::ptrdiff_t>(stride);
+    const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(tap) - padding;
+    const std::ptrdiff_t phase = (shift % step + step) % step, skip = (shift - phase) / step;
+    const std::ptrdiff_t count = (static_cast<std::ptrdiff_t>(size) - phase + step - 1) / step;
+    const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
+    const std::ptrdiff_t last = std::min(static_cast<std::ptrdiff_t>(outs), count - skip);
+    return {static_cast<std::size_t>(first), static_cast<std::size_t>(std::max(first, last)),
+            static_cast<std::size_t>(phase), static_cast<std::size_t>(skip)};
+  }
+};
+
+template <typename Word>
+void scatter_words(const std::uint64_t* line, std::size_t words, std::size_t step,
+                   std::uint8_t* to) {
+  const auto* from = reinterpret_cast<const std::uint8_t*>(line);
+  for (std::size_t word = 0; word < words; ++word, from += sizeof(Word), to += step)
+    std::memcpy(to, from, sizeof(Word));
+}
+
+/// Words of `bytes` bytes, to every `step` bytes.
+void scatter(const std::uint64_t* line, std::size_t words, std::size_t bytes, std::size_t step,
+             std::uint8_t* to) {
+  if (bytes == 2) return scatter_words<std::uint16_t>(line, words, step, to);
+  if (bytes == 4) return scatter_words<std::uint32_t>(line, words, step, to);
+  if (bytes == 8) return scatter_words<std::uint64_t>(line, words, step, to);
+  const auto* from = reinterpret_cast<const std::uint8_t*>(line);
+  for (std::size_t word = 0; word < words; ++word)
+    std::memcpy(to + word * step, from + word * bytes, bytes);
+}
+
 }  // namespace
 
 void GoldenDevice::transpose(const Descriptor& d) {
@@ -70,25 +118,24 @@ void GoldenDevice::transpose(const Descriptor& d) {
   const std::size_t rows =
       std::min<std::size_t>((d.source_lanes + beat - 1) / beat * beat, d.source_words * lanes);
   const std::size_t piece = std::min<std::size_t>(lanes, 64), pieces = lanes / piece;
-  parallel(d.plane_words,
-           0.3e3 * d.source_words * d.target_words * static_cast<double>(pieces * pieces),
-           [&](int, std::size_t first, std::size_t end) {
-             for (std::size_t plane = first; plane < end; ++plane)
-               for (std::size_t from = 0; from < d.target_words * lanes; from += piece)
-                 for (std::size_t to = 0; to < rows; to += piece) {
-                   // Source rows from .. become lanes, source lanes to .. become rows.
-                   std::uint64_t square[64] = {};
-                   for (std::size_t i = 0; i < piece && from + i < d.source_rows; ++i)
-                     square[i] = read_bits(
-                         at(source.place(from + i, 0, plane, to / lanes), bytes) + to % lanes / 8,
-                         piece / 8);
-                   transpose64(square);
-                   for (std::size_t i = 0; i < piece && to + i < rows; ++i)
-                     std::memcpy(
-                         at(target.place(to + i, 0, plane, from / lanes), bytes) + from % lanes / 8,
-                         &square[i], piece / 8);
-                 }
-           });
+  parallel(
+      d.plane_words, 0.3e3 * d.source_words * d.target_words * static_cast<double>(pieces * pieces),
+      [&](int, std::size_t first, std::size_t end) {
+        for (std::size_t plane = first; plane < end; ++plane)
+          for (std::size_t from = 0; from < d.target_words * lanes; from += piece)
+            for (std::size_t to = 0; to < rows; to += piece) {
+              // Source rows from .. become lanes, source lanes to .. become rows.
+              std::uint64_t square[64] = {};
+              for (std::size_t i = 0; i < piece && from + i < d.source_rows; ++i)
+                gather(at(source.place(from + i, 0, plane, to / lanes), bytes) + to % lanes / 8, 1,
+                       piece / 8, 0, &square[i]);
+              transpose64(square);
+              for (std::size_t i = 0; i < piece && to + i < rows; ++i)
+                std::memcpy(
+                    at(target.place(to + i, 0, plane, from / lanes), bytes) + from % lanes / 8,
+                    &square[i], piece / 8);
+            }
+      });
 }
 
 void GoldenDevice::unfold(const Descriptor& d) {
@@ -107,12 +154,12 @@ void GoldenDevice::unfold(const Descriptor& d) {
   const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
   const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
   const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);
-  const std::size_t taps = d.unfold_kernel_height * d.unfold_kernel_width;
   // A channel's map as bits: rows of `phases` runs, run q the pixels x = q mod stride, so that the
   // pixels a row of outputs meets are consecutive.
   const std::size_t phase_bits = (width + stride - 1) / stride;
   const std::size_t map_words = (height * stride * phase_bits + 63) / 64 + 2;
   const std::size_t piece = std::min<std::size_t>(lanes, 64);
+  const std::size_t pixel_step = d.unfold_planes * d.source_words * source.group * bytes;
 
   auto one = [&](std::size_t sample, std::size_t plane) {
     std::vector<std::uint64_t> maps(channels * map_words);
@@ -122,10 +169,10 @@ void GoldenDevice::unfold(const Descriptor& d) {
       for (std::size_t pixel = 0; pixel < height * width; pixel += 64) {
         const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
         std::fill(square, square + 64, 0);
-        for (std::size_t i = 0; i < count; ++i)
-          square[i] = read_bits(at(source.place(sample, pixel + i, plane, channel / lanes), bytes) +
-                                    channel % lanes / 8,
-                                piece / 8);
+        gather(at(source.place(sample, pixel, plane, channel / lanes),
+                  (count - 1) * pixel_step + bytes) +
+                   channel % lanes / 8,
+               count, piece / 8, pixel_step, square);
         transpose64(square);
         for (std::size_t c = 0; c < piece && channel + c < channels; ++c) {
           std::uint64_t* map = maps.data() + (channel + c) * map_words;
@@ -141,43 +188,39 @@ void GoldenDevice::unfold(const Descriptor& d) {
         }
       }
     }
-    std::vector<std::uint64_t> line(d.target_words * lanes / 64 + 2);
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-      const auto tap_y = static_cast<std::ptrdiff_t>(tap / d.unfold_kernel_width);
-      const auto tap_x = static_cast<std::ptrdiff_t>(tap % d.unfold_kernel_width);
-      // Output x meets pixel x stride + shift: run `phase`, from `skip` on where not negative.
-      const std::ptrdiff_t shift = tap_x - padding, step = static_cast<std::ptrdiff_t>(stride);
-      const std::ptrdiff_t phase = ((shift % step) + step) % step;
-      const std::ptrdiff_t skip = (shift - phase) / step;
-      const std::ptrdiff_t run =
-          (static_cast<std::ptrdiff_t>(width) - phase + step - 1) / step;  // pixels of the run
-      const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
-      const std::ptrdiff_t last =
-          std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(d.unfold_out_width), run - skip);
-      for (std::size_t channel = 0; channel < channels; ++channel) {
-        std::fill(line.begin(), line.end(), 0);
-        const std::uint64_t* map = maps.data() + channel * map_words;
-        for (std::ptrdiff_t out = 0; out < static_cast<std::ptrdiff_t>(d.unfold_out_height);
-             ++out) {
-          const std::ptrdiff_t y = out * step + tap_y - padding;
-          if (y < 0 || y >= static_cast<std::ptrdiff_t>(height) || first >= last) continue;
-          copy_bits(
-              line.data(),
-              static_cast<std::size_t>(out) * d.unfold_out_width + static_cast<std::size_t>(first),
-              map,
-              static_cast<std::size_t>(y * step + phase) * phase_bits +
-                  static_cast<std::size_t>(skip + first),
-              static_cast<std::size_t>(last - first));
+    // Of a channel and a tap's column: the bits that each map row gives a row of outputs, rows of
+    // the same y mod stride together, so that the rows a tap meets are consecutive.
+    const std::size_t out_width = d.unfold_out_width, out_height = d.unfold_out_height;
+    const std::size_t phase_rows = (height + stride - 1) / stride;
+    std::vector<std::uint64_t> rows(stride * phase_rows * out_width / 64 + 2),
+        line(d.target_words * lanes / 64 + 2);
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      const std::uint64_t* map = maps.data() + channel * map_words;
+      for (std::size_t tap_x = 0; tap_x < d.unfold_kernel_width; ++tap_x) {
+        const Span x = Span::of(tap_x, padding, stride, width, out_width);
+        std::fill(rows.begin(), rows.end(), 0);
+        if (x.first < x.last)
+          for (std::size_t y = 0; y < height; ++y)
+            copy_bits(rows.data(), (y % stride * phase_rows + y / stride) * out_width + x.first,
+                      map, (y * stride + x.phase) * phase_bits + x.first + x.skip,
+                      x.last - x.first);
+        for (std::size_t tap_y = 0; tap_y < d.unfold_kernel_height; ++tap_y) {
+          const Span y = Span::of(tap_y, padding, stride, height, out_height);
+          std::fill(line.begin(), line.end(), 0);
+          if (y.first < y.last)
+            copy_bits(line.data(), y.first * out_width, rows.data(),
+                      (y.phase * phase_rows + y.first + y.skip) * out_width,
+                      (y.last - y.first) * out_width);
+          const std::size_t tap = tap_y * d.unfold_kernel_width + tap_x;
+          const std::size_t step = target.group * bytes;
+          std::uint8_t* to = at(target.place(tap * d.unfold_tap_rows + channel, sample, plane, 0),
+                                (d.target_words - 1) * step + bytes);
+          scatter(line.data(), d.target_words, bytes, step, to);
         }
-        const auto* from = reinterpret_cast<const std::uint8_t*>(line.data());
-        for (std::size_t word = 0; word < d.target_words; ++word)
-          std::memcpy(
-              at(target.place(tap * d.unfold_tap_rows + channel, sample, plane, word), bytes),
-              from + word * bytes, bytes);
       }
     }
   };
-  const double cost = 4.0 * static_cast<double>(taps * channels * d.unfold_out_height) +
+  const double cost = 4.0 * static_cast<double>(d.unfold_kernel_width * channels * height) +
                       static_cast<double>(height * width * channels);
   parallel(std::uint64_t{d.source_rows} * d.unfold_planes, cost,
            [&](int, std::uint64_t first, std::uint64_t end) {
