@@ -2,7 +2,6 @@
 #include "model/golden_gemm.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <eigen3/Eigen/Dense>
@@ -11,23 +10,6 @@
 #include "model/golden_popcount.hpp"
 
 namespace solfege {
-namespace {
-
-/// The bits of a byte as numbers, so that eight lanes are decoded by one vector operation.
-template <typename Number>
-const std::array<std::array<Number, 8>, 256>& byte_bits() {
-  static const auto table = [] {
-    std::array<std::array<Number, 8>, 256> bits{};
-    for (std::size_t byte = 0; byte < 256; ++byte)
-      for (std::size_t bit = 0; bit < 8; ++bit)
-        bits[byte][bit] = static_cast<Number>(byte >> bit & 1);
-    return bits;
-  }();
-  return table;
-}
-
-}  // namespace
-
 double GoldenGemm::Side::peak() const {
   if (type == PlaneType::kSigned) return std::ldexp(1.0, planes - 1);
   return std::ldexp(1.0, planes) - 1;
@@ -317,27 +299,38 @@ void GoldenGemm::count_bits(Sum* tiles) {
 /// A pixel's operand as integers, [member][lane].
 template <typename Number>
 void GoldenGemm::decode(const Side& side, int pixel, Number* values) const {
-  const int words = static_cast<int>(d_.words), length = words * lanes_, bytes = lanes_ / 8;
+  const int words = static_cast<int>(d_.words), length = words * lanes_;
   const int valid = (words - 1) * lanes_ + static_cast<int>(d_.tail_lanes);
   const auto offset = static_cast<Number>(plane_offset(side.type, side.planes));
+  static thread_local std::vector<std::uint8_t> codes;
+  codes.resize(static_cast<std::size_t>(side.group * lanes_));
   for (int group = 0; group < side.groups; ++group) {
-    for (int member = 0; member < side.group; ++member) {
-      Number* line = values + static_cast<std::ptrdiff_t>(group * side.group + member) * length;
-      std::fill(line, line + length, offset);
-      for (int plane = 0; plane < side.planes; ++plane) {
-        const auto weight = static_cast<Number>(plane_weight(side.type, side.planes, plane));
-        for (int w = 0; w < words; ++w) {
-          const std::uint8_t* bits = word(side, group, pixel, plane, w) + member * bytes;
-          Number* at_word = line + w * lanes_;
-          for (int byte = 0; byte < bytes; ++byte) {
-            const std::array<Number, 8>& ones = byte_bits<Number>()[bits[byte]];
-            for (std::size_t bit = 0; bit < 8; ++bit)
-              at_word[8 * static_cast<std::size_t>(byte) + bit] += ones[bit] * weight;
+    Number* lines = values + static_cast<std::ptrdiff_t>(group * side.group) * length;
+    for (int w = 0; w < words; ++w) {
+      // Eight planes make a byte of the code; the last byte of a signed one has its sign.
+      for (int first = 0; first < side.planes; first += 8) {
+        const int planes = std::min(8, side.planes - first);
+        std::fill(codes.begin(), codes.end(), std::uint8_t{0});
+        for (int plane = 0; plane < planes; ++plane)
+          add_plane(word(side, group, pixel, first + plane, w), codes.size() / 8, plane,
+                    codes.data());
+        const bool sign = side.type == PlaneType::kSigned && first + planes == side.planes;
+        const int carry = sign ? 1 << planes : 0;
+        const auto factor = static_cast<Number>((side.type == PlaneType::kBipolar ? 2.0 : 1.0) *
+                                                static_cast<double>(1u << first));
+        for (int member = 0; member < side.group; ++member) {
+          const std::uint8_t* from = codes.data() + member * lanes_;
+          Number* to = lines + static_cast<std::ptrdiff_t>(member) * length + w * lanes_;
+          for (int lane = 0; lane < lanes_; ++lane) {
+            const int code = from[lane] - (from[lane] >> (planes - 1)) * carry;
+            to[lane] = (first == 0 ? offset : to[lane]) + factor * static_cast<Number>(code);
           }
         }
       }
-      std::fill(line + valid, line + length, Number(0));
     }
+    for (int member = 0; member < side.group; ++member)
+      std::fill(lines + static_cast<std::ptrdiff_t>(member) * length + valid,
+                lines + static_cast<std::ptrdiff_t>(member + 1) * length, Number(0));
   }
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/golden_popcount.hpp"
 
-#ifdef __AVX512VPOPCNTDQ__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace solfege {
 namespace {
@@ -75,7 +77,40 @@ void block(const std::vector<PopcountPair>& pairs, int words, std::ptrdiff_t row
   }
 }
 
+/// The bits of each byte value as eight bytes 0 or 1.
+const std::array<std::uint64_t, 256>& byte_bits() {
+  static const auto table = [] {
+    std::array<std::uint64_t, 256> bytes{};
+    for (std::size_t value = 0; value < 256; ++value)
+      for (std::size_t bit = 0; bit < 8; ++bit)
+        bytes[value] |= std::uint64_t{value >> bit & 1} << (8 * bit);
+    return bytes;
+  }();
+  return table;
+}
+
 }  // namespace
+
+void add_plane(const std::uint8_t* bits, std::size_t bytes, int plane, std::uint8_t* codes) {
+  std::size_t i = 0;
+#ifdef __AVX512BW__
+  const __m512i weight = _mm512_set1_epi8(static_cast<char>(1 << plane));
+  for (; i + 8 <= bytes; i += 8) {
+    std::uint64_t mask = 0;
+    std::memcpy(&mask, bits + i, 8);
+    std::uint8_t* to = codes + 8 * i;
+    _mm512_storeu_si512(
+        to, _mm512_or_si512(_mm512_loadu_si512(to), _mm512_maskz_mov_epi8(mask, weight)));
+  }
+#endif
+  const auto& spread = byte_bits();
+  for (; i < bytes; ++i) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, codes + 8 * i, 8);
+    eight |= spread[bits[i]] << plane;
+    std::memcpy(codes + 8 * i, &eight, 8);
+  }
+}
 
 void count_common(const std::vector<PopcountPair>& pairs, int words, const PopcountSide& rows,
                   const PopcountSide& columns, std::int64_t* sums) {

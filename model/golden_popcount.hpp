@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +22,9 @@ constexpr std::int64_t plane_offset(PlaneType type, int planes) {
 }
 
 inline int count_ones(std::uint64_t word) { return __builtin_popcountll(word); }
+
+/// Adds 2^plane to each of `bytes` * 8 codes whose bit is set.
+void add_plane(const std::uint8_t* bits, std::size_t bytes, int plane, std::uint8_t* codes);
 
 /// Costs of a product by its method in hundredths of a nanosecond, measured (bench in
 /// tests/unit/golden_test.cpp): counting, a pair of planes and 64 lanes; floating point, a lane.

@@ -32,21 +32,21 @@ void transpose64(std::uint64_t* a) {
 }
 
 template <typename Word>
-void gather_words(const std::uint8_t* from, std::size_t count, std::size_t step,
+void gather_words(const std::uint8_t* from, std::size_t count, std::size_t step, std::size_t shift,
                   std::uint64_t* words) {
   for (std::size_t i = 0; i < count; ++i, from += step) {
     Word word = 0;
     std::memcpy(&word, from, sizeof word);
-    words[i] = word;
+    words[i] |= std::uint64_t{word} << shift;
   }
 }
 
-/// Words of 2, 4 or 8 bytes, from every `step` bytes.
+/// words[i] |= the i-th of words of 2, 4 or 8 bytes, from every `step` bytes, << shift
 void gather(const std::uint8_t* from, std::size_t count, std::size_t bytes, std::size_t step,
-            std::uint64_t* words) {
-  if (bytes == 2) return gather_words<std::uint16_t>(from, count, step, words);
-  if (bytes == 4) return gather_words<std::uint32_t>(from, count, step, words);
-  gather_words<std::uint64_t>(from, count, step, words);
+            std::size_t shift, std::uint64_t* words) {
+  if (bytes == 2) return gather_words<std::uint16_t>(from, count, step, shift, words);
+  if (bytes == 4) return gather_words<std::uint32_t>(from, count, step, shift, words);
+  gather_words<std::uint64_t>(from, count, step, shift, words);
 }
 
 /// Sets bits [to, to + count) of `target`, still 0, to bits [from, from + count) of `source`. Both
@@ -128,7 +128,7 @@ void GoldenDevice::transpose(const Descriptor& d) {
               std::uint64_t square[64] = {};
               for (std::size_t i = 0; i < piece && from + i < d.source_rows; ++i)
                 gather(at(source.place(from + i, 0, plane, to / lanes), bytes) + to % lanes / 8, 1,
-                       piece / 8, 0, &square[i]);
+                       piece / 8, 0, 0, &square[i]);
               transpose64(square);
               for (std::size_t i = 0; i < piece && to + i < rows; ++i)
                 std::memcpy(
@@ -159,6 +159,7 @@ void GoldenDevice::unfold(const Descriptor& d) {
   const std::size_t phase_bits = (width + stride - 1) / stride;
   const std::size_t map_words = (height * stride * phase_bits + 63) / 64 + 2;
   const std::size_t piece = std::min<std::size_t>(lanes, 64);
+  const std::size_t pieces = 64 / piece;
   const std::size_t pixel_step = d.unfold_planes * d.source_words * source.group * bytes;
 
   auto one = [&](std::size_t sample, std::size_t plane) {
@@ -166,24 +167,31 @@ void GoldenDevice::unfold(const Descriptor& d) {
     for (std::size_t channel = 0; channel < channels; channel += piece) {
       if (channel >= d.source_words * lanes) break;
       std::uint64_t square[64];
-      for (std::size_t pixel = 0; pixel < height * width; pixel += 64) {
-        const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
+      // Narrow words share a square: piece g of a word is pixel + 64 g.
+      for (std::size_t first = 0; first < height * width; first += 64 * pieces) {
         std::fill(square, square + 64, 0);
-        gather(at(source.place(sample, pixel, plane, channel / lanes),
-                  (count - 1) * pixel_step + bytes) +
-                   channel % lanes / 8,
-               count, piece / 8, pixel_step, square);
+        for (std::size_t g = 0; g < pieces && first + 64 * g < height * width; ++g) {
+          const std::size_t pixel = first + 64 * g;
+          const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
+          gather(at(source.place(sample, pixel, plane, channel / lanes),
+                    (count - 1) * pixel_step + bytes) +
+                     channel % lanes / 8,
+                 count, piece / 8, pixel_step, piece * g, square);
+        }
         transpose64(square);
-        for (std::size_t c = 0; c < piece && channel + c < channels; ++c) {
-          std::uint64_t* map = maps.data() + (channel + c) * map_words;
+        for (std::size_t i = 0; i < 64; ++i) {
+          const std::size_t pixel = first + i / piece * 64, c = channel + i % piece;
+          if (c >= channels || pixel >= height * width) continue;
+          std::uint64_t* map = maps.data() + c * map_words;
           if (stride == 1) {
-            map[pixel / 64] = square[c];
+            map[pixel / 64] = square[i];
             continue;
           }
-          for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t y = (pixel + i) / width, x = (pixel + i) % width;
+          const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
+          for (std::size_t k = 0; k < count; ++k) {
+            const std::size_t y = (pixel + k) / width, x = (pixel + k) % width;
             const std::size_t bit = (y * stride + x % stride) * phase_bits + x / stride;
-            map[bit / 64] |= (square[c] >> i & 1) << (bit % 64);
+            map[bit / 64] |= (square[i] >> k & 1) << (bit % 64);
           }
         }
       }
@@ -198,8 +206,10 @@ void GoldenDevice::unfold(const Descriptor& d) {
       const std::uint64_t* map = maps.data() + channel * map_words;
       for (std::size_t tap_x = 0; tap_x < d.unfold_kernel_width; ++tap_x) {
         const Span x = Span::of(tap_x, padding, stride, width, out_width);
-        std::fill(rows.begin(), rows.end(), 0);
-        if (x.first < x.last)
+        // Rows as they are in the map serve as they are.
+        const bool same = stride == 1 && x.skip == 0 && out_width == width;
+        if (!same) std::fill(rows.begin(), rows.end(), 0);
+        if (!same && x.first < x.last)
           for (std::size_t y = 0; y < height; ++y)
             copy_bits(rows.data(), (y % stride * phase_rows + y / stride) * out_width + x.first,
                       map, (y * stride + x.phase) * phase_bits + x.first + x.skip,
@@ -208,7 +218,7 @@ void GoldenDevice::unfold(const Descriptor& d) {
           const Span y = Span::of(tap_y, padding, stride, height, out_height);
           std::fill(line.begin(), line.end(), 0);
           if (y.first < y.last)
-            copy_bits(line.data(), y.first * out_width, rows.data(),
+            copy_bits(line.data(), y.first * out_width, same ? map : rows.data(),
                       (y.phase * phase_rows + y.first + y.skip) * out_width,
                       (y.last - y.first) * out_width);
           const std::size_t tap = tap_y * d.unfold_kernel_width + tap_x;
