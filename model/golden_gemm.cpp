@@ -6,6 +6,7 @@
 #include <cstring>
 #include <eigen3/Eigen/Dense>
 #include <stdexcept>
+#include <type_traits>
 
 #include "model/golden_popcount.hpp"
 
@@ -150,13 +151,18 @@ void GoldenGemm::run() {
 
 template <typename Sum>
 void GoldenGemm::run_as(Sum* tiles) {
-  // Estimated cost of an output's pair of operand pixels, in nanoseconds times 100
-  const int length = static_cast<int>(d_.words) * lanes_;
-  const double terms = static_cast<double>(most_pairs_ * d_.words) * static_cast<double>(lanes_);
+  const int length = static_cast<int>(d_.words) * lanes_, words = (length + 63) / 64;
+  const double terms = static_cast<double>(most_pairs_) * length;
   const double bound = terms * rows_.peak() * columns_.peak();
   const bool single = bound <= 16777216.0, exact = bound <= 9007199254740992.0;
-  const double counting = kCountCost * rows_.planes * columns_.planes * ((length + 63) / 64);
-  const double floating = (single ? kFloatCost : kDoubleCost) * length;
+  const double products = static_cast<double>(total_pairs_) * rows_.members() * columns_.members();
+  const double operands =
+      static_cast<double>(row_pixels_) * rows_.members() * rows_.planes +
+      static_cast<double>(column_pixels_) * columns_.members() * columns_.planes;
+  const double counting =
+      words * (products * rows_.planes * columns_.planes * kCountTime + operands * kGatherTime);
+  const double floating =
+      length * (products * (single ? kFloatTime : kDoubleTime) + operands * kDecodeTime);
   if (!exact || counting <= floating) return count_bits(tiles);
   if (single)
     multiply<float>(tiles);
@@ -201,7 +207,7 @@ void GoldenGemm::read_bits(const Side& side, int pixels, bool wants_sums, Bits& 
   const auto gather_piece = piece == 16   ? gather<std::uint16_t>
                             : piece == 32 ? gather<std::uint32_t>
                                           : gather<std::uint64_t>;
-  const double cost = 0.3 * side.planes * static_cast<double>(plane_size) * 64 / piece;
+  const double cost = kGatherTime * side.planes * static_cast<double>(plane_size);
   auto one = [&](std::uint64_t pixel) {
     for (int plane = 0; plane < side.planes; ++plane) {
       std::uint64_t* to = bits.words.data() + (pixel * static_cast<std::uint64_t>(side.planes) +
@@ -245,51 +251,41 @@ void GoldenGemm::count_bits(Sum* tiles) {
   const std::size_t column_pixel =
       static_cast<std::size_t>(columns_.planes * words * column_members);
   const std::size_t tile_size = static_cast<std::size_t>(row_members * column_members);
-  const double cost = kCountCost * 0.01 * rows_.planes * columns_.planes * words *
+  const double cost = kCountTime * rows_.planes * columns_.planes * words *
                       static_cast<double>(tile_size) *
                       (static_cast<double>(total_pairs_) / tiles_ + 1);
   device_.parallel(
       static_cast<std::uint64_t>(tiles_), cost, [&](int, std::uint64_t first, std::uint64_t end) {
+        using Unsigned = std::make_unsigned_t<Sum>;  // arithmetic modulo its size
         std::vector<Pair> list;
         std::vector<PopcountPair> operands;
-        std::vector<std::int64_t> sums(tile_size), row_terms(static_cast<std::size_t>(row_members)),
+        std::vector<Unsigned> row_terms(static_cast<std::size_t>(row_members)),
             column_terms(static_cast<std::size_t>(column_members));
+        auto add = [](std::vector<Unsigned>& terms, std::int64_t factor, const Bits& bits,
+                      int pixel) {
+          if (factor == 0) return;
+          const std::int64_t* sums =
+              bits.sums.data() + static_cast<std::size_t>(pixel) * terms.size();
+          for (std::size_t i = 0; i < terms.size(); ++i)
+            terms[i] += static_cast<Unsigned>(factor * sums[i]);
+        };
         for (std::uint64_t tile = first; tile < end; ++tile) {
           pairs(static_cast<int>(tile), list);
           operands.clear();
           std::fill(row_terms.begin(), row_terms.end(),
-                    p * q * length * static_cast<std::int64_t>(list.size()));
-          std::fill(column_terms.begin(), column_terms.end(), 0);
+                    static_cast<Unsigned>(p * q * length * static_cast<std::int64_t>(list.size())));
+          std::fill(column_terms.begin(), column_terms.end(), Unsigned{0});
           for (const Pair& pair : list) {
-            const auto r = static_cast<std::size_t>(pair.row),
-                       c = static_cast<std::size_t>(pair.column);
             operands.push_back(
-                {rows.words.data() + r * row_pixel, columns.words.data() + c * column_pixel});
-            if (q != 0)
-              for (int m = 0; m < row_members; ++m)
-                row_terms[static_cast<std::size_t>(m)] +=
-                    q * rows.sums[r * static_cast<std::size_t>(row_members) +
-                                  static_cast<std::size_t>(m)];
-            if (p != 0)
-              for (int m = 0; m < column_members; ++m)
-                column_terms[static_cast<std::size_t>(m)] +=
-                    p * columns.sums[c * static_cast<std::size_t>(column_members) +
-                                     static_cast<std::size_t>(m)];
+                {rows.words.data() + static_cast<std::size_t>(pair.row) * row_pixel,
+                 columns.words.data() + static_cast<std::size_t>(pair.column) * column_pixel});
+            add(row_terms, q, rows, pair.row);
+            add(column_terms, p, columns, pair.column);
           }
-          count_common(operands, words, {rows_.type, rows_.planes, row_members},
-                       {columns_.type, columns_.planes, column_members}, sums.data());
-          for (int group = 0; group < columns_.groups; ++group) {
-            Sum* out = tiles + (tile * static_cast<std::uint64_t>(columns_.groups) +
-                                static_cast<std::uint64_t>(group)) *
-                                   static_cast<std::uint64_t>(row_members * columns_.group);
-            for (int r = 0; r < row_members; ++r) {
-              const std::int64_t* from = sums.data() + r * column_members + group * columns_.group;
-              const std::int64_t* terms = column_terms.data() + group * columns_.group;
-              for (int c = 0; c < columns_.group; ++c)
-                out[r * columns_.group + c] =
-                    static_cast<Sum>(from[c] + row_terms[static_cast<std::size_t>(r)] + terms[c]);
-            }
-          }
+          count_common(operands, words, {rows_.type, rows_.planes, row_members, row_members},
+                       {columns_.type, columns_.planes, column_members, columns_.group},
+                       row_terms.data(), column_terms.data(),
+                       reinterpret_cast<Unsigned*>(tiles + tile * tile_size));
         }
       });
 }
@@ -342,7 +338,7 @@ void GoldenGemm::multiply(Sum* tiles) {
   // [pixel][member][lane]: pixels one after another are one matrix.
   Matrix rows(row_pixels_ * row_members, length), columns(column_pixels_ * column_members, length);
   auto decode_all = [&](const Side& side, int pixels, Matrix& matrix) {
-    const double cost = 0.15 * side.members() * length * side.planes;
+    const double cost = kDecodeTime * side.members() * length * side.planes;
     device_.parallel(static_cast<std::uint64_t>(pixels), cost,
                      [&](int, std::uint64_t first, std::uint64_t end) {
                        for (std::uint64_t pixel = first; pixel < end; ++pixel)
@@ -357,7 +353,7 @@ void GoldenGemm::multiply(Sum* tiles) {
   // Tiles side by side that meet neighbouring row pixels at the same column pixel are multiplied
   // together.
   const int tiles_x = static_cast<int>(d_.tile_x_count);
-  const double cost = 0.01 * kFloatCost * length * row_members * column_members *
+  const double cost = kFloatTime * length * row_members * column_members *
                       (static_cast<double>(total_pairs_) / tiles_ + 1) * tiles_x;
   const bool strips = !d_.rows_by_tap && !d_.columns_by_tile;
   const int strip = strips ? tiles_x : 1;
