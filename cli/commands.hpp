@@ -8,6 +8,7 @@
 #include "cli/report.hpp"
 #include "model/dataset.hpp"
 #include "model/network.hpp"
+#include "model/timing_bus.hpp"
 #include "sim/rtl_device.hpp"
 
 namespace solfege {
@@ -48,6 +49,8 @@ struct StepOptions {
   std::string network = "mlp", data;
   int resize = 0;
   int batch = 64;
+  MemoryTiming memory;
+  std::string plot_path;  ///< roofline; empty: none
 };
 
 /// The data set a network is trained on: resized if asked, grey images repeated where the network's

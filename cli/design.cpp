@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
 #include "cli/commands.hpp"
+#include "cli/plot.hpp"
 #include "cost/synthesis.hpp"
 #include "gen/generator.hpp"
 #include "model/accelerator_engine.hpp"
@@ -78,13 +80,68 @@ int run_verify(const CommonOptions& common, VerifyOptions options) {
   return result.mismatched_cases == 0 && result.cycles_apart == 0 ? 0 : 1;
 }
 
+namespace {
+
+double ratio(double a, std::uint64_t b) { return b == 0 ? 0.0 : a / static_cast<double>(b); }
+
+void print_cycles(const StepCycles& step) {
+  fmt::print("{:<8} {:<18} {:>11} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  bound by\n", "layer",
+             "pass", "ideal", "array", "used", "stream", "turner", "step", "bytes");
+  for (const PassCycles& pass : step.passes) {
+    const std::string used =
+        pass.array_cycles == 0 ? ""
+                               : fmt::format("{:.3f}", ratio(pass.ideal_cycles, pass.array_cycles));
+    fmt::print("{:<8} {:<18} {:>11.0f} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  {}\n", pass.name,
+               pass.pass, pass.ideal_cycles, pass.array_cycles, used, pass.stream_cycles,
+               pass.turner_cycles, pass.cycles, pass.bytes(), pass.bound_by);
+  }
+  fmt::print("{:<27} {:>11.0f} {:>11} {:>42} {:>12}\n", "step", step.ideal_cycles,
+             step.array_cycles, step.cycles, step.bytes_moved);
+  fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
+             ratio(step.ideal_cycles, step.array_cycles), ratio(step.ideal_cycles, step.cycles));
+  // Where the step's cycles beyond the ideal go
+  std::vector<const PassCycles*> losses;
+  for (const PassCycles& pass : step.passes) losses.push_back(&pass);
+  auto lost = [](const PassCycles* pass) {
+    return static_cast<double>(pass->cycles) - pass->ideal_cycles;
+  };
+  std::sort(losses.begin(), losses.end(),
+            [&](const PassCycles* a, const PassCycles* b) { return lost(a) > lost(b); });
+  fmt::print("beyond the ideal:");
+  for (std::size_t i = 0; i < std::min<std::size_t>(5, losses.size()); ++i)
+    fmt::print("{} {} {} {:.1f} % ({})", i == 0 ? "" : ",", losses[i]->name, losses[i]->pass,
+               100.0 * ratio(lost(losses[i]), step.cycles), losses[i]->bound_by);
+  fmt::print("\n");
+}
+
+Roofline roofline_of(const Config& config, const StepCycles& step, const StepOptions& options) {
+  Roofline roofline;
+  const double array_size = static_cast<double>(config.rows) * config.columns * config.lanes;
+  roofline.title = fmt::format("{} on {}, batch {}", options.network, config.name, options.batch);
+  roofline.peak_operations_per_cycle = array_size;
+  roofline.bytes_per_cycle =
+      options.memory.bytes_per_cycle > 0 ? options.memory.bytes_per_cycle : config.bus_bytes;
+  for (const PassCycles& pass : step.passes) {
+    const double operations = pass.ideal_cycles * array_size;
+    // Reads and writes have a channel each: the busier one counts.
+    const auto bytes = static_cast<double>(std::max(pass.read_bytes, pass.write_bytes));
+    if (operations > 0 && bytes > 0 && pass.array_cycles > 0)
+      roofline.points.push_back({pass.name, pass.pass, operations / bytes,
+                                 operations / static_cast<double>(pass.array_cycles)});
+  }
+  return roofline;
+}
+
+}  // namespace
+
 int run_cycles(const CommonOptions& common, const StepOptions& options) {
+  if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
   const Config config = Config::load(common.config_path);
   const std::vector<Program> programs = programs_of(config, options);
   std::vector<ProgramTiming> timings;
   {
     Progress progress("cycles", static_cast<int>(programs.size()));
-    TimingModel timing(config, MemoryTiming{});
+    TimingModel timing(config, options.memory);
     for (const Program& program : programs) {
       timings.push_back(timing.run(program));
       progress.at(static_cast<int>(timings.size()));
@@ -94,27 +151,21 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   Json report = make_report(common, config);
   report["network"] = options.network;
   report["batch"] = options.batch;
+  report["memory"] = {{"latency_cycles", options.memory.latency_cycles},
+                      {"bytes_per_cycle", options.memory.bytes_per_cycle}};
   report["ideal_cycles"] = step.ideal_cycles;
   report["array_cycles"] = step.array_cycles;
   report["cycles"] = step.cycles;
-  report["array_efficiency"] = step.ideal_cycles / static_cast<double>(step.array_cycles);
-  report["utilisation"] = step.ideal_cycles / static_cast<double>(step.cycles);
+  report["array_efficiency"] = ratio(step.ideal_cycles, step.array_cycles);
+  report["utilisation"] = ratio(step.ideal_cycles, step.cycles);
   report["bytes_moved"] = step.bytes_moved;
   report["layers"] = Json::array();
-  fmt::print("{:<8} {:<18} {:>11} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  bound by\n", "layer",
-             "pass", "ideal", "array", "used", "stream", "turner", "step", "bytes");
-  for (const PassCycles& pass : step.passes) {
-    const std::string used =
-        pass.array_cycles == 0
-            ? ""
-            : fmt::format("{:.3f}", pass.ideal_cycles / static_cast<double>(pass.array_cycles));
-    fmt::print("{:<8} {:<18} {:>11.0f} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  {}\n", pass.name,
-               pass.pass, pass.ideal_cycles, pass.array_cycles, used, pass.stream_cycles,
-               pass.turner_cycles, pass.cycles, pass.bytes(), pass.bound_by);
+  for (const PassCycles& pass : step.passes)
     report["layers"].push_back({{"name", pass.name},
                                 {"pass", pass.pass},
                                 {"ideal_cycles", pass.ideal_cycles},
                                 {"array_cycles", pass.array_cycles},
+                                {"utilisation", ratio(pass.ideal_cycles, pass.array_cycles)},
                                 {"stream_cycles", pass.stream_cycles},
                                 {"turner_cycles", pass.turner_cycles},
                                 {"cycles", pass.cycles},
@@ -122,13 +173,10 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
                                 {"bytes_read", pass.read_bytes},
                                 {"bytes_written", pass.write_bytes},
                                 {"bound_by", pass.bound_by}});
-  }
-  fmt::print("{:<27} {:>11.0f} {:>11} {:>42} {:>12}\n", "step", step.ideal_cycles,
-             step.array_cycles, step.cycles, step.bytes_moved);
-  fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
-             step.ideal_cycles / static_cast<double>(step.array_cycles),
-             step.ideal_cycles / static_cast<double>(step.cycles));
+  print_cycles(step);
   write_report(common, report);
+  if (!options.plot_path.empty())
+    plot_roofline(options.plot_path, roofline_of(config, step, options));
   return 0;
 }
 

@@ -131,6 +131,14 @@ int main(int argc, char** argv) {
 
   CLI::App* cycles_app = add("cycles", "cycles of a training step, per layer and pass");
   add_step(cycles_app, cycles);
+  cycles_app->add_option("--memory-latency", cycles.memory.latency_cycles, "cycles, 0..4096")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  cycles_app
+      ->add_option("--memory-bytes-per-cycle", cycles.memory.bytes_per_cycle,
+                   "bandwidth; 0 is a beat a cycle each way")
+      ->check(CLI::Range(0.0, 1e6));
+  cycles_app->add_option("--plot", cycles.plot_path, "draw the roofline to this .svg or .png");
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");

@@ -198,9 +198,11 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   } else {
     quantize_activations(builder, layout_.layers[k - 1], training);
   }
-  builder.set_place(s.layer.name, "forward");
-  if (training && s.lanes == WeightGradientLanes::kPixels)
+  if (training && s.lanes == WeightGradientLanes::kPixels) {
+    builder.set_place(s.layer.name, "unfold");
     builder.unfold(input_codes(k), s.input_unfolded, s.layer, false);
+  }
+  builder.set_place(s.layer.name, "forward");
   StreamPass drain;
   drain.store = &s.output;
   drain.shift_x = s.output_shift;
@@ -279,8 +281,10 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
     pass.pack = &s.scaled_gradient;
     builder.stream(s.output, pass, "f_G, scaled");
   }
-  if (s.lanes == WeightGradientLanes::kPixels)
+  if (s.lanes == WeightGradientLanes::kPixels) {
+    builder.set_place(l.name, "unfold");
     builder.unfold(s.gradient_codes, s.gradient_unfolded, l, true);
+  }
 }
 
 void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
@@ -356,8 +360,10 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
     builder.multiply_samples(l, s.gradient_unfolded, s.input_unfolded, s.weight_gradient, drain,
                              "backward_weight");
   } else {
+    builder.set_place(l.name, "transpose");
     builder.transpose(s.scaled_gradient, s.scaled_gradient_by_sample);
     builder.transpose(input_codes(k), s.input_by_sample);
+    builder.set_place(l.name, "backward_weight");
     builder.multiply(WindowMode::kBackwardWeight, l, s.scaled_gradient_by_sample, s.input_by_sample,
                      s.weight_gradient, drain, "backward_weight");
   }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include "gen/generator.hpp"
 #include "model/cycle_model.hpp"
@@ -61,8 +62,7 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
 RtlDevice::~RtlDevice() = default;
 
 bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region,
-                        std::uint64_t cycle) {
-  const std::uint8_t* expected = golden_->memory().data() + region.address;
+                        const std::uint8_t* expected, std::uint64_t cycle) {
   const std::uint8_t* got = platform_->memory().data() + region.address;
   tally_.compared_bits += std::uint64_t{8} * region.bytes;
   if (std::memcmp(expected, got, region.bytes) == 0) return true;
@@ -96,6 +96,7 @@ void RtlDevice::run(const Program& program) {
   ProgramTiming timing;
   if (timing_) timing = timing_->run(program);
   std::size_t golden_next = 0;
+  std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
   auto on_retire = [&](const Retire& retire) {
     const std::size_t index = retire.tag;
     const Operation& operation = program.operations.at(index);
@@ -119,12 +120,29 @@ void RtlDevice::run(const Program& program) {
     ++tally_.descriptors;
     if (!lockstep_ || operation.writes.empty()) return true;
     // Program order is an order of the dependences, so everything up to here may run in the golden
-    // model.
-    for (; golden_next <= index; ++golden_next)
-      golden_->execute(program.operations[golden_next].descriptor);
+    // model. What other engines have not yet retired is kept: later ones may overwrite it.
+    for (; golden_next <= index; ++golden_next) {
+      const Operation& next = program.operations[golden_next];
+      golden_->execute(next.descriptor);
+      if (golden_next == index || next.writes.empty()) continue;
+      std::vector<std::uint8_t>& kept = ahead[golden_next];
+      for (const Region& region : next.writes) {
+        const std::uint8_t* from = golden_->memory().data() + region.address;
+        kept.insert(kept.end(), from, from + region.bytes);
+      }
+    }
+    const auto kept = ahead.find(index);
+    const std::uint8_t* from = kept == ahead.end() ? nullptr : kept->second.data();
     bool equal = true;
-    for (const Region& region : operation.writes)
-      equal = compare(operation, index, region, retire.cycle) && equal;
+    for (const Region& region : operation.writes) {
+      const std::uint8_t* expected = golden_->memory().data() + region.address;
+      if (from != nullptr) {
+        expected = from;
+        from += region.bytes;
+      }
+      equal = compare(operation, index, region, expected, retire.cycle) && equal;
+    }
+    ahead.erase(index);
     return equal;
   };
   const RunResult result = platform_->run(
@@ -152,7 +170,7 @@ void RtlDevice::run(const Program& program) {
       last.label = "end of program";
       compare(last, program.operations.size(),
               {"whole memory", 0, static_cast<std::uint32_t>(golden_->memory().size()), 4},
-              result.last_cycle);
+              golden_->memory().data(), result.last_cycle);
       throw CheckFailed("first difference: " + tally_.first_difference);
     }
   }

@@ -52,9 +52,10 @@ class RtlDevice : public Device {
   const RtlTally& tally() const { return tally_; }
 
  private:
-  /// Compares one region; returns false and notes the difference if there is one.
+  /// Compares one region with its expected bytes; returns false and notes the difference if there
+  /// is one.
   bool compare(const Operation& operation, std::size_t index, const Region& region,
-               std::uint64_t cycle);
+               const std::uint8_t* expected, std::uint64_t cycle);
 
   Config config_;
   std::unique_ptr<Platform> platform_;

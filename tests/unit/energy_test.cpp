@@ -26,11 +26,13 @@ const EnergyLine& find(const EnergyReport& report, const std::string& name) {
 Config small() {
   Config c;
   c.rows = c.columns = 2;
-  c.lanes = 8;
+  c.lanes = 16;
   c.accumulator_bits = 32;
-  c.row_buffer_depth = c.column_buffer_depth = 2048;
-  c.bus_bytes = 4;  // memories of 8 KB
+  c.max_contraction = 16;
+  c.row_buffer_depth = c.column_buffer_depth = 1024;  // memories of 8 KB
+  c.bus_bytes = 8;
   c.stream_lanes = 1;
+  c.validate("small");
   return c;
 }
 
@@ -51,17 +53,17 @@ TEST_CASE("a GEMM's actions and energy are those counted by hand", "[energy]") {
   Program program;
   program.operations.push_back(operation(gemm(), "forward"));
   const EnergyReport r = price(small(), {program});
-  CHECK(find(r, "bit product and its popcount adder").count == 24 * 4 * 8);
-  CHECK(find(r, "bit product of the bipolar correction sums").count == 24 * 5 * 8);
+  CHECK(find(r, "bit product and its popcount adder").count == 24 * 4 * 16);
+  CHECK(find(r, "bit product of the bipolar correction sums").count == 24 * 5 * 16);
   CHECK(find(r, "accumulator update").count == 24 * 9);
   CHECK(find(r, "bipolar correction of a drained sum").count == 4);
   CHECK(find(r, "row buffer word read").count == 24);
-  CHECK(find(r, "row buffer word read").bits == 16);
-  // 1728 x .2/64 + (216 + 4) x .1 + 48 x 10 x 16/64
-  CHECK(r.on_chip_pj == Approx(5.4 + 22 + 120));
+  CHECK(find(r, "row buffer word read").bits == 32);
+  // 3456 x .2/64 + (216 + 4) x .1 + 48 x 10 x 32/64
+  CHECK(r.on_chip_pj == Approx(10.8 + 22 + 240));
   CHECK(r.dram_pj == 0);
   REQUIRE(r.units.size() == 3);
-  CHECK(r.units[0].on_chip_pj == Approx(5.4));
+  CHECK(r.units[0].on_chip_pj == Approx(10.8));
   REQUIRE(r.passes.size() == 1);
   CHECK(r.passes[0].name == "fc");
   CHECK(r.passes[0].on_chip_pj == Approx(r.on_chip_pj));
@@ -80,10 +82,14 @@ TEST_CASE("padding's taps are not priced", "[energy]") {
 TEST_CASE("a stochastic pass pays for its random bits, a load for its bytes", "[energy]") {
   Descriptor s;
   s.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-  s.count0 = 5;
-  s.count1 = s.count2 = s.count3 = s.count4 = 1;
+  s.count0 = kBlockElements;
+  s.count1 = s.count2 = s.count3 = s.count4 = s.count5 = 1;
+  s.channels = s.samples = kBlock;
   s.x_type = 1;
   s.pack_enable = 1;
+  s.pack_pixel_stride = 4;
+  s.pack_plane_stride = 1;
+  s.pack_group_stride = 4 * 2 * 16 / 8;
   s.pack_planes = s.quantizer_bits = 4;
   s.quantizer = static_cast<std::uint32_t>(Quantizer::kStochastic);
   Descriptor l;
@@ -92,12 +98,13 @@ TEST_CASE("a stochastic pass pays for its random bits, a load for its bytes", "[
   Program program;
   program.operations = {operation(l, "forward"), operation(s, "backward")};
   const EnergyReport r = price(small(), {program});
-  CHECK(find(r, "random bit").count == 5 * 16);
-  CHECK(find(r, "stochastic rounding: division step").count == 5 * 4);
+  CHECK(find(r, "random bit").count == kBlockElements * 16);
+  CHECK(find(r, "stochastic rounding: division step").count == kBlockElements * 4);
   CHECK(find(r, "row buffer word write").count == 6);
   REQUIRE(r.passes.size() == 2);
-  // 6 words of 2 bytes at 4 bytes a beat would be half a beat; the model's beats decide
-  CHECK(r.passes[1].dram_pj > 0);
+  // 6 words of 4 bytes are 3 beats; 256 elements of 2 bytes are read, 4 bits of each written.
+  CHECK(r.passes[0].dram_pj == Approx(3 * dram_energy(64, "LPDDR4").energy_pj));
+  CHECK(r.passes[1].dram_pj == Approx((64 + 16) * dram_energy(64, "LPDDR4").energy_pj));
   double sum = 0;
   for (const EnergyLine& line : r.lines) sum += line.total_pj();
   CHECK(sum == Approx(r.on_chip_pj + r.dram_pj));
@@ -128,7 +135,7 @@ TEST_CASE("a wider multiplication costs more both ways", "[energy]") {
   c.gradient_bits = 4;
   const EnergyReport r = price(c, {});
   REQUIRE(r.macs.size() == 3);
-  CHECK(r.macs[0].bit_serial_pj == Approx(2 * (0.2 / 64 + 0.1 / 8)));
+  CHECK(r.macs[0].bit_serial_pj == Approx(2 * (0.2 / 64 + 0.1 / 16)));
   CHECK(r.macs[0].bit_parallel_pj == Approx(0.2 / 32 + 0.1));
   CHECK(r.macs[2].bit_serial_pj == Approx(4 * r.macs[0].bit_serial_pj));
 }

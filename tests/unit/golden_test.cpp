@@ -599,7 +599,7 @@ TEST_CASE("Faults of a schedule are refused", "[golden]") {
   CHECK_THROWS_AS(device.execute(no_tags), std::logic_error);
   Descriptor load;
   load.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
-  load.load_offset = 4096;
+  load.load_offset = static_cast<std::uint32_t>(config.row_buffer_depth);
   load.load_words = 1;
   CHECK_THROWS_AS(device.execute(load), std::logic_error);
   Descriptor none;
