@@ -2,32 +2,15 @@
 #include "model/golden_gemm.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <eigen3/Eigen/Dense>
 #include <stdexcept>
+#include <type_traits>
 
 #include "model/golden_popcount.hpp"
 
 namespace solfege {
-namespace {
-
-/// The bits of a byte as numbers, so that eight lanes are decoded by one vector operation.
-template <typename Number>
-const std::array<std::array<Number, 8>, 256>& byte_bits() {
-  static const auto table = [] {
-    std::array<std::array<Number, 8>, 256> bits{};
-    for (std::size_t byte = 0; byte < 256; ++byte)
-      for (std::size_t bit = 0; bit < 8; ++bit)
-        bits[byte][bit] = static_cast<Number>(byte >> bit & 1);
-    return bits;
-  }();
-  return table;
-}
-
-}  // namespace
-
 double GoldenGemm::Side::peak() const {
   if (type == PlaneType::kSigned) return std::ldexp(1.0, planes - 1);
   return std::ldexp(1.0, planes) - 1;
@@ -168,13 +151,18 @@ void GoldenGemm::run() {
 
 template <typename Sum>
 void GoldenGemm::run_as(Sum* tiles) {
-  // Estimated cost of an output's pair of operand pixels, in nanoseconds times 100
-  const int length = static_cast<int>(d_.words) * lanes_;
-  const double terms = static_cast<double>(most_pairs_ * d_.words) * static_cast<double>(lanes_);
+  const int length = static_cast<int>(d_.words) * lanes_, words = (length + 63) / 64;
+  const double terms = static_cast<double>(most_pairs_) * length;
   const double bound = terms * rows_.peak() * columns_.peak();
   const bool single = bound <= 16777216.0, exact = bound <= 9007199254740992.0;
-  const double counting = kCountCost * rows_.planes * columns_.planes * ((length + 63) / 64);
-  const double floating = (single ? kFloatCost : kDoubleCost) * length;
+  const double products = static_cast<double>(total_pairs_) * rows_.members() * columns_.members();
+  const double operands =
+      static_cast<double>(row_pixels_) * rows_.members() * rows_.planes +
+      static_cast<double>(column_pixels_) * columns_.members() * columns_.planes;
+  const double counting =
+      words * (products * rows_.planes * columns_.planes * kCountTime + operands * kGatherTime);
+  const double floating =
+      length * (products * (single ? kFloatTime : kDoubleTime) + operands * kDecodeTime);
   if (!exact || counting <= floating) return count_bits(tiles);
   if (single)
     multiply<float>(tiles);
@@ -184,47 +172,68 @@ void GoldenGemm::run_as(Sum* tiles) {
 
 // ---- By counting bits ----
 
-void GoldenGemm::read_bits(const Side& side, int pixels, Bits& bits) const {
+namespace {
+
+/// to[member] |= (the Piece of each member, as far as the mask goes) << shift
+template <typename Piece>
+void gather(const std::uint8_t* from, int stride, int members, std::uint64_t mask, int shift,
+            std::uint64_t* to) {
+  if (stride == static_cast<int>(sizeof(Piece))) {
+    for (int member = 0; member < members; ++member) {
+      Piece value = 0;
+      std::memcpy(&value, from + static_cast<std::size_t>(member) * sizeof(Piece), sizeof(Piece));
+      to[member] |= (value & mask) << shift;
+    }
+    return;
+  }
+  for (int member = 0; member < members; ++member) {
+    Piece value = 0;
+    std::memcpy(&value, from + member * stride, sizeof(Piece));
+    to[member] |= (value & mask) << shift;
+  }
+}
+
+}  // namespace
+
+void GoldenGemm::read_bits(const Side& side, int pixels, bool wants_sums, Bits& bits) const {
   const int length = static_cast<int>(d_.words - 1) * lanes_ + static_cast<int>(d_.tail_lanes);
   const int words = (length + 63) / 64, members = side.members();
   const std::size_t plane_size =
       static_cast<std::size_t>(words) * static_cast<std::size_t>(members);
   bits.words.assign(static_cast<std::size_t>(pixels * side.planes) * plane_size, 0);
-  bits.sums.assign(static_cast<std::size_t>(pixels) * static_cast<std::size_t>(members), 0);
+  bits.sums.assign(
+      wants_sums ? static_cast<std::size_t>(pixels) * static_cast<std::size_t>(members) : 0, 0);
   const int piece = std::min(lanes_, 64), bytes = lanes_ / 8;
-  const double cost = 1.0 * side.planes * static_cast<double>(plane_size) * 64 / piece;
-  device_.parallel(
-      static_cast<std::uint64_t>(pixels), cost, [&](int, std::uint64_t first, std::uint64_t end) {
-        for (std::uint64_t pixel = first; pixel < end; ++pixel) {
-          std::int64_t* sums = bits.sums.data() + pixel * static_cast<std::uint64_t>(members);
-          for (int plane = 0; plane < side.planes; ++plane) {
-            std::uint64_t* to =
-                bits.words.data() + (pixel * static_cast<std::uint64_t>(side.planes) +
-                                     static_cast<std::uint64_t>(plane)) *
-                                        plane_size;
-            for (int group = 0; group < side.groups; ++group) {
-              for (int lane = 0; lane < length; lane += piece) {
-                const std::uint8_t* from =
-                    word(side, group, static_cast<int>(pixel), plane, lane / lanes_) +
-                    lane % lanes_ / 8;
-                const int valid = std::min(piece, length - lane);
-                const std::uint64_t mask =
-                    valid == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << valid) - 1;
-                std::uint64_t* line = to + lane / 64 * members + group * side.group;
-                for (int member = 0; member < side.group; ++member) {
-                  std::uint64_t value = 0;
-                  std::memcpy(&value, from + member * bytes, static_cast<std::size_t>(piece / 8));
-                  line[member] |= (value & mask) << (lane % 64);
-                }
-              }
-            }
-            const std::int64_t weight = plane_weight(side.type, side.planes, plane);
-            for (int w = 0; w < words; ++w)
-              for (int member = 0; member < members; ++member)
-                sums[member] += weight * count_ones(to[w * members + member]);
-          }
-        }
-      });
+  const auto gather_piece = piece == 16   ? gather<std::uint16_t>
+                            : piece == 32 ? gather<std::uint32_t>
+                                          : gather<std::uint64_t>;
+  const double cost = kGatherTime * side.planes * static_cast<double>(plane_size);
+  auto one = [&](std::uint64_t pixel) {
+    for (int plane = 0; plane < side.planes; ++plane) {
+      std::uint64_t* to = bits.words.data() + (pixel * static_cast<std::uint64_t>(side.planes) +
+                                               static_cast<std::uint64_t>(plane)) *
+                                                  plane_size;
+      for (int lane = 0; lane < length; lane += piece) {
+        const int valid = std::min(piece, length - lane);
+        const std::uint64_t mask =
+            valid == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << valid) - 1;
+        for (int group = 0; group < side.groups; ++group)
+          gather_piece(
+              word(side, group, static_cast<int>(pixel), plane, lane / lanes_) + lane % lanes_ / 8,
+              bytes, side.group, mask, lane % 64, to + lane / 64 * members + group * side.group);
+      }
+      if (!wants_sums) continue;
+      std::int64_t* sums = bits.sums.data() + pixel * static_cast<std::uint64_t>(members);
+      const std::int64_t weight = plane_weight(side.type, side.planes, plane);
+      for (int w = 0; w < words; ++w)
+        for (int member = 0; member < members; ++member)
+          sums[member] += weight * count_ones(to[w * members + member]);
+    }
+  };
+  device_.parallel(static_cast<std::uint64_t>(pixels), cost,
+                   [&](int, std::uint64_t first, std::uint64_t end) {
+                     for (std::uint64_t pixel = first; pixel < end; ++pixel) one(pixel);
+                   });
 }
 
 template <typename Sum>
@@ -233,60 +242,50 @@ void GoldenGemm::count_bits(Sum* tiles) {
   const int words = (length + 63) / 64;
   const int row_members = rows_.members(), column_members = columns_.members();
   Bits rows, columns;
-  read_bits(rows_, row_pixels_, rows);
-  read_bits(columns_, column_pixels_, columns);
   // A value is its bits' plus an offset: (a + p)(b + q) = a b + p b + q a + p q, for every lane.
   const std::int64_t p = plane_offset(rows_.type, rows_.planes),
                      q = plane_offset(columns_.type, columns_.planes);
+  read_bits(rows_, row_pixels_, q != 0, rows);
+  read_bits(columns_, column_pixels_, p != 0, columns);
   const std::size_t row_pixel = static_cast<std::size_t>(rows_.planes * words * row_members);
   const std::size_t column_pixel =
       static_cast<std::size_t>(columns_.planes * words * column_members);
   const std::size_t tile_size = static_cast<std::size_t>(row_members * column_members);
-  const double cost = kCountCost * 0.01 * rows_.planes * columns_.planes * words *
+  const double cost = kCountTime * rows_.planes * columns_.planes * words *
                       static_cast<double>(tile_size) *
                       (static_cast<double>(total_pairs_) / tiles_ + 1);
   device_.parallel(
       static_cast<std::uint64_t>(tiles_), cost, [&](int, std::uint64_t first, std::uint64_t end) {
+        using Unsigned = std::make_unsigned_t<Sum>;  // arithmetic modulo its size
         std::vector<Pair> list;
         std::vector<PopcountPair> operands;
-        std::vector<std::int64_t> sums(tile_size), row_terms(static_cast<std::size_t>(row_members)),
+        std::vector<Unsigned> row_terms(static_cast<std::size_t>(row_members)),
             column_terms(static_cast<std::size_t>(column_members));
+        auto add = [](std::vector<Unsigned>& terms, std::int64_t factor, const Bits& bits,
+                      int pixel) {
+          if (factor == 0) return;
+          const std::int64_t* sums =
+              bits.sums.data() + static_cast<std::size_t>(pixel) * terms.size();
+          for (std::size_t i = 0; i < terms.size(); ++i)
+            terms[i] += static_cast<Unsigned>(factor * sums[i]);
+        };
         for (std::uint64_t tile = first; tile < end; ++tile) {
           pairs(static_cast<int>(tile), list);
           operands.clear();
           std::fill(row_terms.begin(), row_terms.end(),
-                    p * q * length * static_cast<std::int64_t>(list.size()));
-          std::fill(column_terms.begin(), column_terms.end(), 0);
+                    static_cast<Unsigned>(p * q * length * static_cast<std::int64_t>(list.size())));
+          std::fill(column_terms.begin(), column_terms.end(), Unsigned{0});
           for (const Pair& pair : list) {
-            const auto r = static_cast<std::size_t>(pair.row),
-                       c = static_cast<std::size_t>(pair.column);
             operands.push_back(
-                {rows.words.data() + r * row_pixel, columns.words.data() + c * column_pixel});
-            if (q != 0)
-              for (int m = 0; m < row_members; ++m)
-                row_terms[static_cast<std::size_t>(m)] +=
-                    q * rows.sums[r * static_cast<std::size_t>(row_members) +
-                                  static_cast<std::size_t>(m)];
-            if (p != 0)
-              for (int m = 0; m < column_members; ++m)
-                column_terms[static_cast<std::size_t>(m)] +=
-                    p * columns.sums[c * static_cast<std::size_t>(column_members) +
-                                     static_cast<std::size_t>(m)];
+                {rows.words.data() + static_cast<std::size_t>(pair.row) * row_pixel,
+                 columns.words.data() + static_cast<std::size_t>(pair.column) * column_pixel});
+            add(row_terms, q, rows, pair.row);
+            add(column_terms, p, columns, pair.column);
           }
-          count_common(operands, words, {rows_.type, rows_.planes, row_members},
-                       {columns_.type, columns_.planes, column_members}, sums.data());
-          for (int group = 0; group < columns_.groups; ++group) {
-            Sum* out = tiles + (tile * static_cast<std::uint64_t>(columns_.groups) +
-                                static_cast<std::uint64_t>(group)) *
-                                   static_cast<std::uint64_t>(row_members * columns_.group);
-            for (int r = 0; r < row_members; ++r) {
-              const std::int64_t* from = sums.data() + r * column_members + group * columns_.group;
-              const std::int64_t* terms = column_terms.data() + group * columns_.group;
-              for (int c = 0; c < columns_.group; ++c)
-                out[r * columns_.group + c] =
-                    static_cast<Sum>(from[c] + row_terms[static_cast<std::size_t>(r)] + terms[c]);
-            }
-          }
+          count_common(operands, words, {rows_.type, rows_.planes, row_members, row_members},
+                       {columns_.type, columns_.planes, column_members, columns_.group},
+                       row_terms.data(), column_terms.data(),
+                       reinterpret_cast<Unsigned*>(tiles + tile * tile_size));
         }
       });
 }
@@ -296,27 +295,38 @@ void GoldenGemm::count_bits(Sum* tiles) {
 /// A pixel's operand as integers, [member][lane].
 template <typename Number>
 void GoldenGemm::decode(const Side& side, int pixel, Number* values) const {
-  const int words = static_cast<int>(d_.words), length = words * lanes_, bytes = lanes_ / 8;
+  const int words = static_cast<int>(d_.words), length = words * lanes_;
   const int valid = (words - 1) * lanes_ + static_cast<int>(d_.tail_lanes);
   const auto offset = static_cast<Number>(plane_offset(side.type, side.planes));
+  static thread_local std::vector<std::uint8_t> codes;
+  codes.resize(static_cast<std::size_t>(side.group * lanes_));
   for (int group = 0; group < side.groups; ++group) {
-    for (int member = 0; member < side.group; ++member) {
-      Number* line = values + static_cast<std::ptrdiff_t>(group * side.group + member) * length;
-      std::fill(line, line + length, offset);
-      for (int plane = 0; plane < side.planes; ++plane) {
-        const auto weight = static_cast<Number>(plane_weight(side.type, side.planes, plane));
-        for (int w = 0; w < words; ++w) {
-          const std::uint8_t* bits = word(side, group, pixel, plane, w) + member * bytes;
-          Number* at_word = line + w * lanes_;
-          for (int byte = 0; byte < bytes; ++byte) {
-            const std::array<Number, 8>& ones = byte_bits<Number>()[bits[byte]];
-            for (std::size_t bit = 0; bit < 8; ++bit)
-              at_word[8 * static_cast<std::size_t>(byte) + bit] += ones[bit] * weight;
+    Number* lines = values + static_cast<std::ptrdiff_t>(group * side.group) * length;
+    for (int w = 0; w < words; ++w) {
+      // Eight planes make a byte of the code; the last byte of a signed one has its sign.
+      for (int first = 0; first < side.planes; first += 8) {
+        const int planes = std::min(8, side.planes - first);
+        std::fill(codes.begin(), codes.end(), std::uint8_t{0});
+        for (int plane = 0; plane < planes; ++plane)
+          add_plane(word(side, group, pixel, first + plane, w), codes.size() / 8, plane,
+                    codes.data());
+        const bool sign = side.type == PlaneType::kSigned && first + planes == side.planes;
+        const int carry = sign ? 1 << planes : 0;
+        const auto factor = static_cast<Number>((side.type == PlaneType::kBipolar ? 2.0 : 1.0) *
+                                                static_cast<double>(1u << first));
+        for (int member = 0; member < side.group; ++member) {
+          const std::uint8_t* from = codes.data() + member * lanes_;
+          Number* to = lines + static_cast<std::ptrdiff_t>(member) * length + w * lanes_;
+          for (int lane = 0; lane < lanes_; ++lane) {
+            const int code = from[lane] - (from[lane] >> (planes - 1)) * carry;
+            to[lane] = (first == 0 ? offset : to[lane]) + factor * static_cast<Number>(code);
           }
         }
       }
-      std::fill(line + valid, line + length, Number(0));
     }
+    for (int member = 0; member < side.group; ++member)
+      std::fill(lines + static_cast<std::ptrdiff_t>(member) * length + valid,
+                lines + static_cast<std::ptrdiff_t>(member + 1) * length, Number(0));
   }
 }
 
@@ -328,7 +338,7 @@ void GoldenGemm::multiply(Sum* tiles) {
   // [pixel][member][lane]: pixels one after another are one matrix.
   Matrix rows(row_pixels_ * row_members, length), columns(column_pixels_ * column_members, length);
   auto decode_all = [&](const Side& side, int pixels, Matrix& matrix) {
-    const double cost = 0.15 * side.members() * length * side.planes;
+    const double cost = kDecodeTime * side.members() * length * side.planes;
     device_.parallel(static_cast<std::uint64_t>(pixels), cost,
                      [&](int, std::uint64_t first, std::uint64_t end) {
                        for (std::uint64_t pixel = first; pixel < end; ++pixel)
@@ -343,7 +353,7 @@ void GoldenGemm::multiply(Sum* tiles) {
   // Tiles side by side that meet neighbouring row pixels at the same column pixel are multiplied
   // together.
   const int tiles_x = static_cast<int>(d_.tile_x_count);
-  const double cost = 0.01 * kFloatCost * length * row_members * column_members *
+  const double cost = kFloatTime * length * row_members * column_members *
                       (static_cast<double>(total_pairs_) / tiles_ + 1) * tiles_x;
   const bool strips = !d_.rows_by_tap && !d_.columns_by_tile;
   const int strip = strips ? tiles_x : 1;

@@ -54,7 +54,7 @@ class GoldenGemm {
   void multiply(Sum* tiles);
   /// Buffer word w of a pixel's plane, of one group: `group` words of L bits.
   const std::uint8_t* word(const Side& side, int group, int pixel, int plane, int w) const;
-  void read_bits(const Side& side, int pixels, Bits& bits) const;
+  void read_bits(const Side& side, int pixels, bool wants_sums, Bits& bits) const;
   template <typename Number>
   void decode(const Side& side, int pixel, Number* values) const;
 

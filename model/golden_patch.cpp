@@ -51,20 +51,18 @@ void slope_patch(std::int32_t* x, const std::int32_t* z) {
   }
 }
 
-void mask_patch(std::int32_t* y, const std::int32_t* z, const std::int32_t* low,
-                const std::int32_t* high) {
-  for (int row = 0; row < kBlock; ++row)
-    for (int c = 0; c < kBlock; ++c) {
-      const int i = kBlock * row + c;
-      y[i] = (z[i] >= low[c]) & (z[i] <= high[c]) ? y[i] : 0;
-    }
+void mask_patch(std::int32_t* __restrict y, const std::int32_t* __restrict z,
+                const std::int32_t* __restrict low, const std::int32_t* __restrict high) {
+  for (int i = 0; i < kPatch; ++i) y[i] = (z[i] >= low[i]) & (z[i] <= high[i]) ? y[i] : 0;
 }
 
-void route_patch(std::int32_t* z, const std::int32_t* tags, std::int32_t index) {
+void route_patch(std::int32_t* __restrict z, const std::int32_t* __restrict tags,
+                 std::int32_t index) {
   for (int i = 0; i < kPatch; ++i) z[i] = tags[i] == index ? z[i] : 0;
 }
 
-void pool_patch(std::int32_t* best, std::int32_t* tags, const std::int32_t* y, std::int32_t index) {
+void pool_patch(std::int32_t* __restrict best, std::int32_t* __restrict tags,
+                const std::int32_t* __restrict y, std::int32_t index) {
   for (int i = 0; i < kPatch; ++i) {
     const bool larger = y[i] > best[i];
     best[i] = larger ? y[i] : best[i];
@@ -81,7 +79,7 @@ namespace {
 /// The whole tree by selection: what a node says, by what its children say.
 template <int kLevels>
 std::uint32_t walk(std::int32_t y, const std::int32_t* thresholds, int node) {
-  const std::uint32_t reached = y >= thresholds[(node - 1) * kBlock] ? 1 : 0;
+  const std::uint32_t reached = y >= thresholds[(node - 1) * kPatch] ? 1 : 0;
   if constexpr (kLevels == 1) {
     return reached;
   } else {
@@ -92,10 +90,13 @@ std::uint32_t walk(std::int32_t y, const std::int32_t* thresholds, int node) {
 }
 
 template <int kLevels>
-void walk_patch(const std::int32_t* y, const std::int32_t* thresholds, std::uint32_t* codes) {
-  for (int row = 0; row < kBlock; ++row)
-    for (int c = 0; c < kBlock; ++c)
-      codes[kBlock * row + c] = walk<kLevels>(y[kBlock * row + c], thresholds + c, 1);
+void walk_patch(const std::int32_t* __restrict y, const std::int32_t* thresholds,
+                std::uint32_t* __restrict codes) {
+  constexpr int kNodes = (1 << kLevels) - 1;
+  std::int32_t spread[kNodes * kPatch];
+  for (int node = 0; node < kNodes; ++node)
+    spread_patch(thresholds + node * kBlock, Spread::kChannel, spread + node * kPatch);
+  for (int i = 0; i < kPatch; ++i) codes[i] = walk<kLevels>(y[i], spread + i, 1);
 }
 
 }  // namespace
@@ -105,57 +106,63 @@ void threshold_patch(const std::int32_t* y, const std::int32_t* thresholds, int 
   if (bits == 1) return walk_patch<1>(y, thresholds, codes);
   if (bits == 2) return walk_patch<2>(y, thresholds, codes);
   if (bits == 3) return walk_patch<3>(y, thresholds, codes);
-  for (int row = 0; row < kBlock; ++row) {
-    std::uint32_t nodes[kBlock];
-    std::fill(nodes, nodes + kBlock, 1u);
-    for (int level = 0; level < bits; ++level)
-      for (int c = 0; c < kBlock; ++c) {
-        const std::int32_t threshold =
-            thresholds[(nodes[c] - 1) * kBlock + static_cast<std::uint32_t>(c)];
-        nodes[c] = 2 * nodes[c] + (y[kBlock * row + c] >= threshold ? 1 : 0);
-      }
-    for (int c = 0; c < kBlock; ++c) codes[kBlock * row + c] = nodes[c] - (1u << bits);
+  for (int i = 0; i < kPatch; ++i) {
+    std::uint32_t node = 1;
+    for (int level = 0; level < bits; ++level) {
+      const std::int32_t threshold =
+          thresholds[(node - 1) * kBlock + static_cast<std::uint32_t>(i % kBlock)];
+      node = 2 * node + (y[i] >= threshold ? 1 : 0);
+    }
+    codes[i] = node - (1u << bits);
   }
 }
 
-void stochastic_patch(const std::int32_t* y, const std::uint32_t* m, const std::uint16_t* numbers,
-                      int bits, int random_bits, bool scaled, std::uint32_t* codes) {
+void stochastic_patch(const std::int32_t* __restrict y, const std::uint32_t* m,
+                      const std::uint16_t* __restrict numbers, int bits, int random_bits,
+                      bool scaled, std::uint32_t* __restrict codes) {
   const std::int32_t levels = (1 << bits) - 1;
-  for (int row = 0; row < kBlock; ++row) {
-    const std::int32_t* values = y + kBlock * row;
-    const std::uint16_t* u = numbers + kBlock * row;
-    std::uint32_t* out = codes + kBlock * row;
-    const std::uint32_t peak = m[row];
-    std::int32_t c[kBlock];
-    if (peak == 0) {
-      std::fill(c, c + kBlock, levels);  // any code: the sample's gradients are 0 times it
-    } else if (peak <= 1u << 20) {
-      // (n (y + m) 2^r + m (2U + 1)) / (m 2^(r+1)) in double: the numerator, and half more, is
-      // exact below 2^53. With the half, a quotient is 2^-38 or more from an integer, and the
-      // two roundings move it by less than 2^-43: its floor is right.
-      const double middle = peak, scale = std::int64_t{levels} << random_bits;
-      const double reciprocal = 1.0 / static_cast<double>(std::uint64_t{peak} << (random_bits + 1));
-      for (int i = 0; i < kBlock; ++i) {
-        const double numerator =
-            (static_cast<double>(values[i]) + middle) * scale +
-            middle * static_cast<double>(2 * static_cast<std::int32_t>(u[i]) + 1) + 0.5;
-        c[i] = static_cast<std::int32_t>(numerator * reciprocal);
-      }
-    } else {
-      for (int i = 0; i < kBlock; ++i) {
-        const auto numerator =
-            (static_cast<unsigned __int128>(
-                 levels * static_cast<unsigned __int128>(std::int64_t{values[i]} + peak))
-             << random_bits) +
-            static_cast<unsigned __int128>(peak) * (2u * u[i] + 1u);
+  std::int32_t c[kPatch];
+  if (*std::max_element(m, m + kBlock) <= 1u << 20) {
+    // (n (y + m) 2^r + m (2U + 1)) / (m 2^(r+1)) in double: the numerator, and half more, is
+    // exact below 2^53. With the half, a quotient is 2^-38 or more from an integer, and the
+    // two roundings move it by less than 2^-43: its floor is right.
+    double middle[kPatch], reciprocal[kPatch];
+    for (int row = 0; row < kBlock; ++row) {
+      const std::uint64_t divisor = std::uint64_t{m[row]} << (random_bits + 1);
+      std::fill_n(middle + kBlock * row, kBlock, static_cast<double>(m[row]));
+      std::fill_n(reciprocal + kBlock * row, kBlock,
+                  m[row] == 0 ? 0.0 : 1.0 / static_cast<double>(divisor));
+    }
+    const double scale = std::int64_t{levels} << random_bits;
+    for (int i = 0; i < kPatch; ++i) {
+      const double numerator =
+          (static_cast<double>(y[i]) + middle[i]) * scale +
+          middle[i] * static_cast<double>(2 * static_cast<std::int32_t>(numbers[i]) + 1) + 0.5;
+      c[i] = static_cast<std::int32_t>(numerator * reciprocal[i]);
+    }
+  } else {
+    for (int i = 0; i < kPatch; ++i) {
+      const std::uint32_t peak = m[i / kBlock];
+      const auto numerator =
+          (static_cast<unsigned __int128>(levels *
+                                          static_cast<unsigned __int128>(std::int64_t{y[i]} + peak))
+           << random_bits) +
+          static_cast<unsigned __int128>(peak) * (2u * numbers[i] + 1u);
+      if (peak != 0)
         c[i] = static_cast<std::int32_t>(
             numerator / (static_cast<unsigned __int128>(peak) << (random_bits + 1)));
-      }
     }
-    for (int i = 0; i < kBlock; ++i)
-      out[i] = scaled ? peak * static_cast<std::uint32_t>(2 * c[i] - levels)
-                      : static_cast<std::uint32_t>(c[i]);
   }
+  for (int row = 0; row < kBlock; ++row)  // any code: the sample's gradients are 0 times it
+    if (m[row] == 0) std::fill_n(c + kBlock * row, kBlock, levels);
+  if (!scaled) {
+    std::memcpy(codes, c, sizeof c);
+    return;
+  }
+  std::int32_t peaks[kPatch];
+  spread_patch(reinterpret_cast<const std::int32_t*>(m), Spread::kRow, peaks);
+  for (int i = 0; i < kPatch; ++i)
+    codes[i] = static_cast<std::uint32_t>(peaks[i]) * static_cast<std::uint32_t>(2 * c[i] - levels);
 }
 
 void planes_patch(const std::uint32_t* codes, int byte, std::uint64_t* result) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "model/descriptor.hpp"
 #include "model/program.hpp"
@@ -33,21 +34,33 @@ void read_elements(const std::uint8_t* memory, ElementType type, int count, std:
 void write_elements(std::uint8_t* memory, Destination type, int count, const std::int32_t* values,
                     const std::int32_t* tags, const std::int32_t* keep);
 
+/// 16 entries over the whole block, so that loops over it are plain.
+inline void spread_patch(const std::int32_t* entries, Spread spread, std::int32_t* block) {
+  for (int row = 0; row < kBlock; ++row, block += kBlock) {
+    if (spread == Spread::kChannel) {
+      std::memcpy(block, entries, kBlock * sizeof *block);
+    } else {
+      const std::int32_t entry = entries[spread == Spread::kOne ? 0 : row];
+      for (int c = 0; c < kBlock; ++c) block[c] = entry;
+    }
+  }
+}
+
 /// p = x * factor. Wide holds every product.
 template <typename Wide, typename Source>
-void multiply_patch(const Source* x, const std::int32_t* factor, Spread spread, Wide* products) {
-  for (int row = 0; row < kBlock; ++row) {
-    std::int32_t factors[kBlock];
-    for (int c = 0; c < kBlock; ++c)
-      factors[c] = factor[spread == Spread::kOne ? 0 : spread == Spread::kChannel ? c : row];
-    for (int c = 0; c < kBlock; ++c)
-      products[kBlock * row + c] = static_cast<Wide>(x[kBlock * row + c]) * factors[c];
-  }
+void multiply_patch(const Source* __restrict x, const std::int32_t* __restrict factors,
+                    Wide* __restrict products) {
+  for (int i = 0; i < kPatch; ++i) products[i] = static_cast<Wide>(x[i]) * factors[i];
+}
+template <typename Wide, typename Source>
+void multiply_patch(const Source* __restrict x, std::int32_t factor, Wide* __restrict products) {
+  const Wide wide = factor;
+  for (int i = 0; i < kPatch; ++i) products[i] = static_cast<Wide>(x[i]) * wide;
 }
 
 /// The rounding shift, half up, then saturation to 32 bits.
 template <typename Wide>
-void round_patch(const Wide* values, int shift, std::int32_t* rounded) {
+void round_patch(const Wide* __restrict values, int shift, std::int32_t* __restrict rounded) {
   constexpr Wide high = 0x7fffffff, low = -high - 1;
   if (shift == 0) {
     for (int i = 0; i < kPatch; ++i) {
@@ -71,23 +84,31 @@ void round_patch(const Wide* values, int shift, std::int32_t* rounded) {
 /// x <- saturate(round(x (1 - tanh^2 z))), z a weight.
 void slope_patch(std::int32_t* x, const std::int32_t* z);
 
-/// y = x + z + offset[channel], clipped to +-limit. Null: 0. Wide holds the sums.
+/// y <- y + more, then clipped to +-limit. Wide holds the sum.
 template <typename Wide>
-void add_patch(const std::int32_t* x, const std::int32_t* z, const std::int32_t* offset,
-               std::int32_t limit, std::int32_t* y) {
-  const std::int32_t none[kBlock] = {};
-  if (offset == nullptr) offset = none;
+void add_patch(const std::int32_t* __restrict more, std::int32_t limit,
+               std::int32_t* __restrict y) {
   const Wide high = limit, low = -high;
-  for (int row = 0; row < kBlock; ++row) {
-    for (int c = 0; c < kBlock; ++c) {
-      const int i = kBlock * row + c;
-      const Wide sum = static_cast<Wide>(x[i]) + (z != nullptr ? z[i] : 0) + offset[c];
-      y[i] = static_cast<std::int32_t>(sum > high ? high : sum < low ? low : sum);
-    }
+  for (int i = 0; i < kPatch; ++i) {
+    const Wide sum = static_cast<Wide>(y[i]) + more[i];
+    y[i] = static_cast<std::int32_t>(sum > high ? high : sum < low ? low : sum);
   }
 }
+/// The same of three, clipped once.
+template <typename Wide>
+void add_patch(const std::int32_t* __restrict z, const std::int32_t* __restrict offsets,
+               std::int32_t limit, std::int32_t* __restrict y) {
+  const Wide high = limit, low = -high;
+  for (int i = 0; i < kPatch; ++i) {
+    const Wide sum = static_cast<Wide>(y[i]) + z[i] + offsets[i];
+    y[i] = static_cast<std::int32_t>(sum > high ? high : sum < low ? low : sum);
+  }
+}
+inline void clip_patch(std::int32_t limit, std::int32_t* y) {
+  for (int i = 0; i < kPatch; ++i) y[i] = y[i] > limit ? limit : y[i] < -limit ? -limit : y[i];
+}
 
-/// y <- 0 where z is not in [low, high] of its channel.
+/// y <- 0 where z is not in [low, high].
 void mask_patch(std::int32_t* y, const std::int32_t* z, const std::int32_t* low,
                 const std::int32_t* high);
 /// z <- 0 where its tag is not `index`.

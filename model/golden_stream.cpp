@@ -112,6 +112,7 @@ void GoldenStream::choose_widths() {
   if (config.stored_bits == 16 && x_width_ == Width::k128) x_width_ = Width::k64;
   double sum =
       d_.accumulate_enable ? kHalf32 : std::min(kHalf32, std::ldexp(bound, -int(d_.shift_x)) + 1);
+  y_bound_ = sum;
   if (d_.z_enable && !d_.mask_enable) {
     constant_z_ = signed_low(d_.scale_z, 16);
     factor = magnitude(constant_z_);

@@ -28,7 +28,7 @@ class GoldenStream {
     alignas(64) std::int32_t product[kPatch];
     alignas(64) std::int64_t wide_product[kPatch];
     alignas(64) __int128 widest_product[kPatch];
-    alignas(64) std::int32_t scaled_x[kPatch], scaled_z[kPatch], y[kPatch];
+    alignas(64) std::int32_t y[kPatch], scaled_z[kPatch], entries[kPatch], more_entries[kPatch];
     alignas(64) std::int32_t best[kPatch], best_tags[kPatch];
     alignas(64) std::int32_t keep[kPatch];
     alignas(64) std::uint32_t codes[kPatch], magnitudes[kPatch];
@@ -96,6 +96,7 @@ class GoldenStream {
   const std::uint32_t width_;  ///< elements of loop 0
   std::uint32_t patches_ = 0;  ///< patches of a pixel, in storage order
   Width x_width_ = Width::k32, z_width_ = Width::k32, sum_width_ = Width::k32;
+  double y_bound_ = 0;  ///< no magnitude of the rounded x is larger
   std::int32_t constant_x_ = 0, constant_z_ = 0;
   std::vector<std::int32_t> channel_x_, channel_z_, sample_x_;  ///< factors from tables, signed
   std::vector<std::int32_t> table_;  ///< words that a pass makes for a table

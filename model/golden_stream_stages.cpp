@@ -6,54 +6,97 @@
 #include "model/golden_stream.hpp"
 
 namespace solfege {
+namespace {
+
+/// A row of a block, as GCC's vectors.
+typedef std::int32_t Row __attribute__((vector_size(4 * kBlock)));
+typedef std::int64_t WideRow __attribute__((vector_size(8 * kBlock)));
+
+/// Sums of a block's channels over its rows. Narrow: 16 values fit 32 bits.
+template <bool kAbsolute>
+void sum_rows(const std::int32_t* block, bool narrow, std::int64_t* sums) {
+  Row narrow_total = {};
+  WideRow total = {};
+  for (int row = 0; row < kBlock; ++row) {
+    Row values;
+    std::memcpy(&values, block + kBlock * row, sizeof values);
+    if (kAbsolute) values = values < 0 ? -values : values;
+    if (narrow)
+      narrow_total += values;
+    else
+      total += __builtin_convertvector(values, WideRow);
+  }
+  if (narrow) total = __builtin_convertvector(narrow_total, WideRow);
+  std::memcpy(sums, &total, sizeof total);
+}
+
+/// The same of the products of the low 16 bits of two blocks.
+void sum_products(const std::int32_t* block, const std::int32_t* other, std::int64_t* sums) {
+  WideRow total = {};
+  for (int row = 0; row < kBlock; ++row) {
+    Row a, b;
+    std::memcpy(&a, block + kBlock * row, sizeof a);
+    std::memcpy(&b, other + kBlock * row, sizeof b);
+    total += __builtin_convertvector(((a << 16) >> 16) * ((b << 16) >> 16), WideRow);
+  }
+  std::memcpy(sums, &total, sizeof total);
+}
+
+}  // namespace
 
 // ---- Arithmetic of a patch ----
 
 void GoldenStream::scale_x(Worker& w, const Patch& patch, bool wide_source) {
   std::int32_t scratch[kBlock];
-  const std::int32_t* factors = &constant_x_;
-  Spread spread = Spread::kOne;
-  if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kChannel) {
-    spread = Spread::kChannel;
-    factors = channels(channel_x_, patch.channel, scratch);
-  } else if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kSample) {
-    spread = Spread::kRow;
-    factors = channels(sample_x_, patch.sample, scratch);
-  }
-  if (x_width_ == Width::k32) {
-    if (wide_source)  // the bound says that they fit
-      std::copy(w.wide_x, w.wide_x + kPatch, w.x);
-    if (spread == Spread::kOne && constant_x_ == 1)
-      return round_patch(w.x, static_cast<int>(d_.shift_x), w.scaled_x);
-    multiply_patch(w.x, factors, spread, w.product);
-  } else if (x_width_ == Width::k64) {
-    if (wide_source)
-      multiply_patch(w.wide_x, factors, spread, w.wide_product);
+  const auto source = static_cast<Scalar>(d_.scale_x_source);
+  if (x_width_ == Width::k32 && wide_source)  // the bound says that they fit
+    std::copy(w.wide_x, w.wide_x + kPatch, w.x);
+  if (source == Scalar::kConstant) {
+    if (x_width_ == Width::k32 && constant_x_ == 1)
+      return round_patch(w.x, static_cast<int>(d_.shift_x), w.y);
+    if (x_width_ == Width::k32)
+      multiply_patch(w.x, constant_x_, w.product);
+    else if (x_width_ == Width::k64 && !wide_source)
+      multiply_patch(w.x, constant_x_, w.wide_product);
+    else if (x_width_ == Width::k64)
+      multiply_patch(w.wide_x, constant_x_, w.wide_product);
+    else if (!wide_source)
+      multiply_patch(w.x, constant_x_, w.widest_product);
     else
-      multiply_patch(w.x, factors, spread, w.wide_product);
-  } else {
-    if (wide_source)
-      multiply_patch(w.wide_x, factors, spread, w.widest_product);
-    else
-      multiply_patch(w.x, factors, spread, w.widest_product);
+      multiply_patch(w.wide_x, constant_x_, w.widest_product);
+    return round_x(w);
   }
+  if (source == Scalar::kChannel)
+    spread_patch(channels(channel_x_, patch.channel, scratch), Spread::kChannel, w.entries);
+  else
+    spread_patch(channels(sample_x_, patch.sample, scratch), Spread::kRow, w.entries);
+  if (x_width_ == Width::k32)
+    multiply_patch(w.x, w.entries, w.product);
+  else if (x_width_ == Width::k64 && !wide_source)
+    multiply_patch(w.x, w.entries, w.wide_product);
+  else if (x_width_ == Width::k64)
+    multiply_patch(w.wide_x, w.entries, w.wide_product);
+  else if (!wide_source)
+    multiply_patch(w.x, w.entries, w.widest_product);
+  else
+    multiply_patch(w.wide_x, w.entries, w.widest_product);
   round_x(w);
 }
 
 void GoldenStream::round_x(Worker& w) {
   const int shift = static_cast<int>(d_.shift_x);
   if (x_width_ == Width::k32)
-    round_patch(w.product, shift, w.scaled_x);
+    round_patch(w.product, shift, w.y);
   else if (x_width_ == Width::k64)
-    round_patch(w.wide_product, shift, w.scaled_x);
+    round_patch(w.wide_product, shift, w.y);
   else
-    round_patch(w.widest_product, shift, w.scaled_x);
+    round_patch(w.widest_product, shift, w.y);
 }
 
-/// From the rounded x to y.
+/// From the rounded x, in y, to y.
 void GoldenStream::combine(Worker& w, const Patch& patch) {
-  std::int32_t scratch[3][kBlock];
-  const std::int32_t* added = nullptr;
+  std::int32_t scratch[kBlock];
+  bool added = false;
   if (d_.z_enable) {
     const auto type = static_cast<ElementType>(d_.z_type);
     // Only the rows at hand: other parts of the pass may be writing the block's other rows.
@@ -68,38 +111,53 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
         w.z[i] = tagged_value(w.z[i]);
       }
     if (d_.route_enable) route_patch(w.z, w.z_tags, patch.route_index);
-    if (d_.tanh_enable) slope_patch(w.scaled_x, w.z);
+    if (d_.tanh_enable) slope_patch(w.y, w.z);
     if (!d_.mask_enable) {
-      const bool by_channel = d_.scale_z_source != 0;
-      const std::int32_t* factors =
-          by_channel ? channels(channel_z_, patch.channel, scratch[0]) : &constant_z_;
-      const Spread spread = by_channel ? Spread::kChannel : Spread::kOne;
       const int shift = static_cast<int>(d_.shift_z);
-      if (z_width_ == Width::k32) {
-        multiply_patch(w.z, factors, spread, w.product);
-        round_patch(w.product, shift, w.scaled_z);
+      if (d_.scale_z_source) {
+        spread_patch(channels(channel_z_, patch.channel, scratch), Spread::kChannel, w.entries);
+        if (z_width_ == Width::k32)
+          multiply_patch(w.z, w.entries, w.product);
+        else
+          multiply_patch(w.z, w.entries, w.wide_product);
+      } else if (z_width_ == Width::k32) {
+        multiply_patch(w.z, constant_z_, w.product);
       } else {
-        multiply_patch(w.z, factors, spread, w.wide_product);
-        round_patch(w.wide_product, shift, w.scaled_z);
+        multiply_patch(w.z, constant_z_, w.wide_product);
       }
-      added = w.scaled_z;
+      if (z_width_ == Width::k32)
+        round_patch(w.product, shift, w.scaled_z);
+      else
+        round_patch(w.wide_product, shift, w.scaled_z);
+      added = true;
     }
   }
-  const std::int32_t* offsets =
-      d_.offset_enable ? channels(device_.tables_[static_cast<std::size_t>(Table::kOffset)],
-                                  patch.channel, scratch[0])
-                       : nullptr;
+  auto spread = [&](Table table, std::int32_t* entries) {
+    spread_patch(channels(device_.tables_[static_cast<std::size_t>(table)], patch.channel, scratch),
+                 Spread::kChannel, entries);
+  };
   const std::int32_t limit = d_.narrow ? 32767 : std::numeric_limits<std::int32_t>::max();
-  if (sum_width_ == Width::k32)
-    add_patch<std::int32_t>(w.scaled_x, added, offsets, limit, w.y);
-  else
-    add_patch<std::int64_t>(w.scaled_x, added, offsets, limit, w.y);
-  if (d_.mask_enable)
-    mask_patch(w.y, w.z,
-               channels(device_.tables_[static_cast<std::size_t>(Table::kMaskLow)], patch.channel,
-                        scratch[1]),
-               channels(device_.tables_[static_cast<std::size_t>(Table::kMaskHigh)], patch.channel,
-                        scratch[2]));
+  const bool wide = sum_width_ != Width::k32;
+  if (d_.offset_enable) spread(Table::kOffset, w.entries);
+  if (added && d_.offset_enable) {
+    if (wide)
+      add_patch<std::int64_t>(w.scaled_z, w.entries, limit, w.y);
+    else
+      add_patch<std::int32_t>(w.scaled_z, w.entries, limit, w.y);
+  } else if (added || d_.offset_enable) {
+    const std::int32_t* more = added ? w.scaled_z : w.entries;
+    if (wide)
+      add_patch<std::int64_t>(more, limit, w.y);
+    else
+      add_patch<std::int32_t>(more, limit, w.y);
+  } else if (y_bound_ > limit) {
+    clip_patch(limit, w.y);
+  }
+  if (d_.mask_enable) {
+    spread(Table::kMaskLow, w.entries);
+    spread(Table::kMaskHigh, w.more_entries);
+    mask_patch(w.y, w.z, w.entries, w.more_entries);
+  }
 }
 
 // ---- Results of a patch ----
@@ -165,30 +223,12 @@ void GoldenStream::reduce(Worker& w, const Patch& patch, const std::int32_t* y) 
   }
   if (!d_.sum_enable) return;
   std::int64_t sums[kBlock] = {}, seconds[kBlock] = {};
-  const bool absolute = d_.sum_absolute != 0;
-  if (d_.narrow) {
-    std::int32_t narrow[kBlock] = {};
-    for (int row = 0; row < kBlock; ++row)
-      for (int c = 0; c < kBlock; ++c) {
-        const std::int32_t value = y[kBlock * row + c];
-        narrow[c] += absolute && value < 0 ? -value : value;
-      }
-    std::copy(narrow, narrow + kBlock, sums);
-  } else {
-    for (int row = 0; row < kBlock; ++row)
-      for (int c = 0; c < kBlock; ++c) {
-        const std::int32_t value = y[kBlock * row + c];
-        sums[c] += absolute && value < 0 ? -value : value;
-      }
-  }
-  if (static_cast<SecondSum>(d_.second_sum) != SecondSum::kNone) {
-    const std::int32_t* other = static_cast<SecondSum>(d_.second_sum) == SecondSum::kDot ? w.z : y;
-    for (int row = 0; row < kBlock; ++row)
-      for (int c = 0; c < kBlock; ++c) {
-        const int i = kBlock * row + c;
-        seconds[c] += static_cast<std::int16_t>(y[i]) * static_cast<std::int16_t>(other[i]);
-      }
-  }
+  if (d_.sum_absolute)
+    sum_rows<true>(y, d_.narrow != 0, sums);
+  else
+    sum_rows<false>(y, d_.narrow != 0, sums);
+  if (static_cast<SecondSum>(d_.second_sum) != SecondSum::kNone)
+    sum_products(y, static_cast<SecondSum>(d_.second_sum) == SecondSum::kDot ? w.z : y, seconds);
   for (std::size_t c = 0; c < kBlock; ++c) {
     const std::size_t to = d_.sum_per_channel ? patch.channel + c : 0;
     if (to >= w.sum.size()) break;

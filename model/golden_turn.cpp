@@ -31,10 +31,27 @@ void transpose64(std::uint64_t* a) {
       }
 }
 
-std::uint64_t read_bits(const std::uint8_t* from, std::size_t bytes) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, from, bytes);
-  return value;
+template <typename Word>
+void gather_words(const std::uint8_t* from, std::size_t count, std::size_t step,
+                  std::size_t members, std::size_t member_step, std::size_t shift,
+                  std::uint64_t* squares) {
+  for (std::size_t member = 0; member < members; ++member, from += member_step, squares += 64)
+    for (std::size_t i = 0; i < count; ++i) {
+      Word word = 0;
+      std::memcpy(&word, from + i * step, sizeof word);
+      squares[i] |= std::uint64_t{word} << shift;
+    }
+}
+
+/// squares[64 m + i] |= the word of `bytes` bytes (2, 4 or 8) of member m at place i, << shift;
+/// places are every `step` bytes, members every `member_step`.
+void gather(const std::uint8_t* from, std::size_t bytes, std::size_t count, std::size_t step,
+            std::size_t members, std::size_t member_step, std::size_t shift,
+            std::uint64_t* squares) {
+  const auto words = bytes == 2   ? gather_words<std::uint16_t>
+                     : bytes == 4 ? gather_words<std::uint32_t>
+                                  : gather_words<std::uint64_t>;
+  words(from, count, step, members, member_step, shift, squares);
 }
 
 /// Sets bits [to, to + count) of `target`, still 0, to bits [from, from + count) of `source`. Both
@@ -52,6 +69,42 @@ void copy_bits(std::uint64_t* target, std::size_t to, const std::uint64_t* sourc
     from += piece;
     count -= piece;
   }
+}
+
+/// Along one axis: outputs [first, last) of a tap are inside the map; output o meets number
+/// o + skip of the positions that have this phase, position mod stride. (skip may wrap below 0.)
+struct Span {
+  std::size_t first, last, phase, skip;
+  static Span of(std::size_t tap, std::ptrdiff_t padding, std::size_t stride, std::size_t size,
+                 std::size_t outs) {
+    const auto step = static_cast<std::ptrdiff_t>(stride);
+    const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(tap) - padding;
+    const std::ptrdiff_t phase = (shift % step + step) % step, skip = (shift - phase) / step;
+    const std::ptrdiff_t count = (static_cast<std::ptrdiff_t>(size) - phase + step - 1) / step;
+    const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
+    const std::ptrdiff_t last = std::min(static_cast<std::ptrdiff_t>(outs), count - skip);
+    return {static_cast<std::size_t>(first), static_cast<std::size_t>(std::max(first, last)),
+            static_cast<std::size_t>(phase), static_cast<std::size_t>(skip)};
+  }
+};
+
+template <typename Word>
+void scatter_words(const std::uint64_t* line, std::size_t words, std::size_t step,
+                   std::uint8_t* to) {
+  const auto* from = reinterpret_cast<const std::uint8_t*>(line);
+  for (std::size_t word = 0; word < words; ++word, from += sizeof(Word), to += step)
+    std::memcpy(to, from, sizeof(Word));
+}
+
+/// Words of `bytes` bytes, to every `step` bytes.
+void scatter(const std::uint64_t* line, std::size_t words, std::size_t bytes, std::size_t step,
+             std::uint8_t* to) {
+  if (bytes == 2) return scatter_words<std::uint16_t>(line, words, step, to);
+  if (bytes == 4) return scatter_words<std::uint32_t>(line, words, step, to);
+  if (bytes == 8) return scatter_words<std::uint64_t>(line, words, step, to);
+  const auto* from = reinterpret_cast<const std::uint8_t*>(line);
+  for (std::size_t word = 0; word < words; ++word)
+    std::memcpy(to + word * step, from + word * bytes, bytes);
 }
 
 }  // namespace
@@ -79,7 +132,8 @@ void GoldenDevice::transpose(const Descriptor& d) {
                    // Source rows from .. become lanes, source lanes to .. become rows.
                    std::uint64_t square[64] = {};
                    for (std::size_t i = 0; i < piece && from + i < d.source_rows; ++i)
-                     square[i] = read_bits(
+                     std::memcpy(
+                         &square[i],
                          at(source.place(from + i, 0, plane, to / lanes), bytes) + to % lanes / 8,
                          piece / 8);
                    transpose64(square);
@@ -107,82 +161,128 @@ void GoldenDevice::unfold(const Descriptor& d) {
   const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
   const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
   const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);
-  const std::size_t taps = d.unfold_kernel_height * d.unfold_kernel_width;
   // A channel's map as bits: rows of `phases` runs, run q the pixels x = q mod stride, so that the
   // pixels a row of outputs meets are consecutive.
   const std::size_t phase_bits = (width + stride - 1) / stride;
   const std::size_t map_words = (height * stride * phase_bits + 63) / 64 + 2;
   const std::size_t piece = std::min<std::size_t>(lanes, 64);
+  const std::size_t parts = 64 / piece;
+  const std::size_t pixel_step = d.unfold_planes * d.source_words * source.group * bytes;
 
-  auto one = [&](std::size_t sample, std::size_t plane) {
-    std::vector<std::uint64_t> maps(channels * map_words);
-    for (std::size_t channel = 0; channel < channels; channel += piece) {
-      if (channel >= d.source_words * lanes) break;
-      std::uint64_t square[64];
-      for (std::size_t pixel = 0; pixel < height * width; pixel += 64) {
-        const std::size_t count = std::min<std::size_t>(64, height * width - pixel);
-        std::fill(square, square + 64, 0);
-        for (std::size_t i = 0; i < count; ++i)
-          square[i] = read_bits(at(source.place(sample, pixel + i, plane, channel / lanes), bytes) +
-                                    channel % lanes / 8,
-                                piece / 8);
+  const std::size_t out_width = d.unfold_out_width, out_height = d.unfold_out_height;
+  const std::size_t phase_rows = (height + stride - 1) / stride;
+  const std::size_t pixels = height * width;
+
+  // The channels of a piece of a word, of the samples of a group
+  auto turn = [&](std::size_t first_sample, std::size_t plane, std::size_t channel) {
+    const std::size_t members = std::min<std::size_t>(source.group, d.source_rows - first_sample);
+    const std::size_t count = std::min(piece, channels - channel);
+    std::vector<std::uint64_t> maps(members * count * map_words), squares(64 * members);
+    // Narrow words share a square: part g of a word is 64 g pixels on.
+    for (std::size_t first = 0; first < pixels; first += 64 * parts) {
+      std::fill(squares.begin(), squares.end(), 0);
+      for (std::size_t pixel = first, g = 0; g < parts && pixel < pixels; ++g, pixel += 64) {
+        const std::size_t places = std::min<std::size_t>(64, pixels - pixel);
+        const std::uint8_t* from = at(source.place(first_sample, pixel, plane, channel / lanes),
+                                      (places - 1) * pixel_step + members * bytes) +
+                                   channel % lanes / 8;
+        gather(from, piece / 8, places, pixel_step, members, bytes, piece * g, squares.data());
+      }
+      for (std::size_t member = 0; member < members; ++member) {
+        std::uint64_t* square = squares.data() + 64 * member;
         transpose64(square);
-        for (std::size_t c = 0; c < piece && channel + c < channels; ++c) {
-          std::uint64_t* map = maps.data() + (channel + c) * map_words;
-          if (stride == 1) {
-            map[pixel / 64] = square[c];
-            continue;
+        for (std::size_t pixel = first, g = 0; g < parts && pixel < pixels; ++g, pixel += 64)
+          for (std::size_t c = 0; c < count; ++c) {
+            const std::uint64_t bits = square[piece * g + c];
+            std::uint64_t* map = maps.data() + (member * count + c) * map_words;
+            if (stride == 1) {
+              map[pixel / 64] = bits;
+              continue;
+            }
+            for (std::size_t k = 0; k < 64 && pixel + k < pixels; ++k) {
+              const std::size_t y = (pixel + k) / width, x = (pixel + k) % width;
+              const std::size_t bit = (y * stride + x % stride) * phase_bits + x / stride;
+              map[bit / 64] |= (bits >> k & 1) << (bit % 64);
+            }
           }
-          for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t y = (pixel + i) / width, x = (pixel + i) % width;
-            const std::size_t bit = (y * stride + x % stride) * phase_bits + x / stride;
-            map[bit / 64] |= (square[c] >> i & 1) << (bit % 64);
-          }
-        }
       }
     }
-    std::vector<std::uint64_t> line(d.target_words * lanes / 64 + 2);
-    for (std::size_t tap = 0; tap < taps; ++tap) {
-      const auto tap_y = static_cast<std::ptrdiff_t>(tap / d.unfold_kernel_width);
-      const auto tap_x = static_cast<std::ptrdiff_t>(tap % d.unfold_kernel_width);
-      // Output x meets pixel x stride + shift: run `phase`, from `skip` on where not negative.
-      const std::ptrdiff_t shift = tap_x - padding, step = static_cast<std::ptrdiff_t>(stride);
-      const std::ptrdiff_t phase = ((shift % step) + step) % step;
-      const std::ptrdiff_t skip = (shift - phase) / step;
-      const std::ptrdiff_t run =
-          (static_cast<std::ptrdiff_t>(width) - phase + step - 1) / step;  // pixels of the run
-      const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
-      const std::ptrdiff_t last =
-          std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(d.unfold_out_width), run - skip);
-      for (std::size_t channel = 0; channel < channels; ++channel) {
-        std::fill(line.begin(), line.end(), 0);
-        const std::uint64_t* map = maps.data() + channel * map_words;
-        for (std::ptrdiff_t out = 0; out < static_cast<std::ptrdiff_t>(d.unfold_out_height);
-             ++out) {
-          const std::ptrdiff_t y = out * step + tap_y - padding;
-          if (y < 0 || y >= static_cast<std::ptrdiff_t>(height) || first >= last) continue;
-          copy_bits(
-              line.data(),
-              static_cast<std::size_t>(out) * d.unfold_out_width + static_cast<std::size_t>(first),
-              map,
-              static_cast<std::size_t>(y * step + phase) * phase_bits +
-                  static_cast<std::size_t>(skip + first),
-              static_cast<std::size_t>(last - first));
+    return maps;
+  };
+  // Of channels of one group of target rows and a tap's column: the bits that each map row gives a
+  // row of outputs, rows of the same y mod stride together, so that the rows a tap meets are
+  // consecutive; and the words of the group, to be written at once.
+  const std::size_t row_words = stride * phase_rows * out_width / 64 + 2;
+  const std::size_t step = target.group * bytes;
+  struct Scratch {
+    std::vector<std::uint64_t> rows, line;
+    std::vector<std::uint8_t> words;
+  };
+  auto write_taps = [&](const std::uint64_t* maps, std::size_t sample, std::size_t plane,
+                        std::size_t channel, std::size_t count, Scratch& scratch) {
+    for (std::size_t tap_x = 0; tap_x < d.unfold_kernel_width; ++tap_x) {
+      const Span x = Span::of(tap_x, padding, stride, width, out_width);
+      // Rows as they are in the map serve as they are.
+      const bool same = stride == 1 && x.skip == 0 && out_width == width;
+      if (!same) std::fill(scratch.rows.begin(), scratch.rows.end(), 0);
+      for (std::size_t c = 0; c < count && !same && x.first < x.last; ++c)
+        for (std::size_t y = 0; y < height; ++y)
+          copy_bits(scratch.rows.data() + c * row_words,
+                    (y % stride * phase_rows + y / stride) * out_width + x.first,
+                    maps + c * map_words, (y * stride + x.phase) * phase_bits + x.first + x.skip,
+                    x.last - x.first);
+      for (std::size_t tap_y = 0; tap_y < d.unfold_kernel_height; ++tap_y) {
+        const Span y = Span::of(tap_y, padding, stride, height, out_height);
+        const std::size_t row =
+            (tap_y * d.unfold_kernel_width + tap_x) * d.unfold_tap_rows + channel;
+        for (std::size_t c = 0; c < count; ++c) {
+          std::fill(scratch.line.begin(), scratch.line.end(), 0);
+          if (y.first < y.last)
+            copy_bits(scratch.line.data(), y.first * out_width,
+                      same ? maps + c * map_words : scratch.rows.data() + c * row_words,
+                      (y.phase * phase_rows + y.first + y.skip) * out_width,
+                      (y.last - y.first) * out_width);
+          scatter(scratch.line.data(), d.target_words, bytes, count * bytes,
+                  scratch.words.data() + c * bytes);
         }
-        const auto* from = reinterpret_cast<const std::uint8_t*>(line.data());
-        for (std::size_t word = 0; word < d.target_words; ++word)
-          std::memcpy(
-              at(target.place(tap * d.unfold_tap_rows + channel, sample, plane, word), bytes),
-              from + word * bytes, bytes);
+        std::uint8_t* to =
+            at(target.place(row, sample, plane, 0), (d.target_words - 1) * step + count * bytes);
+        if (count == target.group) {
+          std::memcpy(to, scratch.words.data(), d.target_words * step);
+        } else {
+          for (std::size_t word = 0; word < d.target_words; ++word)
+            std::memcpy(to + word * step, scratch.words.data() + word * count * bytes,
+                        count * bytes);
+        }
       }
     }
   };
-  const double cost = 4.0 * static_cast<double>(taps * channels * d.unfold_out_height) +
-                      static_cast<double>(height * width * channels);
-  parallel(std::uint64_t{d.source_rows} * d.unfold_planes, cost,
+  const std::size_t chunk = std::min(piece, target.group);
+  const std::size_t groups = (d.source_rows + source.group - 1) / source.group;
+  const std::size_t channel_parts =
+      (std::min(channels, d.source_words * lanes) + piece - 1) / piece;
+  const double cost =
+      static_cast<double>(source.group * piece) *
+      (4.0 * static_cast<double>(d.unfold_kernel_width * height) + static_cast<double>(pixels));
+  parallel(groups * d.unfold_planes * channel_parts, cost,
            [&](int, std::uint64_t first, std::uint64_t end) {
-             for (std::uint64_t i = first; i < end; ++i)
-               one(i / d.unfold_planes, i % d.unfold_planes);
+             Scratch scratch{std::vector<std::uint64_t>(chunk * row_words),
+                             std::vector<std::uint64_t>(d.target_words * lanes / 64 + 2),
+                             std::vector<std::uint8_t>(d.target_words * chunk * bytes)};
+             for (std::uint64_t i = first; i < end; ++i) {
+               const std::size_t channel = i % channel_parts * piece;
+               const std::size_t plane = i / channel_parts % d.unfold_planes;
+               const std::size_t sample = i / channel_parts / d.unfold_planes * source.group;
+               const auto maps = turn(sample, plane, channel);
+               const std::uint64_t* map = maps.data();
+               for (std::size_t s = sample; s < d.source_rows && s < sample + source.group; ++s)
+                 for (std::size_t c = channel; c < channels && c < channel + piece;) {
+                   const std::size_t count = std::min({chunk, channels - c, channel + piece - c});
+                   write_taps(map, s, plane, c, count, scratch);
+                   map += count * map_words;
+                   c += count;
+                 }
+             }
            });
 }
 
