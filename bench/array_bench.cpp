@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives sf_array, Verilated, every cycle with random operands and times it: cycles/s and binary
-// operations/s (cycles x rows x columns x lanes). Before the clock runs, tiles of the same stream are
-// compared with sums made in plain C++, so that only a correct array is timed.
+// operations/s (cycles x rows x columns x lanes). Before the clock runs, tiles of the same stream
+// are compared with sums made in plain C++, so that only a correct array is timed.
 //
 //   array_bench SECONDS   prints one JSON object
-// Macros: SF_ROWS, SF_COLUMNS, SF_LANES, SF_DRAIN_LANES, SF_ACCUMULATOR_BITS as the model was built.
+// Macros: SF_ROWS, SF_COLUMNS, SF_LANES, SF_DRAIN_LANES, SF_ACCUMULATOR_BITS as the model was
+// built.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -38,7 +39,8 @@ void drive(Port& port, const Row& bytes) {
 double user_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec) + 1e-6 * static_cast<double>(usage.ru_utime.tv_usec);
+  return static_cast<double>(usage.ru_utime.tv_sec) +
+         1e-6 * static_cast<double>(usage.ru_utime.tv_usec);
 }
 
 class Bench {
@@ -85,7 +87,8 @@ class Bench {
         for (std::size_t lane = 0; lane < SF_DRAIN_LANES; ++lane) {
           const std::size_t row = (first + lane) / kColumns, column = (first + lane) % kColumns;
           if (sum_of(lane) != expected(tile, row, column)) {
-            std::fprintf(stderr, "array_bench: tile %d row %zu column %zu differs\n", tile, row, column);
+            std::fprintf(stderr, "array_bench: tile %d row %zu column %zu differs\n", tile, row,
+                         column);
             std::exit(1);
           }
         }
@@ -117,7 +120,8 @@ class Bench {
     for (int place = 0; place < kTileOperations; ++place) {
       const int word = tile * kTileOperations + place;
       for (std::size_t byte = 0; byte < kLanes / 8; ++byte) {
-        const unsigned both = rows_[word][row * kLanes / 8 + byte] & columns_[word][column * kLanes / 8 + byte];
+        const unsigned both =
+            rows_[word][row * kLanes / 8 + byte] & columns_[word][column * kLanes / 8 + byte];
         sum += static_cast<std::uint64_t>(__builtin_popcount(both)) << (place & 3);
       }
     }
@@ -146,5 +150,6 @@ int main(int argc, char** argv) {
     user = user_seconds() - user_start;
     wall = std::chrono::duration<double>(Clock::now() - start).count();
   } while (user < seconds && wall < 10 * seconds);
-  std::printf("{\"cycles\": %.0f, \"user_seconds\": %.4f, \"wall_seconds\": %.4f}\n", cycles, user, wall);
+  std::printf("{\"cycles\": %.0f, \"user_seconds\": %.4f, \"wall_seconds\": %.4f}\n", cycles, user,
+              wall);
 }
