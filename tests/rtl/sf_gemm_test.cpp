@@ -41,7 +41,7 @@ std::vector<Tap> taps(int mode, int stride, int padding, int position, int first
 TEST_CASE("operations follow the loops of the contract") {
   Random random(9);
   Vsf_gemm top;
-  top.clear_i = top.enable_i = top.start_i = top.tile_done_i = 0;
+  top.clear_i = top.enable_i = top.start_i = top.hold_i = 0;
   reset(top);
   for (int pass = 0; pass < 400; ++pass) {
     const int mode = random.between(0, 2), stride_log2 = random.between(0, 2);
@@ -134,7 +134,7 @@ TEST_CASE("operations follow the loops of the contract") {
 
     const bool slow = random.chance(50);
     std::size_t next = 0;
-    int row_read = 0, column_read = 0, drain_left = -1;
+    int row_read = 0, column_read = 0;
     long active = 0;
     bool started = false, done = false, read = false;
     const uint32_t address_mask = (1u << SF_ROW_ADDRESS_BITS) - 1;
@@ -142,10 +142,11 @@ TEST_CASE("operations follow the loops of the contract") {
       REQUIRE(cycle < 200000);
       top.enable_i = random.chance(slow ? 80 : 100);
       top.start_i = top.enable_i && !started;
-      top.tile_done_i = drain_left == 0;
+      top.hold_i = slow && random.chance(30);  // what is offered stays
       settle(top);
       REQUIRE(top.valid_o == read);
-      if (top.valid_o) {
+      REQUIRE(top.stall_o == top.hold_i);
+      if (top.valid_o && !top.hold_i) {
         REQUIRE(next < wanted.size());
         const Operation& operation = wanted[next++];
         CAPTURE(next);
@@ -159,33 +160,19 @@ TEST_CASE("operations follow the loops of the contract") {
           REQUIRE(get_bit(top.mask_o, lane) == (lane < operation.lanes));
         REQUIRE(top.first_o == operation.first);
         REQUIRE(top.capture_o == operation.capture);
-        if (operation.capture) {
-          REQUIRE(drain_left < 0);  // one captured tile at a time
-          drain_left = slow ? random.between(4, 60) : 4;
-        }
       }
       active += top.start_i || (started && !done && top.enable_i && !top.stall_o);
       if (top.start_i) started = true;
-      read = top.read_enable_o;
-      row_read = top.row_address_o;
-      column_read = top.column_address_o;
+      if (!top.hold_i) {
+        read = top.read_enable_o;
+        row_read = top.row_address_o;
+        column_read = top.column_address_o;
+      }
       done = done || top.done_o;
-      const bool fell = top.tile_done_i;
       edge(top);
-      if (fell)
-        drain_left = -1;
-      else if (drain_left > 0)
-        --drain_left;
     }
     REQUIRE(next == wanted.size());
     CHECK(active == formula);
-    // The last tile leaves before the next descriptor
-    for (; drain_left >= 0; --drain_left) {
-      top.enable_i = top.start_i = 0;
-      top.tile_done_i = drain_left == 0;
-      settle(top);
-      edge(top);
-    }
-    top.tile_done_i = 0;
+    top.hold_i = 0;
   }
 }
