@@ -23,6 +23,7 @@ TINY = str(SOURCE / "configs/tiny.toml")
 DEFAULT = str(SOURCE / "configs/w1a2g4.toml")
 WIDE = str(SOURCE / "tests/configs/wide.toml")
 TALL = str(SOURCE / "tests/configs/tall.toml")
+SQUARE = str(SOURCE / "tests/configs/square.toml")
 DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
 SEED = os.environ.get("SOLFEGE_SEED", "20261121")
 
@@ -172,7 +173,23 @@ class Engines(SystemTest):
         self.assertGreater(cycles["simulated"], 10_000)
         self.assertEqual(cycles["simulated"], cycles["predicted"])
         self.assertEqual(cycles["descriptors_apart"], 0)
+        # The whole device, unless the memory pauses at random
+        if "--memory-stalls" in more:
+            self.assertNotIn("predicted_total", cycles)
+        else:
+            self.assertEqual(cycles["total"], cycles["predicted_total"])
         return report, weights
+
+    def with_bits(self, network, weight, activation, gradient):
+        """A shipped network with its bitwidths spelled out: 8 remain in the first and last layer."""
+        head, *layers = (SOURCE / f"configs/networks/{network}.toml").read_text().split("[[layer]]")
+        for i in range(len(layers) - 1):
+            layers[i] += f"output_bits = {activation}\n"
+            if i > 0:
+                layers[i] += f"weight_bits = {weight}\ngradient_bits = {gradient}\n"
+        path = self.folder / f"{network}.toml"
+        path.write_text("[[layer]]".join([head, *(layer.rstrip("\n") + "\n" for layer in layers)]))
+        return path
 
     def test_fully_connected(self):
         golden, weights = self.train(TINY, "golden")
@@ -186,24 +203,32 @@ class Engines(SystemTest):
         self.assertNotEqual(other_weights, weights)
 
     def test_shapes_agree(self):
-        for network in ("tiny_mlp", "tiny_cnn"):
+        # The other machines have room for wider codes; bitwidths are settings of a run.
+        for network in ("tiny_mlp", "tiny_cnn", "tiny_pool", "tiny_dropout", "tiny_residual"):
             with self.subTest(network):
                 reference, weights = self.train(TINY, "golden", network=network)
-                for config in (WIDE, TALL):
-                    report, other = self.train(config, "golden", network=network)
+                same = self.with_bits(network, 1, 2, 4)
+                for config in (SQUARE, WIDE, TALL):
+                    report, other = self.train(config, "golden", network=same)
                     self.assertEqual(report["loss"], reference["loss"])
                     self.assertEqual(other, weights)
-        report, other = self.lockstep(WIDE, network="tiny_cnn", steps=2)
+        report, other = self.lockstep(WIDE, network=same, steps=2)
         self.assertEqual(report["loss"], reference["loss"][:2])
+        # Known bad: other bitwidths must not give the same
+        other, other_weights = self.train(WIDE, "golden", network=self.with_bits(network, 1, 2, 5))
+        self.assertNotEqual(other_weights, weights)
 
     def test_convolution_and_slow_memory(self):
         ideal, weights = self.lockstep(TINY, "--ideal-memory", network="tiny_cnn", steps=2)
-        slow, slow_weights = self.lockstep(TINY, "--memory-latency", 30, "--memory-bytes-per-cycle", 4,
-                                           "--memory-stalls", 0.25, network="tiny_cnn", steps=2)
-        self.assertEqual(ideal["loss"], slow["loss"])
-        self.assertEqual(weights, slow_weights)
-        self.assertEqual(ideal["cycles"]["simulated"], slow["cycles"]["simulated"])
-        self.assertGreater(slow["cycles"]["stall"], 2 * ideal["cycles"]["stall"])
+        # At one byte a cycle the memory bounds everything.
+        for more in ((), ("--memory-stalls", 0.25)):
+            slow, slow_weights = self.lockstep(TINY, "--memory-latency", 30, "--memory-bytes-per-cycle", 1, *more,
+                                               network="tiny_cnn", steps=2)
+            self.assertEqual(ideal["loss"], slow["loss"])
+            self.assertEqual(weights, slow_weights)
+            self.assertEqual(ideal["cycles"]["simulated"], slow["cycles"]["simulated"])
+            self.assertGreater(slow["cycles"]["stall"], 2 * ideal["cycles"]["stall"])
+            self.assertGreater(slow["cycles"]["total"], 1.5 * ideal["cycles"]["total"])
 
     def test_broken_rtl_is_caught(self):
         report = self.report("train", TINY, "--network", "tiny_mlp", "--batch", 8, "--steps", 1, "--engine", "lockstep",
@@ -388,7 +413,7 @@ class Reports(SystemTest):
         self.assertAlmostEqual(report["utilisation"], report["ideal_cycles"] / report["cycles"])
         self.assertGreater(report["bytes_moved"], 0)
         for layer in report["layers"]:
-            self.assertIn(layer["bound_by"], ("array", "stream", "memory"))
+            self.assertIn(layer["bound_by"], ("array", "stream", "turner", "memory"))
             for key in ("name", "pass", "ideal_cycles", "array_cycles", "cycles"):
                 self.assertIn(key, layer)
 
