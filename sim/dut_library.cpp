@@ -305,7 +305,9 @@ std::vector<std::string> verilator_command(const std::string& verilator, const S
       std::to_string(options.threads),
       // The library exports the six functions of the interface and nothing else. The level of
       // optimisation goes to make: its default, -Os, comes after CFLAGS and would win.
-      "-CFLAGS", "-fPIC -march=native -DVL_TIME_CONTEXT -fvisibility=hidden -fno-gnu-unique",
+      "-CFLAGS",
+      "-fPIC -march=native -DVL_TIME_CONTEXT -fvisibility=hidden -fno-gnu-unique -include "
+      "../dut_popcount.hpp",
       "-MAKEFLAGS", "OPT_FAST=-O2", "-MAKEFLAGS", "OPT_GLOBAL=-O2", "-LDFLAGS", "-shared", "-o",
       kLibrary};
   if (options.waveforms) command.push_back("--trace-fst");
@@ -407,7 +409,7 @@ DutLibrary build_dut(const std::string& generated_dir, const DutOptions& options
   const Sources sources = read_sources(generated_dir);
   const fs::path source_dir = fs::path(SOLFEGE_SOURCE_DIR) / "sim";
   std::map<std::string, std::string> shim;
-  for (const char* name : {"dut_abi.hpp", "dut_shim.cpp"})
+  for (const char* name : {"dut_abi.hpp", "dut_popcount.hpp", "dut_shim.cpp"})
     shim[name] = read_file(source_dir / name);
 
   const std::string verilator = require_program("verilator");
