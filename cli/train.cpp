@@ -260,6 +260,11 @@ void Training::report_to(Json& report) {
       accelerator_ != nullptr ? accelerator_->host_element_operations() : 0;
 }
 
+bool cycles_differ(const RtlTally& tally) {
+  return tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
+                                     tally.predicted_device_cycles != tally.counters.cycles);
+}
+
 void print_tally(const TrainOptions& options, const RtlTally& tally) {
   if (tally.predicted_device_cycles != 0)
     fmt::print("cycles   {} simulated, {} predicted (device busy, all steps)\n",
@@ -347,10 +352,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   write_report(common, report);
   if (!options.plot_path.empty())
     plot_charts(options.plot_path, training_charts({{options.plot_path, report}}));
-  const bool cycles_differ =
-      tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
-                                  tally.predicted_device_cycles != tally.counters.cycles);
-  return training.failure.empty() && tally.mismatched_bits == 0 && !cycles_differ ? 0 : 1;
+  return training.failure.empty() && tally.mismatched_bits == 0 && !cycles_differ(tally) ? 0 : 1;
 }
 
 }  // namespace solfege

@@ -61,7 +61,14 @@ class Case {
       memory_[address + i] = static_cast<std::uint8_t>(random_.bits());
   }
   ElementTensor elements(const std::string& name, int rows, int pixels, int channels, int bytes) {
-    ElementTensor t{name, 0, rows, pixels, channels, bytes};
+    ElementTensor t;
+    t.name = name;
+    t.rows = rows;
+    t.pixels = pixels;
+    t.channels = channels;
+    t.type = bytes == 1   ? ElementType::kUnsigned8
+             : bytes == 2 ? ElementType::kSigned16
+                          : ElementType::kSigned32;
     t.address = take(t.size_bytes());
     return t;
   }
@@ -82,7 +89,7 @@ class Case {
     return t;
   }
   void tables(const ElementTensor& shape, StreamPass& pass) {
-    const int chunks = shape.pitch() / config_.stream_lanes;
+    const int chunks = blocks(shape.channels) * kBlock / config_.stream_lanes;
     const std::size_t words = static_cast<std::size_t>(chunks * config_.stream_lanes);
     auto table = [&](Table id, int spread) {
       const std::uint32_t address = take(4 * words);
@@ -156,6 +163,7 @@ class Case {
     drain.store = &result;
     drain.scale_x = random_.chance(50) ? 1 : random_.in(-32767, 32767);
     drain.shift_x = random_.in(0, 20);
+    drain.narrow = result.type == ElementType::kSigned16;
     ElementTensor z;
     const bool fits_tables = result.channels <= config_.table_channels;
     if (random_.chance(50)) {
@@ -172,7 +180,8 @@ class Case {
       drain.max_per_sample = random_.chance(70);
     }
     if (random_.chance(50) && fits_tables) {
-      drain.sum_address = take(8 * static_cast<std::size_t>(result.pitch() + config_.stream_lanes));
+      drain.sum_address = take(
+          8 * static_cast<std::size_t>(blocks(result.channels) * kBlock + config_.stream_lanes));
       drain.sum_per_channel = random_.chance(70);
       drain.sum_absolute = random_.chance(30);
     }
@@ -183,7 +192,7 @@ class Case {
   void pass() {
     const int rows = random_.in(1, std::min(config_.max_batch, 40));
     const int pixels = random_.in(1, 5),
-              channels = random_.in(1, std::min(config_.threshold_channels, 5 * kChannelPitch));
+              channels = random_.in(1, std::min(config_.threshold_channels, 5 * kBlock));
     ElementTensor x = elements("x", rows, pixels, channels,
                                random_.chance(20)   ? 1
                                : random_.chance(50) ? 2
@@ -205,6 +214,7 @@ class Case {
       p.shift_z = random_.in(0, 30);
     }
     if (random_.chance(60)) p.store = &store;
+    p.narrow = store.type == ElementType::kSigned16;
     PackedTensor packed;
     const bool stochastic = random_.chance(30);
     if (stochastic || random_.chance(60)) {
@@ -232,14 +242,13 @@ class Case {
                             : random_.in(1, 1 << random_.in(1, 15)) - (random_.chance(50) ? 1 : 0);
           const int peak = std::min(m, 32767);
           put32(maxima + 4 * static_cast<std::size_t>(row), peak);
-          for (int i = 0; i < pixels * x.pitch(); ++i) {
-            const auto value =
-                static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
-            std::memcpy(memory_.data() + x.address +
-                            2 * (static_cast<std::size_t>(row) * x.row_stride() +
-                                 static_cast<std::size_t>(i)),
-                        &value, 2);
-          }
+          for (int pixel = 0; pixel < pixels; ++pixel)
+            for (int channel = 0; channel < channels; ++channel) {
+              const auto value =
+                  static_cast<std::int16_t>(random_.chance(5) ? peak : random_.in(-peak, peak));
+              std::memcpy(memory_.data() + x.address + 2 * x.offset(row, pixel, channel), &value,
+                          2);
+            }
         }
         builder_.load_table(Table::kSample, maxima, config_.max_batch / config_.stream_lanes, 0,
                             "load maxima");
@@ -256,7 +265,8 @@ class Case {
       p.max_per_sample = random_.chance(50);
     }
     if (random_.chance(40)) {
-      p.sum_address = take(8 * static_cast<std::size_t>(x.pitch() + config_.stream_lanes));
+      p.sum_address =
+          take(8 * static_cast<std::size_t>(blocks(x.channels) * kBlock + config_.stream_lanes));
       p.sum_per_channel = random_.chance(50);
       p.sum_absolute = random_.chance(50);
     }
