@@ -259,12 +259,12 @@ def matlab_file(**variables):
 class Runs(SystemTest):
     """Training that is interrupted, continued, drawn, and fed with other images."""
 
-    ARGUMENTS = ("train", TINY, "--network", "tiny_mlp", "--batch", 32)
+    ARGUMENTS = ("train", TINY, "--batch", 32, "--network", "tiny_mlp")
 
-    def train(self, *more, code=0):
+    def train(self, *more, network="tiny_mlp"):
         weights = self.folder / "weights.txt"
         weights.unlink(missing_ok=True)
-        report = self.report(*self.ARGUMENTS, "--test-images", 64, "--weights", weights, *more)
+        report = self.report(*self.ARGUMENTS[:-1], network, "--test-images", 64, "--weights", weights, *more)
         return report, weights.read_text()
 
     def test_resumed_is_uninterrupted(self):
@@ -287,6 +287,17 @@ class Runs(SystemTest):
         self.assertEqual(resumed_weights, weights)
         # Known bad: the steps before count, so that other batches would follow without them
         self.assertNotEqual(self.train("--steps", 65)[0]["loss"], third["loss"][65:])
+
+    def test_every_layer_kind_resumes(self):
+        checkpoint = self.folder / "run.ckpt"
+        for network in ("tiny_pool", "tiny_residual", "tiny_dropout"):
+            with self.subTest(network):
+                whole, weights = self.train("--steps", 6, network=network)
+                self.train("--steps", 3, "--checkpoint", checkpoint, network=network)
+                resumed, resumed_weights = self.train("--steps", 6, "--resume", checkpoint, network=network)
+                for key in ("loss", "accuracy"):
+                    self.assertEqual(resumed[key], whole[key], key)
+                self.assertEqual(resumed_weights, weights)
 
     def test_resumed_on_another_engine(self):
         checkpoint = self.folder / "run.ckpt"
