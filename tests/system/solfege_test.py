@@ -23,6 +23,8 @@ TINY = str(SOURCE / "configs/tiny.toml")
 DEFAULT = str(SOURCE / "configs/w1a2g4.toml")
 WIDE = str(SOURCE / "tests/configs/wide.toml")
 TALL = str(SOURCE / "tests/configs/tall.toml")
+# Four times the lanes: real networks take a quarter of the cycles to simulate.
+X64 = str(SOURCE / "configs/w1a2g4_x64.toml")
 SQUARE = str(SOURCE / "tests/configs/square.toml")
 DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
 SEED = os.environ.get("SOLFEGE_SEED", "20261121")
@@ -459,14 +461,14 @@ class RealData(SystemTest):
     def test_lockstep(self):
         for network, data, batch, steps in (("mlp", "mnist", 64, 20), ("cnn", "cifar10", 32, 4)):
             with self.subTest(network):
-                report = self.report("train", DEFAULT, "--network", network, "--data", DATA / data, "--batch", batch,
+                report = self.report("train", X64, "--network", network, "--data", DATA / data, "--batch", batch,
                                      "--steps", steps, "--engine", "lockstep", "--test-images", 0)
                 self.assertEqual(report["mismatched_bits"], 0)
                 self.assertGreater(report["compared_bits"], 0)
                 self.assertEqual(report["cycles"]["simulated"], report["cycles"]["predicted"])
                 if network == "mlp":
                     self.assertLess(sum(report["loss"][-5:]), sum(report["loss"][:5]))
-                golden = self.report("train", DEFAULT, "--network", network, "--data", DATA / data, "--batch", batch,
+                golden = self.report("train", X64, "--network", network, "--data", DATA / data, "--batch", batch,
                                      "--steps", steps, "--engine", "golden", "--test-images", 0)
                 self.assertEqual(golden["loss"], report["loss"])
 
