@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace solfege {
+
+/// A Liberty lookup table in normalised units: rows by input slew in ns, columns by load in pF,
+/// whatever order and units the file has. A scalar has one row and one column.
+struct LibertyTable {
+  std::vector<double> slews_ns, loads_pf;
+  std::vector<double> values;  ///< [slew][load]; ns for timing, pJ for power
+  bool empty() const { return values.empty(); }
+  /// Bilinear; extrapolated from the nearest cell of the table, as timers do.
+  double at(double slew_ns, double load_pf) const;
+};
+
+struct LibertyTimingArc {
+  std::string related_pin;
+  std::string when;   ///< Boolean function; empty: always
+  std::string type;   ///< timing_type; empty or "combinational", "rising_edge", "falling_edge", ...
+  std::string sense;  ///< positive_unate, negative_unate, non_unate
+  LibertyTable rise_delay_ns, fall_delay_ns, rise_slew_ns, fall_slew_ns;
+};
+
+/// Internal energy of a pin's event. On an input without related_pin: of that pin's own events.
+struct LibertyPowerArc {
+  std::string related_pin, when;
+  std::string related_power_pin;  ///< ASAP7 has one table a rail; energies of all rails add
+  LibertyTable rise_pj, fall_pj;  ///< may be negative singly
+};
+
+struct LibertyPin {
+  std::string name, direction;  ///< input, output, inout, internal
+  std::string function;         ///< as written; empty for inputs
+  double capacitance_pf = 0;
+  bool is_clock = false;
+  int width = 1;  ///< of a bus, for memory macros
+  std::vector<LibertyTimingArc> timing;
+  std::vector<LibertyPowerArc> power;
+};
+
+struct LibertyFlipFlop {
+  std::string state, inverted_state;  ///< IQ, IQN
+  std::string clocked_on, next_state, clear, preset;
+};
+
+struct LibertyCell {
+  std::string name;
+  double area_um2 = 0;
+  double leakage_nw = 0;  ///< mean over states where the file has them
+  bool dont_use = false;
+  bool is_latch = false;   ///< or any other state than one flip-flop
+  bool is_memory = false;  ///< has a memory group or buses
+  std::optional<LibertyFlipFlop> flip_flop;
+  std::vector<LibertyPin> pins;
+  const LibertyPin* pin(const std::string& name) const;
+};
+
+struct LibertyLibrary {
+  std::string name, path;
+  double voltage_v = 0, temperature_c = 0;
+  std::string corner;  ///< operating conditions' name, empty if unnamed
+  double default_max_slew_ns = 0;
+  std::vector<LibertyCell> cells;
+  std::vector<std::string> notes;  ///< what was missing or assumed
+  const LibertyCell* cell(const std::string& name) const;
+};
+
+/// Reads a Liberty file whole. InputError, naming file, line and remedy: missing or unreadable,
+/// truncated, no library header, no cell with an area, units missing or unknown, a lookup table
+/// that does not match its template, a function that cannot be parsed.
+LibertyLibrary read_liberty(const std::string& path);
+
+/// Where Debian's qflow-tech-osu018 puts the default library.
+constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+
+}  // namespace solfege

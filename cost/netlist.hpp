@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace solfege {
+
+/// A flat netlist of library cells (and of sf_ram black boxes), one integer a net.
+struct Netlist {
+  static constexpr int kZero = -1, kOne = -2;  ///< constant nets
+  struct Port {
+    std::string name;
+    bool is_input = false;
+    std::vector<int> nets;  ///< least significant first
+  };
+  struct Instance {
+    std::string name, cell;
+    std::map<std::string, std::vector<int>> pins;
+    std::map<std::string, std::string> parameters;  ///< of black boxes, as Yosys writes them
+  };
+  std::string top;
+  int nets = 0;                        ///< they are 0 .. nets - 1
+  std::vector<std::string> net_names;  ///< one name each, for reports and VCD
+  std::vector<Port> ports;
+  std::vector<Instance> instances;
+  const Port& port(const std::string& name) const;  ///< std::out_of_range if there is none
+};
+
+/// Reads what Yosys' write_json wrote of one flattened module.
+Netlist read_netlist(const std::string& json_path, const std::string& top);
+
+}  // namespace solfege

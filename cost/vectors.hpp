@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace solfege {
+
+/// Values of a unit's ports over clock cycles: what a simulation is driven with, or gives.
+class Vectors {
+ public:
+  struct Port {
+    std::string name;
+    int width = 1;
+  };
+  explicit Vectors(std::vector<Port> ports);
+  const std::vector<Port>& ports() const { return ports_; }
+  std::size_t cycles() const { return cycles_; }
+  /// Appends a cycle in which every port is as in the one before (zero in the first).
+  void step();
+  /// Bits 64 word .. of a port in the last cycle.
+  void set(std::size_t port, std::uint64_t value, int word = 0);
+  std::uint64_t get(std::size_t cycle, std::size_t port, int word = 0) const;
+  std::size_t port(const std::string& name) const;  ///< std::out_of_range if there is none
+  /// A line of hexadecimal digits a cycle, all ports concatenated, first port leftmost: $readmemh.
+  void write_hex(const std::string& path) const;
+
+ private:
+  std::vector<Port> ports_;
+  std::vector<int> first_word_;  ///< of each port
+  int words_ = 0;                ///< of a cycle
+  std::size_t cycles_ = 0;
+  std::vector<std::uint64_t> values_;  ///< [cycle][word]
+};
+
+}  // namespace solfege
