@@ -41,6 +41,11 @@ struct LaneInputs {
 #undef SOLFEGE_MEMBER
 };
 
+/// Adds an array multiplier's changes from one pair of operands to another: of its partial
+/// products, and of the sums that take them up one by one.
+void multiplier_changes(__int128 a, std::int64_t b, __int128 a_before, std::int64_t b_before,
+                        int b_bits, int width, double* partial, double* carry);
+
 /// What changes in a lane, as numbers of bits that differ from the cycle before: registers and the
 /// values between them, in groups that share a kind of hardware.
 // clang-format off

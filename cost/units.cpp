@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/units.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
+
+#include "cost/stream_trace.hpp"
 
 namespace solfege {
 namespace {
 
 namespace fs = std::filesystem;
-
-int ceil_log2(int value) {
-  int bits = 0;
-  while ((1 << bits) < value) ++bits;
-  return bits;
-}
-int address_bits(int depth) { return std::max(1, ceil_log2(depth)); }
 
 /// Modules of the configuration's own folder, and wrappers of the source tree.
 class Sources {
@@ -100,65 +94,18 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.action = "a drained sum corrected";
   } else if (name == "stream_lane") {
     design.top = "sf_stream_lane";
-    const int table_rows = c.table_channels / c.stream_lanes;
-    const int positions = c.rows * c.columns / c.stream_lanes;
-    const int places = 16 * table_rows;
-    design.parameters = {{"AccumulatorBits", c.accumulator_bits},
-                         {"StoredBits", c.stored_bits},
-                         {"WideBits", c.wide_bits},
-                         {"RandomBits", c.random_bits},
-                         {"ThresholdBits", c.activation_bits},
-                         {"TableRows", table_rows},
-                         {"ThresholdRows", threshold_rows},
-                         {"Positions", positions},
-                         {"Places", places}};
+    const LaneShape s(c);
+    design.parameters = {{"AccumulatorBits", s.accumulator_bits},
+                         {"StoredBits", s.stored_bits},
+                         {"WideBits", s.wide_bits},
+                         {"RandomBits", s.random_bits},
+                         {"ThresholdBits", s.threshold_bits},
+                         {"TableRows", s.table_rows},
+                         {"ThresholdRows", s.threshold_rows},
+                         {"Positions", s.positions},
+                         {"Places", s.places}};
     sources.modules(kLane);
-    const int position_bits = address_bits(positions), place_bits = address_bits(places);
-    unit.inputs = {{"go_i", 1},
-                   {"scale_x_source_i", 2},
-                   {"scale_z_source_i", 1},
-                   {"offset_enable_i", 1},
-                   {"tanh_enable_i", 1},
-                   {"mask_enable_i", 1},
-                   {"z_enable_i", 1},
-                   {"z_tagged_i", 1},
-                   {"route_enable_i", 1},
-                   {"accumulate_enable_i", 1},
-                   {"pool_enable_i", 1},
-                   {"drop_enable_i", 1},
-                   {"drop_threshold_i", 16},
-                   {"narrow_i", 1},
-                   {"scale_x_i", c.stored_bits},
-                   {"scale_z_i", 16},
-                   {"shift_x_i", 6},
-                   {"shift_z_i", 6},
-                   {"pack_enable_i", 1},
-                   {"quantizer_i", 2},
-                   {"quantizer_bits_i", 4},
-                   {"threshold_per_channel_i", 1},
-                   {"x_i", std::max(32, c.accumulator_bits)},
-                   {"z_i", 32},
-                   {"chunk_i", 16},
-                   {"route_index_i", 8},
-                   {"sample_1_i", 32},
-                   {"sample_7_i", 32},
-                   {"sample_17_i", 32},
-                   {"position_1_i", position_bits},
-                   {"position_2_i", position_bits},
-                   {"sum_first_2_i", 1},
-                   {"step_2_i", 1},
-                   {"place_5_i", place_bits},
-                   {"place_6_i", place_bits},
-                   {"window_first_6_i", 1},
-                   {"pool_index_6_i", 8},
-                   {"step_6_i", 1},
-                   {"random_6_i", c.random_bits},
-                   {"chunk_8_i", 16},
-                   {"table_write_i", 5},
-                   {"table_row_i", 16},
-                   {"threshold_write_i", 1},
-                   {"threshold_node_i", 8},
-                   {"threshold_row_i", 16}};
+    unit.inputs = lane_ports(s);
     unit.action = "an element in a stream lane";
   } else if (name == "reduce") {
     design.top = "sf_reduce";
