@@ -116,6 +116,7 @@ void ArraySlice::start(std::uint32_t first_tile) {
   tile_ = tile_operations(config_, d_, first_tile);
   position_ = tile_cycles_ = 0;
   offer();
+  operand_enable_ = offered_.valid;
 }
 
 /// The next operation at the operand registers' inputs, or none while a tile is prepared.

@@ -152,6 +152,8 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
                           i[2] * d_.stride_a2 + i[4] * d_.stride_a4 + i[5] * d_.stride_a5;
   const std::uint32_t b = own + (tiles ? 0 : i[1] * d_.stride_b1 + i[3] * d_.stride_b3) +
                           i[2] * d_.stride_b2 + i[4] * d_.stride_b4 + i[5] * d_.stride_b5;
+  s.offset_a = a;
+  s.offset_b = b;
   s.scale_sample = d_.accumulate_enable ? d_.accumulate_sample + i[4] : s.sample;
   s.route_index = i[3] * d_.count1 + i[1];
   s.pool_index = i[2] * d_.count1 + i[1];
@@ -196,6 +198,27 @@ std::uint64_t StreamTrace::results_before(std::uint64_t step) const {
   }
   const std::uint64_t rest = step % period;
   return step / period * run + (rest > period - run ? rest - (period - run) : 0);
+}
+
+std::uint64_t StreamTrace::element_index(std::uint64_t number, int lane) const {
+  const Step s = step(number, lane);
+  return d_.destination_strides_b ? s.offset_b : s.offset_a;
+}
+
+std::uint64_t StreamTrace::code_bit(std::uint64_t number, int lane) const {
+  const Step s = step(number, lane);
+  const std::uint64_t row_block =
+      std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3 * d_.count4;
+  const std::uint64_t before = number % row_block;
+  const std::uint64_t pixel = results_before(before) / d_.count0;
+  const std::uint64_t group =
+      static_cast<std::uint64_t>(d_.pack_columns ? config_.columns : config_.rows);
+  const auto lanes = static_cast<std::uint64_t>(config_.lanes);
+  const std::uint64_t channel =
+      std::uint64_t{s.chunk} * config_.stream_lanes + static_cast<std::uint64_t>(lane);
+  const std::uint64_t word = pixel * d_.pack_pixel_stride + channel / lanes;
+  return 8 * (d_.pack_address + s.sample / group * d_.pack_group_stride) +
+         (word * group + s.sample % group) * lanes + channel % lanes;
 }
 
 void StreamTrace::bubbles(const LaneInputs* settings, int count, std::vector<Item>* items) const {

@@ -39,6 +39,10 @@ class StreamTrace {
   /// Steps first .. first + count - 1 at the head, one a cycle.
   Window window(std::uint64_t first, std::size_t count, int lane) const;
   std::uint64_t results_before(std::uint64_t step) const;
+  /// Where a step's result goes: elements from the destination's address, and the bit of memory
+  /// that holds plane 0 of its code.
+  std::uint64_t element_index(std::uint64_t step, int lane) const;
+  std::uint64_t code_bit(std::uint64_t step, int lane) const;
 
  private:
   struct Step {
@@ -47,6 +51,7 @@ class StreamTrace {
     std::uint32_t chunk = 0, sample = 0, scale_sample = 0, route_index = 0, pool_index = 0;
     std::uint32_t place = 0, position = 0;
     bool window_first = false, sum_first = false, result = false, valid = false;
+    std::uint32_t offset_a = 0, offset_b = 0;  ///< elements
     std::array<std::uint32_t, 6> index{};
   };
   /// What enters the head in a cycle, and what it carries along.
