@@ -22,6 +22,8 @@ struct LibertyTimingArc {
   std::string related_pin;
   std::string when;   ///< Boolean function; empty: always
   std::string type;   ///< timing_type; empty or "combinational", "rising_edge", "falling_edge", ...
+                      ///< Of setup_rising and setup_falling, the delays are the constraint, by the
+                      ///< data's slew, at the clock's sharpest; other checks are left out.
   std::string sense;  ///< positive_unate, negative_unate, non_unate
   LibertyTable rise_delay_ns, fall_delay_ns, rise_slew_ns, fall_slew_ns;
 };
@@ -35,7 +37,7 @@ struct LibertyPowerArc {
 
 struct LibertyPin {
   std::string name, direction;  ///< input, output, inout, internal
-  std::string function;         ///< as written; empty for inputs
+  std::string function;         ///< as written; empty for inputs, and three-state outputs
   double capacitance_pf = 0;
   bool is_clock = false;
   int width = 1;  ///< of a bus, for memory macros
