@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,16 +26,20 @@ struct MappedUnit {
   double area_um2 = 0;
   double sequential_um2 = 0;
   std::uint64_t cells = 0, flip_flops = 0;
-  std::uint64_t memory_bits = 0;  ///< of sf_ram inside, which are black boxes
-  std::string yosys;              ///< version line
+  std::uint64_t full_adders = 0, half_adders = 0;  ///< cells of the library
+  std::uint64_t memory_bits = 0;                   ///< of sf_ram inside, which are black boxes
+  std::string yosys;                               ///< version line
+  std::string netlist_verilog, netlist_json;       ///< files in the cache
+  std::vector<std::string> notes;                  ///< what the library lacks, and what follows
 };
 
 /// Maps a unit, flattened, onto a Liberty library with Yosys: explicit adders and `+` on the
 /// library's full and half adders where it has any, the rest by ABC. Cached in
 /// `cache_directory` under a hash of sources, parameters, library and Yosys' version; interrupted
-/// runs leave nothing there. InputError: no Yosys, unusable library. std::runtime_error: Yosys
-/// failed, with the end of its log.
+/// runs leave nothing there. `poll` is called about four times a second; what it throws ends the
+/// run. InputError: no Yosys, unusable library. std::runtime_error: Yosys failed, with the end of
+/// its log.
 MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
-                    const std::string& cache_directory);
+                    const std::string& cache_directory, const std::function<void()>& poll = {});
 
 }  // namespace solfege

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/yosys.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <sstream>
+#include <stdexcept>
+
+#include "cost/process.hpp"
+
+namespace solfege {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ask_version() {
+  std::string folder = (fs::temp_directory_path() / "solfege-yosys-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  std::error_code ignored;
+  try {
+    const int status = run_process({"yosys", "-V"}, folder, "version.log");
+    const std::string version = trim(read_text(fs::path(folder) / "version.log"));
+    fs::remove_all(folder, ignored);
+    if (status != 0) throw std::runtime_error("yosys -V failed");
+    return version;
+  } catch (...) {
+    fs::remove_all(folder, ignored);
+    throw;
+  }
+}
+
+}  // namespace
+
+const std::string& yosys_version() {
+  static const std::string version = ask_version();
+  return version;
+}
+
+void run_yosys(const fs::path& folder, const std::string& name,
+               const std::vector<YosysPhase>& phases, const YosysProgress& progress) {
+  auto mark = [&](std::size_t i) { return fmt::format("{}.phase{}", name, i); };
+  std::string script;
+  for (std::size_t i = 0; i < phases.size(); ++i) {
+    fs::remove(folder / mark(i));
+    script += fmt::format("tee -q -o {} log {}\n{}", mark(i), phases[i].name, phases[i].script);
+  }
+  write_text(folder / (name + ".ys"), script);
+  const std::string log = name + ".log";
+  auto poll = [&] {
+    if (!progress) return;
+    std::size_t at = 0;
+    while (at + 1 < phases.size() && fs::exists(folder / mark(at + 1))) ++at;
+    progress(phases[at].name, static_cast<int>(at));
+  };
+  const int status = run_process({"yosys", "-Q", "-s", name + ".ys"}, folder, log, poll);
+  for (std::size_t i = 0; i < phases.size(); ++i) fs::remove(folder / mark(i));
+  if (status == 0) return;
+  if (status == 128 + SIGINT || status == 128 + SIGTERM)
+    throw std::runtime_error("Yosys was interrupted");
+  throw std::runtime_error(fmt::format("Yosys failed with status {}; the end of {}:{}", status,
+                                       (folder / log).string(),
+                                       last_lines(read_text(folder / log), 12)));
+}
+
+std::uint64_t YosysStatistics::cells_of(const std::string& type) const {
+  const auto found = cells.find(type);
+  return found == cells.end() ? 0 : found->second;
+}
+
+std::map<std::string, YosysStatistics> read_statistics(const fs::path& path) {
+  std::map<std::string, YosysStatistics> modules;
+  std::istringstream text(read_text(path));
+  std::string line;
+  YosysStatistics* module = nullptr;
+  bool in_cells = false;
+  while (std::getline(text, line)) {
+    if (line.rfind("=== ", 0) == 0) {
+      const std::string name = line.substr(4, line.rfind(" ===") - 4);
+      module = name == "design hierarchy" ? nullptr : &modules[name];
+      in_cells = false;
+      continue;
+    }
+    if (module == nullptr) continue;
+    const auto number = [&] {
+      return std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 10);
+    };
+    if (line.find("Number of memory bits:") != std::string::npos) module->memory_bits = number();
+    if (const auto at = line.rfind("': ");
+        line.find("Chip area for module") != std::string::npos && at != std::string::npos)
+      module->area = std::strtod(line.c_str() + at + 3, nullptr);
+    if (line.find("Number of cells:") != std::string::npos) {
+      in_cells = true;
+    } else if (in_cells && line.rfind("     ", 0) == 0) {
+      // A name may hold blanks only in theory; the count is the last word.
+      const std::string row = trim(line);
+      const auto blank = row.find_last_of(' ');
+      if (blank != std::string::npos)
+        module->cells[trim(row.substr(0, blank))] =
+            std::strtoull(row.c_str() + blank + 1, nullptr, 10);
+    } else {
+      in_cells = false;
+    }
+  }
+  return modules;
+}
+
+std::string base_name(const std::string& module) {
+  const auto at = module.find('\\');
+  if (module.rfind("$paramod", 0) != 0 || at == std::string::npos) return module;
+  const auto end = module.find('\\', at + 1);
+  return module.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+}
+
+}  // namespace solfege
