@@ -50,6 +50,11 @@ GateNetwork::GateNetwork(const Netlist& netlist, const LibertyLibrary& library,
         output_ports_.push_back(net);
     }
   instances(netlist, library);
+  for (const auto& [name, cell] : cells_)
+    for (const GateCell::Delay& d : cell->delay_tables) {
+      const auto sharpest = static_cast<float>(d.delay_ns->slews_ns.front());
+      if (sharpest > 0 && (input_slew == 0 || sharpest < input_slew)) input_slew = sharpest;
+    }
   order();
   loads(library.voltage_v);
   typical();
