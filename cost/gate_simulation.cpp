@@ -86,7 +86,10 @@ struct GateSimulation::Implementation {
       }
     for (std::size_t g = network.combinational; g < row.size(); ++g) settled_row[g] = row[g];
     for (std::uint64_t& word : dirty) word = 0;
-    slew = network.rise_slew;
+    clear_result();
+  }
+
+  void clear_result() {
     result = GateRun();
     result.toggles.assign(value.size(), 0);
   }
@@ -151,7 +154,7 @@ struct GateSimulation::Implementation {
   }
 
   void evaluate(std::size_t g) {
-    ++evaluations;
+    ++result.evaluations;
     const GateCell& c = cell(g);
     const std::uint32_t changed = row[g] ^ settled_row[g];
     for (std::uint32_t left = changed; left != 0; left &= left - 1) {
@@ -223,6 +226,7 @@ struct GateSimulation::Implementation {
           count_input(g, network.gates[g].loaded->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
+      ++result.evaluations;
       if (c.sequential()) continue;
       for (int o = 0; o < static_cast<int>(c.outputs.size()); ++o) schedule(g, o, i, now, net_slew);
     }
@@ -235,7 +239,6 @@ struct GateSimulation::Implementation {
       events.pop_back();
       if (pending[static_cast<std::size_t>(event.net)] != event.order) continue;
       pending[static_cast<std::size_t>(event.net)] = 0;
-      ++evaluations;
       count(event.net, event.energy_pj);
       propagate(event.net, event.time, event.slew);
     }
@@ -385,8 +388,7 @@ struct GateSimulation::Implementation {
     double before = 0;
     for (std::size_t cycle = 0; cycle < inputs.cycles(); ++cycle) {
       if (cycle == warm_up) {
-        result = GateRun();
-        result.toggles.assign(value.size(), 0);
+        clear_result();
         before = 0;
       }
       apply_inputs(inputs, cycle, timed);
@@ -423,14 +425,12 @@ struct GateSimulation::Implementation {
   std::vector<std::uint8_t> value;              ///< by net
   std::vector<std::uint32_t> row, settled_row;  ///< by gate
   std::vector<std::uint64_t> dirty;             ///< a bit a gate
-  std::vector<float> slew;
-  std::vector<std::uint32_t> pending;  ///< by net: order of the event to come, 0 if none
-  std::vector<Event> events;           ///< a heap
+  std::vector<std::uint32_t> pending;           ///< by net: order of the event to come, 0 if none
+  std::vector<Event> events;                    ///< a heap
   std::uint32_t order = 0;
   std::vector<Change> changes;
   std::vector<std::vector<std::vector<std::uint8_t>>> memories;
   std::vector<std::pair<int, bool>> read_data;
-  std::uint64_t evaluations = 0;
   GateRun result;
 };
 
