@@ -64,8 +64,8 @@ struct BaselineDrive {
 };
 
 /// Stimulus of a unit's ports. Values are drawn from `a` and `b`; integers are quantized
-/// symmetrically by each one's largest magnitude, bfloat16 rounded. A bare multiplier gets the
-/// operands alone.
+/// symmetrically with the clipping limit of least squared error, bfloat16 rounded. A bare
+/// multiplier gets the operands alone.
 Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
                          const std::vector<float>& b, const BaselineDrive& drive);
 

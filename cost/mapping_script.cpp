@@ -10,13 +10,13 @@ std::string bind_adders_script(const AdderCells& adders) {
 std::string gates_script(const AdderCells& adders, AdderStyle style) {
   std::string text = "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\n";
   text += "alumacc\nopt\nopt -fast -full\n";
-  const bool extract = adders.full && style == AdderStyle::kRipple;
-  if (extract) text += "maccmap\ntechmap -map library/ripple.v\n";
+  // Full adders are written down, not found afterwards: extract_fa of Yosys 0.23 breaks the
+  // saturation of rtl/sf_stream_lane.v (its comparisons with constants).
+  if (adders.full && style == AdderStyle::kRipple)
+    text +=
+        "maccmap\ntechmap -map library/ripple.v\nopt -fast\n"
+        "techmap -map library/extracted_adders.v\nopt -fast\n";
   text += "techmap\nopt -fast\n";
-  // A full adder of ripple.v is 3 gates deep, and constants shorten it. Yosys' own limit, 20, finds
-  // no more and takes 20 times as long on barrel shifters. (0.23 ignores -d as the last option.)
-  if (extract)
-    text += "extract_fa -d 8 -fa\ntechmap -map library/extracted_adders.v\ntechmap\nopt -fast\n";
   return text;
 }
 
