@@ -8,18 +8,15 @@ std::string bind_adders_script(const AdderCells& adders) {
 }
 
 std::string gates_script(const AdderCells& adders, AdderStyle style) {
-  const bool extract = adders.full && style == AdderStyle::kRipple;
   std::string text = "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
-  if (extract) text += "maccmap\ntechmap -map library/ripple.v\n";
-  // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
-  text += "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n";
-  // The search is held to what ripple.v makes: without limits it takes minutes. Yosys 0.23 wants
-  // another option after each number.
-  if (extract)
+  // Full adders are written down, not found afterwards: extract_fa of Yosys 0.23 breaks the
+  // saturation of rtl/sf_stream_lane.v (its comparisons with constants).
+  if (adders.full && style == AdderStyle::kRipple)
     text +=
-        "extract_fa -d 4 -b 4 -fa\ntechmap -map library/extracted_adders.v\ntechmap\n"
-        "opt_clean\n";
-  return text;
+        "maccmap\ntechmap -map library/ripple.v\nopt -fast\n"
+        "techmap -map library/extracted_adders.v\n";
+  // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
+  return text + "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n";
 }
 
 std::string cells_script() {

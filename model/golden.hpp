@@ -29,6 +29,32 @@ class GoldenDevice {
   /// not there: a fault of the scheduler.
   void execute(const Descriptor& descriptor);
 
+  // ---- For observers between descriptors ----
+  const std::vector<std::uint8_t>& memory() const { return memory_; }
+  /// Bytes of an operand buffer: words of R or C times L bits.
+  const std::vector<std::uint8_t>& buffer(bool columns) const {
+    return columns ? column_buffer_ : row_buffer_;
+  }
+  /// Sums captured and not yet drained, in order of drain: [tile][R][C].
+  std::size_t pending_sums() const { return tiles_.size(); }
+  std::int64_t pending_sum(std::size_t index) const {
+    const std::size_t place = tiles_.begin + index;
+    return tiles_.is_wide ? tiles_.wide.at(place) : tiles_.narrow.at(place);
+  }
+  /// Words of a per-channel table; threshold `node` 1 .. 2^k - 1 of a table row and lane.
+  const std::vector<std::int32_t>& table(Table table) const {
+    return tables_.at(static_cast<std::size_t>(table));
+  }
+  std::int32_t threshold(std::size_t row, std::size_t node, std::size_t lane) const {
+    const auto lanes = static_cast<std::size_t>(config_.stream_lanes);
+    const std::size_t nodes = static_cast<std::size_t>(threshold_nodes_);
+    const std::size_t index = (row * nodes + node - 1) * lanes + lane;
+    return index < thresholds_.size() ? thresholds_[index] : 0;
+  }
+  std::uint32_t sample_scale(std::size_t sample) const {
+    return samples_[sample % samples_.size()];
+  }
+
  private:
   friend class GoldenGemm;
   friend class GoldenStream;

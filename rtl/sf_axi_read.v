@@ -46,7 +46,8 @@ module sf_axi_read #(
     found  = 1'b0;
     chosen = {ClientBits{1'b0}};
     for (i = Clients - 1; i >= 0; i = i - 1) begin
-      candidate = ({{(32-ClientBits){1'b0}}, turn_q} + i) % Clients;
+      candidate = {{(32-ClientBits){1'b0}}, turn_q} + i;
+      if (candidate >= Clients) candidate = candidate - Clients;
       if (request_valid_i[candidate]) begin
         found  = 1'b1;
         chosen = candidate[ClientBits-1:0];

@@ -45,9 +45,12 @@ module sf_pack #(
   localparam RowsShift = $clog2(Rows);
   localparam ColumnsShift = $clog2(Columns);
   localparam WordShift = $clog2(WordBytes);
-  localparam CellBits = StreamLanes * WideBits;
   localparam Cells = 256 / StreamLanes;  // steps of a block
   localparam CellShift = $clog2(Cells);
+  localparam RowCellShift = 4 - $clog2(StreamLanes);  // cells of a row, of 16 channels
+  localparam SetCells = Members << RowCellShift;      // cells of a write
+  localparam BankShift = $clog2((WideBits > SetCells) ? WideBits : SetCells);
+  localparam Banks = 1 << BankShift;
   localparam WordBlocks = Lanes / 16;    // blocks of channels in a word
   localparam [7:0] CellLast = Cells - 1;
   localparam [4:0] WordBlockLast = WordBlocks - 1;
@@ -139,18 +142,30 @@ module sf_pack #(
     if (take & ~start_i) position_q <= block_end ? 8'd0 : position_q + 8'd1;
   end
 
-  // ---- The store: two blocks, a cell for each step, planes apart ----
-  (* mem2reg *) reg [CellBits-1:0] cell_q [0:2*Cells-1];
-  reg [CellBits-1:0] cell_new;
-  integer plane, lane, row, part, member;
-  always @(posedge clk_i) begin
-    if (take) begin
+  // ---- The store: two blocks, a corner turn ----
+  // A step fills a cell, which is all planes of StreamLanes codes; a write takes one plane of SetCells cells. Plane p of
+  // cell k lies in bank k + p (modulo Banks) at address k, so that either is one access of different banks.
+  reg  [Banks*StreamLanes-1:0] cell_planes;  // plane p at p*StreamLanes
+  wire [Banks*StreamLanes-1:0] cell_turned;
+  wire [BankShift-1:0]         cell_shift = {BankShift{1'b0}} - position_q[BankShift-1:0];
+  integer plane, lane, member;
+  always @* begin
+    cell_planes = {Banks*StreamLanes{1'b0}};
+    if (take)
       for (plane = 0; plane < WideBits; plane = plane + 1)
         for (lane = 0; lane < StreamLanes; lane = lane + 1)
-          cell_new[plane*StreamLanes+lane] = codes_i[lane*WideBits+plane] & mask_i[lane];
-      cell_q[{bank_q, position_q[CellShift-1:0]}] <= cell_new;
-    end
+          cell_planes[plane*StreamLanes+lane] = codes_i[lane*WideBits+plane] & mask_i[lane];
   end
+  sf_rotate #(
+      .Units    (Banks),
+      .UnitBits (StreamLanes),
+      .ShiftBits(BankShift)
+  ) u_cell_rotate (
+      .enable_i(take),
+      .shift_i (cell_shift),
+      .data_i  (cell_planes),
+      .data_o  (cell_turned)
+  );
 
   // ---- Emission: sets of members, in each all planes ----
   reg        emit_q;
@@ -161,7 +176,7 @@ module sf_pack #(
   reg [31:0] emit_group_base_q, emit_set_base_q, emit_address_q;
   reg        out_q;           // a write is offered
   reg [31:0] out_address_q;
-  reg [16*Members-1:0] out_data_q;
+  reg [BankShift-1:0] out_bank_q;  // bank of the write's first cell
 
   wire send       = emit_q & enable_i & (~out_q | write_ready_i);
   wire last_plane = emit_plane_q + 6'd1 == planes;
@@ -191,8 +206,8 @@ module sf_pack #(
     end
   end
 
-  reg [CellBits-1:0] cell_word;
-  reg [255:0]        block_plane;  // one plane of the block, row by row
+  wire [15:0] emit_cell = {11'd0, emit_row_q} << RowCellShift;  // the set's first
+  wire [15:0] set_bank  = emit_cell + {10'd0, emit_plane_q};
   always @(posedge clk_i) begin
     if (emit_start) begin
       emit_bank_q       <= bank_q;
@@ -218,16 +233,42 @@ module sf_pack #(
       end
     end
     if (send) begin
-      for (row = 0; row < 16; row = row + 1)
-        for (part = 0; part < 16 / StreamLanes; part = part + 1) begin
-          cell_word = emit_bank_q ? cell_q[Cells+row*16/StreamLanes+part] : cell_q[row*16/StreamLanes+part];
-          block_plane[16*row+StreamLanes*part+:StreamLanes] = cell_word[emit_plane_q*StreamLanes+:StreamLanes];
-        end
-      block_plane   = block_plane >> {emit_row_q[3:0], 4'd0};
-      out_data_q    <= block_plane[16*Members-1:0];
+      out_bank_q    <= set_bank[BankShift-1:0];
       out_address_q <= emit_address_q;
     end
   end
+
+  wire [Banks*StreamLanes-1:0] bank_data, set_data;
+  genvar bank;
+  generate
+    for (bank = 0; bank < Banks; bank = bank + 1) begin : gen_bank
+      localparam [15:0] BANK = bank;
+      // The bank's cell has the low bits of bank - plane and the high bits of its set's first cell
+      wire [15:0] own_cell = (BANK - {10'd0, emit_plane_q}) & (Banks - 16'd1) | emit_cell & ~(Banks - 16'd1);
+      sf_ram #(
+          .Width(StreamLanes),
+          .Depth(2 * Cells)
+      ) u_store (
+          .clk_i          (clk_i),
+          .write_enable_i (take),
+          .write_address_i({bank_q, position_q[CellShift-1:0]}),
+          .write_data_i   (cell_turned[bank*StreamLanes+:StreamLanes]),
+          .read_enable_i  (send),
+          .read_address_i ({emit_bank_q, own_cell[CellShift-1:0]}),
+          .read_data_o    (bank_data[bank*StreamLanes+:StreamLanes])
+      );
+    end
+  endgenerate
+  sf_rotate #(
+      .Units    (Banks),
+      .UnitBits (StreamLanes),
+      .ShiftBits(BankShift)
+  ) u_set_rotate (
+      .enable_i(out_q),
+      .shift_i (out_bank_q),
+      .data_i  (bank_data),
+      .data_o  (set_data)
+  );
 
   // Each member's two bytes at the place of its word; the address holds the block's place in it
   assign write_valid_o   = out_q & enable_i;
@@ -236,7 +277,7 @@ module sf_pack #(
     write_data_o   = {Members*Lanes{1'b0}};
     write_strobe_o = {Members*WordBytes{1'b0}};
     for (member = 0; member < Members; member = member + 1) begin
-      write_data_o[member*Lanes+:16] = out_data_q[16*member+:16];
+      write_data_o[member*Lanes+:16] = set_data[16*member+:16];
       if (member < {27'd0, set_members}) write_strobe_o[member*WordBytes+:2] = 2'b11;
     end
   end

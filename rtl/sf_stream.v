@@ -336,6 +336,7 @@ module sf_stream #(
           .scale_z_i              (descriptor_i[F_SCALE_Z+:16]),
           .shift_x_i              (descriptor_i[F_SHIFT_X+:6]),
           .shift_z_i              (descriptor_i[F_SHIFT_Z+:6]),
+          .pack_enable_i          (descriptor_i[F_PACK_ENABLE]),
           .quantizer_i            (quantizer),
           .quantizer_bits_i       (quantizer_bits),
           .threshold_per_channel_i(descriptor_i[F_THRESHOLD_PER_CHANNEL]),

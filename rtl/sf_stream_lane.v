@@ -9,6 +9,8 @@
 //   18 code_o: raw y, threshold count, code c, or M (2c - n)
 // f_G: c = floor(n (y + M) / (2M) + (2U + 1) / 2^(r+1)), exact: numerator and denominator are
 // integers times M 2^(r+2); with stored 32-bit values, r = 16, n = 255 the numerator has 58 bits.
+// What a pass does not use stands still: registers of z, tables and quantizers move only with its enables, which spares
+// power, and time in simulation.
 `default_nettype none
 module sf_stream_lane #(
     parameter AccumulatorBits = 48,
@@ -46,6 +48,7 @@ module sf_stream_lane #(
     input  wire [15:0]                scale_z_i,
     input  wire [5:0]                 shift_x_i,
     input  wire [5:0]                 shift_z_i,
+    input  wire                       pack_enable_i,
     input  wire [1:0]                 quantizer_i,
     input  wire [3:0]                 quantizer_bits_i,
     input  wire                       threshold_per_channel_i,
@@ -84,12 +87,17 @@ module sf_stream_lane #(
   `include "sf_descriptor.vh"
   localparam ProductBits = ValueBits + StoredBits;
   localparam SumBits = (ProductBits > 64) ? ProductBits : 64;
+  wire z_adds   = z_enable_i & ~mask_enable_i;  // else z is only tested, or not there
+  wire divides  = pack_enable_i & (quantizer_i == QUANTIZER_STOCHASTIC || quantizer_i == QUANTIZER_STOCHASTIC_SCALED);
+  wire compares = pack_enable_i & quantizer_i == QUANTIZER_THRESHOLD;
 
   // ---- Tables: read at the head, words at stage 1 ----
   wire [31:0] scale_x_word, scale_z_word, offset_word, low_word, high_word;
   reg  signed [31:0] y_q7;
   genvar index;
   wire [5*32-1:0] words;
+  wire [4:0] table_read = {mask_enable_i, mask_enable_i, offset_enable_i, scale_z_source_i & z_adds,
+                           scale_x_source_i == SCALAR_CHANNEL};
   generate
     for (index = 0; index < 5; index = index + 1) begin : gen_table
       sf_ram #(
@@ -100,7 +108,7 @@ module sf_stream_lane #(
           .write_enable_i (go_i & table_write_i[index]),
           .write_address_i(table_row_i[RowBits-1:0]),
           .write_data_i   (y_q7),
-          .read_enable_i  (go_i),
+          .read_enable_i  (go_i & table_read[index]),
           .read_address_i (chunk_i[RowBits-1:0]),
           .read_data_o    (words[32*index+:32])
       );
@@ -150,11 +158,11 @@ module sf_stream_lane #(
   always @(posedge clk_i) begin
     if (go_i) begin
       product_x_2 <= x_1 * scale_x;
-      product_z_2 <= z_1 * scale_z;
-      offset_2    <= offset_enable_i ? offset_word : 32'sd0;
       pass_2      <= ~mask_enable_i | ((z_1 >= $signed(low_word)) & (z_1 <= $signed(high_word)));
-      slope_2     <= slope;
     end
+    if (go_i & z_adds) product_z_2 <= z_1 * scale_z;
+    if (go_i & offset_enable_i) offset_2 <= offset_word;
+    if (go_i & tanh_enable_i) slope_2 <= slope;
   end
 
   // ---- Stage 3: a sum for each step of a tile, read one stage ahead: its visits must be two or more moves apart.
@@ -183,51 +191,54 @@ module sf_stream_lane #(
   reg signed [31:0] offset_3, offset_4, offset_5;
   reg               pass_3, pass_4, pass_5;
   reg [16:0]        slope_3, slope_4;
-  reg signed [31:0] x_4, z_4, x_5, z_5, y_6;
-  wire [31:0]       x_shifted, z_shifted, x_sloped;
-  // |x| <= 2^31 and slope <= 2^16: 48 bits
-  wire signed [49:0] sloped = x_4 * $signed({1'b0, slope_4});
-  wire signed [33:0] sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5})
-                           + $signed({{2{offset_5[31]}}, offset_5});
-  wire signed [33:0] limit = narrow_i ? 34'sd32767 : 34'sh7fffffff;
+  wire signed [31:0] x_4, z_4;
+  reg signed [31:0] x_5, z_5, y_6;
   sf_round_shift #(.Bits(SumBits)) u_round_x (
-      .value_i(sum_3),
-      .shift_i(shift_x_i),
-      .value_o(x_shifted)
+      .clk_i   (clk_i),
+      .enable_i(go_i),
+      .value_i (sum_3),
+      .shift_i (shift_x_i),
+      .value_o (x_4)
   );
   sf_round_shift #(.Bits(48)) u_round_z (
-      .value_i(product_z_3),
-      .shift_i(shift_z_i),
-      .value_o(z_shifted)
+      .clk_i   (clk_i),
+      .enable_i(go_i & z_adds),
+      .value_i (product_z_3),
+      .shift_i (shift_z_i),
+      .value_o (z_4)
   );
-  sf_round_shift #(.Bits(50)) u_round_slope (
-      .value_i(sloped),
-      .shift_i(6'd16),
-      .value_o(x_sloped)
-  );
+  wire signed [31:0] limit = narrow_i ? 32'sd32767 : 32'sh7fffffff;
+  reg signed [48:0] sloped;  // |x| <= 2^31 and slope <= 2^16, rounded
+  reg signed [33:0] sum;
   always @(posedge clk_i) begin
     if (go_i) begin
-      sum_3       <= sum_2;
-      product_z_3 <= product_z_2;
-      offset_3    <= offset_2;
-      pass_3      <= pass_2;
-      slope_3     <= slope_2;
+      sum_3  <= sum_2;
+      pass_3 <= pass_2;
+      pass_4 <= pass_3;
+      pass_5 <= pass_4;
+      z_5    <= z_adds ? z_4 : 32'sd0;
+      if (tanh_enable_i) begin
+        sloped = x_4 * $signed({1'b0, slope_4}) + 49'sh8000;
+        // Only +2^31, the bound itself, does not fit
+        x_5 <= (~sloped[48] & sloped[47]) ? 32'sh7fffffff : sloped[47:16];
+      end else x_5 <= x_4;
 
-      x_4      <= x_shifted;
-      z_4      <= mask_enable_i ? 32'sd0 : z_shifted;
-      offset_4 <= offset_3;
-      pass_4   <= pass_3;
-      slope_4  <= slope_3;
-
-      x_5      <= tanh_enable_i ? x_sloped : x_4;
-      z_5      <= z_4;
-      offset_5 <= offset_4;
-      pass_5   <= pass_4;
-
+      sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5});
+      if (offset_enable_i) sum = sum + $signed({{2{offset_5[31]}}, offset_5});
       if (!pass_5) y_6 <= 32'sd0;
-      else if (sum > limit) y_6 <= limit[31:0];
-      else if (sum < -limit) y_6 <= -limit[31:0];
+      else if (sum > $signed({2'b00, limit})) y_6 <= limit;
+      else if (sum < -$signed({2'b00, limit})) y_6 <= -limit;
       else y_6 <= sum[31:0];
+    end
+    if (go_i & z_adds) product_z_3 <= product_z_2;
+    if (go_i & offset_enable_i) begin
+      offset_3 <= offset_2;
+      offset_4 <= offset_3;
+      offset_5 <= offset_4;
+    end
+    if (go_i & tanh_enable_i) begin
+      slope_3 <= slope_2;
+      slope_4 <= slope_3;
     end
   end
 
@@ -254,19 +265,21 @@ module sf_stream_lane #(
   always @(posedge clk_i) begin
     if (go_i) begin
       y_q7     <= drops ? -32'sd32768 : pool_enable_i ? best : y_6;
-      tag_7    <= pool_enable_i ? best_tag : z_tag_6;
+      tag_7    <= pool_enable_i ? best_tag : z_enable_i ? z_tag_6 : 8'd0;
+      z_low_7  <= z_enable_i ? z_low_6 : 16'd0;
       random_7 <= random_6_i;
-      z_tag_2  <= z_tag_1;
-      z_tag_3  <= z_tag_2;
-      z_tag_4  <= z_tag_3;
-      z_tag_5  <= z_tag_4;
-      z_tag_6  <= z_tag_5;
-      z_low_2  <= z_1[15:0];
-      z_low_3  <= z_low_2;
-      z_low_4  <= z_low_3;
-      z_low_5  <= z_low_4;
-      z_low_6  <= z_low_5;
-      z_low_7  <= z_low_6;
+    end
+    if (go_i & z_enable_i) begin
+      z_tag_2 <= z_tag_1;
+      z_tag_3 <= z_tag_2;
+      z_tag_4 <= z_tag_3;
+      z_tag_5 <= z_tag_4;
+      z_tag_6 <= z_tag_5;
+      z_low_2 <= z_1[15:0];
+      z_low_3 <= z_low_2;
+      z_low_4 <= z_low_3;
+      z_low_5 <= z_low_4;
+      z_low_6 <= z_low_5;
     end
   end
   assign y_o   = y_q7;
@@ -275,59 +288,70 @@ module sf_stream_lane #(
 
   // ---- f_G: set-up (8, 9) and restoring division (10..17) ----
   wire [3:0] bits = quantizer_bits_i;
-  wire [8:0] levels = (9'd1 << bits) - 9'd1;  // n
   reg  [63:0] scaled_8, noise_8;
   reg  [31:0] sample_8;
-  reg  [63:0] shifted_sum;
+  reg  [63:0] y_plus_m;
   wire [63:0] sample_wide = {32'd0, sample_7_i};
-  wire [63:0] y_plus_m = {{32{y_q7[31]}}, y_q7} + sample_wide;  // >= 0 because |y| <= M
   wire [63:0] random_odd = {{(63-RandomBits){1'b0}}, random_7, 1'b1};  // 2U + 1
-  reg  [63:0] remainder [9:17];
-  reg  [63:0] divisor   [9:17];
-  reg  [7:0]  quotient  [9:17];
-
-  // ---- Thresholds: levels at stages 9..16 ----
-  reg signed [31:0] y_8, y_t [9:17];
-  reg [7:0]  found [9:17];
-  wire [8*32-1:0] threshold;  // word of each level
-  reg  [15:0] row_t [9:17];
-
-  integer step;
   always @(posedge clk_i) begin
-    if (go_i) begin
-      shifted_sum = y_plus_m << bits;
-      scaled_8 <= shifted_sum - y_plus_m;  // n (y + M)
+    if (go_i & divides) begin
+      y_plus_m = {{32{y_q7[31]}}, y_q7} + sample_wide;  // >= 0 because |y| <= M
+      scaled_8 <= (y_plus_m << bits) - y_plus_m;        // n (y + M), n = 2^bits - 1
       noise_8  <= sample_wide * random_odd;
       sample_8 <= sample_7_i;
-      remainder[9] <= (scaled_8 << (RandomBits + 1)) + (noise_8 << 1);
-      divisor[9]   <= ({32'd0, sample_8} << (RandomBits + 2)) << (bits - 4'd1);
-      quotient[9]  <= 8'd0;
-      y_8      <= y_q7;
-      y_t[9]   <= y_8;
-      found[9] <= 8'd0;
-      row_t[9] <= threshold_per_channel_i ? chunk_8_i : 16'd0;
-      for (step = 9; step < 17; step = step + 1) begin
-        // A quotient of fewer bits takes fewer steps; the rest pass it on.
-        if (step - 9 < {28'd0, bits}) begin
-          if (remainder[step] >= divisor[step]) begin
-            remainder[step+1] <= remainder[step] - divisor[step];
-            quotient[step+1]  <= {quotient[step][6:0], 1'b1};
-          end else begin
-            remainder[step+1] <= remainder[step];
-            quotient[step+1]  <= {quotient[step][6:0], 1'b0};
-          end
-          found[step+1] <= {found[step][6:0], y_t[step] >= $signed(threshold[32*(step-9)+:32])};
-        end else begin
-          remainder[step+1] <= remainder[step];
-          quotient[step+1]  <= quotient[step];
-          found[step+1]     <= found[step];
-        end
-        divisor[step+1] <= divisor[step] >> 1;
-        y_t[step+1]     <= y_t[step];
-        row_t[step+1]   <= row_t[step];
-      end
     end
   end
+
+  // ---- Thresholds: levels at stages 9..16 ----
+  reg signed [31:0] y_8;
+  wire [8*32-1:0] threshold;  // word of each level
+  always @(posedge clk_i) if (go_i & pack_enable_i) y_8 <= y_q7;
+
+  genvar stage;
+  generate
+    for (stage = 9; stage <= 17; stage = stage + 1) begin : gen_stage
+      reg [63:0] remainder, divisor;
+      reg [7:0]  quotient, found;
+      reg signed [31:0] y;
+      reg [15:0] row;
+      if (stage == 9) begin : gen_first
+        always @(posedge clk_i) begin
+          if (go_i & divides) begin
+            remainder <= (scaled_8 << (RandomBits + 1)) + (noise_8 << 1);
+            divisor   <= ({32'd0, sample_8} << (RandomBits + 2)) << (bits - 4'd1);
+            quotient  <= 8'd0;
+          end
+          if (go_i & pack_enable_i) y <= y_8;
+          if (go_i & compares) begin
+            found <= 8'd0;
+            row   <= threshold_per_channel_i ? chunk_8_i : 16'd0;
+          end
+        end
+      end else begin : gen_next
+        // A quotient of fewer bits takes fewer steps; the rest pass it on.
+        wire works = {28'd0, bits} > stage - 10;
+        always @(posedge clk_i) begin
+          if (go_i & divides) begin
+            divisor <= gen_stage[stage-1].divisor >> 1;
+            if (works & gen_stage[stage-1].remainder >= gen_stage[stage-1].divisor) begin
+              remainder <= gen_stage[stage-1].remainder - gen_stage[stage-1].divisor;
+              quotient  <= {gen_stage[stage-1].quotient[6:0], 1'b1};
+            end else begin
+              remainder <= gen_stage[stage-1].remainder;
+              quotient  <= works ? {gen_stage[stage-1].quotient[6:0], 1'b0} : gen_stage[stage-1].quotient;
+            end
+          end
+          if (go_i & pack_enable_i) y <= gen_stage[stage-1].y;
+          if (go_i & compares) begin
+            row   <= gen_stage[stage-1].row;
+            found <= works ? {gen_stage[stage-1].found[6:0],
+                              gen_stage[stage-1].y >= $signed(threshold[32*(stage-10)+:32])}
+                           : gen_stage[stage-1].found;
+          end
+        end
+      end
+    end
+  endgenerate
 
   // Level i holds 2^i thresholds a row; its word for stage 9 + i is read from stage 8 + i, where the code so
   // far is what stage 9 + i is about to hold.
@@ -342,9 +366,9 @@ module sf_stream_lane #(
         assign read_address  = threshold_per_channel_i ? chunk_8_i[AddressBits-1:0] : {AddressBits{1'b0}};
         assign write_address = threshold_row_i[AddressBits-1:0];
       end else begin : gen_inner
-        wire [7:0] prefix = {found[8+index][6:0],
-                             y_t[8+index] >= $signed(threshold[32*(index-1)+:32])};
-        wire [23:0] read_word  = ({8'd0, row_t[8+index]} << index) | {16'd0, prefix};
+        wire [7:0] prefix = {gen_stage[8+index].found[6:0],
+                             gen_stage[8+index].y >= $signed(threshold[32*(index-1)+:32])};
+        wire [23:0] read_word  = ({8'd0, gen_stage[8+index].row} << index) | {16'd0, prefix};
         wire [23:0] write_word = ({8'd0, threshold_row_i} << index) | {16'd0, node_prefix};
         assign read_address  = read_word[AddressBits-1:0];
         assign write_address = write_word[AddressBits-1:0];
@@ -357,7 +381,7 @@ module sf_stream_lane #(
           .write_enable_i (go_i & threshold_write_i & (threshold_node_i >> index) == 8'd1),
           .write_address_i(write_address),
           .write_data_i   (y_q7),
-          .read_enable_i  (go_i),
+          .read_enable_i  (go_i & compares),
           .read_address_i (read_address),
           .read_data_o    (threshold[32*index+:32])
       );
@@ -365,18 +389,21 @@ module sf_stream_lane #(
   endgenerate
 
   // ---- Stage 18 ----
-  wire signed [9:0] bipolar = {1'b0, quotient[17], 1'b0} - {1'b0, levels};  // 2c - n
-  wire signed [42:0] scaled_code = $signed({11'd0, sample_17_i}) * $signed({{33{bipolar[9]}}, bipolar});
   reg [WideBits-1:0] code_q;
-  wire [63:0] y_extended = {{32{y_t[17][31]}}, y_t[17]};
-  wire [63:0] scaled_extended = {{21{scaled_code[42]}}, scaled_code};
+  reg signed [9:0]  bipolar;
+  reg signed [63:0] scaled_code;
+  wire [63:0] y_extended = {{32{gen_stage[17].y[31]}}, gen_stage[17].y};
   always @(posedge clk_i) begin
-    if (go_i) begin
+    if (go_i & pack_enable_i) begin
       case (quantizer_i)
         QUANTIZER_RAW:        code_q <= y_extended[WideBits-1:0];
-        QUANTIZER_THRESHOLD:  code_q <= {{(WideBits-8){1'b0}}, found[17]};
-        QUANTIZER_STOCHASTIC: code_q <= {{(WideBits-8){1'b0}}, quotient[17]};
-        default:              code_q <= scaled_extended[WideBits-1:0];
+        QUANTIZER_THRESHOLD:  code_q <= {{(WideBits-8){1'b0}}, gen_stage[17].found};
+        QUANTIZER_STOCHASTIC: code_q <= {{(WideBits-8){1'b0}}, gen_stage[17].quotient};
+        default: begin
+          bipolar     = {1'b0, gen_stage[17].quotient, 1'b0} - (10'sd1 <<< bits) + 10'sd1;  // 2c - n
+          scaled_code = $signed({32'd0, sample_17_i}) * $signed({{54{bipolar[9]}}, bipolar});
+          code_q <= scaled_code[WideBits-1:0];
+        end
       endcase
     end
   end

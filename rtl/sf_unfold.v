@@ -4,10 +4,10 @@
 //   asker   walks scans (for tap y, tap x, source word, plane, sample group) of output pixels (y, x), one
 //           pixel a cycle: a read of one beat, or nothing where the tap is outside the map. Lanes pixels,
 //           or the last fewer, make a block.
-//   filler  takes the answers into a bank, a pixel a cycle: Samples words of Lanes channels each.
-//   drainer writes the other bank turned: for each group of target members, for each sample, one beat.
-// The banks change roles when both are done. Samples = members of the source group that one beat holds, as far as
-// a bank of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
+//   filler  takes the answers into half of a store, a pixel a cycle: Samples words of Lanes channels each.
+//   drainer writes the other half turned: for each group of target members, for each sample, one beat.
+// The halves change roles when both are done. Samples = members of the source group that one beat holds, as far as
+// a block of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
 // Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
 // the last and outside the map are 0.
 // Cycles not stalled: 9 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
@@ -63,6 +63,11 @@ module sf_unfold #(
   localparam WriteStep = (RowMembers < ColumnMembers) ? RowMembers : ColumnMembers;
   localparam LaneBits = $clog2(Lanes);
   localparam SlabBits = Samples * Lanes;  // a pixel of a block
+  // A beat takes one unit, Members channels of a sample, of every pixel
+  localparam Units = SlabBits / Members;  // of a pixel; at most Lanes, a power of two
+  localparam UnitBits = (Units > 1) ? $clog2(Units) : 1;
+  localparam SampleUnitShift = $clog2(Lanes / Members);
+  localparam MemberShift = $clog2(Members);
   localparam AnswerDepth = 16;
   localparam ReservedBits = $clog2(AnswerDepth) + 1;
 
@@ -377,28 +382,20 @@ module sf_unfold #(
       .used_o ()
   );
 
-  // ---- Banks: filled a pixel at a time, drained a sample and some channels at a time ----
-  reg [Lanes*SlabBits-1:0] bank0, bank1;      // pixel p at p*SlabBits
+  // ---- Two halves of a store: one filled a pixel at a time, one drained a unit of all pixels at a time ----
   reg [Lanes-1:0]          present0_q, present1_q;  // pixels that were read; the others are 0
-  reg                      bank_q;            // the one being filled
+  reg                      bank_q;            // the half being filled
   reg                      full_q, drain_q;
-  reg [15:0]               filled_q, drained_q;  // pixels, beats since the banks changed
+  reg [15:0]               filled_q, drained_q;  // pixels, beats since the halves changed
   wire last_fill = fill & tag_last;
   assign fill        = run & tag_valid & ~full_q & (answer_valid | ~tag_read);
   assign take_answer = fill & tag_read;
-  integer pixel;
   always @(posedge clk_i) begin
-    if (take_answer)
-      for (pixel = 0; pixel < Lanes; pixel = pixel + 1)
-        if ({16'd0, filled_q} == pixel) begin
-          if (bank_q) bank1[pixel*SlabBits+:SlabBits] <= answer;
-          else bank0[pixel*SlabBits+:SlabBits] <= answer;
-        end
     if (state_q == STATE_BEGIN) begin
       present0_q <= {Lanes{1'b0}};
       present1_q <= {Lanes{1'b0}};
     end else begin
-      // The bank that was drained will be filled
+      // The half that was drained will be filled
       if (swap & bank_q) present0_q <= {Lanes{1'b0}};
       else if (take_answer & ~bank_q) present0_q[filled_q[LaneBits-1:0]] <= 1'b1;
       if (swap & ~bank_q) present1_q <= {Lanes{1'b0}};
@@ -473,32 +470,73 @@ module sf_unfold #(
     end
   end
 
-  // ---- The beat: a sample's words of all pixels, of which some channels become words of pixels ----
-  reg [Lanes*Lanes-1:0]   words;   // word of pixel p at p*Lanes
-  reg [Members*Lanes-1:0] turned;
-  reg [31:0]              out_at_q;
-  reg [Members*Lanes-1:0] out_words_q;
-  integer p, s, m, first;
-  always @* begin
-    words  = {Lanes{{Lanes{1'b0}}}};
-    turned = {Members{{Lanes{1'b0}}}};
-    if (put) begin
-      for (s = 0; s < Samples; s = s + 1)
-        if ({16'd0, drain_sample_q} == s)
-          for (p = 0; p < Lanes; p = p + 1)
-            words[p*Lanes+:Lanes] = bank_q ? bank0[p*SlabBits+s*Lanes+:Lanes] : bank1[p*SlabBits+s*Lanes+:Lanes];
-      for (first = 0; first < Lanes; first = first + WriteStep)
-        if ({16'd0, drain_lane_q} == first)
-          for (m = 0; m < Members; m = m + 1)
-            if (first + m < Lanes)
-              for (p = 0; p < Lanes; p = p + 1)
-                turned[m*Lanes+p] = words[p*Lanes+first+m] & (bank_q ? present0_q[p] : present1_q[p]);
+  // ---- The corner turn: unit u of pixel p lies in bank p + u (modulo Lanes) at address u ----
+  wire [UnitBits-1:0] fill_shift = {UnitBits{1'b0}} - filled_q[UnitBits-1:0];
+  wire [15:0]         drain_unit = drain_sample_q << SampleUnitShift | drain_lane_q >> MemberShift;
+  wire [SlabBits-1:0] slab;  // of the pixel, its units in the order of their banks
+  wire [Lanes*Members-1:0] bank_data, units;
+  sf_rotate #(
+      .Units    (Units),
+      .UnitBits (Members),
+      .ShiftBits(UnitBits)
+  ) u_slab_rotate (
+      .enable_i(take_answer),
+      .shift_i (fill_shift),
+      .data_i  (answer),
+      .data_o  (slab)
+  );
+  genvar bank;
+  generate
+    for (bank = 0; bank < Lanes; bank = bank + 1) begin : gen_bank
+      localparam [LaneBits-1:0] BANK = bank;
+      wire [15:0] own_unit = {{(16-LaneBits){1'b0}}, BANK - filled_q[LaneBits-1:0]};  // of the pixel being filled
+      sf_ram #(
+          .Width(Members),
+          .Depth(2 * Units)
+      ) u_store (
+          .clk_i          (clk_i),
+          .write_enable_i (take_answer & own_unit < Units),
+          .write_address_i({bank_q, own_unit[UnitBits-1:0]}),
+          .write_data_i   (slab[(bank%Units)*Members+:Members]),
+          .read_enable_i  (put),
+          .read_address_i ({~bank_q, drain_unit[UnitBits-1:0]}),
+          .read_data_o    (bank_data[bank*Members+:Members])
+      );
     end
-  end
+  endgenerate
+  reg [31:0]         out_at_q;
+  reg [Lanes-1:0]    out_present_q;
+  reg [UnitBits-1:0] out_unit_q;
+  reg [15:0]         out_channel_q;  // first of the beat's within the unit
   always @(posedge clk_i) begin
     if (put) begin
-      out_at_q    <= drain_at_q;
-      out_words_q <= turned;
+      out_at_q      <= drain_at_q;
+      out_present_q <= bank_q ? present0_q : present1_q;
+      out_unit_q    <= drain_unit[UnitBits-1:0];
+      out_channel_q <= drain_lane_q & (Members - 16'd1);
+    end
+  end
+  sf_rotate #(
+      .Units    (Lanes),
+      .UnitBits (Members),
+      .ShiftBits(UnitBits)
+  ) u_units_rotate (
+      .enable_i(out_valid_q),
+      .shift_i (out_unit_q),
+      .data_i  (bank_data),
+      .data_o  (units)
+  );
+  // Words of pixels, of the unit's channels from out_channel_q on
+  reg [Members*Lanes-1:0] turned, out_words;
+  integer p, m, first;
+  always @* begin
+    turned    = {Members{{Lanes{1'b0}}}};
+    out_words = {Members{{Lanes{1'b0}}}};
+    if (out_valid_q) begin
+      for (m = 0; m < Members; m = m + 1)
+        for (p = 0; p < Lanes; p = p + 1) turned[m*Lanes+p] = units[p*Members+m] & out_present_q[p];
+      for (first = 0; first < Members; first = first + WriteStep)
+        if ({16'd0, out_channel_q} == first) out_words = turned >> (first * Lanes);
     end
   end
   reg [8*BusBytes-1:0] beat;
@@ -512,7 +550,7 @@ module sf_unfold #(
       for (b = 0; b < BeatWords; b = b + 1)
         for (m = 0; m < Members; m = m + 1)
           if (m < {16'd0, members_step} && {{(32-PlaceBits){1'b0}}, out_place} + m == b) begin
-            beat[b*Lanes+:Lanes] = out_words_q[m*Lanes+:Lanes];
+            beat[b*Lanes+:Lanes] = out_words[m*Lanes+:Lanes];
             strobe[b*WordBytes+:WordBytes] = {WordBytes{1'b1}};
           end
   end

@@ -59,6 +59,7 @@ module sf_stochastic_quantizer_proof #(
       .scale_z_i              (16'd0),
       .shift_x_i              (6'd0),
       .shift_z_i              (6'd0),
+      .pack_enable_i          (1'b1),
       .quantizer_i            (QUANTIZER_STOCHASTIC),
       .quantizer_bits_i       (Bits[3:0]),
       .threshold_per_channel_i(1'b0),

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/operand_trace.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace solfege {
+namespace {
+
+void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
+  const int words = (vectors->ports()[port].width + 63) / 64;
+  for (int i = 0; i < words; ++i) vectors->set(port, word[static_cast<std::size_t>(i)], i);
+}
+
+/// Inputs of a processing element, in the order of its CostUnit.
+enum PePort : std::size_t {
+  kA,
+  kB,
+  kXnor,
+  kCountEnable,
+  kSumEnable,
+  kSumClear,
+  kNegate,
+  kShift,
+  kCapture,
+  kDrainShift,
+  kDrain
+};
+
+/// Brings a processing element to its state: drain register, sum (four bits at a time), and the
+/// operands of the last count.
+void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a, const LaneWord& b,
+                  Vectors* vectors) {
+  vectors->step();
+  vectors->set(kDrain, state.drain);
+  vectors->set(kDrainShift, 1);
+  vectors->step();
+  vectors->set(kDrainShift, 0);
+  vectors->set(kCountEnable, 1);  // a count of 0 to start the sum with
+  bool clear = true;
+  std::uint64_t shift = 0;
+  for (std::uint64_t rest = state.sum; clear || rest != 0; rest >>= 4, shift += 4) {
+    const LaneWord digit = {(std::uint64_t{1} << (rest & 15)) - 1, 0, 0, 0};
+    vectors->step();
+    set_lanes(vectors, kA, digit);
+    set_lanes(vectors, kB, digit);
+    vectors->set(kSumEnable, 1);
+    vectors->set(kSumClear, clear ? 1 : 0);
+    // The count of the digit before is added now
+    vectors->set(kShift, shift >= 4 ? shift - 4 : 0);
+    clear = false;
+  }
+  vectors->step();
+  vectors->set(kShift, shift - 4);
+  vectors->set(kSumClear, 0);
+  vectors->set(kXnor, xnor ? 1 : 0);
+  set_lanes(vectors, kA, a);
+  set_lanes(vectors, kB, b);
+}
+
+/// A processing element under observation.
+struct Probe {
+  int row, column;
+  const char* mode;
+  bool xnor;
+  Vectors vectors;
+  std::size_t warm_up = 0, actions = 0;
+};
+
+}  // namespace
+
+OperandTrace::OperandTrace(const Config& config, const TraceOptions& options, Sink sink)
+    : config_(config), options_(options), sink_(std::move(sink)), random_(options.seed) {
+  for (const std::string& name : cost_unit_names())
+    ports_[name] = cost_unit(name, config, "").inputs;
+}
+
+void OperandTrace::sample(const GoldenDevice& device, const Operation& operation) {
+  switch (static_cast<Opcode>(operation.descriptor.opcode)) {
+    case Opcode::kGemm:
+      return sample_gemm(device, operation);
+    case Opcode::kStream:
+      return sample_stream(device, operation);
+    default:
+      return;  // only memories and wires
+  }
+}
+
+void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& operation) {
+  const Descriptor& d = operation.descriptor;
+  const int rows = config_.rows, lanes = config_.stream_lanes;
+  const int chunks = config_.columns / lanes;
+  const std::uint32_t tiles = gemm_tiles(d);
+  for (int window = 0; window < options_.windows; ++window) {
+    const auto tile = static_cast<std::uint32_t>(below(tiles));
+    const int row = static_cast<int>(below(static_cast<std::uint64_t>(rows)));
+    const int column = static_cast<int>(below(static_cast<std::uint64_t>(config_.columns)));
+    // The columns that meet in one correction
+    std::vector<int> columns;
+    for (int chunk = 0; chunk < chunks; ++chunk) columns.push_back(chunk * lanes + column % lanes);
+    const int mine = column / lanes;
+    ArraySlice slice(config_, device, d, columns);
+    // Its sums have drained when the window begins, so the tile before runs too
+    const std::uint32_t from = tile > 0 ? tile - 1 : 0;
+    std::size_t before = below(tile_operations(config_, d, tile).size());
+    if (tile > 0) before += tile_operations(config_, d, from).size();
+    slice.start(from);
+    bool more = true;
+    // The operand registers get operation `before` in the cycle to come
+    while (more && slice.operations() < before) more = slice.clock();
+
+    const bool xnor = slice.control().xnor;
+    std::vector<Probe> probes = {
+        {row, mine, "product", xnor, vectors("pe")},
+        {row, chunks, "row sum", false, vectors("pe")},
+        {rows, mine, "column sum", false, vectors("pe")},
+        {rows, chunks, "lane count", false, vectors("pe")},
+    };
+    std::vector<ArraySlice::Element> old;
+    for (const Probe& probe : probes) old.push_back(slice.element(probe.row, probe.column));
+    UnitWindow popcount{"and_popcount", "", vectors("and_popcount"), 1, 0};
+    popcount.vectors.step();
+    set_lanes(&popcount.vectors, 0, old[0].a);
+    set_lanes(&popcount.vectors, 1, old[0].b);
+    UnitWindow row_register{"operand_register", "row", vectors("operand_register"), 1, 0};
+    UnitWindow column_register{"operand_register", "column", vectors("operand_register"), 1, 0};
+    UnitWindow correction{"correction", "", vectors("correction"), 1, 0};
+    for (UnitWindow* w : {&row_register, &column_register}) {
+      const bool is_row = w == &row_register;
+      w->vectors.step();
+      w->vectors.set(0, 1);
+      set_lanes(&w->vectors, 1, is_row ? slice.element(row, mine).a : slice.element(row, mine).b);
+      set_lanes(&w->vectors, 2, {~0ull, ~0ull, ~0ull, ~0ull});
+    }
+    auto correct = [&] {
+      Vectors& v = correction.vectors;
+      v.step();
+      v.set(0, static_cast<PlaneType>(d.row_type) == PlaneType::kBipolar);
+      v.set(1, static_cast<PlaneType>(d.column_type) == PlaneType::kBipolar);
+      const int head = slice.head_chunk();
+      v.set(2, slice.element(0, head).drain);
+      v.set(3, slice.element(0, chunks).drain);
+      v.set(4, slice.element(rows, head).drain);
+      v.set(5, slice.element(rows, chunks).drain);
+    };
+    correct();
+
+    for (std::size_t cycle = 0; more && cycle < options_.cycles; ++cycle) {
+      // The operand registers' inputs and control of this cycle, then the next one's elements
+      for (UnitWindow* w : {&row_register, &column_register}) {
+        const bool is_row = w == &row_register;
+        w->vectors.step();
+        w->vectors.set(0, slice.operand_enable());
+        set_lanes(&w->vectors, 1, slice.operand(!is_row, is_row ? row : column));
+        set_lanes(&w->vectors, 2, slice.operand_mask());
+        w->actions += slice.operand_enable();
+      }
+      more = slice.clock();
+      const ArraySlice::Control& control = slice.control();
+      for (std::size_t i = 0; i < probes.size(); ++i) {
+        Probe& probe = probes[i];
+        const ArraySlice::Element& e = slice.element(probe.row, probe.column);
+        Vectors& v = probe.vectors;
+        if (cycle == 0) {
+          load_element(e, probe.xnor, old[i].a, old[i].b, &v);
+          probe.warm_up = v.cycles();
+        }
+        v.step();
+        set_lanes(&v, kA, e.a);
+        set_lanes(&v, kB, e.b);
+        v.set(kXnor, probe.xnor);
+        v.set(kCountEnable, control.count_enable);
+        v.set(kSumEnable, control.sum_enable);
+        v.set(kSumClear, control.sum_clear);
+        v.set(kNegate, control.negate);
+        v.set(kShift, control.shift);
+        v.set(kCapture, control.capture);
+        v.set(kDrainShift, control.drain_shift && probe.row < rows);
+        v.set(kDrain, slice.drain_input(probe.row, probe.column));
+        probe.actions += control.count_enable;
+      }
+      const ArraySlice::Element& e = slice.element(row, mine);
+      popcount.vectors.step();
+      set_lanes(&popcount.vectors, 0, e.a);
+      set_lanes(&popcount.vectors, 1, e.b);
+      popcount.actions += control.count_enable;
+      if (slice.takes()) {
+        correct();
+        ++correction.actions;
+      }
+    }
+    for (Probe& probe : probes)
+      if (probe.actions > 0)
+        sink_(operation,
+              {"pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions});
+    if (popcount.actions > 0 && !xnor) sink_(operation, popcount);
+    if (row_register.actions > 0) sink_(operation, row_register);
+    if (column_register.actions > 0) sink_(operation, column_register);
+    if (correction.actions > 0) sink_(operation, correction);
+  }
+}
+
+void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& operation) {
+  const Descriptor& d = operation.descriptor;
+  const StreamTrace trace(config_, device, d);
+  for (int number = 0; number < options_.windows; ++number) {
+    const std::uint64_t last =
+        trace.steps() > options_.cycles ? trace.steps() - options_.cycles : 0;
+    const std::uint64_t first = below(last + 1);
+    const int lane = static_cast<int>(below(static_cast<std::uint64_t>(config_.stream_lanes)));
+    const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
+    UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
+    UnitWindow reduce{"reduce", "", vectors("reduce"), window.warm_up + 2, 0};
+    const bool reduces = d.max_enable || d.sum_enable;
+    if (reduces) {
+      // Reset, then the start of a pass that clears its tables
+      for (int i = 0; i < 2; ++i) {
+        reduce.vectors.step();
+        reduce.vectors.set(0, static_cast<std::uint64_t>(i));
+        reduce.vectors.set(1, 1);
+        reduce.vectors.set(2, static_cast<std::uint64_t>(i));
+        Descriptor fresh = d;
+        fresh.reduce_clear = 1;
+        const auto words = fresh.encode();
+        for (std::size_t w = 0; w < words.size(); w += 2)
+          reduce.vectors.set(3, words[w] | std::uint64_t{words[w + 1]} << 32,
+                             static_cast<int>(w / 2));
+      }
+    }
+    StreamLane model(config_);
+    for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
+      append(window.cycles[cycle], &element.vectors);
+      element.actions += cycle >= window.warm_up;
+      if (!reduces) continue;
+      model.clock(window.cycles[cycle]);
+      Vectors& v = reduce.vectors;
+      v.step();
+      v.set(2, 0);
+      v.set(4, window.step_result_7[cycle]);
+      v.set(5, model.y());
+      v.set(6, model.z());
+      v.set(7, window.result_7[cycle]);
+      v.set(8, window.chunk_7[cycle]);
+      v.set(9, window.sample_7[cycle]);
+      reduce.actions += cycle >= window.warm_up && window.step_result_7[cycle];
+    }
+    if (element.actions > 0) sink_(operation, element);
+    if (reduce.actions > 0) sink_(operation, reduce);
+  }
+}
+
+}  // namespace solfege

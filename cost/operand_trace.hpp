@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "cost/array_trace.hpp"
+#include "cost/stream_trace.hpp"
+#include "cost/units.hpp"
+#include "cost/vectors.hpp"
+#include "model/device.hpp"
+#include "model/training.hpp"
+
+namespace solfege {
+
+struct TraceOptions {
+  int windows = 4;          ///< of each descriptor
+  std::size_t cycles = 64;  ///< of a window
+  std::uint64_t seed = 1;
+};
+
+/// Some cycles of one unit during a descriptor.
+struct UnitWindow {
+  std::string unit;         ///< of cost_unit_names()
+  std::string mode;         ///< pe: product, row sum, column sum, lane count; lane: stream_mode()
+  Vectors vectors;          ///< of the unit's inputs
+  std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
+  /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
+  /// action is that of all cycles after the warm-up, without clock, over these.
+  std::size_t actions = 0;
+};
+
+/// Samples what units see while the golden device works, in hardware order: operand words under
+/// their masks with the array's control, and a stream lane's elements, tables and random numbers.
+/// The same seed and programs give the same windows.
+class OperandTrace {
+ public:
+  using Sink = std::function<void(const Operation&, const UnitWindow&)>;
+  OperandTrace(const Config& config, const TraceOptions& options, Sink sink);
+  /// Before `device` executes the operation.
+  void sample(const GoldenDevice& device, const Operation& operation);
+
+ private:
+  void sample_gemm(const GoldenDevice& device, const Operation& operation);
+  void sample_stream(const GoldenDevice& device, const Operation& operation);
+  std::uint64_t below(std::uint64_t count) { return random_.next() % count; }
+  Vectors vectors(const std::string& unit) const { return Vectors(ports_.at(unit)); }
+
+  const Config config_;
+  const TraceOptions options_;
+  const Sink sink_;
+  std::map<std::string, std::vector<Vectors::Port>> ports_;
+  SplitMix64 random_;
+};
+
+/// The golden model as a device whose operands are sampled while `enabled`.
+class TracedDevice : public Device {
+ public:
+  TracedDevice(const Config& config, std::size_t memory_bytes, OperandTrace trace)
+      : golden_(config, memory_bytes), trace_(std::move(trace)) {}
+  std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
+  void run(const Program& program) override {
+    for (const Operation& operation : program.operations) {
+      if (enabled) trace_.sample(golden_, operation);
+      golden_.execute(operation.descriptor);
+    }
+  }
+  bool enabled = true;
+
+ private:
+  GoldenDevice golden_;
+  OperandTrace trace_;
+};
+
+}  // namespace solfege
