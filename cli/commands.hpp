@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,16 @@ struct StepOptions {
   std::string plot_path;  ///< roofline; empty: none
 };
 
+struct SynthOptions {
+  std::string liberty;              ///< empty: Debian's osu018
+  std::string top;                  ///< module; empty: the whole machine
+  std::string adders = "ripple";    ///< or prefix
+  std::optional<double> period_ns;  ///< to judge slack by
+  bool no_timing = false, fpga = false;
+  int jobs = 0;
+  std::string plot_path;
+};
+
 /// The data set a network is trained on: resized if asked, grey images repeated where the network's
 /// file wants more channels. Says on stdout what it changed.
 Dataset load_images(const std::string& data, int resize, const std::string& network);
@@ -67,7 +78,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const StepOptions& options);
-int run_synth(const CommonOptions& common, const std::string& liberty);
+int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

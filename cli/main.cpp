@@ -67,10 +67,11 @@ int main(int argc, char** argv) {
     return sub;
   };
 
-  std::string directory, liberty;
+  std::string directory;
   TrainOptions train;
   VerifyOptions verify;
   StepOptions cycles, energy;
+  SynthOptions synth;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
   generate_app->add_option("-o,--output", directory, "folder to write")->required();
@@ -145,9 +146,23 @@ int main(int argc, char** argv) {
   add_step(energy_app, energy);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
-  CLI::App* synth_app = add("synth", "area by Yosys");
-  synth_app->add_option("--liberty", liberty, "cell library; default: Debian's osu018");
-  synth_app->callback([&] { command = [&] { return run_synth(common, liberty); }; });
+  CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
+  synth_app->add_option("--liberty", synth.liberty, "cell library; default: Debian's osu018");
+  synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
+  synth_app
+      ->add_option("--adders", synth.adders,
+                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
+      ->check(CLI::IsMember({"ripple", "prefix"}))
+      ->capture_default_str();
+  synth_app->add_option("--period", synth.period_ns, "clock period to report slack for, in ns")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_flag("--no-timing", synth.no_timing, "area only");
+  synth_app->add_flag("--fpga", synth.fpga,
+                      "look-up tables of --top, or one processing element, in three families");
+  synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png");
+  synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   std::vector<std::string> reports;
   std::string plot_path;

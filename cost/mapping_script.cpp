@@ -11,10 +11,20 @@ std::string gates_script(const AdderCells& adders, AdderStyle style) {
   std::string text = "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
   // Full adders are written down, not found afterwards: extract_fa of Yosys 0.23 breaks the
   // saturation of rtl/sf_stream_lane.v (its comparisons with constants).
-  if (adders.full && style == AdderStyle::kRipple)
-    text +=
-        "maccmap\ntechmap -map library/ripple.v\nopt -fast\n"
-        "techmap -map library/extracted_adders.v\n";
+  if (adders.full && style == AdderStyle::kRipple) {
+    text += "maccmap\ntechmap -map library/ripple.v\nopt_clean\n";
+    // An adder is a cell only where it adds three signals and both results are used.
+    for (int round = 0; round < 3; ++round)
+      text += "techmap -map library/needless_adders.v\nopt_expr\nopt_clean\n";
+    text += "splitnets\nopt_clean\n";
+    for (int round = 0; round < 2; ++round)
+      text +=
+          "select -set used c:* %ci1 w:* %i o:* %u\n"
+          "select -set unused w:* @used %d\n"
+          "chtype -set half_used_adder @unused %ci1:+$fa[X,Y] t:$fa %i\n"
+          "techmap -map library/needless_adders.v\nopt_expr\nopt_clean\n";
+    text += "techmap -map library/found_adders.v\n";
+  }
   // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
   return text + "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n";
 }
