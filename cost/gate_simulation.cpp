@@ -58,6 +58,7 @@ struct GateSimulation::Implementation {
   // ---- State ----
 
   void reset() {
+    clear_result();
     std::fill(value.begin(), value.end(), std::uint8_t{0});
     std::fill(dirty.begin(), dirty.end(), 0);
     std::fill(pending.begin(), pending.end(), 0);

@@ -20,7 +20,8 @@ TEST_CASE("activity files say what the simulation saw", "[gates]") {
 endmodule
 )")};
   const MappedUnit unit = map_unit(design, kDefaultLiberty, scratch.path("cache"));
-  GateSimulation simulation(unit.netlist, read_liberty(kDefaultLiberty), "clk_i");
+  const LibertyLibrary library = read_liberty(kDefaultLiberty);
+  GateSimulation simulation(unit.netlist, library, "clk_i");
   Vectors inputs({{"up_i", 1}});
   for (const int up : {0, 1, 1, 0, 1, 1, 1, 1, 1, 1}) {
     inputs.step();
