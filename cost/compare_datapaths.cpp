@@ -330,6 +330,9 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.notes.push_back(
       "not in it, for any: wires (before placement), leakage, sequencing, the correction of a "
       "drained sum, the source of random bits, writing the buffers");
+  c.notes.push_back(
+      "path: the longest through the netlist by the library's tables; adders are mapped as ripple "
+      "carries for least energy, so no datapath is at its fastest");
   if (fetch)
     c.notes.push_back(
         "with memory: every cycle a word of each buffer, shared by the row or column; buffers of "
