@@ -34,7 +34,7 @@ class Maker {
   }
   double uniform() { return random_.uniform(); }
   bool chance(double p) { return uniform() < p; }
-  UnitWindow window() const { return {unit_, "synthetic", Vectors(ports_), 1, kCycles}; }
+  UnitWindow window() const { return {unit_, kSyntheticMode, Vectors(ports_), 1, kCycles}; }
 
   /// A word whose bits are 1 with a probability and take a new value with another.
   struct Stream {
@@ -42,7 +42,8 @@ class Maker {
     std::vector<std::uint64_t> words;
   };
   Stream stream(int width) {
-    Stream s{0.02 + 0.96 * uniform(), chance(0.3) ? 1.0 : uniform(), {}};
+    const double kind = uniform();  // random words, held ones, or between
+    Stream s{0.02 + 0.96 * uniform(), kind < 0.3 ? 1.0 : kind < 0.5 ? 0.0 : uniform(), {}};
     s.words.resize(static_cast<std::size_t>((width + 63) / 64));
     for (auto& word : s.words)
       for (int bit = 0; bit < 64; ++bit)

@@ -39,33 +39,39 @@ class PopcountChanges {
     count(lanes.data(), static_cast<int>(lanes.size()));
   }
   std::array<double, kHeights> by_height{};
+  /// Adders that two or three inputs reach with a change, or with what a change has stirred up:
+  /// where timed simulation sees glitches.
+  std::array<double, kHeights> hazards{};
 
  private:
+  struct Net {
+    std::uint64_t value, stirred;
+  };
   struct Node {
-    std::vector<std::uint64_t> bits;
+    std::vector<Net> bits;
     std::size_t height;
   };
-  void note(std::uint64_t net, std::size_t height) {
-    by_height[std::min(height, kHeights - 1)] += ones((net ^ (net << 1)) & counted_);
-  }
+  std::uint64_t changed(std::uint64_t net) const { return (net ^ (net << 1)) & counted_; }
   Node count(const std::uint64_t* lanes, int width) {
-    if (width == 1) return {{lanes[0]}, 0};
+    if (width == 1) return {{{lanes[0], changed(lanes[0])}}, 0};
     int left_bits = 1;
     while ((2 << left_bits) - 1 < width) ++left_bits;
     const int left_width = (1 << left_bits) - 1, right_width = width - 1 - left_width;
     Node left = count(lanes, left_width);
     Node right;
     if (right_width > 0) right = count(lanes + left_width, right_width);
-    const std::size_t height = left.height + 1;
-    std::uint64_t carry = lanes[width - 1];
+    const std::size_t height = left.height + 1, place = std::min(height, kHeights - 1);
+    Net carry = {lanes[width - 1], changed(lanes[width - 1])};
     Node result{{}, height};
     for (std::size_t i = 0; i < left.bits.size(); ++i) {
-      const std::uint64_t a = left.bits[i], b = i < right.bits.size() ? right.bits[i] : 0;
-      const std::uint64_t sum = a ^ b ^ carry;
-      carry = (a & b) | (carry & (a ^ b));
-      result.bits.push_back(sum);
-      note(sum, height);
-      note(carry, height);
+      const Net a = left.bits[i], b = i < right.bits.size() ? right.bits[i] : Net{0, 0};
+      const std::uint64_t sum = a.value ^ b.value ^ carry.value;
+      const std::uint64_t next = (a.value & b.value) | (carry.value & (a.value ^ b.value));
+      const std::uint64_t stirred = a.stirred | b.stirred | carry.stirred;
+      hazards[place] += ones((a.stirred & b.stirred) | (carry.stirred & (a.stirred | b.stirred)));
+      result.bits.push_back({sum, stirred});
+      carry = {next, stirred};
+      by_height[place] += ones(changed(sum)) + ones(changed(next));
     }
     result.bits.push_back(carry);
     return result;
@@ -86,13 +92,17 @@ void add_popcount(const std::vector<std::vector<std::uint64_t>>& products, int l
     counted &= ~std::uint64_t{1};
     for (const std::uint64_t lane : bits) *product_changes += ones((lane ^ (lane << 1)) & counted);
     const PopcountChanges tree(bits, counted);
-    for (std::size_t h = 1; h < PopcountChanges::kHeights; ++h) heights[h - 1] += tree.by_height[h];
+    for (std::size_t h = 1; h < PopcountChanges::kHeights; ++h) {
+      heights[h - 1] += tree.by_height[h];
+      heights[PopcountChanges::kHeights + h - 2] += tree.hazards[h];
+    }
   }
 }
 
-const std::vector<std::string> kPopcountFeatures = {"cycle",    "a",        "b",        "product",
-                                                    "adders 1", "adders 2", "adders 3", "adders 4",
-                                                    "adders 5", "adders 6", "adders 7"};
+const std::vector<std::string> kPopcountFeatures = {
+    "cycle",     "a",         "b",         "product",   "adders 1",  "adders 2",
+    "adders 3",  "adders 4",  "adders 5",  "adders 6",  "adders 7",  "hazards 1",
+    "hazards 2", "hazards 3", "hazards 4", "hazards 5", "hazards 6", "hazards 7"};
 constexpr std::size_t kProduct = 3, kHeight = 4;
 
 std::vector<double> popcount_features(const UnitWindow& window) {
@@ -117,15 +127,23 @@ double adder_changes(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::u
   return ones(a ^ b ^ sum ^ a_before ^ b_before ^ sum_before);
 }
 
+/// Bits of a ripple adder whose carry changes after their operands have.
+double adder_hazards(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::uint64_t a_before,
+                     std::uint64_t b_before, std::uint64_t sum_before) {
+  const std::uint64_t half = a ^ b ^ a_before ^ b_before;
+  return ones(half & (half ^ sum ^ sum_before));
+}
+
 /// sf_pe: the popcount's features, then the accumulator's.
 enum PeFeature : std::size_t {
-  kAnd = kHeight + PopcountChanges::kHeights - 1,
+  kAnd = kHeight + 2 * (PopcountChanges::kHeights - 1),
   kXor,
   kCount,
   kShifter,
   kTerm,
   kKept,
   kCarry,
+  kHazard,
   kNext,
   kSum,
   kDrainInput,
@@ -134,9 +152,11 @@ enum PeFeature : std::size_t {
 };
 std::vector<std::string> pe_names() {
   std::vector<std::string> names = kPopcountFeatures;
-  for (const char* name : {"and", "xor", "count", "shifter", "term", "kept", "carries", "next sum",
-                           "sum", "drain input", "drain", "xnor", "count enable", "sum enable",
-                           "sum clear", "negate", "shift", "capture", "drain shift"})
+  for (const char* name :
+       {"and",         "xor",     "count",         "shifter",      "term",
+        "kept",        "carries", "carry hazards", "next sum",     "sum",
+        "drain input", "drain",   "xnor",          "count enable", "sum enable",
+        "sum clear",   "negate",  "shift",         "capture",      "drain shift"})
     names.emplace_back(name);
   return names;
 }
@@ -189,6 +209,8 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
       f[kKept] += ones(now.kept ^ before.kept);
       f[kCarry] +=
           adder_changes(now.kept, now.term, now.next, before.kept, before.term, before.next);
+      f[kHazard] +=
+          adder_hazards(now.kept, now.term, now.next, before.kept, before.term, before.next);
       f[kNext] += ones(now.next ^ before.next);
       f[kSum] += ones(now.sum ^ before.sum);
       f[kDrainInput] += port_changes(v, t, 10);
@@ -239,7 +261,7 @@ std::vector<double> register_features(const UnitWindow& window) {
 std::vector<double> correction_features(const Config& config, const UnitWindow& window) {
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
-  std::vector<double> f(8);
+  std::vector<double> f(9);
   // Three subtractions side by side: 2 S - row sum, 2 S - column sum, lanes - 2 S
   std::array<std::uint64_t, 3> differences{}, borrows{}, differences_before{}, borrows_before{};
   std::uint64_t value_before = 0;
@@ -264,6 +286,8 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
       for (std::size_t i = 0; i < 3; ++i) {
         f[5] += ones(differences[i] ^ differences_before[i]);
         f[6] += ones(borrows[i] ^ borrows_before[i]);
+        f[8] += ones((differences[i] ^ differences_before[i] ^ borrows[i] ^ borrows_before[i]) &
+                     (borrows[i] ^ borrows_before[i]));
       }
       f[7] += ones(value ^ value_before);
     }
@@ -333,7 +357,7 @@ std::vector<double> quantizer_features(const Config& config, const UnitWindow& w
 /// sf_reduce of one lane: magnitude, product and their registers; the sums and maxima, of which
 /// two are kept.
 const std::vector<std::string> kReduceFeatures = {"cycle",
-                                                  "y",
+                                                  "y low",
                                                   "z",
                                                   "magnitude",
                                                   "value",
@@ -355,7 +379,9 @@ const std::vector<std::string> kReduceFeatures = {"cycle",
                                                   "negated",
                                                   "negation carries",
                                                   "factor y",
-                                                  "factor z"};
+                                                  "factor z",
+                                                  "y high",
+                                                  "y sign"};
 
 std::vector<double> reduce_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
@@ -487,7 +513,8 @@ const std::vector<std::string>& feature_names(const std::string& unit) {
       {"pe", pe_names()},
       {"operand_register", {"cycle", "enable", "word input", "mask", "masked", "next", "word"}},
       {"correction",
-       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value"}},
+       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value",
+        "hazards"}},
       {"stream_lane", lane_names()},
       {"reduce", kReduceFeatures},
       {"random_shared", {"cycle", "load", "step", "state", "next"}},
