@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-1";
+constexpr const char* kFormat = "solfege-library-2";
 
 std::string hash_of(const std::string& text) {
   return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
