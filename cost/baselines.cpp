@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <stdexcept>
 
@@ -24,10 +25,26 @@ std::vector<std::string> sources(const std::vector<std::string>& own,
 
 const std::vector<std::string> kAdders = {"sf_full_adder", "sf_half_adder"};
 
-float largest(const std::vector<float>& values) {
-  float limit = 0;
-  for (const float v : values) limit = std::max(limit, std::abs(v));
-  return limit > 0 ? limit : 1;
+/// Limit of symmetric quantization with the least squared error.
+double best_limit(const std::vector<float>& values, int bits) {
+  double largest = 0;
+  for (const float v : values) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  if (largest == 0) return 1;
+  const double top = static_cast<double>((std::int64_t{1} << (bits - 1)) - 1);
+  double best = largest, least = std::numeric_limits<double>::infinity();
+  for (double limit = largest; limit > largest / 20; limit *= 0.95) {
+    double error = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(values.size(), 4096); ++i) {
+      const double x = values[i];
+      const double read = static_cast<double>(symmetric_code(x, limit, bits)) / top * limit;
+      error += (x - read) * (x - read);
+    }
+    if (error < least) {
+      least = error;
+      best = limit;
+    }
+  }
+  return best;
 }
 
 std::uint64_t low_bits(std::uint64_t value, int bits) {
@@ -46,7 +63,10 @@ void set_wide(Vectors& vectors, std::size_t port, std::int64_t value, int bits) 
 class Operand {
  public:
   Operand(const std::vector<float>& values, const BaselineUnit& unit, int bits)
-      : values_(values), bits_(bits), limit_(largest(values)), kind_(unit.kind) {
+      : values_(values),
+        bits_(bits),
+        limit_(unit.kind == BaselineUnit::Kind::kBfloatMac ? 1 : best_limit(values, bits)),
+        kind_(unit.kind) {
     if (values.empty()) throw std::invalid_argument("a baseline's operand has no values");
   }
   float draw(std::mt19937_64& random) const {
@@ -64,7 +84,7 @@ class Operand {
  private:
   const std::vector<float>& values_;
   int bits_;
-  float limit_;
+  double limit_;
   BaselineUnit::Kind kind_;
 };
 
@@ -155,17 +175,14 @@ BaselineUnit bfloat_mac(int fraction_bits, int random_bits, bool operand_registe
   return u;
 }
 
-UnitDesign operand_register(int bits) {
-  return {fmt::format("operand_register_{}", bits),
-          "sf_operand_register",
-          {{"Bits", bits}},
-          sources({"sf_operand_register"}, {}),
-          "clk_i"};
-}
-
-std::vector<BaselineUnit> baseline_units() {
-  return {integer_multiplier(4), integer_mac(4), integer_mac(8),  integer_mac(16),
-          integer_mac(8, 4),     bfloat_mac(23), bfloat_mac(7, 8)};
+std::vector<BaselineUnit> baseline_units(int word_bits) {
+  std::vector<BaselineUnit> units = {integer_multiplier(4), integer_mac(4), integer_mac(8),
+                                     integer_mac(16)};
+  for (const int bits : {4, 8})
+    if (word_bits / bits > 1) units.push_back(integer_mac(bits, word_bits / bits));
+  units.push_back(bfloat_mac(23));
+  units.push_back(bfloat_mac(7, 8));
+  return units;
 }
 
 const std::vector<PublishedMac>& published_macs() {

@@ -58,6 +58,7 @@ struct GateSimulation::Implementation {
   // ---- State ----
 
   void reset() {
+    clear_result();
     std::fill(value.begin(), value.end(), std::uint8_t{0});
     std::fill(dirty.begin(), dirty.end(), 0);
     std::fill(pending.begin(), pending.end(), 0);
@@ -92,6 +93,14 @@ struct GateSimulation::Implementation {
   void clear_result() {
     result = GateRun();
     result.toggles.assign(value.size(), 0);
+    result.ones.assign(value.size(), 0);
+    since.assign(value.size(), 0);
+  }
+
+  void invert(std::size_t net) {
+    if (value[net] != 0) result.ones[net] += result.cycles - since[net];
+    since[net] = static_cast<std::uint32_t>(result.cycles);
+    value[net] ^= 1;
   }
 
   void settle_outputs(std::size_t g) {
@@ -105,7 +114,7 @@ struct GateSimulation::Implementation {
   /// Inverts a net without counting.
   void flip(int net) {
     const auto n = static_cast<std::size_t>(net);
-    value[n] ^= 1;
+    invert(n);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       row[reader.gate] ^= 1u << reader.bit;
@@ -213,7 +222,7 @@ struct GateSimulation::Implementation {
 
   void propagate(int net, double now, float net_slew) {
     const auto n = static_cast<std::size_t>(net);
-    value[n] ^= 1;
+    invert(n);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       const std::size_t g = reader.gate;
@@ -412,6 +421,8 @@ struct GateSimulation::Implementation {
       before = result.energy.dynamic_pj();
       ++result.cycles;
     }
+    for (std::size_t n = 0; n < value.size(); ++n)
+      if (value[n] != 0) result.ones[n] += result.cycles - since[n];
     result.energy.leakage_nw = network.leakage_nw;
     result.outputs = std::move(outputs);
     return std::move(result);
@@ -423,6 +434,7 @@ struct GateSimulation::Implementation {
   std::vector<Port> input_ports;
   std::vector<std::size_t> asynchronous;        ///< flip-flops whose clear or preset can move
   std::vector<std::uint8_t> value;              ///< by net
+  std::vector<std::uint32_t> since;             ///< by net: cycle of its last event
   std::vector<std::uint32_t> row, settled_row;  ///< by gate
   std::vector<std::uint64_t> dirty;             ///< a bit a gate
   std::vector<std::uint32_t> pending;           ///< by net: order of the event to come, 0 if none

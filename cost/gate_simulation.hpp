@@ -34,6 +34,7 @@ struct GateRun {
   std::size_t cycles = 0;
   GateEnergy energy;
   std::vector<std::uint64_t> toggles;                 ///< by net
+  std::vector<std::uint64_t> ones;                    ///< by net: cycles in which it settled at 1
   std::uint64_t total_toggles = 0;                    ///< of nets that a cell drives
   std::vector<double> dynamic_pj_by_cycle;            ///< clock included
   std::uint64_t memory_reads = 0, memory_writes = 0;  ///< of sf_ram black boxes inside
@@ -54,9 +55,9 @@ struct GateRun {
 /// tables know; a cycle lasts until all is still.
 class GateSimulation {
  public:
-  /// `clock` empty: a combinational unit. std::runtime_error: a cell that the library does not
-  /// describe (latch, missing function), a combinational loop, a clock that is gated or not its
-  /// port's, a net driven twice.
+  /// `library` must outlive this. `clock` empty: a combinational unit. std::runtime_error: a cell
+  /// that the library does not describe (latch, missing function), a combinational loop, a clock
+  /// that is gated or not its port's, a net driven twice.
   GateSimulation(const Netlist& netlist, const LibertyLibrary& library, const std::string& clock);
   ~GateSimulation();
   /// Ports that `inputs` does not have stay 0. std::invalid_argument, std::out_of_range: a port

@@ -35,8 +35,6 @@ module sf_bf16_mac #(
   // tells whether anything was shifted out.
   localparam Fraction = RandomBits > 0 ? RandomBits : 1;
   localparam Places = (Significand + Fraction > 16 ? Significand + Fraction : 16) + 2;
-  localparam PlacesBits = $clog2(Places + 1);
-  localparam [9:0] Farthest = Places;  // all places are shifted out
 
   // ---- Product ----
   wire [15:0] a, b;
@@ -72,42 +70,66 @@ module sf_bf16_mac #(
       .b_i      ({1'b1, b[6:0]}),
       .product_o(product)
   );
-  wire       product_zero = a[14:7] == 8'd0 || b[14:7] == 8'd0;
-  wire [9:0] exponents    = {2'b00, a[14:7]} + {2'b00, b[14:7]};
+  wire product_zero = a[14:7] == 8'd0 || b[14:7] == 8'd0;
 
+  // Exponents are kept 128 above the sum's bias of 127: all positive, and the sum's needs no adder.
   reg        product_sign_q, product_zero_q;
-  reg [9:0]  product_exponent_q;  // biased twice
-  reg [15:0] product_q;           // highest bit set
+  reg [9:0]  product_exponent_q;
+  reg [15:0] product_q;  // highest bit set
   always @(posedge clk_i) begin
     if (product_enable) begin
       product_sign_q     <= a[15] ^ b[15];
       product_zero_q     <= product_zero;
-      product_exponent_q <= exponents + {9'd0, product[15]};
+      product_exponent_q <= {2'b00, a[14:7]} + {2'b00, b[14:7]} + {8'd0, product[15], ~product[15]};
       product_q          <= product[15] ? product : {product[14:0], 1'b0};
     end
   end
 
   // ---- Sum: operands by exponent, the smaller aligned ----
   reg  [SumBits-1:0] sum_q;
-  wire               sum_zero = sum_clear_i || sum_q[SumBits-2:FractionBits] == 8'd0;
-  // Exponents are biased once more than the sum's, so that both are positive; zero is below all.
-  wire [9:0] product_exponent = product_zero_q ? 10'd0 : product_exponent_q;
-  wire [9:0] sum_exponent     = sum_zero ? 10'd0 : {2'b00, sum_q[SumBits-2:FractionBits]} + 10'd127;
+  wire [7:0] held_exponent = sum_q[SumBits-2:FractionBits];
+  wire       sum_zero      = sum_clear_i || held_exponent == 8'd0;
+  // Zero is below all.
+  wire [9:0] product_exponent = product_exponent_q & {10{~product_zero_q}};
+  wire [9:0] sum_exponent = {1'b0, held_exponent[7], ~held_exponent[7], held_exponent[6:0]} & {10{~sum_zero}};
   wire [Places-1:0] product_places = {product_q & {16{~product_zero_q}}, {(Places-16){1'b0}}};
   wire [Places-1:0] sum_places =
       {{1'b1, sum_q[FractionBits-1:0]} & {Significand{~sum_zero}}, {(Places-Significand){1'b0}}};
 
-  wire        sum_larger = sum_exponent >= product_exponent;
-  wire [9:0]  exponent   = sum_larger ? sum_exponent : product_exponent;
-  wire [9:0]  distance   = sum_larger ? sum_exponent - product_exponent : product_exponent - sum_exponent;
+  wire [10:0] sum_above     = {1'b0, sum_exponent} - {1'b0, product_exponent};
+  wire [9:0]  product_above = product_exponent - sum_exponent;
+  wire        sum_larger    = ~sum_above[10];
+  wire [9:0]  distance      = sum_larger ? sum_above[9:0] : product_above;
+  wire [9:0]  exponent      = sum_larger ? sum_exponent : product_exponent;
   wire [Places-1:0] greater = sum_larger ? sum_places : product_places;
-  wire [Places-1:0] lesser = sum_larger ? product_places : sum_places;
+  wire [Places-1:0] lesser  = sum_larger ? product_places : sum_places;
   wire              greater_sign = sum_larger ? sum_q[SumBits-1] : product_sign_q;
-  wire              lesser_sign = sum_larger ? product_sign_q : sum_q[SumBits-1];
+  wire              lesser_sign  = sum_larger ? product_sign_q : sum_q[SumBits-1];
 
-  wire [PlacesBits-1:0] shift = distance >= Farthest ? Farthest[PlacesBits-1:0] : distance[PlacesBits-1:0];
-  wire [2*Places-1:0]   shifted = {lesser, {Places{1'b0}}} >> shift;
-  wire [Places-1:0]     aligned = {shifted[2*Places-1:Places+1], |shifted[Places:0]};
+  // What is shifted out stays in the last place.
+  localparam Steps = $clog2(Places + 1);
+  genvar step;
+  generate
+    for (step = 0; step < Steps; step = step + 1) begin : gen_align
+      localparam Distance = 1 << step;
+      wire [Places-1:0] from;
+      if (step == 0) begin : gen_first
+        assign from = lesser;
+      end else begin : gen_next
+        assign from = gen_align[step-1].to;
+      end
+      wire [Places-1:0] further;
+      if (Distance + 1 < Places) begin : gen_some
+        assign further = {{Distance{1'b0}}, from[Places-1:Distance+1], |from[Distance:0]};
+      end else begin : gen_all
+        assign further = {{(Places-1){1'b0}}, |from};
+      end
+      wire [Places-1:0] to = distance[step] ? further : from;
+    end
+  endgenerate
+  wire              far     = |distance[9:Steps];
+  wire [Places-1:0] near    = gen_align[Steps-1].to;
+  wire [Places-1:0] aligned = {near[Places-1:1] & {(Places-1){~far}}, near[0] | (far & lesser[Places-1])};
 
   // ---- Magnitude and sign ----
   wire subtract = greater_sign ^ lesser_sign;
@@ -116,9 +138,7 @@ module sf_bf16_mac #(
   wire [Places:0] magnitude = negative ? ~total + 1'b1 : total;
 
   // ---- Normalise: the first one comes to the highest place ----
-  localparam Steps = $clog2(Places + 1);
   wire [Steps-1:0] leading;
-  genvar step;
   generate
     for (step = 0; step < Steps; step = step + 1) begin : gen_normalise
       localparam Distance = 1 << (Steps - 1 - step);
@@ -148,15 +168,15 @@ module sf_bf16_mac #(
   wire [Significand:0] rounded = {1'b0, kept} + {{Significand{1'b0}}, up};
 
   // The highest place of `normal` is one above that of `greater`.
-  wire signed [11:0] result_exponent = {2'b00, exponent} + 12'd1 - {{(12-Steps){1'b0}}, leading}
-      + {11'd0, rounded[Significand]} - 12'd127;
-  wire result_zero  = ~normal[Places] | (result_exponent < 12'sd1);
-  wire result_large = result_exponent > 12'sd254;
+  wire [10:0] unrounded = {1'b0, exponent} - {{(11-Steps){1'b0}}, leading};
+  wire [10:0] result_exponent = unrounded + {9'd0, rounded[Significand], ~rounded[Significand]};
+  wire result_zero  = ~normal[Places] | result_exponent[10] | (result_exponent[9:0] < 10'd129);
+  wire result_large = result_exponent[9:0] > 10'd382;
   wire [FractionBits-1:0] fraction = rounded[Significand] ? {FractionBits{1'b0}} : rounded[FractionBits-1:0];
   wire [SumBits-1:0] result =
       result_zero  ? {SumBits{1'b0}}
     : result_large ? {greater_sign ^ negative, 8'd254, {FractionBits{1'b1}}}
-                   : {greater_sign ^ negative, result_exponent[7:0], fraction};
+                   : {greater_sign ^ negative, ~result_exponent[7], result_exponent[6:0], fraction};
 
   reg [SumBits-1:0] drain_q;
   always @(posedge clk_i) begin

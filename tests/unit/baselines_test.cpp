@@ -365,14 +365,34 @@ TEST_CASE("a baseline's stimulus makes the sums of its operands", "[baselines]")
     }
     CHECK(captures >= 400 / words - 1);
   }
-  // Codes use the range: the largest magnitude is the largest code.
-  std::int64_t largest = 0;
-  drive.cycles = 20000;
-  const Vectors bare =
-      baseline_vectors(integer_multiplier(8), values.gradients, values.weights, drive);
-  for (std::size_t c = 0; c < bare.cycles(); ++c)
-    largest = std::max(largest, std::abs(sign_extend(bare.get(c, 0), 8)));
-  CHECK(largest == 127);
+}
+
+TEST_CASE("integers are clipped where the squared error is least", "[baselines]") {
+  const TrainingValues values = gaussian_values(20000, 7);
+  BaselineDrive drive;
+  drive.cycles = 5000;
+  for (const int bits : {2, 4, 8}) {
+    const Vectors in =
+        baseline_vectors(integer_multiplier(bits), values.gradients, values.weights, drive);
+    std::int64_t largest = 0;
+    double zeros = 0;
+    for (std::size_t c = 0; c < in.cycles(); ++c) {
+      largest = std::max(largest, std::abs(sign_extend(in.get(c, 0), bits)));
+      zeros += in.get(c, 0) == 0 ? 1.0 / 5000 : 0;
+    }
+    INFO(bits);
+    CHECK(largest == (1 << (bits - 1)) - 1);  // codes use the range
+    // Three levels of a normal distribution: thresholds at .6 of sigma, so 46 % are zero.
+    if (bits == 2) CHECK(zeros == Approx(0.46).margin(0.04));
+  }
+  // Exactly representable values stay what they are.
+  const std::vector<float> exact = {-7, -3, 0, 1, 7};
+  const Vectors in = baseline_vectors(integer_multiplier(4), exact, exact, drive);
+  std::vector<int> seen(16);
+  for (std::size_t c = 0; c < in.cycles(); ++c) ++seen[in.get(c, 1)];
+  for (int code = -8; code < 8; ++code)
+    CHECK((seen[static_cast<std::size_t>(code & 15)] > 0) ==
+          (code == -7 || code == -3 || code == 0 || code == 1 || code == 7));
 }
 
 TEST_CASE("published figures carry their node and source", "[baselines]") {
