@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
   std::string directory, liberty;
   TrainOptions train;
   VerifyOptions verify;
-  StepOptions cycles, energy;
+  StepOptions cycles;
+  EnergyOptions energy;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
   generate_app->add_option("-o,--output", directory, "folder to write")->required();
@@ -142,7 +143,31 @@ int main(int argc, char** argv) {
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
-  add_step(energy_app, energy);
+  add_step(energy_app, energy.step);
+  energy_app->add_option(
+      "--liberty", energy.liberties,
+      "cell library of the netlists; again for another; default: Debian's osu018");
+  auto* published = energy_app->add_flag("--published", energy.published_only,
+                                         "published tables only, no netlists: at once");
+  energy_app->add_option(
+      "--memory", energy.memory,
+      "on-chip memories of the netlists' figures: ihp130, ihp130:FOLDER, cacti45, cacti22, "
+      "horowitz45 or a TOML table");
+  energy_app->add_option("--dram", energy.dram, "LPDDR4, LPDDR, DDR3, GDDR5, HBM2 or HMC")
+      ->capture_default_str();
+  energy_app
+      ->add_flag("--compare", energy.compare,
+                 "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
+      ->excludes(published);
+  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file");
+  energy_app->add_option("--ert", energy.ert_path,
+                         "write Accelergy's energy reference table (YAML)");
+  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)");
+  energy_app->add_option("--plot", energy.plot_path, "draw the shares to this .svg or .png");
+  energy_app
+      ->add_option("--activity", energy.activity_directory,
+                   "write netlists and their switching activity (SAIF) to this folder")
+      ->excludes(published);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
   CLI::App* synth_app = add("synth", "area by Yosys");

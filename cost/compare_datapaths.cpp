@@ -286,7 +286,7 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   Comparison c;
   std::optional<FetchCost> fetch;
   if (!options.memory.empty()) {
-    const MemoryModel memory(options.memory);
+    const MemoryTechnology memory(options.memory);
     require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
     fetch = fetch_cost(memory, options.buffer_depth, options.shape.rows * options.lanes,
                        options.buffer_depth, options.shape.columns * options.lanes);

@@ -35,7 +35,7 @@ EnergyInterval pass_pj_per_mac(const DatapathMeasurement& m, const PassEnergy& p
   return cell * (1 / pass.macs_per_cycle);
 }
 
-FetchCost fetch_cost(const MemoryModel& memory, long long row_depth, int row_bits,
+FetchCost fetch_cost(const MemoryTechnology& memory, long long row_depth, int row_bits,
                      long long column_depth, int column_bits) {
   const MemoryFigure row = memory.memory(row_depth, row_bits);
   const MemoryFigure column = memory.memory(column_depth, column_bits);

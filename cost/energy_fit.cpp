@@ -206,19 +206,24 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
   model.features = feature_names(unit);
   const auto rows = static_cast<Eigen::Index>(windows.size());
   const auto columns = static_cast<Eigen::Index>(model.features.size());
-  // Relative errors, but a window of next to no energy counts no more than one of a tenth of the
-  // mean.
+  // Relative errors of what is predicted; windows of next to no energy count little.
   double mean = 0;
   for (const MeasuredWindow& w : windows) {
-    mean += (w.data_pj + w.clock_pj) / static_cast<double>(windows.size());
+    mean += w.data_pj / static_cast<double>(windows.size());
     model.clock_pj += w.clock_pj / static_cast<double>(windows.size());
     model.leakage_nw = w.leakage_nw;
   }
+  if (mean <= 0) mean = 1;
+  // A window of a tensor counts more than one that is made up.
+  double made_up = 0;
+  for (const MeasuredWindow& w : windows) made_up += w.mode == kSyntheticMode ? 1 : 0;
+  const double real = static_cast<double>(windows.size()) - made_up;
+  const double favour = real > 0 ? std::clamp(std::sqrt(made_up / real), 1.0, 2.0) : 1;
   Eigen::MatrixXd a(rows, columns);
   Eigen::VectorXd b(rows);
   for (Eigen::Index r = 0; r < rows; ++r) {
     const MeasuredWindow& w = windows[static_cast<std::size_t>(r)];
-    const double weight = 1 / std::max(w.data_pj + w.clock_pj, 0.1 * mean);
+    const double weight = (w.mode == kSyntheticMode ? 1 : favour) / (w.data_pj + 0.2 * mean);
     for (Eigen::Index c = 0; c < columns; ++c)
       a(r, c) = weight * w.features.at(static_cast<std::size_t>(c));
     b(r) = weight * w.data_pj;

@@ -60,8 +60,9 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
               const std::vector<MeasuredWindow>& windows);
 FitError error_of(const UnitModel& model, const std::vector<MeasuredWindow>& windows);
 
-/// Windows that tensors may not give: operands of each density and switching, every mode of a lane.
-/// Deterministic for a seed.
+constexpr const char* kSyntheticMode = "synthetic";
+/// Windows that tensors may not give, of that mode: operands of each density and switching, every
+/// mode of a lane. Deterministic for a seed.
 std::vector<UnitWindow> synthetic_windows(const Config& config, const std::string& unit, int count,
                                           std::uint64_t seed);
 

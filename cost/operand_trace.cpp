@@ -27,6 +27,18 @@ enum PePort : std::size_t {
   kDrain
 };
 
+std::string reduce_mode(const Descriptor& d) {
+  std::string mode;
+  auto add = [&](bool on, const char* what) {
+    if (on) mode += mode.empty() ? what : std::string("+") + what;
+  };
+  add(d.max_enable, "max");
+  add(d.sum_enable, d.sum_absolute ? "absolute sum" : "sum");
+  add(d.second_sum == 1, "squares");
+  add(d.second_sum == 2, "products");
+  return mode;
+}
+
 /// Brings a processing element to its state: drain register, sum (four bits at a time), and the
 /// operands of the last count.
 void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a, const LaneWord& b,
@@ -210,7 +222,7 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
     const int lane = static_cast<int>(below(static_cast<std::uint64_t>(config_.stream_lanes)));
     const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
     UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
-    UnitWindow reduce{"reduce", "", vectors("reduce"), window.warm_up + 2, 0};
+    UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up + 2, 0};
     const bool reduces = d.max_enable || d.sum_enable;
     if (reduces) {
       // Reset, then the start of a pass that clears its tables

@@ -34,7 +34,7 @@ class Maker {
   }
   double uniform() { return random_.uniform(); }
   bool chance(double p) { return uniform() < p; }
-  UnitWindow window() const { return {unit_, "synthetic", Vectors(ports_), 1, kCycles}; }
+  UnitWindow window() const { return {unit_, kSyntheticMode, Vectors(ports_), 1, kCycles}; }
 
   /// A word whose bits are 1 with a probability and take a new value with another.
   struct Stream {
@@ -42,7 +42,8 @@ class Maker {
     std::vector<std::uint64_t> words;
   };
   Stream stream(int width) {
-    Stream s{0.02 + 0.96 * uniform(), chance(0.3) ? 1.0 : uniform(), {}};
+    const double kind = uniform();  // random words, held ones, or between
+    Stream s{0.02 + 0.96 * uniform(), kind < 0.3 ? 1.0 : kind < 0.5 ? 0.0 : uniform(), {}};
     s.words.resize(static_cast<std::size_t>((width + 63) / 64));
     for (auto& word : s.words)
       for (int bit = 0; bit < 64; ++bit)
@@ -148,17 +149,30 @@ class Maker {
 
   UnitWindow correction() {
     UnitWindow w = window();
-    const int bits = c_.accumulator_bits;
-    Values sum = values(4, bits - 6), row = values(4, bits - 6), column = values(4, bits - 6);
-    const bool rows = chance(0.5), columns = chance(0.5), held = chance(0.5);
-    const auto lanes = static_cast<std::uint64_t>(in(1, 1 << 20));
+    const int bits = c_.accumulator_bits, type = in(0, 3);
+    // The array's sums: about half of a row's or column's sum of ones, positive with unsigned
+    // planes
+    const bool positive = chance(0.5);
+    const int size = in(3, bits - 10);
+    Values noise = values(std::max(1, size - 4), size), row = values(size, size),
+           column = values(size, size);
+    const int holds = in(1, 4);
+    const auto lanes = static_cast<std::uint64_t>(in(1, 1 << std::min(20, size)));
+    std::int64_t row_sum = 0, column_sum = 0;
     for (std::size_t t = 0; t <= kCycles; ++t) {
+      auto draw = [&](Values* v) {
+        const std::int64_t value = next(v, bits - 3);
+        return positive ? std::abs(value) : value;
+      };
+      if (t % static_cast<std::size_t>(holds) == 0) row_sum = draw(&row);
+      if (t % static_cast<std::size_t>(holds) == 0 || holds == 1) column_sum = draw(&column);
+      const std::int64_t middle = type == 1 ? row_sum / 2 : type == 2 ? column_sum / 2 : 0;
       w.vectors.step();
-      w.vectors.set(0, rows);
-      w.vectors.set(1, columns);
-      w.vectors.set(2, static_cast<std::uint64_t>(next(&sum, bits)));
-      w.vectors.set(3, static_cast<std::uint64_t>(next(&row, bits)));
-      if (!held || t == 0) w.vectors.set(4, static_cast<std::uint64_t>(next(&column, bits)));
+      w.vectors.set(0, static_cast<std::uint64_t>(type) >> 1);
+      w.vectors.set(1, static_cast<std::uint64_t>(type) & 1);
+      w.vectors.set(2, static_cast<std::uint64_t>(middle + draw(&noise)));
+      w.vectors.set(3, static_cast<std::uint64_t>(row_sum));
+      w.vectors.set(4, static_cast<std::uint64_t>(column_sum));
       w.vectors.set(5, lanes);
     }
     return w;
@@ -284,8 +298,9 @@ class Maker {
     d.sum_absolute = chance(0.2);
     d.second_sum = d.sum_enable ? static_cast<std::uint32_t>(in(0, 2)) : 0;
     d.channels = d.samples = 16;
-    Values y = values(2, 15), z = values(2, 15);
-    const double valid = chance(0.5) ? 1 : uniform(), inside = chance(0.6) ? 1 : uniform();
+    Values y = values(1, 14), z = values(1, 14);
+    const double valid = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0.02;
+    const double inside = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0;
     const int run = in(1, 16);
     w.warm_up = 22;
     w.actions = 0;
@@ -305,7 +320,7 @@ class Maker {
       v.set(5, static_cast<std::uint64_t>(next(&y, 16)));
       v.set(6, static_cast<std::uint64_t>(next(&z, 16)));
       v.set(7, chance(inside));
-      v.set(8, t / static_cast<std::size_t>(run) & 1);
+      v.set(8, t / static_cast<std::size_t>(run) % 8);
       v.set(9, t & 15);
       w.actions += t >= w.warm_up && is_valid;
     }

@@ -82,7 +82,7 @@ TEST_CASE("operand fetch is shared by the elements of a row and of a column", "[
   require_error<InputError>([&] { datapath_cost(m, shape, &fetch); },
                             {"planes (130 nm)", "22 nm", "cannot be added"});
 
-  const FetchCost sram = fetch_cost(MemoryModel("ihp130"), 2048, 256, 2048, 128);
+  const FetchCost sram = fetch_cost(MemoryTechnology("ihp130"), 2048, 256, 2048, 128);
   CHECK(sram.row_pj_per_bit == Approx(122.394 / 64));
   CHECK(sram.column_pj_per_bit == Approx(122.394 / 64));
   CHECK(sram.um2 == Approx(6 * 491633.6));
