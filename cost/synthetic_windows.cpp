@@ -230,13 +230,9 @@ class Maker {
       load(in(-bound / 2, bound), 16, chunk, 0);
       if (pass.quantizer != 1 || (chunk > 0 && !pass.threshold_per_channel)) continue;
       const int nodes = (1 << pass.quantizer_bits) - 1;
-      for (int node = 1; node <= nodes; ++node) {
-        // Heap order: its place among the sorted thresholds
-        int level = 0;
-        while ((2 << level) <= node) ++level;
-        const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
-        load(static_cast<std::int64_t>((place - 0.5) * 4 * std::exp2(y_bits - 1)), 0, chunk, node);
-      }
+      for (int node = 1; node <= nodes; ++node)
+        load(static_cast<std::int64_t>(threshold(node) * 4 * std::exp2(y_bits - 1)), 0, chunk,
+             node);
     }
     LaneItem bubble;
     bubble.settings = loading;
@@ -344,68 +340,42 @@ class Maker {
   }
 
   UnitWindow quantizer() {
-    UnitWindow w = window();
-    Vectors& v = w.vectors;
     const int bits = in(1, 8), y_bits = in(4, 15);
-    const bool thresholds = unit_ == "threshold";
-    const int chunks = 1 << bits <= 1 << c_.activation_bits ? 2 : 1;
-    if (thresholds)
-      for (int chunk = 0; chunk < chunks; ++chunk)
-        for (int node = 1; node < 1 << bits; ++node) {
-          int level = 0;
-          while ((2 << level) <= node) ++level;
-          const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
-          v.step();
-          v.set(0, 1);
-          v.set(1, static_cast<std::uint64_t>(bits));
-          v.set(2, static_cast<std::uint64_t>(
-                       static_cast<std::int64_t>((place - 0.5) * 2 * std::exp2(y_bits - 1))));
-          v.set(7, 0);
-          writes_.push_back({chunk, node});
-        }
-    // A value is written into the table seven cycles after it came
-    Values x = values(y_bits - 3, y_bits - 1);
-    const std::size_t loads = writes_.size();
-    w.warm_up = loads + 30;
-    const std::size_t total = w.warm_up + kCycles;
-    const auto m = static_cast<std::uint64_t>(1) << (y_bits - 1);
+    const int chunks = bits <= c_.activation_bits ? 2 : 1;
+    std::vector<ThresholdWord> words;
+    for (int chunk = 0; chunk < chunks; ++chunk)
+      for (int node = 1; node < 1 << bits; ++node)
+        words.push_back({static_cast<std::uint32_t>(chunk), static_cast<std::uint32_t>(node),
+                         static_cast<std::int16_t>(threshold(node) * 2 * std::exp2(y_bits - 1))});
+    Values y = values(y_bits - 3, y_bits - 1);
+    const std::uint32_t least = 1u << (y_bits - 1);  // |y| <= M
     const int run = in(1, 16);
-    std::uint64_t sample = m;
-    UnitWindow result = w;
-    result.vectors = Vectors(ports_);
-    for (std::size_t t = 0; t < total; ++t) {
-      if (t < loads)
-        ;
-      else {
-        v.step();
-        v.set(2, static_cast<std::uint64_t>(next(&x, y_bits)));
-      }
-      Vectors& r = result.vectors;
-      r.step();
-      r.set(0, 1);
-      r.set(1, static_cast<std::uint64_t>(bits));
-      r.set(2, v.get(t, 2));
-      if (t % static_cast<std::size_t>(run) == 0) sample = m + random_.next() % m;
-      r.set(3, sample);
-      r.set(5, random_.next());
-      r.set(6, t / static_cast<std::size_t>(run) % static_cast<std::size_t>(chunks));
-      const bool write = t >= 7 && t - 7 < loads;
-      r.set(7, write);
-      r.set(8, write ? static_cast<std::uint64_t>(writes_[t - 7].node) : 1);
-      r.set(9, write ? static_cast<std::uint64_t>(writes_[t - 7].chunk) : 0);
+    QuantizerElement element;
+    std::vector<QuantizerElement> elements;
+    for (int t = 0; t < 20 + static_cast<int>(kCycles); ++t) {
+      element.y = static_cast<std::int16_t>(next(&y, y_bits));
+      if (t % run == 0) element.sample = least + static_cast<std::uint32_t>(random_.next()) % least;
+      element.random = static_cast<std::uint32_t>(random_.next()) & ((1u << c_.random_bits) - 1);
+      element.chunk = static_cast<std::uint32_t>(t / run % chunks);
+      elements.push_back(element);
     }
-    writes_.clear();
-    return result;
+    UnitWindow w =
+        quantizer_window(c_, unit_, static_cast<std::uint32_t>(bits), words, elements, 20);
+    w.mode = kSyntheticMode;
+    return w;
   }
 
-  struct Write {
-    int chunk, node;
-  };
+  /// Place among evenly spread thresholds, -1/2 to 1/2, of a node in heap order.
+  static double threshold(int node) {
+    int level = 0;
+    while ((2 << level) <= node) ++level;
+    return (2.0 * (node - (1 << level)) + 1) / (2 << level) - 0.5;
+  }
+
   const Config& c_;
   const std::string unit_;
   const std::vector<Vectors::Port> ports_;
   SplitMix64 random_;
-  std::vector<Write> writes_;
 };
 
 }  // namespace
