@@ -146,6 +146,7 @@ Json json_of(const UnitModel& m) {
           {"clock_pj", m.clock_pj},
           {"leakage_nw", m.leakage_nw},
           {"area_um2", m.area_um2},
+          {"flip_flops", m.flip_flops},
           {"fit", json_of(m.fit)},
           {"held_out", json_of(m.held_out)}};
 }
@@ -159,6 +160,7 @@ UnitModel model_from(const Json& json) {
   json.at("clock_pj").get_to(m.clock_pj);
   json.at("leakage_nw").get_to(m.leakage_nw);
   json.at("area_um2").get_to(m.area_um2);
+  json.at("flip_flops").get_to(m.flip_flops);
   m.fit = error_from(json.at("fit"));
   m.held_out = error_from(json.at("held_out"));
   return m;
@@ -291,6 +293,7 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
   UnitModel model = fit(unit, library.name, delays,
                         measure(config, mapped, library, delays, fitted, part(0, share)));
   model.area_um2 = mapped.area_um2;
+  model.flip_flops = mapped.flip_flops;
   model.held_out =
       error_of(model, measure(config, mapped, library, delays, held_out, part(share, 1 - share)));
   if (!path.empty()) {

@@ -32,6 +32,7 @@ struct UnitModel {
   double clock_pj = 0;                ///< of a cycle, whether the unit acts or not
   double leakage_nw = 0;
   double area_um2 = 0;
+  std::uint64_t flip_flops = 0;
   FitError fit, held_out;
   /// Energy of a cycle of these features, without the clock's.
   double data_pj(const std::vector<double>& features) const;
