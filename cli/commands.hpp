@@ -61,6 +61,7 @@ struct EnergyOptions {
   bool published_only = false;         ///< no netlists: tables alone, at once
   std::string memory;                  ///< of on-chip memories beside the netlists; see MemoryModel
   std::string dram = "LPDDR4";
+  double cycle_ns = 10;  ///< clock period, for leakage
   bool compare = false;  ///< datapaths against parallel units
   std::string csv_path, ert_path, art_path, plot_path, activity_directory;
 };

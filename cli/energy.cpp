@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -16,10 +17,9 @@
 #include "cost/mapped_unit.hpp"
 #include "cost/operation_energy.hpp"
 #include "cost/reference_tables.hpp"
+#include "cost/step_energy.hpp"
 #include "cost/units.hpp"
 #include "gen/generator.hpp"
-#include "model/accelerator_engine.hpp"
-#include "model/batches.hpp"
 #include "model/error.hpp"
 #include "sim/dut_library.hpp"
 
@@ -27,6 +27,9 @@ namespace solfege {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Real macros, with read and write energies by the foundry.
+constexpr const char* kDefaultMemory = "ihp130";
 
 /// A folder that goes with the run.
 class TemporaryFolder {
@@ -113,36 +116,181 @@ void report_published(const EnergyReport& energy, Json& report) {
 
 // ---- The netlists' tiers ----
 
-/// What units see in the second step of a training run: the first leaves weights and statistics
-/// that are no longer those of the start. Units whose stimulus is no tensor get synthetic windows.
-WindowsByUnit sampled_windows(const Config& config, const EnergyOptions& options) {
+/// A training step's operands by operation, and the windows of each unit.
+struct SampledStep {
+  StepSamples samples;
+  WindowsByUnit windows;
+};
+
+/// Samples the second step of a training run: the first leaves weights and statistics that are no
+/// longer those of the start. Units that see no tensor get synthetic windows.
+SampledStep sample(const Config& config, const EnergyOptions& options) {
   const Dataset data = load_images(options.step.data, options.step.resize, options.step.network);
   const Images& images = data.train;
-  const int batch = std::min(options.step.batch, images.count());
   const Network network = load_network(options.step.network, config, images.height, images.width,
                                        images.channels, images.classes);
-  WindowsByUnit windows;
-  TraceOptions trace;
-  trace.windows = 1;
-  TracedDevice* device = nullptr;
-  AcceleratorEngine engine(config, network, batch, 1, [&](std::size_t bytes) {
-    auto made = std::make_unique<TracedDevice>(
-        config, bytes, OperandTrace(config, trace, [&](const Operation&, const UnitWindow& window) {
-          windows[window.unit].push_back(window);
-        }));
-    device = made.get();
-    return made;
-  });
-  Batches batches(images, batch, 1);
-  std::vector<std::uint8_t> pixels, labels;
-  for (const bool sampled : {false, true}) {
-    device->enabled = sampled;
-    batches.next(pixels, labels);
-    engine.train_step(pixels.data(), labels.data(), batch);
-  }
+  SamplingOptions sampling;
+  sampling.batch = std::min(options.step.batch, images.count());
+  sampling.trace.windows = 2;
+  SampledStep step;
+  Progress progress("operands", 100);
+  step.samples = sample_step(
+      config, network, images, sampling,
+      [&](const std::string&, double done) { progress.at(std::lround(100 * done)); },
+      [&](const UnitWindow& window) { step.windows[window.unit].push_back(window); });
   for (const std::string& unit : cost_unit_names())
-    if (windows.count(unit) == 0) windows[unit] = synthetic_windows(config, unit, 16, 1);
-  return windows;
+    if (step.windows.count(unit) == 0) step.windows[unit] = synthetic_windows(config, unit, 16, 1);
+  return step;
+}
+
+/// Multiply-accumulates that the network needs in a step.
+double multiply_accumulates(const std::vector<Program>& programs) {
+  double count = 0;
+  for (const Program& program : programs)
+    for (const Operation& o : program.operations)
+      if (o.useful_plane_pairs > 0)
+        count += static_cast<double>(o.useful_plane_pairs) /
+                 (o.descriptor.row_planes * o.descriptor.column_planes);
+  return count;
+}
+
+/// The step at both tiers of delay on one library.
+struct PricedStep {
+  StepEnergy zero, timed;
+  UnitModels models;  ///< timed
+  double macs = 0;
+};
+
+PricedStep price_sampled(const Config& config, const std::string& rtl, const StepSamples& samples,
+                         const std::string& liberty, const std::string& cache,
+                         const EnergyOptions& options) {
+  TimingModel timing(config, options.step.memory);
+  std::vector<ProgramTiming> timings;
+  for (const Program& program : samples.programs) timings.push_back(timing.run(program));
+  const MemoryTechnology memory(options.memory.empty() ? kDefaultMemory : options.memory);
+  PricingOptions pricing;
+  pricing.dram = options.dram;
+  pricing.cycle_ns = options.cycle_ns;
+  CharacterisationOptions characterisation;
+  characterisation.liberty = liberty;
+  characterisation.cache_directory = cache;
+  PricedStep priced;
+  priced.macs = multiply_accumulates(samples.programs);
+  for (const DelayModel delays : {DelayModel::kZero, DelayModel::kTimed}) {
+    Progress progress(delays == DelayModel::kZero ? "models, zero-delay" : "models, timed", 100);
+    characterisation.delays = delays;
+    UnitModels models = characterise_units(
+        config, rtl, characterisation,
+        [&](const std::string& what, double done) { progress.at(std::lround(100 * done), what); });
+    (delays == DelayModel::kZero ? priced.zero : priced.timed) =
+        price_step(config, samples, timings, models, memory, pricing);
+    priced.models = std::move(models);
+  }
+  return priced;
+}
+
+/// Sums of lines by a key, in order of appearance.
+struct Share {
+  std::string name;
+  double logic_pj = 0, memory_pj = 0, dram_pj = 0;
+};
+std::vector<Share> shares(const StepEnergy& step,
+                          const std::function<std::string(const StepEnergyLine&)>& key) {
+  std::vector<Share> sums;
+  for (const StepEnergyLine& line : step.lines) {
+    const std::string name = key(line);
+    auto found =
+        std::find_if(sums.begin(), sums.end(), [&](const Share& s) { return s.name == name; });
+    if (found == sums.end()) found = sums.insert(sums.end(), {name, 0, 0, 0});
+    (line.kind == EnergyKind::kMemory ? found->memory_pj
+     : line.kind == EnergyKind::kDram ? found->dram_pj
+                                      : found->logic_pj) += line.total_pj;
+  }
+  return sums;
+}
+std::string pass_of(const StepEnergyLine& line) {
+  return line.layer.empty() ? "idle clocks, leakage" : line.layer + " " + line.pass;
+}
+std::string unit_of(const StepEnergyLine& line) { return line.unit; }
+
+const char* kind_name(EnergyKind kind) {
+  static const char* const kNames[] = {"data", "clock", "idle clock", "leakage", "memory", "dram"};
+  return kNames[static_cast<int>(kind)];
+}
+
+void print_step(const PricedStep& priced) {
+  const StepEnergy &zero = priced.zero, &timed = priced.timed;
+  fmt::print("\nunit models on {}: error on another network's tensors, timed\n", timed.library);
+  for (const auto& [unit, model] : priced.models)
+    fmt::print("  {:<18} {:5.2f} % of {} windows' energy ({:.2f} % rms a window)\n", unit,
+               100 * model.held_out.total, model.held_out.windows, 100 * model.held_out.rms);
+  for (const bool by_unit : {false, true}) {
+    const auto rows = shares(timed, by_unit ? unit_of : pass_of);
+    fmt::print("\n{:<32} {:>14} {:>14} {:>14}\n", by_unit ? "unit" : "layer and pass", "logic uJ",
+               "memory uJ", "DRAM uJ");
+    for (const Share& row : rows)
+      fmt::print("{:<32} {:>14.3f} {:>14.3f} {:>14.3f}\n", row.name, row.logic_pj * 1e-6,
+                 row.memory_pj * 1e-6, row.dram_pj * 1e-6);
+  }
+  auto line = [&](const char* name, double z, double t) {
+    fmt::print("{:<32} {:>14.3f} .. {:.3f} uJ\n", name, z * 1e-6, t * 1e-6);
+  };
+  fmt::print("\nstep on {}, zero-delay .. timed, {:.0f} cycles of {} ns\n", timed.library,
+             timed.cycles, timed.cycle_ns);
+  line("  data", zero.data_pj, timed.data_pj);
+  line("  clock of acting units", zero.clock_pj, timed.clock_pj);
+  line("  clock of idle units", zero.idle_clock_pj, timed.idle_clock_pj);
+  line("  leakage", zero.leakage_pj, timed.leakage_pj);
+  line("  logic in all", zero.logic_pj(), timed.logic_pj());
+  fmt::print("{:<32} {:>14.3f} uJ ({} nm, not added to the logic)\n", "  memories, " + timed.memory,
+             timed.memory_pj * 1e-6, timed.memory_node_nm);
+  fmt::print("{:<32} {:>14.3f} uJ (not added either)\n", "  DRAM, " + timed.dram,
+             timed.dram_pj * 1e-6);
+  fmt::print("  a training multiply-accumulate ({:.0f} of them): logic {:.4f} .. {:.4f} pJ\n",
+             priced.macs, zero.logic_pj() / priced.macs, timed.logic_pj() / priced.macs);
+  for (const std::string& note : timed.notes) fmt::print("note: {}\n", note);
+}
+
+Json json_of(const PricedStep& priced) {
+  auto totals = [](const StepEnergy& e) {
+    return Json{{"data_pj", e.data_pj},
+                {"clock_pj", e.clock_pj},
+                {"idle_clock_pj", e.idle_clock_pj},
+                {"leakage_pj", e.leakage_pj},
+                {"logic_pj", e.logic_pj()}};
+  };
+  const StepEnergy& timed = priced.timed;
+  Json json = {
+      {"library", timed.library},
+      {"cycles", timed.cycles},
+      {"cycle_ns", timed.cycle_ns},
+      {"multiply_accumulates", priced.macs},
+      {"zero_delay", totals(priced.zero)},
+      {"timed", totals(timed)},
+      {"memory",
+       {{"source", timed.memory}, {"node_nm", timed.memory_node_nm}, {"pj", timed.memory_pj}}},
+      {"dram", {{"type", timed.dram}, {"pj", timed.dram_pj}}},
+      {"lines", Json::array()},
+      {"models", Json::array()},
+      {"notes", timed.notes}};
+  for (std::size_t i = 0; i < timed.lines.size(); ++i) {
+    const StepEnergyLine &t = timed.lines[i], &z = priced.zero.lines.at(i);
+    json["lines"].push_back({{"layer", t.layer},
+                             {"pass", t.pass},
+                             {"unit", t.unit},
+                             {"action", t.action},
+                             {"kind", kind_name(t.kind)},
+                             {"count", t.actions},
+                             {"zero_delay_pj", z.total_pj},
+                             {"timed_pj", t.total_pj}});
+  }
+  for (const auto& [unit, model] : priced.models)
+    json["models"].push_back({{"unit", unit},
+                              {"fit_error", model.fit.total},
+                              {"held_out_error", model.held_out.total},
+                              {"held_out_rms", model.held_out.rms},
+                              {"held_out_windows", model.held_out.windows}});
+  return json;
 }
 
 std::string source_of(const NetlistEnergy& f, const char* tier) {
@@ -342,7 +490,8 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     const TemporaryFolder work("energy");
     const std::string rtl = work.path() + "/rtl", cache = dut_cache_directory() + "/units";
     generate(config, rtl);
-    const WindowsByUnit windows = sampled_windows(config, options);
+    const SampledStep step = sample(config, options);
+    const WindowsByUnit& windows = step.windows;
     {
       Progress progress("netlists", 100);
       operations = operation_energies(config, rtl, liberties, windows, 32, cache,
@@ -352,6 +501,12 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     }
     print_operations(operations);
     report["netlist_operations"] = json_of(operations);
+    report["netlist_steps"] = Json::array();
+    for (const std::string& liberty : liberties) {
+      const PricedStep priced = price_sampled(config, rtl, step.samples, liberty, cache, options);
+      print_step(priced);
+      report["netlist_steps"].push_back(json_of(priced));
+    }
     if (!options.activity_directory.empty())
       write_activity(options.activity_directory, config, rtl, liberties, windows, cache);
     if (options.compare) {
@@ -362,7 +517,15 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
         comparison.lanes = config.lanes;
         comparison.accumulator_bits = config.accumulator_bits;
         comparison.buffer_depth = config.row_buffer_depth;
-        comparison.memory = options.memory;
+        const int node_nm = library_node_nm(read_liberty(liberty).name);
+        if (!options.memory.empty()) {
+          const MemoryTechnology memory(options.memory);
+          if (memory.node_nm() == node_nm)
+            comparison.memory = options.memory;
+          else
+            fmt::print("\nwith memory: left out on {}, which is of another node than {} ({} nm)\n",
+                       liberty, memory.name(), memory.node_nm());
+        }
         Progress progress("compare", 100);
         const Comparison result = compare_datapaths(
             liberty, cache, comparison, [&](const std::string& what, int done, int total) {

@@ -159,6 +159,9 @@ int main(int argc, char** argv) {
       ->add_flag("--compare", energy.compare,
                  "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
       ->excludes(published);
+  energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
   energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file");
   energy_app->add_option("--ert", energy.ert_path,
                          "write Accelergy's energy reference table (YAML)");
