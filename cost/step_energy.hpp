@@ -104,6 +104,6 @@ struct PricingOptions {
 /// node is stated and whose sum is kept apart from the logic's. `timings`: one a program.
 StepEnergy price_step(const Config& config, const StepSamples& step,
                       const std::vector<ProgramTiming>& timings, const UnitModels& models,
-                      const MemoryModel& memory, const PricingOptions& options = {});
+                      const MemoryTechnology& memory, const PricingOptions& options = {});
 
 }  // namespace solfege

@@ -31,7 +31,7 @@ std::uint64_t stream_results(const Descriptor& d) {
 class Pricer {
  public:
   Pricer(const Config& config, const StepSamples& step, const UnitModels& models,
-         const MemoryModel& memory, const PricingOptions& options)
+         const MemoryTechnology& memory, const PricingOptions& options)
       : c_(config), shape_(config), models_(models), memory_(memory), options_(options) {
     for (const auto& program : step.samples)
       for (const OperationSamples& samples : program)
@@ -268,7 +268,7 @@ class Pricer {
   const Config& c_;
   const LaneShape shape_;
   const UnitModels& models_;
-  const MemoryModel& memory_;
+  const MemoryTechnology& memory_;
   const PricingOptions& options_;
   std::map<std::string, UnitSample> overall_;
   std::string layer_, pass_;
@@ -285,7 +285,7 @@ class Pricer {
 
 StepEnergy price_step(const Config& config, const StepSamples& step,
                       const std::vector<ProgramTiming>& timings, const UnitModels& models,
-                      const MemoryModel& memory, const PricingOptions& options) {
+                      const MemoryTechnology& memory, const PricingOptions& options) {
   if (timings.size() != step.programs.size())
     throw std::invalid_argument("a timing for each program of the step is needed");
   Pricer pricer(config, step, models, memory, options);
