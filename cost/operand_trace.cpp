@@ -262,7 +262,7 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
       reduce.actions += cycle >= window.warm_up && window.step_result_7[cycle];
     }
     if (element.actions > 0) sink_(operation, element);
-    if (reduce.actions > 0) sink_(operation, reduce);
+    if (reduces && element.actions > 0) sink_(operation, reduce);
   }
 }
 

@@ -28,7 +28,8 @@ struct UnitWindow {
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
   /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
-  /// action is that of all cycles after the warm-up, without clock, over these.
+  /// action is that of all cycles after the warm-up, without clock, over these. May be 0: values
+  /// pass the reductions without being results.
   std::size_t actions = 0;
 };
 

@@ -323,32 +323,11 @@ std::vector<double> lane_features(const Config& config, const UnitWindow& window
   return f;
 }
 
-/// Inputs of a lane as sf_unit_quantizer ties them.
-LaneInputs tied(const std::string& unit, const Vectors& v, std::size_t t) {
-  LaneInputs in;
-  in.go = v.get(t, 0);
-  in.narrow = 1;
-  in.scale_x = 1;
-  in.pack_enable = unit != "lane_front";
-  in.quantizer = unit == "threshold" ? 1 : unit == "rounding" ? 2 : 0;
-  in.quantizer_bits = v.get(t, 1);
-  in.threshold_per_channel = 1;
-  in.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int16_t>(v.get(t, 2))});
-  in.sample_7 = v.get(t, 3);
-  in.sample_17 = v.get(t, 4);
-  in.random_6 = v.get(t, 5);
-  in.chunk_8 = v.get(t, 6);
-  in.threshold_write = v.get(t, 7);
-  in.threshold_node = v.get(t, 8);
-  in.threshold_row = v.get(t, 9);
-  return in;
-}
-
 std::vector<double> quantizer_features(const Config& config, const UnitWindow& window) {
   std::vector<double> f(lane_names().size());
   StreamLane lane(config);
   for (std::size_t t = 0; t < window.vectors.cycles(); ++t) {
-    lane.clock(tied(window.unit, window.vectors, t));
+    lane.clock(quantizer_inputs(window.unit, window.vectors, t));
     if (t >= window.warm_up) add_activity(lane.activity(), &f);
   }
   return f;
@@ -506,6 +485,26 @@ std::vector<double> random_features(const UnitWindow& window, int used) {
 }
 
 }  // namespace
+
+LaneInputs quantizer_inputs(const std::string& unit, const Vectors& v, std::size_t t) {
+  LaneInputs in;
+  in.go = v.get(t, 0);
+  in.narrow = 1;
+  in.scale_x = 1;
+  in.pack_enable = unit != "lane_front";
+  in.quantizer = unit == "threshold" ? 1 : unit == "rounding" ? 2 : 0;
+  in.quantizer_bits = v.get(t, 1);
+  in.threshold_per_channel = 1;
+  in.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int16_t>(v.get(t, 2))});
+  in.sample_7 = v.get(t, 3);
+  in.sample_17 = v.get(t, 4);
+  in.random_6 = v.get(t, 5);
+  in.chunk_8 = v.get(t, 6);
+  in.threshold_write = v.get(t, 7);
+  in.threshold_node = v.get(t, 8);
+  in.threshold_row = v.get(t, 9);
+  return in;
+}
 
 const std::vector<std::string>& feature_names(const std::string& unit) {
   static const std::map<std::string, std::vector<std::string>> names = {
