@@ -174,6 +174,8 @@ PricedStep price_sampled(const Config& config, const std::string& rtl, const Ste
   CharacterisationOptions characterisation;
   characterisation.liberty = liberty;
   characterisation.cache_directory = cache;
+  characterisation.synthetic_windows = 300;
+  characterisation.tensor_windows = 150;
   PricedStep priced;
   priced.macs = multiply_accumulates(samples.programs);
   for (const DelayModel delays : {DelayModel::kZero, DelayModel::kTimed}) {
