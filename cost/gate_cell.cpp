@@ -58,19 +58,24 @@ std::vector<const Arc*> applicable(const std::vector<const Arc*>& arcs, std::uin
 
 using WeightedTables = std::vector<std::pair<const LibertyTable*, double>>;
 
-/// Adds rails, and averages within each.
+/// Averages within a rail and adds over rails. Where supplies and grounds both have tables, these
+/// are two accounts of one energy (over ASAP7's 4777 output arcs, rise plus fall at the ground is
+/// within .13 % of that at the supply): their mean.
 WeightedTables mix(const std::vector<const LibertyPowerArc*>& arcs, bool rises, std::uint32_t row,
                    Conditions& conditions, bool output) {
   std::map<std::string, std::vector<const LibertyPowerArc*>> rails;
   for (const LibertyPowerArc* arc : arcs)
     if (!(rises ? arc->rise_pj : arc->fall_pj).empty())
       rails[arc->related_power_pin].push_back(arc);
+  bool kinds[2] = {false, false};
+  for (const auto& [rail, candidates] : rails) kinds[candidates.front()->ground_rail] = true;
+  const double share = kinds[0] && kinds[1] ? 0.5 : 1;
   WeightedTables tables;
   for (const auto& [rail, candidates] : rails) {
     const auto chosen = applicable(candidates, row, conditions, output);
     for (const LibertyPowerArc* arc : chosen)
       tables.emplace_back(rises ? &arc->rise_pj : &arc->fall_pj,
-                          1.0 / static_cast<double>(chosen.size()));
+                          share / static_cast<double>(chosen.size()));
   }
   return tables;
 }

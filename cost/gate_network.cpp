@@ -21,13 +21,14 @@ SlewCurve curve(const std::vector<std::pair<const LibertyTable*, double>>& table
   return c;
 }
 
-/// As Yosys writes parameters: 32 binary digits.
+/// As Yosys writes parameters: 32 or more binary digits, else decimal.
 std::size_t parameter(const Netlist::Instance& instance, const std::string& name) {
   const auto found = instance.parameters.find(name);
   if (found == instance.parameters.end() || found->second.empty() ||
-      found->second.find_first_not_of("01") != std::string::npos)
-    fail(fmt::format("{} {} has no numeric parameter {}", instance.cell, instance.name, name));
-  return std::stoull(found->second, nullptr, 2);
+      found->second.find_first_not_of("0123456789") != std::string::npos)
+    fail(fmt::format("{} {} has no numeric parameter {}: set it where it is instantiated",
+                     instance.cell, instance.name, name));
+  return std::stoull(found->second, nullptr, found->second.size() >= 32 ? 2 : 10);
 }
 
 }  // namespace
@@ -50,6 +51,11 @@ GateNetwork::GateNetwork(const Netlist& netlist, const LibertyLibrary& library,
         output_ports_.push_back(net);
     }
   instances(netlist, library);
+  for (const auto& [name, cell] : cells_)
+    for (const GateCell::Delay& d : cell->delay_tables) {
+      const auto sharpest = static_cast<float>(d.delay_ns->slews_ns.front());
+      if (sharpest > 0 && (input_slew == 0 || sharpest < input_slew)) input_slew = sharpest;
+    }
   order();
   loads(library.voltage_v);
   typical();

@@ -67,7 +67,7 @@ class GateNetwork {
   std::vector<float> rise_slew, fall_slew;  ///< typical ones, by net
   std::vector<float> typical_energy_pj;     ///< energies at typical slews
   double leakage_nw = 0;
-  float input_slew = 0;  ///< of input ports, the clock's and memories' among them, ns
+  float input_slew = 0;  ///< of ports and memories, ns: the sharpest in the cells' tables
   double critical_path_ns() const;
 
  private:

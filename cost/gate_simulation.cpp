@@ -58,6 +58,7 @@ struct GateSimulation::Implementation {
   // ---- State ----
 
   void reset() {
+    clear_result();
     std::fill(value.begin(), value.end(), std::uint8_t{0});
     std::fill(dirty.begin(), dirty.end(), 0);
     std::fill(pending.begin(), pending.end(), 0);
@@ -86,9 +87,20 @@ struct GateSimulation::Implementation {
       }
     for (std::size_t g = network.combinational; g < row.size(); ++g) settled_row[g] = row[g];
     for (std::uint64_t& word : dirty) word = 0;
-    slew = network.rise_slew;
+    clear_result();
+  }
+
+  void clear_result() {
     result = GateRun();
     result.toggles.assign(value.size(), 0);
+    result.ones.assign(value.size(), 0);
+    since.assign(value.size(), 0);
+  }
+
+  void invert(std::size_t net) {
+    if (value[net] != 0) result.ones[net] += result.cycles - since[net];
+    since[net] = static_cast<std::uint32_t>(result.cycles);
+    value[net] ^= 1;
   }
 
   void settle_outputs(std::size_t g) {
@@ -102,7 +114,7 @@ struct GateSimulation::Implementation {
   /// Inverts a net without counting.
   void flip(int net) {
     const auto n = static_cast<std::size_t>(net);
-    value[n] ^= 1;
+    invert(n);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       row[reader.gate] ^= 1u << reader.bit;
@@ -151,7 +163,7 @@ struct GateSimulation::Implementation {
   }
 
   void evaluate(std::size_t g) {
-    ++evaluations;
+    ++result.evaluations;
     const GateCell& c = cell(g);
     const std::uint32_t changed = row[g] ^ settled_row[g];
     for (std::uint32_t left = changed; left != 0; left &= left - 1) {
@@ -210,7 +222,7 @@ struct GateSimulation::Implementation {
 
   void propagate(int net, double now, float net_slew) {
     const auto n = static_cast<std::size_t>(net);
-    value[n] ^= 1;
+    invert(n);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       const std::size_t g = reader.gate;
@@ -223,6 +235,7 @@ struct GateSimulation::Implementation {
           count_input(g, network.gates[g].loaded->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
+      ++result.evaluations;
       if (c.sequential()) continue;
       for (int o = 0; o < static_cast<int>(c.outputs.size()); ++o) schedule(g, o, i, now, net_slew);
     }
@@ -235,7 +248,6 @@ struct GateSimulation::Implementation {
       events.pop_back();
       if (pending[static_cast<std::size_t>(event.net)] != event.order) continue;
       pending[static_cast<std::size_t>(event.net)] = 0;
-      ++evaluations;
       count(event.net, event.energy_pj);
       propagate(event.net, event.time, event.slew);
     }
@@ -385,8 +397,7 @@ struct GateSimulation::Implementation {
     double before = 0;
     for (std::size_t cycle = 0; cycle < inputs.cycles(); ++cycle) {
       if (cycle == warm_up) {
-        result = GateRun();
-        result.toggles.assign(value.size(), 0);
+        clear_result();
         before = 0;
       }
       apply_inputs(inputs, cycle, timed);
@@ -410,6 +421,8 @@ struct GateSimulation::Implementation {
       before = result.energy.dynamic_pj();
       ++result.cycles;
     }
+    for (std::size_t n = 0; n < value.size(); ++n)
+      if (value[n] != 0) result.ones[n] += result.cycles - since[n];
     result.energy.leakage_nw = network.leakage_nw;
     result.outputs = std::move(outputs);
     return std::move(result);
@@ -421,16 +434,15 @@ struct GateSimulation::Implementation {
   std::vector<Port> input_ports;
   std::vector<std::size_t> asynchronous;        ///< flip-flops whose clear or preset can move
   std::vector<std::uint8_t> value;              ///< by net
+  std::vector<std::uint32_t> since;             ///< by net: cycle of its last event
   std::vector<std::uint32_t> row, settled_row;  ///< by gate
   std::vector<std::uint64_t> dirty;             ///< a bit a gate
-  std::vector<float> slew;
-  std::vector<std::uint32_t> pending;  ///< by net: order of the event to come, 0 if none
-  std::vector<Event> events;           ///< a heap
+  std::vector<std::uint32_t> pending;           ///< by net: order of the event to come, 0 if none
+  std::vector<Event> events;                    ///< a heap
   std::uint32_t order = 0;
   std::vector<Change> changes;
   std::vector<std::vector<std::vector<std::uint8_t>>> memories;
   std::vector<std::pair<int, bool>> read_data;
-  std::uint64_t evaluations = 0;
   GateRun result;
 };
 

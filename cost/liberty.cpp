@@ -256,6 +256,10 @@ class Reader {
     cell.name = std::string(s.value);
     cell.area_um2 = optional_number(s.text("area"), 0);
     cell.dont_use = s.text("dont_use") == "true";
+    grounds_.clear();
+    for (const Statement& child : s.statements)
+      if (child.name == "pg_pin" && child.text("pg_type").find("ground") != std::string_view::npos)
+        grounds_.push_back(child.value);
     cell.leakage_nw = leakage(s);
     int states = 0;
     for (const Statement& child : s.statements) {
@@ -285,7 +289,11 @@ class Reader {
     return cell;
   }
 
-  /// Means over the states given, added over the rails; else the cell's single figure.
+  bool is_ground(std::string_view rail) const {
+    return std::find(grounds_.begin(), grounds_.end(), rail) != grounds_.end();
+  }
+
+  /// Means over the states given, added over the supplies; else the cell's single figure.
   double leakage(const Statement& s) const {
     struct Rail {
       double states = 0, always = 0;
@@ -294,6 +302,7 @@ class Reader {
     std::map<std::string_view, Rail> rails;
     for (const Statement& child : s.statements) {
       if (child.name != "leakage_power" || !child.group || child.text("value").empty()) continue;
+      if (is_ground(child.text("related_pg_pin"))) continue;
       const std::string_view when = child.text("when");
       Rail& rail = rails[child.text("related_pg_pin")];
       const double value = number(child.text("value"));
@@ -386,6 +395,7 @@ class Reader {
         LibertyPowerArc arc;
         arc.when = std::string(child.text("when"));
         arc.related_power_pin = std::string(child.text("related_pg_pin"));
+        arc.ground_rail = is_ground(arc.related_power_pin);
         for (const Statement& t : child.statements) {
           if (!t.group) continue;
           if (t.name == "rise_power" || t.name == "power") arc.rise_pj = table(t, to_pj_);
@@ -470,6 +480,7 @@ class Reader {
   LibertyLibrary library_;
   double to_ns_ = 0, to_pf_ = 0, to_pj_ = 0, to_nw_ = 0;
   double default_input_pf_ = 0;
+  std::vector<std::string_view> grounds_;  ///< of the cell being read
   std::string_view default_leakage_;
   std::map<std::string_view, Template> templates_;
 };

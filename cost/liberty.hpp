@@ -31,7 +31,10 @@ struct LibertyTimingArc {
 /// Internal energy of a pin's event. On an input without related_pin: of that pin's own events.
 struct LibertyPowerArc {
   std::string related_pin, when;
-  std::string related_power_pin;  ///< ASAP7 has one table a rail; energies of all rails add
+  std::string related_power_pin;  ///< ASAP7 has one table a rail; empty elsewhere
+  /// The rail is a ground. Its tables tell of the supplies' energy once more, where the same charge
+  /// leaves the cell: do not add them to the supplies', which add among themselves.
+  bool ground_rail = false;
   LibertyTable rise_pj, fall_pj;  ///< may be negative singly
 };
 

@@ -2,7 +2,6 @@
 #include "cost/mapped_unit.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <filesystem>
 #include <set>
@@ -20,16 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kMemory = "sf_ram";  // the only black box of a unit
-
-/// What the mapping depends on, as one text: scripts and the library's hash are in it.
-class Inputs {
- public:
-  void add(const std::string& text) { text_ += fmt::format("{} {}\n", text.size(), text); }
-  std::string hash() const { return fmt::format("{:016x}", XXH64(text_.data(), text_.size(), 0)); }
-
- private:
-  std::string text_;
-};
 
 /// Sources are copied to src/NNN.v beside the includes of their folders, so that a script holds no
 /// path of the machine.
@@ -139,16 +128,15 @@ MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
   const PreparedLibrary library = prepare_library(liberty, cache_directory);
   const Sources sources = sources_of(design);
   const std::string script = script_of(design, sources, library);
-  Inputs inputs;
-  for (const std::string& text : {yosys_version(), library.hash, script}) inputs.add(text);
-  for (const fs::path& path : sources.modules) inputs.add(read_text(path));
-  if (!sources.memory.empty()) inputs.add(read_text(sources.memory));
+  std::vector<std::string> inputs = {yosys_version(), library.hash, script};
+  for (const fs::path& path : sources.modules) inputs.push_back(read_text(path));
+  if (!sources.memory.empty()) inputs.push_back(read_text(sources.memory));
   for (const auto& [name, path] : sources.includes) {
-    inputs.add(name);
-    inputs.add(read_text(path));
+    inputs.push_back(name);
+    inputs.push_back(read_text(path));
   }
   const fs::path folder =
-      cached_folder(cache_directory, fmt::format("unit-{}-{}", design.top, inputs.hash()),
+      cached_folder(cache_directory, fmt::format("unit-{}-{}", design.top, content_hash(inputs)),
                     [&](const fs::path& part) { map_in(part, sources, script, library, poll); });
 
   MappedUnit unit;

@@ -8,18 +8,19 @@ std::string bind_adders_script(const AdderCells& adders) {
 }
 
 std::string gates_script(const AdderCells& adders, AdderStyle style) {
-  std::string text = "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\n";
-  text += "alumacc\nopt\nopt -fast -full\n";
-  const bool extract = adders.full && style == AdderStyle::kRipple;
-  if (extract) text += "maccmap\ntechmap -map library/ripple.v\n";
-  text += "techmap\nopt -fast\n";
-  if (extract)
-    text += "extract_fa -fa\ntechmap -map library/extracted_adders.v\ntechmap\nopt -fast\n";
-  return text;
+  std::string text = "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
+  // Full adders are written down, not found afterwards: extract_fa of Yosys 0.23 breaks the
+  // saturation of rtl/sf_stream_lane.v (its comparisons with constants).
+  if (adders.full && style == AdderStyle::kRipple)
+    text +=
+        "maccmap\ntechmap -map library/ripple.v\nopt -fast\n"
+        "techmap -map library/extracted_adders.v\n";
+  // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
+  return text + "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n";
 }
 
 std::string cells_script() {
-  return "dfflibmap -liberty library/cells.lib\nopt -fast\n"
+  return "dfflibmap -liberty library/cells.lib\nopt_clean\n"
          "abc -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean -purge\n";
 }
 

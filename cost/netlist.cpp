@@ -28,6 +28,11 @@ class Nets {
     for (const json& bit : bits) nets.push_back(number(bit));
     return nets;
   }
+  /// kZero for nets that nothing is connected to.
+  int known(const json& bit) const {
+    const auto found = bit.is_string() ? numbers_.end() : numbers_.find(bit.get<int>());
+    return found == numbers_.end() ? Netlist::kZero : found->second;
+  }
   int count() const { return static_cast<int>(numbers_.size()); }
 
  private:
@@ -64,19 +69,19 @@ Netlist convert(const json& module, const std::string& top) {
     netlist.instances.push_back(std::move(instance));
   }
   // Names of the source before names that Yosys made up; among equals the first.
-  std::vector<std::pair<json::const_iterator, std::vector<int>>> named;
-  const json& names = module.at("netnames");
-  for (auto at = names.begin(); at != names.end(); ++at)
-    named.emplace_back(at, nets.numbers(at->at("bits")));
   netlist.nets = nets.count();
   netlist.net_names.resize(static_cast<std::size_t>(netlist.nets));
+  const json& names = module.at("netnames");
   for (const int hidden : {0, 1})
-    for (const auto& [at, bits] : named)
-      for (std::size_t i = 0; i < bits.size() && at->value("hide_name", 0) == hidden; ++i) {
-        if (bits[i] < 0) continue;
-        std::string& name = netlist.net_names[static_cast<std::size_t>(bits[i])];
-        if (name.empty()) name = bit_name(at.key(), *at, i);
+    for (const auto& [key, named] : names.items()) {
+      const json& bits = named.at("bits");
+      for (std::size_t i = 0; i < bits.size() && named.value("hide_name", 0) == hidden; ++i) {
+        const int net = nets.known(bits[i]);
+        if (net < 0) continue;
+        std::string& name = netlist.net_names[static_cast<std::size_t>(net)];
+        if (name.empty()) name = bit_name(key, named, i);
       }
+    }
   for (std::size_t i = 0; i < netlist.net_names.size(); ++i)
     if (netlist.net_names[i].empty()) netlist.net_names[i] = fmt::format("net{}", i);
   return netlist;

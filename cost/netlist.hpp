@@ -22,7 +22,7 @@ struct Netlist {
     std::map<std::string, std::string> parameters;  ///< of black boxes, as Yosys writes them
   };
   std::string top;
-  int nets = 0;                        ///< they are 0 .. nets - 1
+  int nets = 0;                        ///< 0 .. nets - 1, each on some pin or port
   std::vector<std::string> net_names;  ///< one name each, for reports and VCD
   std::vector<Port> ports;
   std::vector<Instance> instances;

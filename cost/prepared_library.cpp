@@ -2,10 +2,8 @@
 #include "cost/prepared_library.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <set>
 
@@ -21,11 +19,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-1";
-
-std::string hash_of(const std::string& text) {
-  return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
-}
+constexpr const char* kFormat = "solfege-library-2";
 
 // ---- Which cells ----
 
@@ -239,7 +233,7 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   PreparedLibrary p;
   p.path = liberty.empty() ? kDefaultLiberty : liberty;
   // Of the content: the same library under another path is the same.
-  const std::string hash = hash_of(kFormat + read_text(p.path));
+  const std::string hash = content_hash({kFormat, read_text(p.path)});
   const fs::path folder = cached_folder(cache_directory, "library-" + hash,
                                         [&](const fs::path& part) { prepare(p.path, part); });
   p.folder = folder;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cerrno>
 #include <chrono>
@@ -109,6 +110,12 @@ std::string last_lines(const std::string& text, int lines) {
   if (at == std::string::npos) return "";
   while (lines-- > 0 && at != std::string::npos && at > 0) at = text.rfind('\n', at - 1);
   return text.substr(at == std::string::npos ? 0 : at);
+}
+
+std::string content_hash(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += fmt::format("{} {}\n", text.size(), text);
+  return fmt::format("{:016x}", XXH64(all.data(), all.size(), 0));
 }
 
 fs::path cached_folder(const fs::path& cache_directory, const std::string& key,

@@ -22,6 +22,8 @@ std::string read_text(const std::filesystem::path& path);  ///< empty if it cann
 void write_text(const std::filesystem::path& path, const std::string& text);
 std::string trim(const std::string& text);  ///< without outer blanks and quotes
 std::string last_lines(const std::string& text, int lines);
+/// Of texts, in hexadecimal: a key for the cache.
+std::string content_hash(const std::vector<std::string>& texts);
 
 /// The folder `cache_directory`/`key`. If it is not there, `make` fills a temporary folder that
 /// then takes the name in one step: nobody sees half an entry, and one left by a process that died

@@ -33,23 +33,59 @@ double changes(Wide a, Wide b, int width = 64) {
   return __builtin_popcountll(low) + __builtin_popcountll(high);
 }
 
+/// Changes of an adder's sum and carries.
+double adder_changes(Wide a, Wide b, Wide a_before, Wide b_before, int width) {
+  const Wide sum = a + b, before = a_before + b_before;
+  return changes(sum, before, width) + changes(a ^ b ^ sum, a_before ^ b_before ^ before, width);
+}
+
+/// Changes behind the levels of an arithmetic right shift, a bit of the amount each.
+double shifter_changes(Wide value, int shift, Wide before, int shift_before, int width) {
+  double sum = 0;
+  for (int level = 1; level <= 6; ++level) {
+    const int mask = (1 << level) - 1;
+    sum += changes(value >> (shift & mask), before >> (shift_before & mask), width);
+  }
+  return sum;
+}
+
 Wide saturated(Wide value, Wide limit) { return std::clamp(value, -limit - 1, limit); }
 constexpr Wide kMaximum32 = 2147483647;
 
 }  // namespace
 
-void multiplier_changes(Wide a, std::int64_t b, Wide a_before, std::int64_t b_before, int b_bits,
-                        int width, double* partial, double* carry) {
+void MultiplierChanges::add(Wide a, std::int64_t b, Wide a_before, std::int64_t b_before,
+                            int b_bits, int width) {
   if (a == a_before && b == b_before) return;
-  Wide sum = 0, sum_before = 0;
+  struct Row {
+    Wide now, before;
+  };
+  std::array<Row, 64> rows;
+  int count = 0;
   for (int j = 0; j < b_bits; ++j) {
-    const Wide row = (b >> j & 1) != 0 ? a << j : 0;
-    const Wide row_before = (b_before >> j & 1) != 0 ? a_before << j : 0;
-    *partial += changes(row, row_before, width);
-    sum += row;
-    sum_before += row_before;
-    *carry += changes(sum, sum_before, width);
+    Row row = {(b >> j & 1) != 0 ? a << j : 0, (b_before >> j & 1) != 0 ? a_before << j : 0};
+    partial += changes(row.now, row.before, width);
+    // The sign's row is subtracted
+    if (j + 1 == b_bits) row = {-row.now, -row.before};
+    rows[static_cast<std::size_t>(count++)] = row;
   }
+  while (count > 2) {
+    int next = 0, i = 0;
+    for (; i + 2 < count; i += 3) {
+      const Row x = rows[static_cast<std::size_t>(i)], y = rows[static_cast<std::size_t>(i + 1)],
+                z = rows[static_cast<std::size_t>(i + 2)];
+      const Row sum = {x.now ^ y.now ^ z.now, x.before ^ y.before ^ z.before};
+      const Row carry = {((x.now & y.now) | (z.now & (x.now ^ y.now))) << 1,
+                         ((x.before & y.before) | (z.before & (x.before ^ y.before))) << 1};
+      tree += changes(sum.now, sum.before, width) + changes(carry.now, carry.before, width);
+      rows[static_cast<std::size_t>(next++)] = sum;
+      rows[static_cast<std::size_t>(next++)] = carry;
+    }
+    for (; i < count; ++i)
+      rows[static_cast<std::size_t>(next++)] = rows[static_cast<std::size_t>(i)];
+    count = next;
+  }
+  last += adder_changes(rows[0].now, rows[1].now, rows[0].before, rows[1].before, width);
 }
 
 LaneShape::LaneShape(const Config& c)
@@ -101,8 +137,6 @@ void StreamLane::settle(const LaneInputs& in, Logic* l) const {
   l->scale_z =
       sign_extend(in.scale_z_source ? static_cast<std::uint32_t>(q.words[1]) : in.scale_z, 16);
   l->slope = tanh_slope(q.z_1);
-  l->test_low = static_cast<std::uint64_t>(std::int64_t{q.z_1} - q.words[3]);
-  l->test_high = static_cast<std::uint64_t>(std::int64_t{q.words[4]} - q.z_1);
   l->sum_2 = q.product_x_2 + (in.accumulate_enable && !in.sum_first_2 ? q.sum_so_far : 0);
   auto round = [](Wide value, int shift, Wide* halves) -> Wide {
     if (shift == 0) {
@@ -131,8 +165,6 @@ void StreamLane::settle(const LaneInputs& in, Logic* l) const {
   l->first_divisor = (std::uint64_t{q.sample_8} << (shape_.random_bits + 2)) << ((bits - 1) & 15);
   for (std::size_t s = 9; s < 17; ++s) {
     l->difference[s] = q.remainder[s] - q.divisor[s];
-    l->compare[s - 9] =
-        static_cast<std::uint32_t>(q.y[s]) - static_cast<std::uint32_t>(q.threshold[s - 9]);
   }
   const std::int64_t bipolar = 2 * std::int64_t{q.quotient[17]} - (std::int64_t{1} << bits) + 1;
   l->scaled_code = static_cast<std::uint64_t>(static_cast<std::int64_t>(in.sample_17) * bipolar);
@@ -143,79 +175,129 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   const LaneInputs& b = inputs_before_;
   const Logic& k = before_;
   LaneActivity a;
-  a.inputs = changes(static_cast<Wide>(in.x), static_cast<Wide>(b.x)) +
-             changes(static_cast<Wide>(in.z), static_cast<Wide>(b.z));
   auto port = [](std::uint64_t now, std::uint64_t before) {
     return static_cast<double>(__builtin_popcountll(now ^ before));
   };
-  a.controls = port(in.chunk, b.chunk) + port(in.route_index, b.route_index) +
-               port(in.position_1, b.position_1) + port(in.position_2, b.position_2) +
-               port(in.place_5, b.place_5) + port(in.place_6, b.place_6) +
-               port(in.window_first_6, b.window_first_6) + port(in.pool_index_6, b.pool_index_6) +
-               port(in.chunk_8, b.chunk_8) + port(in.sum_first_2, b.sum_first_2) +
-               port(in.step_2, b.step_2) + port(in.step_6, b.step_6) +
-               port(in.random_6, b.random_6) + port(in.sample_1, b.sample_1) +
-               port(in.sample_7, b.sample_7) + port(in.sample_17, b.sample_17) +
-               port(q.random_7, p.random_7);
+  a.inputs = port(in.x, b.x) + port(in.z, b.z);
+  a.chunk =
+      port(in.chunk, b.chunk) + port(in.route_index, b.route_index) + port(in.chunk_8, b.chunk_8);
+  a.places = port(in.position_1, b.position_1) + port(in.position_2, b.position_2) +
+             port(in.place_5, b.place_5) + port(in.place_6, b.place_6) +
+             port(in.window_first_6, b.window_first_6) + port(in.pool_index_6, b.pool_index_6) +
+             port(in.sum_first_2, b.sum_first_2) + port(in.step_2, b.step_2) +
+             port(in.step_6, b.step_6);
+  a.samples = port(in.sample_1, b.sample_1) + port(in.sample_7, b.sample_7) +
+              port(in.sample_17, b.sample_17);
+  a.random = port(in.random_6, b.random_6) + port(q.random_7, p.random_7);
   for (std::size_t i = 0; i < q.words.size(); ++i) a.words += changes(q.words[i], p.words[i], 32);
-  a.operands = changes(q.x_1, p.x_1) + changes(q.z_1, p.z_1, 32);
+  a.x_operand = changes(q.x_1, p.x_1);
+  a.z_operand = changes(q.z_1, p.z_1, 32);
   for (std::size_t s = 1; s < q.z_tag.size(); ++s)
     a.z_beside += changes(q.z_tag[s], p.z_tag[s]) + (s > 1 ? changes(q.z_low[s], p.z_low[s]) : 0);
   a.z_beside += changes(q.z_low_7, p.z_low_7) + changes(q.tag_7, p.tag_7);
 
-  multiplier_changes(q.x_1, l.scale_x, p.x_1, k.scale_x, shape_.stored_bits, shape_.product_bits,
-                     &a.x_partial, &a.x_carry);
+  // Products, sum over samples
+  MultiplierChanges x, z, slope, noise, scaled;
+  x.add(q.x_1, l.scale_x, p.x_1, k.scale_x, shape_.stored_bits, shape_.product_bits);
+  a.x_partial = x.partial;
+  a.x_tree = x.tree;
+  a.x_last = x.last;
   a.x_product = changes(q.product_x_2, p.product_x_2, shape_.product_bits);
-  a.x_sum = changes(l.sum_2, k.sum_2, shape_.sum_bits) +
-            changes(q.sum_3, p.sum_3, shape_.sum_bits) +
-            changes(q.sum_so_far, p.sum_so_far, shape_.sum_bits);
-  multiplier_changes(q.z_1, l.scale_z, p.z_1, k.scale_z, 16, 48, &a.z_partial, &a.z_carry);
+  const int sum_bits = shape_.sum_bits;
+  a.x_add = adder_changes(q.product_x_2, l.sum_2 - q.product_x_2, p.product_x_2,
+                          k.sum_2 - p.product_x_2, sum_bits);
+  a.x_sum = changes(q.sum_3, p.sum_3, sum_bits) + changes(q.sum_so_far, p.sum_so_far, sum_bits);
+  z.add(q.z_1, l.scale_z, p.z_1, k.scale_z, 16, 48);
+  a.z_partial = z.partial;
+  a.z_tree = z.tree;
+  a.z_last = z.last;
   a.z_product =
       changes(q.product_z_2, p.product_z_2, 48) + changes(q.product_z_3, p.product_z_3, 48);
   for (std::size_t s = 2; s < q.offset.size(); ++s)
     a.offset += changes(q.offset[s], p.offset[s], 32);
-  a.test = changes(static_cast<Wide>(l.test_low), static_cast<Wide>(k.test_low), 33) +
-           changes(static_cast<Wide>(l.test_high), static_cast<Wide>(k.test_high), 33);
-  a.x_shift = changes(l.halves_x, k.halves_x, shape_.sum_bits) +
-              changes(l.rounded_x, k.rounded_x, shape_.sum_bits) + changes(q.x_4, p.x_4, 32);
-  a.z_shift = changes(l.halves_z, k.halves_z, 48) + changes(l.rounded_z, k.rounded_z, 48) +
-              changes(q.z_4, p.z_4, 32);
-  a.slope = changes(l.slope, k.slope, 17) + changes(l.sloped, k.sloped, 49);
+  a.test = adder_changes(q.z_1, ~Wide{q.words[3]}, p.z_1, ~Wide{p.words[3]}, 33) +
+           adder_changes(q.words[4], ~Wide{q.z_1}, p.words[4], ~Wide{p.z_1}, 33);
+
+  // Shifts: one less than the amount, then half of it and its last bit
+  const int shift_x = (static_cast<int>(in.shift_x) - 1) & 63,
+            shift_x_before = (static_cast<int>(b.shift_x) - 1) & 63;
+  a.x_shift = shifter_changes(q.sum_3, shift_x, p.sum_3, shift_x_before, sum_bits);
+  a.x_round =
+      adder_changes(l.halves_x >> 1, l.halves_x & 1, k.halves_x >> 1, k.halves_x & 1, sum_bits) +
+      changes(l.rounded_x, k.rounded_x, sum_bits);
+  a.x_4 = changes(q.x_4, p.x_4, 32);
+  const int shift_z = (static_cast<int>(in.shift_z) - 1) & 63,
+            shift_z_before = (static_cast<int>(b.shift_z) - 1) & 63;
+  a.z_shift = shifter_changes(q.product_z_3, shift_z, p.product_z_3, shift_z_before, 48);
+  a.z_round = adder_changes(l.halves_z >> 1, l.halves_z & 1, k.halves_z >> 1, k.halves_z & 1, 48) +
+              changes(l.rounded_z, k.rounded_z, 48);
+  a.z_4 = changes(q.z_4, p.z_4, 32) + changes(q.z_5, p.z_5, 32);
+  auto magnitude = [](std::int32_t v) {
+    return v < 0 ? 0u - static_cast<std::uint32_t>(v) : static_cast<std::uint32_t>(v);
+  };
+  a.slope_table = changes(magnitude(q.z_1), magnitude(p.z_1), 32) + changes(l.slope, k.slope, 17);
   for (std::size_t s = 2; s < q.slope.size(); ++s) a.slope += changes(q.slope[s], p.slope[s], 17);
-  multiplier_changes(q.x_4, q.slope[4], p.x_4, p.slope[4], 17, 49, &a.slope_partial,
-                     &a.slope_carry);
-  a.y_sum = changes(q.x_5, p.x_5, 32) + changes(q.z_5, p.z_5, 32) + changes(l.y_sum, k.y_sum, 34);
-  a.y = changes(l.limited, k.limited, 32) + changes(q.y_6, p.y_6, 32) + changes(q.y_7, p.y_7, 32);
+  slope.add(q.x_4, q.slope[4], p.x_4, p.slope[4], 18, 49);
+  a.slope_partial = slope.partial;
+  a.slope_tree = slope.tree;
+  a.slope_last = slope.last + changes(l.sloped, k.sloped, 49);
+  a.x_5 = changes(q.x_5, p.x_5, 32);
+  a.y_add = adder_changes(q.x_5, q.z_5, p.x_5, p.z_5, 34) + changes(l.y_sum, k.y_sum, 34);
+  const Wide limit = in.narrow ? 32767 : kMaximum32, limit_before = b.narrow ? 32767 : kMaximum32;
+  a.y_limit = adder_changes(limit, ~Wide{l.y_sum}, limit_before, ~Wide{k.y_sum}, 34) +
+              adder_changes(l.y_sum, limit, k.y_sum, limit_before, 34) +
+              changes(l.limited, k.limited, 32);
+  a.y_6 = changes(q.y_6, p.y_6, 32);
+  a.y_7 = changes(q.y_7, p.y_7, 32);
   a.pool = changes(l.pooled, k.pooled, 32) + changes(q.best, p.best, 32) +
-           changes(q.best_tag, p.best_tag);
-  a.set_up = changes(static_cast<Wide>(l.y_plus_m), static_cast<Wide>(k.y_plus_m)) +
-             changes(static_cast<Wide>(l.scaled), static_cast<Wide>(k.scaled)) +
-             changes(static_cast<Wide>(l.noise), static_cast<Wide>(k.noise)) +
-             changes(static_cast<Wide>(q.scaled_8), static_cast<Wide>(p.scaled_8)) +
-             changes(static_cast<Wide>(q.noise_8), static_cast<Wide>(p.noise_8)) +
-             changes(q.sample_8, p.sample_8) +
-             changes(static_cast<Wide>(l.first_remainder), static_cast<Wide>(k.first_remainder)) +
-             changes(static_cast<Wide>(l.first_divisor), static_cast<Wide>(k.first_divisor));
-  double noise_partial = 0;
-  multiplier_changes(
+           changes(q.best_tag, p.best_tag) +
+           adder_changes(q.best, ~Wide{q.y_6}, p.best, ~Wide{p.y_6}, 32);
+
+  // Quantizers
+  const auto y_7 = static_cast<std::int32_t>(q.y_7), y_7_before = static_cast<std::int32_t>(p.y_7);
+  a.y_plus_m = adder_changes(y_7, static_cast<Wide>(in.sample_7), y_7_before,
+                             static_cast<Wide>(b.sample_7), 64);
+  const int bits = static_cast<int>(in.quantizer_bits);
+  a.scaled =
+      adder_changes(static_cast<Wide>(l.y_plus_m) << bits, ~static_cast<Wide>(l.y_plus_m),
+                    static_cast<Wide>(k.y_plus_m) << bits, ~static_cast<Wide>(k.y_plus_m), 64) +
+      port(q.scaled_8, p.scaled_8);
+  noise.add(
       static_cast<Wide>(in.sample_7), static_cast<std::int64_t>(2 * std::uint64_t{q.random_7} + 1),
       static_cast<Wide>(b.sample_7), static_cast<std::int64_t>(2 * std::uint64_t{p.random_7} + 1),
-      shape_.random_bits + 1, 64, &noise_partial, &a.noise_carry);
+      shape_.random_bits + 2, 64);
+  a.noise_partial = noise.partial;
+  a.noise_tree = noise.tree;
+  a.noise_last = noise.last + port(q.noise_8, p.noise_8) + changes(q.sample_8, p.sample_8, 32);
+  const int up = shape_.random_bits + 1;
+  a.first_division =
+      adder_changes(static_cast<Wide>(q.scaled_8) << up, static_cast<Wide>(q.noise_8) << 1,
+                    static_cast<Wide>(p.scaled_8) << up, static_cast<Wide>(p.noise_8) << 1, 64) +
+      port(l.first_divisor, k.first_divisor);
   for (std::size_t s = 9; s < 18; ++s) {
-    if (s < 17)
-      a.division += changes(static_cast<Wide>(l.difference[s]), static_cast<Wide>(k.difference[s]));
-    a.remainder += changes(static_cast<Wide>(q.remainder[s]), static_cast<Wide>(p.remainder[s])) +
-                   changes(static_cast<Wide>(q.divisor[s]), static_cast<Wide>(p.divisor[s])) +
-                   changes(q.quotient[s], p.quotient[s]);
+    if (s < 17) {
+      a.division +=
+          adder_changes(static_cast<Wide>(q.remainder[s]), ~static_cast<Wide>(q.divisor[s]),
+                        static_cast<Wide>(p.remainder[s]), ~static_cast<Wide>(p.divisor[s]), 64);
+      a.compare +=
+          adder_changes(q.y[s], ~Wide{q.threshold[s - 9]}, p.y[s], ~Wide{p.threshold[s - 9]}, 33);
+      a.thresholds += changes(q.threshold[s - 9], p.threshold[s - 9], 32);
+    }
+    a.remainder += port(q.remainder[s], p.remainder[s]) + port(q.divisor[s], p.divisor[s]);
+    a.quotient += changes(q.quotient[s], p.quotient[s]);
     a.y_beside += changes(q.y[s], p.y[s], 32);
     a.thresholds += changes(q.found[s], p.found[s]) + changes(q.row[s], p.row[s]);
   }
   a.y_beside += changes(q.y_8, p.y_8, 32);
-  for (std::size_t i = 0; i < q.threshold.size(); ++i)
-    a.thresholds +=
-        changes(q.threshold[i], p.threshold[i], 32) + changes(l.compare[i], k.compare[i], 32);
-  a.code = changes(q.code, p.code, shape_.wide_bits) +
-           changes(static_cast<Wide>(l.scaled_code), static_cast<Wide>(k.scaled_code), 43);
+  const std::int64_t bipolar = 2 * std::int64_t{q.quotient[17]} - (std::int64_t{1} << bits) + 1,
+                     bipolar_before = 2 * std::int64_t{p.quotient[17]} -
+                                      (std::int64_t{1} << static_cast<int>(b.quantizer_bits)) + 1;
+  scaled.add(static_cast<Wide>(in.sample_17), bipolar, static_cast<Wide>(b.sample_17),
+             bipolar_before, 10, shape_.wide_bits);
+  a.scaled_partial = scaled.partial;
+  a.scaled_tree = scaled.tree;
+  a.scaled_last = scaled.last;
+  a.code = changes(q.code, p.code, shape_.wide_bits);
   activity_ = a;
 }
 

@@ -41,19 +41,26 @@ struct LaneInputs {
 #undef SOLFEGE_MEMBER
 };
 
-/// Adds an array multiplier's changes from one pair of operands to another: of its partial
-/// products, and of the sums that take them up one by one.
-void multiplier_changes(__int128 a, std::int64_t b, __int128 a_before, std::int64_t b_before,
-                        int b_bits, int width, double* partial, double* carry);
+/// What changes in a multiplier as Yosys' maccmap builds it: partial products, the full adders that
+/// take three rows to two, and the last adder.
+struct MultiplierChanges {
+  double partial = 0, tree = 0, last = 0;
+  void add(__int128 a, std::int64_t b, __int128 a_before, std::int64_t b_before, int b_bits,
+           int width);
+};
 
 /// What changes in a lane, as numbers of bits that differ from the cycle before: registers and the
 /// values between them, in groups that share a kind of hardware.
 // clang-format off
 #define SOLFEGE_LANE_ACTIVITY(X)                                                                 \
-  X(inputs) X(controls) X(words) X(operands) X(z_beside) X(x_partial) X(x_carry) X(x_product)    \
-  X(x_sum) X(z_partial) X(z_carry) X(z_product) X(offset) X(test) X(x_shift) X(z_shift)          \
-  X(slope) X(slope_partial) X(slope_carry) X(y_sum) X(y) X(pool) X(set_up) X(noise_carry)        \
-  X(division) X(remainder) X(y_beside) X(thresholds) X(code)
+  X(inputs) X(chunk) X(places) X(samples) X(random) X(words) X(x_operand) X(z_operand)           \
+  X(z_beside) X(x_partial) X(x_tree) X(x_last) X(x_product) X(x_add) X(x_sum)                    \
+  X(z_partial) X(z_tree) X(z_last) X(z_product) X(offset) X(test) X(x_shift) X(x_round) X(x_4)   \
+  X(z_shift) X(z_round) X(z_4) X(slope_table) X(slope) X(slope_partial) X(slope_tree)            \
+  X(slope_last) X(x_5) X(y_add) X(y_limit) X(y_6) X(y_7) X(pool) X(y_plus_m) X(scaled)           \
+  X(noise_partial) X(noise_tree) X(noise_last) X(first_division) X(division) X(remainder)        \
+  X(quotient) X(y_beside) X(compare) X(thresholds) X(scaled_partial) X(scaled_tree)              \
+  X(scaled_last) X(code)
 // clang-format on
 struct LaneActivity {
 #define SOLFEGE_MEMBER(name) double name = 0;
@@ -115,8 +122,7 @@ class StreamLane {
     std::int32_t limited = 0, pooled = 0;
     std::uint64_t y_plus_m = 0, scaled = 0, noise = 0, first_remainder = 0, first_divisor = 0;
     std::array<std::uint64_t, 18> difference{};
-    std::array<std::uint32_t, 8> compare{};
-    std::uint64_t scaled_code = 0, test_low = 0, test_high = 0;
+    std::uint64_t scaled_code = 0;
   };
   void settle(const LaneInputs& in, Logic* logic) const;
   void count_changes(const LaneInputs& in, const Logic& logic);

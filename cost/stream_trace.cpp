@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <set>
 
 #include "model/lfsr.hpp"
@@ -42,6 +43,42 @@ LaneInputs lane_inputs(const Vectors& vectors, std::size_t cycle) {
   SOLFEGE_LANE_INPUTS(SOLFEGE_GET)
 #undef SOLFEGE_GET
   return inputs;
+}
+
+std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
+  const LaneItem nothing;
+  std::vector<LaneInputs> cycles;
+  for (std::size_t t = 0; t < items.size(); ++t) {
+    auto at = [&](std::size_t stage) -> const LaneItem& {
+      return t >= stage ? items[t - stage] : nothing;
+    };
+    LaneInputs in = at(0).settings;
+    in.x = at(0).x;
+    in.z = at(0).z;
+    in.chunk = at(0).chunk;
+    in.route_index = at(0).route_index;
+    in.sample_1 = at(1).sample;
+    in.sample_7 = at(7).sample;
+    in.sample_17 = at(17).sample;
+    in.position_1 = at(1).position;
+    in.position_2 = at(2).position;
+    in.sum_first_2 = at(2).sum_first;
+    in.step_2 = at(2).moves;
+    in.place_5 = at(5).place;
+    in.place_6 = at(6).place;
+    in.window_first_6 = at(6).window_first;
+    in.pool_index_6 = at(6).pool_index;
+    in.step_6 = at(6).moves;
+    in.random_6 = at(6).random;
+    in.chunk_8 = at(8).chunk;
+    in.table_write = at(7).table_write;
+    in.table_row = at(7).table_row;
+    in.threshold_write = at(7).node != 0;
+    in.threshold_node = at(7).node != 0 ? at(7).node : 1;
+    in.threshold_row = at(7).table_row;
+    cycles.push_back(in);
+  }
+  return cycles;
 }
 
 std::string stream_mode(const Descriptor& d) {
@@ -221,25 +258,26 @@ std::uint64_t StreamTrace::code_bit(std::uint64_t number, int lane) const {
          (word * group + s.sample % group) * lanes + channel % lanes;
 }
 
-void StreamTrace::bubbles(const LaneInputs* settings, int count, std::vector<Item>* items) const {
+void StreamTrace::bubbles(const LaneInputs* settings, int count,
+                          std::vector<LaneItem>* items) const {
   for (int i = 0; i < count; ++i) {
-    Item item;
-    item.settings = settings;
+    LaneItem item;
+    item.settings = *settings;
     items->push_back(item);
   }
 }
 
 /// Words of the tables that the steps read, through the lane as the hardware loads them.
 void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
-                              std::vector<Item>* items) const {
+                              std::vector<LaneItem>* items) const {
   const auto lanes = static_cast<std::size_t>(config_.stream_lanes);
   std::set<std::uint32_t> chunks;
   for (const Step& s : visited) chunks.insert(s.chunk);
   auto load = [&](std::int32_t value, std::uint32_t write, std::uint32_t row, std::uint32_t node) {
-    Item item;
-    item.settings = &loading_;
-    item.step.x = static_cast<std::uint64_t>(std::int64_t{value}) &
-                  ((std::uint64_t{1} << shape_.value_bits) - 1);
+    LaneItem item;
+    item.settings = loading_;
+    item.x = static_cast<std::uint64_t>(std::int64_t{value}) &
+             ((std::uint64_t{1} << shape_.value_bits) - 1);
     item.table_write = write;
     item.table_row = row;
     item.node = node;
@@ -269,10 +307,10 @@ void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
 /// Sums that the tiles before `first` have left. Those of descriptors before are not known and
 /// count as 0.
 void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,
-                            std::vector<Item>* items) const {
+                            std::vector<LaneItem>* items) const {
   const std::uint64_t tile = std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3;
   std::set<std::uint32_t> positions;
-  std::vector<Item> high, low;
+  std::vector<LaneItem> high, low;
   for (const Step& s : visited) {
     if (!positions.insert(s.position).second) continue;
     __int128 sum = 0;
@@ -288,17 +326,17 @@ void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visite
       sum += static_cast<__int128>(x) *
              (static_cast<std::int64_t>(scale << (64 - bits)) >> (64 - bits));
     }
-    Item item;
+    LaneItem item;
     item.moves = true;
-    item.step.position = s.position;
+    item.position = s.position;
     const std::uint64_t mask = (std::uint64_t{1} << shape_.value_bits) - 1;
-    item.settings = &summing_high_;
-    item.step.sum_first = true;
-    item.step.x = static_cast<std::uint64_t>(sum >> kLowSumBits) & mask;
+    item.settings = summing_high_;
+    item.sum_first = true;
+    item.x = static_cast<std::uint64_t>(sum >> kLowSumBits) & mask;
     high.push_back(item);
-    item.settings = &summing_low_;
-    item.step.sum_first = false;
-    item.step.x = static_cast<std::uint64_t>(sum) & ((1u << kLowSumBits) - 1);
+    item.settings = summing_low_;
+    item.sum_first = false;
+    item.x = static_cast<std::uint64_t>(sum) & ((1u << kLowSumBits) - 1);
     low.push_back(item);
   }
   items->insert(items->end(), high.begin(), high.end());
@@ -313,7 +351,7 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   std::vector<Step> visited;
   for (std::uint64_t n = start; n < end; ++n) visited.push_back(step(n, lane));
 
-  std::vector<Item> items;
+  std::vector<LaneItem> items;
   bubbles(&loading_, 2, &items);
   load_tables(visited, lane, &items);
   bubbles(&loading_, kDrainToTables, &items);
@@ -324,14 +362,29 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   const bool draws = stochastic || d_.drop_enable;
   const bool table = static_cast<Destination>(d_.destination) == Destination::kTable;
   const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
+  // Of each item that is a step of the pass
+  struct Passing {
+    std::uint64_t number;
+    Step step;
+  };
+  std::map<std::size_t, Passing> passing;
   auto enter = [&](std::uint64_t n) {
-    Item item;
-    item.step = step(n, lane);
+    const Step at = step(n, lane);
+    LaneItem item;
+    item.settings = pass_;
+    item.x = at.x;
+    item.z = at.z;
+    item.chunk = at.chunk;
+    item.route_index = at.route_index;
+    item.pool_index = at.pool_index;
+    item.place = at.place;
+    item.position = at.position;
+    item.sample = device_.sample_scale(at.scale_sample);
+    item.window_first = at.window_first;
+    item.sum_first = at.sum_first;
     item.moves = true;
-    item.settings = &pass_;
-    item.number = n;
     const std::uint64_t result = results_before(n);
-    if (table && item.step.result) {
+    if (table && at.result) {
       const auto index = static_cast<std::uint32_t>(result);
       if (static_cast<Table>(d_.table) == Table::kThreshold) {
         item.node = index % nodes + 1;
@@ -348,6 +401,7 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
                 static_cast<std::uint64_t>(config_.random_bits));
       item.random = lfsr.next(config_.random_bits);
     }
+    passing.emplace(items.size(), Passing{n, at});
     items.push_back(item);
   };
   if (d_.pool_enable) {
@@ -369,44 +423,17 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
 
   Window window;
   window.warm_up = warm_up;
-  const Item nothing;
+  window.cycles = lane_cycles(items);
   for (std::size_t t = 0; t < items.size(); ++t) {
-    auto at = [&](std::size_t stage) -> const Item& {
-      return t >= stage ? items[t - stage] : nothing;
-    };
-    LaneInputs in = *items[t].settings;
-    const Step& head = items[t].step;
-    in.x = head.x;
-    in.z = head.z;
-    in.chunk = head.chunk;
-    in.route_index = head.route_index;
-    in.sample_1 = device_.sample_scale(at(1).step.scale_sample);
-    in.sample_7 = device_.sample_scale(at(7).step.scale_sample);
-    in.sample_17 = device_.sample_scale(at(17).step.scale_sample);
-    in.position_1 = at(1).step.position;
-    in.position_2 = at(2).step.position;
-    in.sum_first_2 = at(2).step.sum_first;
-    in.step_2 = at(2).moves;
-    in.place_5 = at(5).step.place;
-    in.place_6 = at(6).step.place;
-    in.window_first_6 = at(6).step.window_first;
-    in.pool_index_6 = at(6).step.pool_index;
-    in.step_6 = at(6).moves;
-    in.random_6 = at(6).random;
-    in.chunk_8 = at(8).step.chunk;
-    in.table_write = at(7).table_write;
-    in.table_row = at(7).table_row;
-    in.threshold_write = at(7).node != 0;
-    in.threshold_node = at(7).node != 0 ? at(7).node : 1;
-    in.threshold_row = at(7).table_row;
-    window.cycles.push_back(in);
-    const Step& seven = at(7).step;
-    const bool result = at(7).moves && at(7).settings == &pass_ && seven.result;
+    const auto head = passing.find(t), seven = t >= 7 ? passing.find(t - 7) : passing.end();
+    const bool result = seven != passing.end() && seven->second.step.result;
+    window.step.push_back(head != passing.end() ? head->second.number : steps_);
     window.step_result_7.push_back(result);
-    window.result_7.push_back(result && seven.valid);
-    window.chunk_7.push_back(static_cast<std::uint16_t>(seven.chunk));
-    window.sample_7.push_back(static_cast<std::uint16_t>(seven.sample));
-    window.step.push_back(items[t].moves && items[t].settings == &pass_ ? items[t].number : steps_);
+    window.result_7.push_back(result && seven->second.step.valid);
+    const Step none;
+    const Step& step = seven != passing.end() ? seven->second.step : none;
+    window.chunk_7.push_back(static_cast<std::uint16_t>(step.chunk));
+    window.sample_7.push_back(static_cast<std::uint16_t>(step.sample));
   }
   return window;
 }

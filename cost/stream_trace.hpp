@@ -21,6 +21,20 @@ LaneInputs lane_inputs(const Vectors& vectors, std::size_t cycle);
 /// What a pass does, in words that reports group by: "x from array, z, max, thresholds 2".
 std::string stream_mode(const Descriptor& d);
 
+/// What enters a lane's head in a cycle, and what it carries along.
+struct LaneItem {
+  LaneInputs settings;  ///< inputs that are stable during a pass
+  std::uint64_t x = 0;
+  std::uint32_t z = 0, chunk = 0, route_index = 0, pool_index = 0, place = 0, position = 0;
+  std::uint32_t sample = 0;  ///< value of the sample table for this step
+  std::uint32_t random = 0;
+  std::uint32_t table_write = 0, table_row = 0, node = 0;
+  bool window_first = false, sum_first = false;
+  bool moves = false;  ///< a step, not a bubble
+};
+/// The inputs in each cycle: every value at the stage at which the lane takes it.
+std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items);
+
 /// Windows of a STREAM descriptor as one lane of the stream unit sees them, with the operands that
 /// the golden device holds before it executes the descriptor. The unit never waits.
 class StreamTrace {
@@ -54,22 +68,13 @@ class StreamTrace {
     std::uint32_t offset_a = 0, offset_b = 0;  ///< elements
     std::array<std::uint32_t, 6> index{};
   };
-  /// What enters the head in a cycle, and what it carries along.
-  struct Item {
-    Step step;
-    bool moves = false;  ///< a step, not a bubble
-    const LaneInputs* settings = nullptr;
-    std::uint32_t table_write = 0, table_row = 0, node = 0;
-    std::uint32_t random = 0;
-    std::uint64_t number = 0;
-  };
   Step step(std::uint64_t number, int lane) const;
   std::uint64_t element(std::uint32_t address, std::uint32_t type, std::uint32_t offset) const;
   LaneInputs settings() const;
-  void load_tables(const std::vector<Step>& visited, int lane, std::vector<Item>* items) const;
+  void load_tables(const std::vector<Step>& visited, int lane, std::vector<LaneItem>* items) const;
   void load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,
-                 std::vector<Item>* items) const;
-  void bubbles(const LaneInputs* settings, int count, std::vector<Item>* items) const;
+                 std::vector<LaneItem>* items) const;
+  void bubbles(const LaneInputs* settings, int count, std::vector<LaneItem>* items) const;
 
   const Config& config_;
   const GoldenDevice& device_;

@@ -203,26 +203,37 @@ std::vector<double> register_features(const UnitWindow& window) {
 std::vector<double> correction_features(const Config& config, const UnitWindow& window) {
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
-  std::vector<double> f(7);
-  std::array<std::uint64_t, 3> before{};
+  std::vector<double> f(8);
+  // Three subtractions side by side: 2 S - row sum, 2 S - column sum, lanes - 2 S
+  std::array<std::uint64_t, 3> differences{}, borrows{}, differences_before{}, borrows_before{};
+  std::uint64_t value_before = 0;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
     const bool row = v.get(t, 0) != 0, column = v.get(t, 1) != 0;
-    const std::uint64_t twice = v.get(t, 2) << 1;
-    // minuend - subtrahend
-    const std::uint64_t minuend = row && column ? v.get(t, 5) : twice;
-    const std::uint64_t subtrahend = row && column ? twice : row ? v.get(t, 4) : v.get(t, 3);
-    const std::uint64_t difference = (minuend - subtrahend) & mask;
-    const std::uint64_t borrow = (minuend ^ subtrahend ^ difference) & mask;
-    const std::uint64_t value = row || column ? difference : v.get(t, 2);
+    const std::uint64_t twice = v.get(t, 2) << 1 & mask;
+    const std::array<std::uint64_t, 3> minuend = {twice, twice, v.get(t, 5)};
+    const std::array<std::uint64_t, 3> subtrahend = {v.get(t, 3), v.get(t, 4), twice};
+    for (std::size_t i = 0; i < 3; ++i) {
+      differences[i] = (minuend[i] - subtrahend[i]) & mask;
+      borrows[i] = (minuend[i] ^ subtrahend[i] ^ differences[i]) & mask;
+    }
+    const std::uint64_t value = row && column ? differences[2]
+                                : row         ? differences[1]
+                                : column      ? differences[0]
+                                              : v.get(t, 2);
     if (t >= window.warm_up) {
       f[1] += port_changes(v, t, 2);
       f[2] += port_changes(v, t, 3) + port_changes(v, t, 4);
-      f[3] += port_changes(v, t, 5) + port_changes(v, t, 0) + port_changes(v, t, 1);
-      f[4] += ones(difference ^ before[0]);
-      f[5] += ones(borrow ^ before[1]);
-      f[6] += ones(value ^ before[2]);
+      f[3] += port_changes(v, t, 5);
+      f[4] += port_changes(v, t, 0) + port_changes(v, t, 1);
+      for (std::size_t i = 0; i < 3; ++i) {
+        f[5] += ones(differences[i] ^ differences_before[i]);
+        f[6] += ones(borrows[i] ^ borrows_before[i]);
+      }
+      f[7] += ones(value ^ value_before);
     }
-    before = {difference, borrow, value};
+    differences_before = differences;
+    borrows_before = borrows;
+    value_before = value;
   }
   return f;
 }
@@ -286,7 +297,7 @@ std::vector<double> quantizer_features(const Config& config, const UnitWindow& w
 /// sf_reduce of one lane: its stage 1, and the sums, of which two are kept.
 std::vector<double> reduce_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(9);
+  std::vector<double> f(10);
   auto field = [&](std::size_t t, int word, int lsb, int width) {
     const std::uint64_t pair = v.get(t, 3, word / 2);
     return pair >> (32 * (word % 2) + lsb) & ((std::uint64_t{1} << width) - 1);
@@ -322,10 +333,11 @@ std::vector<double> reduce_features(const UnitWindow& window) {
     if (t >= window.warm_up) {
       f[1] += port_changes(v, t, 5) + port_changes(v, t, 6);
       f[2] += ones(magnitude ^ before.magnitude);
-      double partial = 0, carry = 0;
-      multiplier_changes(now.y, now.z, before.y, before.z, 16, 32, &partial, &carry);
-      f[3] += partial;
-      f[4] += carry;
+      MultiplierChanges product;
+      product.add(now.y, now.z, before.y, before.z, 16, 32);
+      f[3] += product.partial;
+      f[4] += product.tree;
+      f[9] += product.last;
       f[5] += ones(now.value ^ before.value);
       f[6] += ones(static_cast<std::uint32_t>(now.square ^ before.square));
       f[7] += ones(now.sum ^ before.sum) + ones(now.second_sum ^ before.second_sum);
@@ -364,10 +376,11 @@ const std::vector<std::string>& feature_names(const std::string& unit) {
       {"pe", pe_names()},
       {"operand_register", {"cycle", "inputs", "masked", "word"}},
       {"correction",
-       {"cycle", "sum", "row or column sum", "valid", "difference", "borrow", "value"}},
+       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value"}},
       {"stream_lane", lane_names()},
       {"reduce",
-       {"cycle", "inputs", "magnitude", "partial", "carry", "value", "product", "sums", "control"}},
+       {"cycle", "inputs", "magnitude", "partial", "carry", "value", "product", "sums", "control",
+        "last"}},
       {"random_shared", {"cycle", "step", "load"}},
       {"random_private", {"cycle", "step", "load"}},
       {"lane_front", lane_names()},

@@ -28,15 +28,6 @@ UnitDesign popcount(int width) {
           ""};
 }
 
-std::size_t entries(const std::string& folder) {
-  std::size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    (void)entry;
-    ++count;
-  }
-  return count;
-}
-
 TEST_CASE("a popcount is N - popcount(N) adder cells and nothing else", "[mapped_unit]") {
   const Scratch scratch;
   for (const unsigned width : {1u, 2u, 3u, 7u, 16u, 21u, 64u}) {

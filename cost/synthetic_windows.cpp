@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "cost/energy_fit.hpp"
+#include "cost/units.hpp"
+#include "model/training.hpp"
+
+namespace solfege {
+namespace {
+
+constexpr std::size_t kCycles = 64;
+
+class Maker {
+ public:
+  Maker(const Config& config, const std::string& unit, std::uint64_t seed)
+      : c_(config), unit_(unit), ports_(cost_unit(unit, config, "").inputs), random_(seed) {}
+
+  UnitWindow make() {
+    if (unit_ == "and_popcount") return popcount();
+    if (unit_ == "pe") return element();
+    if (unit_ == "operand_register") return operand_register();
+    if (unit_ == "correction") return correction();
+    if (unit_ == "stream_lane") return lane();
+    if (unit_ == "reduce") return reduce();
+    if (unit_ == "random_shared" || unit_ == "random_private") return numbers();
+    return quantizer();
+  }
+
+ private:
+  int in(int low, int high) {
+    return low + static_cast<int>(random_.next() % static_cast<std::uint64_t>(high - low + 1));
+  }
+  double uniform() { return random_.uniform(); }
+  bool chance(double p) { return uniform() < p; }
+  UnitWindow window() const { return {unit_, "synthetic", Vectors(ports_), 1, kCycles}; }
+
+  /// A word whose bits are 1 with a probability and take a new value with another.
+  struct Stream {
+    double density, renewal;
+    std::vector<std::uint64_t> words;
+  };
+  Stream stream(int width) {
+    Stream s{0.02 + 0.96 * uniform(), chance(0.3) ? 1.0 : uniform(), {}};
+    s.words.resize(static_cast<std::size_t>((width + 63) / 64));
+    for (auto& word : s.words)
+      for (int bit = 0; bit < 64; ++bit)
+        word |= static_cast<std::uint64_t>(chance(s.density)) << bit;
+    return s;
+  }
+  void advance(Stream* s) {
+    for (auto& word : s->words)
+      for (int bit = 0; bit < 64; ++bit)
+        if (chance(s->renewal))
+          word = (word & ~(std::uint64_t{1} << bit)) |
+                 static_cast<std::uint64_t>(chance(s->density)) << bit;
+  }
+  static void put(Vectors* v, std::size_t port, const Stream& s) {
+    for (std::size_t w = 0; w < s.words.size(); ++w)
+      if (static_cast<int>(64 * w) < v->ports()[port].width)
+        v->set(port, s.words[w], static_cast<int>(w));
+  }
+  /// Signed values of about this many bits, bell-shaped, that follow one another more or less.
+  struct Values {
+    double deviation, memory, now;
+    double zeros;
+  };
+  Values values(int low_bits, int high_bits) {
+    return {std::exp2(in(low_bits, high_bits)), chance(0.5) ? 0.0 : 0.95 * uniform(), 0,
+            chance(0.7) ? 0.0 : uniform()};
+  }
+  std::int64_t next(Values* v, int bits) {
+    double sum = 0;
+    for (int i = 0; i < 6; ++i) sum += uniform() - 0.5;
+    v->now = v->memory * v->now +
+             std::sqrt(1 - v->memory * v->memory) * v->deviation * sum * std::sqrt(2.0);
+    if (chance(v->zeros)) return 0;
+    const double limit = std::exp2(bits - 1) - 1;
+    return static_cast<std::int64_t>(std::clamp(v->now, -limit, limit));
+  }
+
+  UnitWindow popcount() {
+    UnitWindow w = window();
+    Stream a = stream(c_.lanes), b = stream(c_.lanes);
+    for (std::size_t t = 0; t <= kCycles; ++t) {
+      w.vectors.step();
+      put(&w.vectors, 0, a);
+      put(&w.vectors, 1, b);
+      advance(&a);
+      advance(&b);
+    }
+    return w;
+  }
+
+  UnitWindow element() {
+    UnitWindow w = window();
+    Vectors& v = w.vectors;
+    Stream a = stream(c_.lanes), b = stream(c_.lanes);
+    const int planes = in(1, 8), length = in(4, 200);
+    const bool xnor = chance(0.3), drains = chance(0.6);
+    const double negative = chance(0.5) ? 0 : 0.5 * uniform();
+    Values drained = values(6, c_.accumulator_bits - 6);
+    // Sums of some length are there from the start
+    w.warm_up = static_cast<std::size_t>(in(1, 40));
+    const int holds = in(1, 4);
+    for (std::size_t t = 0; t < w.warm_up + kCycles; ++t) {
+      const int n = static_cast<int>(t);
+      v.step();
+      put(&v, 0, a);
+      put(&v, 1, b);
+      v.set(2, xnor);
+      v.set(3, 1);
+      v.set(4, t > 0);
+      v.set(5, n % length <= 1);
+      v.set(6, chance(negative));
+      v.set(7, static_cast<std::uint64_t>(n % planes + n / planes % planes));
+      v.set(8, drains && n % length == 2);
+      v.set(9, drains && n % length > 2 && n % holds == 0);
+      if (n % holds == 0)
+        v.set(10, static_cast<std::uint64_t>(next(&drained, c_.accumulator_bits)));
+      advance(&a);
+      // One operand often stays while planes of the other pass
+      if (n % planes == planes - 1) advance(&b);
+    }
+    return w;
+  }
+
+  UnitWindow operand_register() {
+    UnitWindow w = window();
+    Stream word = stream(c_.lanes);
+    const double moves = chance(0.5) ? 1 : uniform();
+    const std::uint64_t ragged = (std::uint64_t{1} << in(1, std::min(63, c_.lanes))) - 1;
+    w.actions = 0;
+    for (std::size_t t = 0; t <= kCycles; ++t) {
+      w.vectors.step();
+      const bool enable = chance(moves);
+      w.vectors.set(0, enable);
+      put(&w.vectors, 1, word);
+      const bool tail = chance(0.1);
+      for (int i = 0; i < (c_.lanes + 63) / 64; ++i)
+        w.vectors.set(2, !tail ? ~std::uint64_t{0} : i == 0 ? ragged : 0, i);
+      advance(&word);
+      w.actions += t > 0 && enable;
+    }
+    return w;
+  }
+
+  UnitWindow correction() {
+    UnitWindow w = window();
+    const int bits = c_.accumulator_bits;
+    Values sum = values(4, bits - 6), row = values(4, bits - 6), column = values(4, bits - 6);
+    const bool rows = chance(0.5), columns = chance(0.5), held = chance(0.5);
+    const auto lanes = static_cast<std::uint64_t>(in(1, 1 << 20));
+    for (std::size_t t = 0; t <= kCycles; ++t) {
+      w.vectors.step();
+      w.vectors.set(0, rows);
+      w.vectors.set(1, columns);
+      w.vectors.set(2, static_cast<std::uint64_t>(next(&sum, bits)));
+      w.vectors.set(3, static_cast<std::uint64_t>(next(&row, bits)));
+      if (!held || t == 0) w.vectors.set(4, static_cast<std::uint64_t>(next(&column, bits)));
+      w.vectors.set(5, lanes);
+    }
+    return w;
+  }
+
+  LaneInputs settings() {
+    LaneInputs s;
+    s.go = 1;
+    s.scale_x_source = static_cast<std::uint64_t>(in(0, 2));
+    s.z_enable = chance(0.6);
+    s.scale_z_source = s.z_enable && chance(0.3);
+    s.offset_enable = chance(0.4);
+    s.tanh_enable = s.z_enable && chance(0.2);
+    s.mask_enable = s.z_enable && chance(0.3);
+    s.z_tagged = s.z_enable && chance(0.3);
+    s.route_enable = s.z_tagged && chance(0.5);
+    s.accumulate_enable = chance(0.25);
+    s.pool_enable = !s.accumulate_enable && chance(0.2);
+    s.drop_enable = chance(0.1);
+    s.drop_threshold = static_cast<std::uint64_t>(in(0, 65535));
+    s.narrow = chance(0.6);
+    s.scale_x = chance(0.4) ? 1 : static_cast<std::uint64_t>(in(-32767, 32767));
+    s.scale_z = static_cast<std::uint64_t>(chance(0.4) ? 1 << in(0, 14) : in(0, 65535));
+    s.shift_x = s.scale_x == 1 && chance(0.5) ? 0 : static_cast<std::uint64_t>(in(0, 20));
+    s.shift_z = static_cast<std::uint64_t>(in(0, 16));
+    s.pack_enable = chance(0.6);
+    s.quantizer = s.pack_enable ? static_cast<std::uint64_t>(in(0, 3)) : 0;
+    s.quantizer_bits = static_cast<std::uint64_t>(in(1, 8));
+    s.threshold_per_channel =
+        chance(0.7) && static_cast<int>(s.quantizer_bits) <= c_.activation_bits;
+    return s;
+  }
+
+  UnitWindow lane() {
+    const LaneShape shape(c_);
+    const LaneInputs pass = settings();
+    LaneInputs loading;
+    loading.go = loading.scale_x = 1;
+    std::vector<LaneItem> items;
+    const int chunks = std::min(in(1, 4), shape.table_rows);
+    const int y_bits = pass.narrow ? in(3, 15) : in(6, 26);
+    auto load = [&](std::int64_t value, std::uint32_t write, int row, int node) {
+      LaneItem item;
+      item.settings = loading;
+      item.x = static_cast<std::uint64_t>(value);
+      item.table_write = write;
+      item.table_row = static_cast<std::uint32_t>(row);
+      item.node = static_cast<std::uint32_t>(node);
+      items.push_back(item);
+    };
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const int bound = 1 << in(2, 15);
+      for (std::uint32_t t = 0; t < 3; ++t) load(in(-bound, bound), 1u << t, chunk, 0);
+      load(in(-bound, bound / 2), 8, chunk, 0);
+      load(in(-bound / 2, bound), 16, chunk, 0);
+      if (pass.quantizer != 1 || (chunk > 0 && !pass.threshold_per_channel)) continue;
+      const int nodes = (1 << pass.quantizer_bits) - 1;
+      for (int node = 1; node <= nodes; ++node) {
+        // Heap order: its place among the sorted thresholds
+        int level = 0;
+        while ((2 << level) <= node) ++level;
+        const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
+        load(static_cast<std::int64_t>((place - 0.5) * 4 * std::exp2(y_bits - 1)), 0, chunk, node);
+      }
+    }
+    LaneItem bubble;
+    bubble.settings = loading;
+    for (int i = 0; i < 9; ++i) items.push_back(bubble);
+
+    // x so that y has about y_bits, where that can be
+    const double gain =
+        std::log2(
+            std::max(1.0, std::abs(static_cast<double>(static_cast<std::int16_t>(pass.scale_x))))) -
+        static_cast<double>(pass.shift_x);
+    const int x_bits =
+        std::clamp(static_cast<int>(y_bits - gain), 2, pass.accumulate_enable ? 30 : 26);
+    Values x = values(std::max(1, x_bits - 2), x_bits);
+    Values z = values(2, pass.z_tagged ? 14 : 24);
+    const int positions = std::max(2, std::min(shape.positions, in(2, 16)));
+    const int places = std::max(2, std::min(shape.places, in(2, 64))), visits = in(2, 4);
+    const int run = in(1, 16);
+    std::uint32_t sample = static_cast<std::uint32_t>(in(1, 32767));
+    const std::size_t warm = items.size() + 20;
+    for (std::size_t n = 0; n < 20 + kCycles; ++n) {
+      const int t = static_cast<int>(n);
+      if (t % run == 0) sample = static_cast<std::uint32_t>(in(1 << in(0, 12), 32767));
+      LaneItem item;
+      item.settings = pass;
+      item.moves = true;
+      item.x = static_cast<std::uint64_t>(next(&x, shape.value_bits));
+      item.z = static_cast<std::uint32_t>(next(&z, pass.z_tagged ? 16 : 32));
+      if (pass.z_tagged) item.z = (item.z & 0xffff) | static_cast<std::uint32_t>(in(0, 3)) << 16;
+      item.chunk = static_cast<std::uint32_t>(t / run % chunks);
+      item.route_index = static_cast<std::uint32_t>(t / places % 4);
+      item.pool_index = static_cast<std::uint32_t>(t / places % visits);
+      item.window_first = t / places % visits == 0;
+      item.place = static_cast<std::uint32_t>(t % places);
+      item.position = static_cast<std::uint32_t>(t % positions);
+      item.sum_first = t < positions;
+      // |y| <= M holds in the design
+      item.sample = pass.quantizer >= 2
+                        ? std::max(sample, pass.narrow ? 1u << y_bits : std::uint32_t{1} << 30)
+                        : sample;
+      item.random = static_cast<std::uint32_t>(random_.next()) & ((1u << c_.random_bits) - 1);
+      items.push_back(item);
+    }
+    UnitWindow w = window();
+    w.warm_up = warm;
+    for (const LaneInputs& in : lane_cycles(items)) append(in, &w.vectors);
+    return w;
+  }
+
+  UnitWindow reduce() {
+    UnitWindow w = window();
+    Vectors& v = w.vectors;
+    Descriptor d;
+    d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
+    d.reduce_clear = 1;
+    d.max_enable = chance(0.5);
+    d.max_per_sample = chance(0.5);
+    d.sum_enable = !d.max_enable || chance(0.6);
+    d.sum_per_channel = chance(0.7);
+    d.sum_absolute = chance(0.2);
+    d.second_sum = d.sum_enable ? static_cast<std::uint32_t>(in(0, 2)) : 0;
+    d.channels = d.samples = 16;
+    Values y = values(2, 15), z = values(2, 15);
+    const double valid = chance(0.5) ? 1 : uniform(), inside = chance(0.6) ? 1 : uniform();
+    const int run = in(1, 16);
+    w.warm_up = 22;
+    w.actions = 0;
+    for (std::size_t t = 0; t < w.warm_up + kCycles; ++t) {
+      v.step();
+      v.set(0, t > 0);
+      v.set(1, 1);
+      v.set(2, t == 1);
+      if (t <= 1) {
+        const auto words = d.encode();
+        for (std::size_t i = 0; i < words.size(); i += 2)
+          v.set(3, words[i] | std::uint64_t{words[i + 1]} << 32, static_cast<int>(i / 2));
+        continue;
+      }
+      const bool is_valid = chance(valid);
+      v.set(4, is_valid);
+      v.set(5, static_cast<std::uint64_t>(next(&y, 16)));
+      v.set(6, static_cast<std::uint64_t>(next(&z, 16)));
+      v.set(7, chance(inside));
+      v.set(8, t / static_cast<std::size_t>(run) & 1);
+      v.set(9, t & 15);
+      w.actions += t >= w.warm_up && is_valid;
+    }
+    return w;
+  }
+
+  UnitWindow numbers() {
+    UnitWindow w = window();
+    const double steps = chance(0.5) ? 1 : uniform();
+    w.warm_up = 2;
+    w.actions = 0;
+    for (std::size_t t = 0; t < w.warm_up + kCycles; ++t) {
+      w.vectors.step();
+      w.vectors.set(0, t == 0);
+      if (t == 0) w.vectors.set(1, random_.next() | 1);
+      const bool step = t > 0 && chance(steps);
+      w.vectors.set(2, step);
+      w.actions += t >= w.warm_up && step;
+    }
+    return w;
+  }
+
+  UnitWindow quantizer() {
+    UnitWindow w = window();
+    Vectors& v = w.vectors;
+    const int bits = in(1, 8), y_bits = in(4, 15);
+    const bool thresholds = unit_ == "threshold";
+    const int chunks = 1 << bits <= 1 << c_.activation_bits ? 2 : 1;
+    if (thresholds)
+      for (int chunk = 0; chunk < chunks; ++chunk)
+        for (int node = 1; node < 1 << bits; ++node) {
+          int level = 0;
+          while ((2 << level) <= node) ++level;
+          const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
+          v.step();
+          v.set(0, 1);
+          v.set(1, static_cast<std::uint64_t>(bits));
+          v.set(2, static_cast<std::uint64_t>(
+                       static_cast<std::int64_t>((place - 0.5) * 2 * std::exp2(y_bits - 1))));
+          v.set(7, 0);
+          writes_.push_back({chunk, node});
+        }
+    // A value is written into the table seven cycles after it came
+    Values x = values(y_bits - 3, y_bits - 1);
+    const std::size_t loads = writes_.size();
+    w.warm_up = loads + 30;
+    const std::size_t total = w.warm_up + kCycles;
+    const auto m = static_cast<std::uint64_t>(1) << (y_bits - 1);
+    const int run = in(1, 16);
+    std::uint64_t sample = m;
+    UnitWindow result = w;
+    result.vectors = Vectors(ports_);
+    for (std::size_t t = 0; t < total; ++t) {
+      if (t < loads)
+        ;
+      else {
+        v.step();
+        v.set(2, static_cast<std::uint64_t>(next(&x, y_bits)));
+      }
+      Vectors& r = result.vectors;
+      r.step();
+      r.set(0, 1);
+      r.set(1, static_cast<std::uint64_t>(bits));
+      r.set(2, v.get(t, 2));
+      if (t % static_cast<std::size_t>(run) == 0) sample = m + random_.next() % m;
+      r.set(3, sample);
+      r.set(5, random_.next());
+      r.set(6, t / static_cast<std::size_t>(run) % static_cast<std::size_t>(chunks));
+      const bool write = t >= 7 && t - 7 < loads;
+      r.set(7, write);
+      r.set(8, write ? static_cast<std::uint64_t>(writes_[t - 7].node) : 1);
+      r.set(9, write ? static_cast<std::uint64_t>(writes_[t - 7].chunk) : 0);
+    }
+    writes_.clear();
+    return result;
+  }
+
+  struct Write {
+    int chunk, node;
+  };
+  const Config& c_;
+  const std::string unit_;
+  const std::vector<Vectors::Port> ports_;
+  SplitMix64 random_;
+  std::vector<Write> writes_;
+};
+
+}  // namespace
+
+std::vector<UnitWindow> synthetic_windows(const Config& config, const std::string& unit, int count,
+                                          std::uint64_t seed) {
+  Maker maker(config, unit, seed);
+  std::vector<UnitWindow> windows;
+  for (int i = 0; i < count; ++i) windows.push_back(maker.make());
+  return windows;
+}
+
+}  // namespace solfege
