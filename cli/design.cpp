@@ -242,31 +242,17 @@ int run_energy(const CommonOptions& common, const StepOptions& options) {
 int run_netlist(const CommonOptions& common, const std::string& liberty,
                 const std::string& directory) {
   const Config config = Config::load(common.config_path);
-  std::string phase_shown;
-  const NetlistSummary netlist = write_netlist(config, liberty, directory, dut_cache_directory(),
-                                               [&](const std::string& phase, int) {
-                                                 if (phase == phase_shown) return;
-                                                 phase_shown = phase;
-                                                 fmt::print(stderr, "netlist: {}\n", phase);
-                                               });
+  const NetlistSummary netlist =
+      write_netlist(config, liberty, directory, dut_cache_directory(),
+                    [](const std::string& phase) { fmt::print(stderr, "netlist: {}\n", phase); });
   fmt::print("{}: {} cells of {}, {} of them flip-flops, {:.3f} mm2, memories apart\n", directory,
              netlist.cells, netlist.library, netlist.flip_flops, netlist.area_um2 * 1e-6);
-  if (netlist.seconds > 0)
-    fmt::print("mapped in {:.1f} s\n", netlist.seconds);
-  else
-    fmt::print("mapped before: from the cache\n");
   fmt::print("simulate it: solfege verify {} --netlist {}\n", common.config_path, directory);
   Json report = make_report(common, config);
   report["library"] = netlist.library;
-  report["yosys"] = netlist.yosys;
   report["cells"] = netlist.cells;
   report["flip_flops"] = netlist.flip_flops;
   report["area_um2"] = netlist.area_um2;
-  report["seconds"] = netlist.seconds;
-  report["modules"] = Json::array();
-  for (const auto& [name, module] : netlist.modules)
-    report["modules"].push_back(
-        {{"name", name}, {"instances", module.instances}, {"cells", module.cells}});
   write_report(common, report);
   return 0;
 }

@@ -2,18 +2,15 @@
 #include "cost/netlist_writer.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
-#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <stdexcept>
 
-#include "cost/mapping_script.hpp"
+#include "cost/elaborated_design.hpp"
 #include "cost/prepared_library.hpp"
 #include "cost/process.hpp"
+#include "cost/yosys.hpp"
 #include "gen/generator.hpp"
 #include "model/error.hpp"
 
@@ -23,140 +20,127 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-/// Memories that stay as they are: whoever builds the chip puts macros in their place.
-const std::set<std::string> kMemories = {"sf_ram", "sf_register_file"};
-constexpr const char* kTop = "sf_accelerator";
-constexpr const char* kNetlistVerilog = "netlist.v";
-constexpr const char* kCellModels = "cells.v";
-
-bool is_verilog(const std::string& name) { return fs::path(name).extension() == ".v"; }
-
-std::vector<YosysPhase> phases_of(const std::map<std::string, std::string>& files,
-                                  const AdderCells& adders) {
-  std::string modules, memories;
-  for (const auto& [name, text] : files) {
-    if (!is_verilog(name)) continue;
-    (kMemories.count(fs::path(name).stem()) ? memories : modules) += " src/" + name;
-  }
-  return {
-      {"elaborate", "read_liberty -lib library/cells.lib\nread_verilog -lib" + memories +
-                        "\nread_verilog -defer -Isrc -DSF_POPCOUNT_STRUCTURAL" + modules +
-                        fmt::format("\nhierarchy -check -top {}\n", kTop)},
-      {"processes",
-       "proc\nopt_expr\nopt_clean\n" + bind_adders_script(adders) + "flatten *sf_popcount*\n"},
-      {"logic",
-       "memory -nomap\nmemory_map * *sf_fifo* %d\n" + gates_script(adders, AdderStyle::kPrefix)},
-      {"library cells", cells_script() + "tee -q -o area.txt stat -liberty library/cells.lib\n"},
-      {"netlist", "write_json netlist.json\nwrite_verilog -noattr netlist.v\n"},
-      {"cell models",
-       "design -reset\nread_liberty -ignore_miss_func library/cells.lib\nproc\nopt_clean\n"
-       "write_verilog -noattr cells.v\n"}};
+/// Elaboration gives every shape of a memory a name; here they are instances of the RTL's modules
+/// with parameters.
+void name_memory(Netlist::Instance& instance, const ElaboratedModule& memory) {
+  const auto data = instance.pins.find("read_data_o");
+  const std::size_t width = data == instance.pins.end() ? 0 : data->second.size();
+  if (width == 0 || memory.memory_bits % width != 0)
+    throw std::runtime_error(fmt::format("memory {} of {} bits has no words of {}", instance.name,
+                                         memory.memory_bits, width));
+  instance.cell = base_name(memory.name);
+  instance.parameters = {{"Width", fmt::format("{:032b}", width)},
+                         {"Depth", fmt::format("{:032b}", memory.memory_bits / width)}};
 }
 
-/// Counts from Yosys' statistics; what is neither a module, a memory nor a library cell was left
-/// unmapped.
-void count(NetlistSummary& s, const fs::path& folder, const PreparedLibrary& library) {
-  const auto statistics = read_statistics(folder / "area.txt");
-  std::set<std::string> cells, flip_flops;
-  for (const LibertyCell& cell : library.library.cells)
-    (cell.flip_flop ? flip_flops : cells).insert(cell.name);
-  const std::function<void(const std::string&, std::uint64_t)> visit = [&](const std::string& name,
-                                                                           std::uint64_t times) {
-    const YosysStatistics& module = statistics.at(name);
-    NetlistSummary::Module& entry = s.modules[name];
-    entry.instances += times;
-    entry.cells = 0;
-    s.area_um2 += module.area * static_cast<double>(times);
-    for (const auto& [cell, number] : module.cells) {
-      const bool flip_flop = flip_flops.count(cell) != 0;
-      if (statistics.count(cell) != 0) {
-        visit(cell, times * number);
-      } else if (flip_flop || cells.count(cell) != 0) {
-        entry.cells += number;
-        s.cells += times * number;
-        if (flip_flop) s.flip_flops += times * number;
-      } else if (kMemories.count(cell) == 0 &&
-                 !(cell.rfind("$mem", 0) == 0 && base_name(name) == "sf_fifo")) {
-        throw std::runtime_error(
-            fmt::format("{}: {} cells of type {} were left unmapped: {} has "
-                        "no cell for them",
-                        base_name(name), number, cell, s.library));
+/// The modules below the top, mapped, by name.
+std::map<std::string, Netlist> map_design(
+    const ElaboratedDesign& design, const PreparedLibrary& library,
+    const std::string& cache_directory,
+    const std::function<void(const std::string& phase)>& progress) {
+  std::map<std::string, Netlist> modules;
+  std::vector<std::string> open = {design.top};
+  while (!open.empty()) {
+    const std::string name = open.back();
+    open.pop_back();
+    const auto found = design.modules.find(name);
+    if (found == design.modules.end() || found->second.is_memory || modules.count(name) != 0)
+      continue;
+    if (progress) progress("mapping " + module_label(name));
+    Netlist& netlist = modules[name] =
+        map_module(design, name, library, AdderStyle::kRipple, cache_directory);
+    for (Netlist::Instance& instance : netlist.instances)
+      if (const auto child = design.modules.find(instance.cell);
+          child != design.modules.end() && child->second.is_memory)
+        name_memory(instance, child->second);
+    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
+  }
+  return modules;
+}
+
+NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const std::string& top,
+                         const LibertyLibrary& library) {
+  std::map<std::string, const LibertyCell*> cells;
+  for (const LibertyCell& cell : library.cells) cells[cell.name] = &cell;
+  NetlistSummary s;
+  s.library = library.name;
+  s.modules = static_cast<int>(modules.size());
+  const std::function<void(const std::string&)> visit = [&](const std::string& name) {
+    for (const Netlist::Instance& instance : modules.at(name).instances) {
+      if (modules.count(instance.cell) != 0) {
+        visit(instance.cell);
+        continue;
       }
+      const auto found = cells.find(instance.cell);
+      if (found == cells.end()) {
+        if (instance.cell == "sf_ram" || instance.cell == "sf_register_file" ||
+            instance.cell == "$mem_v2")
+          continue;
+        throw std::runtime_error(fmt::format("{} in {} was left unmapped: {} has no cell for it",
+                                             instance.cell, module_label(name), library.name));
+      }
+      ++s.cells;
+      s.area_um2 += found->second->area_um2;
+      if (found->second->flip_flop) ++s.flip_flops;
     }
   };
-  if (statistics.count(kTop) == 0)
-    throw std::runtime_error(fmt::format("no {} in Yosys' statistics", kTop));
-  visit(kTop, 1);
+  visit(top);
+  return s;
 }
 
-Json to_json(const NetlistSummary& s, const Config& config) {
-  Json j;
-  j["config_hash"] = config.hash();
-  j["config"] = config.canonical();
-  j["library"] = s.library;
-  j["yosys"] = s.yosys;
-  j["cells"] = s.cells;
-  j["flip_flops"] = s.flip_flops;
-  j["area_um2"] = s.area_um2;
-  return j;
+std::string cell_models(const PreparedLibrary& library, const std::string& cache_directory) {
+  const std::string script =
+      "read_liberty -ignore_miss_func library/cells.lib\nproc\nopt_clean\nwrite_verilog -noattr "
+      "cells.v\n";
+  const fs::path folder = cached_folder(
+      cache_directory, "cells-" + content_hash({yosys_version(), library.hash, script}),
+      [&](const fs::path& part) {
+        fs::create_directory_symlink(library.folder, part / "library");
+        run_yosys(part, "cells", {{"cells", script}});
+        fs::remove(part / "library");
+      });
+  return read_text(folder / "cells.v");
 }
 
 }  // namespace
 
 NetlistSummary write_netlist(const Config& config, const std::string& liberty,
                              const std::string& directory, const std::string& cache_directory,
-                             const YosysProgress& progress) {
-  const auto begin = std::chrono::steady_clock::now();
+                             const std::function<void(const std::string& phase)>& progress) {
   const PreparedLibrary library = prepare_library(liberty, cache_directory);
-  NetlistSummary s;
-  s.directory = directory;
-  s.liberty = library.path;
-  s.library = library.library.name;
-  s.yosys = yosys_version();
+  const fs::path folder = directory;
   std::error_code error;
-  fs::create_directories(directory, error);
+  fs::create_directories(folder, error);
   if (error)
     throw InputError(fmt::format("{}: the folder cannot be made: {}; choose another", directory,
                                  error.message()));
-
-  const auto files = generate_files(config);
-  const std::vector<YosysPhase> phases = phases_of(files, library.adders);
-  std::string inputs = s.yosys + "\n" + library.hash + "\n";
-  for (const YosysPhase& phase : phases) inputs += phase.script;
-  for (const auto& [name, text] : files)
-    if (is_verilog(name) || fs::path(name).extension() == ".vh")
-      inputs += fmt::format("{} {}\n{}", name, text.size(), text);
-  bool mapped = false;
-  const fs::path entry = cached_folder(
-      cache_directory,
-      fmt::format("netlist-{}-{:016x}", config.name, XXH64(inputs.data(), inputs.size(), 0)),
-      [&](const fs::path& part) {
-        fs::create_directory(part / "src");
-        for (const auto& [name, text] : files)
-          if (is_verilog(name) || fs::path(name).extension() == ".vh")
-            write_text(part / "src" / name, text);
-        fs::create_directory_symlink(library.folder, part / "library");
-        run_yosys(part, "netlist", phases, progress);
-        fs::remove(part / "library");
-        fs::remove_all(part / "src");
-        mapped = true;
-      });
-  count(s, entry, library);
-  if (mapped)
-    s.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-
-  const fs::path folder = directory;
-  std::string list = "netlist.v\ncells.v\n";
-  for (const char* name : {kNetlistVerilog, kCellModels, kNetlistJson})
-    write_text(folder / name, read_text(entry / name));
+  fs::remove(folder / kNetlistManifest, error);
+  if (progress) progress("elaborating");
+  const ElaboratedDesign design = elaborate(config, library, cache_directory);
+  const auto modules = map_design(design, library, cache_directory, progress);
+  if (progress) progress("writing");
+  const NetlistSummary s = summarise(modules, design.top, library.library);
+  write_text(folder / "netlist.v", netlist_verilog(modules, design.top));
+  write_text(folder / kNetlistJson, netlist_json(modules));
   write_text(folder / kNetlistLibrary, read_text(library.cells_lib));
-  for (const std::string& memory : kMemories) {
-    write_text(folder / (memory + ".v"), files.at(memory + ".v"));
-    list += memory + ".v\n";
+  write_text(folder / "cells.v", cell_models(library, cache_directory));
+  std::string list = "netlist.v\ncells.v\n";
+  const auto files = generate_files(config);
+  for (const char* memory : {"sf_ram.v", "sf_register_file.v"}) {
+    write_text(folder / memory, files.at(memory));
+    list += fmt::format("{}\n", memory);
   }
-  write_text(folder / fmt::format("{}.f", kTop), list);
+  write_text(folder / fmt::format("{}.f", design.top), list);
+  Json manifest;
+  manifest["config_hash"] = config.hash();
+  manifest["config"] = config.canonical();
+  manifest["library"] = s.library;
+  manifest["yosys"] = yosys_version();
+  manifest["cells"] = s.cells;
+  manifest["flip_flops"] = s.flip_flops;
+  manifest["area_um2"] = s.area_um2;
   // Last: without it the folder is not taken for a netlist.
-  write_text(folder / kNetlistManifest, to_json(s, config).dump(2) + "\n");
+  write_text(folder / kNetlistManifest, manifest.dump(2) + "\n");
   return s;
 }
 
