@@ -21,6 +21,8 @@ struct SimulationOptions {
   std::vector<std::string> defines;  ///< test only: Verilog macros that break the design
   std::string fst_path;
   std::uint64_t fst_from = 0, fst_to = 100000;
+  std::string netlist;           ///< folder of `synth --netlist` to simulate instead of the RTL
+  std::uint64_t reset_seed = 1;  ///< of what the netlist starts with
   RtlOptions rtl() const;
 };
 
@@ -84,6 +86,9 @@ int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);
 int run_synth(const CommonOptions& common, const std::string& liberty);
+/// Writes the gate-level netlist instead of pricing it.
+int run_netlist(const CommonOptions& common, const std::string& liberty,
+                const std::string& directory);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

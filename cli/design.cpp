@@ -9,6 +9,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/plot.hpp"
+#include "cost/netlist_writer.hpp"
 #include "cost/synthesis.hpp"
 #include "gen/generator.hpp"
 #include "model/accelerator_engine.hpp"
@@ -172,6 +173,24 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   write_report(common, report);
   if (!options.plot_path.empty())
     plot_roofline(options.plot_path, roofline_of(config, step, options));
+  return 0;
+}
+
+int run_netlist(const CommonOptions& common, const std::string& liberty,
+                const std::string& directory) {
+  const Config config = Config::load(common.config_path);
+  const NetlistSummary netlist =
+      write_netlist(config, liberty, directory, dut_cache_directory(),
+                    [](const std::string& phase) { fmt::print(stderr, "netlist: {}\n", phase); });
+  fmt::print("{}: {} cells of {}, {} of them flip-flops, {:.3f} mm2, memories apart\n", directory,
+             netlist.cells, netlist.library, netlist.flip_flops, netlist.area_um2 * 1e-6);
+  fmt::print("simulate it: solfege verify {} --netlist {}\n", common.config_path, directory);
+  Json report = make_report(common, config);
+  report["library"] = netlist.library;
+  report["cells"] = netlist.cells;
+  report["flip_flops"] = netlist.flip_flops;
+  report["area_um2"] = netlist.area_um2;
+  write_report(common, report);
   return 0;
 }
 

@@ -22,11 +22,21 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
                   "chance that a channel pauses, 0..0.95")
       ->check(CLI::Range(0.0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls");
-  app->add_flag("--structural-popcount", o.structural_popcount,
-                "simulate the full-adder form that is synthesised");
-  app->add_option("--define", o.defines,
-                  "Verilog macro of the simulated design (tests break it so)");
-  app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
+                                   "simulate the full-adder form that is synthesised");
+  auto* define = app->add_option("--define", o.defines,
+                                 "Verilog macro of the simulated design (tests break it so)");
+  auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* netlist = app->add_option("--netlist", o.netlist,
+                                  "simulate the gates of this folder, made by synth --netlist, "
+                                  "instead of the RTL")
+                      ->excludes(structural)
+                      ->excludes(define)
+                      ->excludes(fst);
+  app->add_option("--reset-seed", o.reset_seed,
+                  "of what the netlist's flip-flops and memories start with")
+      ->needs(netlist)
+      ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
 }
@@ -175,7 +185,15 @@ int main(int argc, char** argv) {
 
   CLI::App* synth_app = add("synth", "area by Yosys");
   synth_app->add_option("--liberty", liberty, "cell library; default: Debian's osu018");
-  synth_app->callback([&] { command = [&] { return run_synth(common, liberty); }; });
+  synth_app->add_option("--netlist", directory,
+                        "only write the gate-level netlist to this folder, for --netlist of train "
+                        "and verify");
+  synth_app->callback([&] {
+    command = [&] {
+      return directory.empty() ? run_synth(common, liberty)
+                               : run_netlist(common, liberty, directory);
+    };
+  });
 
   std::vector<std::string> reports;
   std::string plot_path;

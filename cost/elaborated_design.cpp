@@ -58,10 +58,12 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
       if (module.name[0] == '\\') module.name.erase(0, 1);
       module.ports = "attribute \\blackbox 1\n" + line + "\n";
     } else if (line == "end") {
-      module.text = std::move(text);
+      module.text = text;
       module.ports += line + "\n";
       module.is_memory = memory_name(module.name);
-      design.modules[module.name] = std::move(module);
+      // Cells of the library are modules too.
+      if (base_name(module.name).rfind("sf_", 0) == 0)
+        design.modules[module.name] = std::move(module);
       text.clear();
     } else if (kind == "wire") {
       for (std::string word; words >> word;)
@@ -84,10 +86,11 @@ std::string elaboration_script(const std::map<std::string, std::string>& files,
     if (ends_with(name, ".v")) text += " rtl/" + name;
   text += fmt::format(
       "\nhierarchy -check -top {}\ntee -q -o hierarchy.txt stat\n"
-      "blackbox *sf_ram* *sf_register_file*\nproc\n",
+      "proc\nwrite_rtlil generic.il\n"
+      "blackbox *sf_ram* *sf_register_file*\n",
       kTop);
   return text + bind_adders_script(library.adders) +
-         "flatten *sf_popcount*\nopt_clean\nselect *sf_*\nwrite_rtlil -selected design.il\n";
+         "flatten *sf_popcount*\nopt_clean\nwrite_rtlil design.il\n";
 }
 
 std::string module_script(const std::string& name, bool keep_memory, const PreparedLibrary& library,
@@ -181,6 +184,23 @@ bool is_mapped(const ElaboratedDesign& design, const std::string& module,
                const PreparedLibrary& library, AdderStyle style,
                const std::string& cache_directory) {
   return fs::is_directory(fs::path(cache_directory) / task_of(design, module, library, style).key);
+}
+
+std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module) {
+  ElaboratedDesign generic;
+  split(read_text(design.folder / "generic.il"), generic);
+  std::string text;
+  std::set<std::string> seen;
+  std::vector<std::string> open = {module};
+  while (!open.empty()) {
+    const std::string name = open.back();
+    open.pop_back();
+    const auto found = generic.modules.find(name);
+    if (found == generic.modules.end() || !seen.insert(name).second) continue;
+    text += found->second.text;
+    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
+  }
+  return text;
 }
 
 std::string module_label(const std::string& module) {
