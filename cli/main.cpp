@@ -22,11 +22,21 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
                   "chance that a channel pauses, 0..0.95")
       ->check(CLI::Range(0.0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls");
-  app->add_flag("--structural-popcount", o.structural_popcount,
-                "simulate the full-adder form that is synthesised");
-  app->add_option("--define", o.defines,
-                  "Verilog macro of the simulated design (tests break it so)");
-  app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
+                                   "simulate the full-adder form that is synthesised");
+  auto* define = app->add_option("--define", o.defines,
+                                 "Verilog macro of the simulated design (tests break it so)");
+  auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* netlist = app->add_option("--netlist", o.netlist,
+                                  "simulate the gates of this folder, made by synth --netlist, "
+                                  "instead of the RTL")
+                      ->excludes(structural)
+                      ->excludes(define)
+                      ->excludes(fst);
+  app->add_option("--reset-seed", o.reset_seed,
+                  "of what the netlist's flip-flops and memories start with")
+      ->needs(netlist)
+      ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
 }
@@ -70,7 +80,8 @@ int main(int argc, char** argv) {
   std::string directory;
   TrainOptions train;
   VerifyOptions verify;
-  StepOptions cycles, energy;
+  StepOptions cycles;
+  EnergyOptions energy;
   SynthOptions synth;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
@@ -143,7 +154,34 @@ int main(int argc, char** argv) {
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
-  add_step(energy_app, energy);
+  add_step(energy_app, energy.step);
+  energy_app->add_option(
+      "--liberty", energy.liberties,
+      "cell library of the netlists; again for another; default: Debian's osu018");
+  auto* published = energy_app->add_flag("--published", energy.published_only,
+                                         "published tables only, no netlists: at once");
+  energy_app->add_option(
+      "--memory", energy.memory,
+      "on-chip memories of the netlists' figures: ihp130, ihp130:FOLDER, cacti45, cacti22, "
+      "horowitz45 or a TOML table");
+  energy_app->add_option("--dram", energy.dram, "LPDDR4, LPDDR, DDR3, GDDR5, HBM2 or HMC")
+      ->capture_default_str();
+  energy_app
+      ->add_flag("--compare", energy.compare,
+                 "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
+      ->excludes(published);
+  energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
+  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file");
+  energy_app->add_option("--ert", energy.ert_path,
+                         "write Accelergy's energy reference table (YAML)");
+  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)");
+  energy_app->add_option("--plot", energy.plot_path, "draw the shares to this .svg or .png");
+  energy_app
+      ->add_option("--activity", energy.activity_directory,
+                   "write netlists and their switching activity (SAIF) to this folder")
+      ->excludes(published);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
   CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
@@ -162,6 +200,9 @@ int main(int argc, char** argv) {
   synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
       ->check(CLI::PositiveNumber);
   synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png");
+  synth_app->add_option("--netlist", synth.netlist_directory,
+                        "only write the gate-level netlist to this folder, for --netlist of train "
+                        "and verify");
   synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   std::vector<std::string> reports;

@@ -8,6 +8,7 @@
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/plot.hpp"
+#include "cost/netlist_writer.hpp"
 #include "cost/synthesis.hpp"
 #include "model/error.hpp"
 #include "sim/dut_library.hpp"
@@ -193,11 +194,30 @@ BarChart chart_of(const SynthesisReport& r, const Config& config) {
   return chart;
 }
 
+int write_gates(const CommonOptions& common, const Config& config, const std::string& liberty,
+                const std::string& directory) {
+  const NetlistSummary netlist =
+      write_netlist(config, liberty, directory, dut_cache_directory(),
+                    [](const std::string& phase) { fmt::print(stderr, "netlist: {}\n", phase); });
+  fmt::print("{}: {} cells of {}, {} of them flip-flops, {:.3f} mm2, memories apart\n", directory,
+             netlist.cells, netlist.library, netlist.flip_flops, netlist.area_um2 * 1e-6);
+  fmt::print("simulate it: solfege verify {} --netlist {}\n", common.config_path, directory);
+  Json report = make_report(common, config);
+  report["library"] = netlist.library;
+  report["cells"] = netlist.cells;
+  report["flip_flops"] = netlist.flip_flops;
+  report["area_um2"] = netlist.area_um2;
+  write_report(common, report);
+  return 0;
+}
+
 }  // namespace
 
 int run_synth(const CommonOptions& common, const SynthOptions& options) {
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
   const Config config = Config::load(common.config_path);
+  if (!options.netlist_directory.empty())
+    return write_gates(common, config, options.liberty, options.netlist_directory);
   SynthesisOptions wanted;
   wanted.liberty = options.liberty;
   wanted.top = options.top;
@@ -210,7 +230,7 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   Interrupt interrupt;
   try {
     Progress progress("synth", wanted.timing + wanted.fpga + 3);
-    r = synthesize(config, wanted, dut_cache_directory() + "/synth",
+    r = synthesize(config, wanted, dut_cache_directory(),
                    [&](const std::string& phase, int done, int) {
                      if (interrupt.signal() != 0) throw Interrupted();
                      progress.at(done, phase);

@@ -146,6 +146,7 @@ Json json_of(const UnitModel& m) {
           {"clock_pj", m.clock_pj},
           {"leakage_nw", m.leakage_nw},
           {"area_um2", m.area_um2},
+          {"flip_flops", m.flip_flops},
           {"fit", json_of(m.fit)},
           {"held_out", json_of(m.held_out)}};
 }
@@ -159,6 +160,7 @@ UnitModel model_from(const Json& json) {
   json.at("clock_pj").get_to(m.clock_pj);
   json.at("leakage_nw").get_to(m.leakage_nw);
   json.at("area_um2").get_to(m.area_um2);
+  json.at("flip_flops").get_to(m.flip_flops);
   m.fit = error_from(json.at("fit"));
   m.held_out = error_from(json.at("held_out"));
   return m;
@@ -206,19 +208,24 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
   model.features = feature_names(unit);
   const auto rows = static_cast<Eigen::Index>(windows.size());
   const auto columns = static_cast<Eigen::Index>(model.features.size());
-  // Relative errors, but a window of next to no energy counts no more than one of a tenth of the
-  // mean.
+  // Relative errors of what is predicted; windows of next to no energy count little.
   double mean = 0;
   for (const MeasuredWindow& w : windows) {
-    mean += (w.data_pj + w.clock_pj) / static_cast<double>(windows.size());
+    mean += w.data_pj / static_cast<double>(windows.size());
     model.clock_pj += w.clock_pj / static_cast<double>(windows.size());
     model.leakage_nw = w.leakage_nw;
   }
+  if (mean <= 0) mean = 1;
+  // A window of a tensor counts more than one that is made up.
+  double made_up = 0;
+  for (const MeasuredWindow& w : windows) made_up += w.mode == kSyntheticMode ? 1 : 0;
+  const double real = static_cast<double>(windows.size()) - made_up;
+  const double favour = real > 0 ? std::clamp(std::sqrt(made_up / real), 1.0, 2.0) : 1;
   Eigen::MatrixXd a(rows, columns);
   Eigen::VectorXd b(rows);
   for (Eigen::Index r = 0; r < rows; ++r) {
     const MeasuredWindow& w = windows[static_cast<std::size_t>(r)];
-    const double weight = 1 / std::max(w.data_pj + w.clock_pj, 0.1 * mean);
+    const double weight = (w.mode == kSyntheticMode ? 1 : favour) / (w.data_pj + 0.2 * mean);
     for (Eigen::Index c = 0; c < columns; ++c)
       a(r, c) = weight * w.features.at(static_cast<std::size_t>(c));
     b(r) = weight * w.data_pj;
@@ -286,6 +293,7 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
   UnitModel model = fit(unit, library.name, delays,
                         measure(config, mapped, library, delays, fitted, part(0, share)));
   model.area_um2 = mapped.area_um2;
+  model.flip_flops = mapped.flip_flops;
   model.held_out =
       error_of(model, measure(config, mapped, library, delays, held_out, part(share, 1 - share)));
   if (!path.empty()) {

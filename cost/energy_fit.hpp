@@ -32,6 +32,7 @@ struct UnitModel {
   double clock_pj = 0;                ///< of a cycle, whether the unit acts or not
   double leakage_nw = 0;
   double area_um2 = 0;
+  std::uint64_t flip_flops = 0;
   FitError fit, held_out;
   /// Energy of a cycle of these features, without the clock's.
   double data_pj(const std::vector<double>& features) const;
@@ -60,8 +61,9 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
               const std::vector<MeasuredWindow>& windows);
 FitError error_of(const UnitModel& model, const std::vector<MeasuredWindow>& windows);
 
-/// Windows that tensors may not give: operands of each density and switching, every mode of a lane.
-/// Deterministic for a seed.
+constexpr const char* kSyntheticMode = "synthetic";
+/// Windows that tensors may not give, of that mode: operands of each density and switching, every
+/// mode of a lane. Deterministic for a seed.
 std::vector<UnitWindow> synthetic_windows(const Config& config, const std::string& unit, int count,
                                           std::uint64_t seed);
 

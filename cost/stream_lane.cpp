@@ -190,6 +190,7 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
               port(in.sample_17, b.sample_17);
   a.random = port(in.random_6, b.random_6) + port(q.random_7, p.random_7);
   for (std::size_t i = 0; i < q.words.size(); ++i) a.words += changes(q.words[i], p.words[i], 32);
+  a.scales = changes(l.scale_x, k.scale_x, shape_.stored_bits) + changes(l.scale_z, k.scale_z, 16);
   a.x_operand = changes(q.x_1, p.x_1);
   a.z_operand = changes(q.z_1, p.z_1, 32);
   for (std::size_t s = 1; s < q.z_tag.size(); ++s)

@@ -53,7 +53,7 @@ struct MultiplierChanges {
 /// values between them, in groups that share a kind of hardware.
 // clang-format off
 #define SOLFEGE_LANE_ACTIVITY(X)                                                                 \
-  X(inputs) X(chunk) X(places) X(samples) X(random) X(words) X(x_operand) X(z_operand)           \
+  X(inputs) X(chunk) X(places) X(samples) X(random) X(words) X(scales) X(x_operand) X(z_operand)           \
   X(z_beside) X(x_partial) X(x_tree) X(x_last) X(x_product) X(x_add) X(x_sum)                    \
   X(z_partial) X(z_tree) X(z_last) X(z_product) X(offset) X(test) X(x_shift) X(x_round) X(x_4)   \
   X(z_shift) X(z_round) X(z_4) X(slope_table) X(slope) X(slope_partial) X(slope_tree)            \
