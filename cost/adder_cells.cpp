@@ -86,7 +86,7 @@ std::string explicit_adders_map(const AdderCells& adders) {
   return text;
 }
 
-std::string found_adders_map(const AdderCells& adders) {
+std::string extracted_adders_map(const AdderCells& adders) {
   if (!adders.full) return "";
   return "(* techmap_celltype = \"$fa\" *)\n"
          "module full_adder (A, B, C, X, Y);\n"
@@ -115,56 +115,14 @@ module ripple_adder (A, B, CI, BI, X, Y, CO);
   wire [Y_WIDTH:0] carry;
   assign carry[0] = CI;
   assign X = a ^ b;
+  assign Y = X ^ carry[Y_WIDTH-1:0];
   assign CO = carry[Y_WIDTH:1];
   genvar i;
   generate
     for (i = 0; i < Y_WIDTH; i = i + 1) begin : bits
-      \$fa #(.WIDTH(1)) adder (.A(a[i]), .B(b[i]), .C(carry[i]), .X(carry[i+1]), .Y(Y[i]));
+      assign carry[i+1] = (a[i] & b[i]) | (X[i] & carry[i]);
     end
   endgenerate
-endmodule
-(* techmap_celltype = "$fa" *)
-module single_adders (A, B, C, X, Y);
-  parameter WIDTH = 1;
-  (* force_downto *) input [WIDTH-1:0] A, B, C;
-  (* force_downto *) output [WIDTH-1:0] X, Y;
-  wire _TECHMAP_FAIL_ = WIDTH == 1;
-  genvar i;
-  generate
-    for (i = 0; i < WIDTH; i = i + 1) begin : bits
-      \$fa #(.WIDTH(1)) adder (.A(A[i]), .B(B[i]), .C(C[i]), .X(X[i]), .Y(Y[i]));
-    end
-  endgenerate
-endmodule
-)";
-}
-
-std::string needless_adders_map() {
-  return R"((* techmap_celltype = "$fa" *)
-module needless_adder (A, B, C, X, Y);
-  parameter WIDTH = 1;
-  parameter _TECHMAP_CONSTMSK_A_ = 0;
-  parameter _TECHMAP_CONSTMSK_B_ = 0;
-  parameter _TECHMAP_CONSTMSK_C_ = 0;
-  parameter _TECHMAP_CONNMAP_A_ = 0;
-  parameter _TECHMAP_CONNMAP_B_ = 0;
-  parameter _TECHMAP_CONNMAP_C_ = 0;
-  input A, B, C;
-  output X, Y;
-  wire _TECHMAP_FAIL_ = WIDTH != 1 || !(
-      _TECHMAP_CONSTMSK_A_ || _TECHMAP_CONSTMSK_B_ || _TECHMAP_CONSTMSK_C_ ||
-      _TECHMAP_CONNMAP_A_ == _TECHMAP_CONNMAP_B_ || _TECHMAP_CONNMAP_A_ == _TECHMAP_CONNMAP_C_ ||
-      _TECHMAP_CONNMAP_B_ == _TECHMAP_CONNMAP_C_);
-  assign Y = A ^ B ^ C;
-  assign X = (A & B) | (C & (A ^ B));
-endmodule
-(* techmap_celltype = "half_used_adder" *)
-module half_used_adder_logic (A, B, C, X, Y);
-  parameter WIDTH = 1;
-  input A, B, C;
-  output X, Y;
-  assign Y = A ^ B ^ C;
-  assign X = (A & B) | (C & (A | B));
 endmodule
 )";
 }

@@ -29,12 +29,9 @@ AdderCells find_adder_cells(const LibertyLibrary& library);
 /// Verilog for Yosys' techmap that binds sf_full_adder and sf_half_adder to the cells, where there
 /// are any; empty without both.
 std::string explicit_adders_map(const AdderCells& adders);
-/// The same for the $fa cells that ripple_map leaves; empty without a full adder.
-std::string found_adders_map(const AdderCells& adders);
-/// `+`, `-`, comparisons and sums of products as chains of $fa, a cell a bit.
+/// The same for the $fa of Yosys' extract_fa, one bit wide; empty without a full adder.
+std::string extracted_adders_map(const AdderCells& adders);
+/// `+`, `-` and comparisons as chains of the gates that bind_found_adders() knows.
 std::string ripple_map();
-/// Logic in place of $fa cells with constant or equal inputs, and of those set to the type
-/// half_used_adder.
-std::string needless_adders_map();
 
 }  // namespace solfege

@@ -57,11 +57,10 @@ std::vector<FpgaUnit> map_fpga(const ElaboratedDesign& design, const std::string
                                const std::function<void(const std::string& family)>& poll) {
   std::vector<FpgaUnit> units;
   for (const Family& family : families()) {
-    const std::string id = module[0] == '$' ? module : "\\" + module;
     const std::string script = fmt::format(
         "read_rtlil generic.il\nhierarchy -top {}\nrename -top unit\n{} -top unit\n"
         "tee -q -o cells.txt stat\n",
-        id, family.command);
+        script_name(module), family.command);
     const std::string text = generic_rtlil(design, module);
     const fs::path folder =
         cached_folder(cache_directory, "fpga-" + content_hash({yosys_version(), script, text}),

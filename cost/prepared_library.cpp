@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-3";
+constexpr const char* kFormat = "solfege-library-4";
 
 // ---- Which cells ----
 
@@ -223,9 +223,7 @@ void prepare(const std::string& liberty, const fs::path& folder) {
   write_text(folder / "gates.genlib", genlib(usable));
   const AdderCells adders = find_adder_cells(usable);
   write_text(folder / "explicit_adders.v", explicit_adders_map(adders));
-  write_text(folder / "found_adders.v", found_adders_map(adders));
   write_text(folder / "ripple.v", ripple_map());
-  write_text(folder / "needless_adders.v", needless_adders_map());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cost/fpga.hpp"
-#include "cost/mapping_script.hpp"
+#include "cost/mapping.hpp"
 #include "cost/timing.hpp"
 #include "model/config.hpp"
 
