@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
@@ -175,12 +176,12 @@ BarChart chart_of(const SynthesisReport& r, const Config& config) {
   BarChart chart;
   chart.title = fmt::format("{} of {} on {}: {:.4g} mm2 without memories", r.top, config.name,
                             r.library, r.area_um2 * 1e-6);
-  chart.x_label = "um2, all instances";
+  chart.x_label = "mm2, all instances";
   chart.part_names = {"flip-flops", "full and half adders", "other logic"};
   std::vector<double> rest(3, 0);
   for (std::size_t i = 0; i < r.modules.size(); ++i) {
     const ModuleArea& m = r.modules[i];
-    const auto count = static_cast<double>(m.instances);
+    const double count = static_cast<double>(m.instances) * 1e-6;  // and mm2
     const std::vector<double> parts = {
         m.sequential_um2 * count, m.adders_um2 * count,
         std::max(0.0, m.area_um2 - m.sequential_um2 - m.adders_um2) * count};
@@ -229,11 +230,13 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   SynthesisReport r;
   Interrupt interrupt;
   try {
-    Progress progress("synth", wanted.timing + wanted.fpga + 3);
+    std::optional<Progress> progress;
+    std::string shown;
     r = synthesize(config, wanted, dut_cache_directory(),
-                   [&](const std::string& phase, int done, int) {
+                   [&](const std::string& phase, int done, int total) {
                      if (interrupt.signal() != 0) throw Interrupted();
-                     progress.at(done, phase);
+                     if (phase != shown) progress.emplace(shown = phase, total);
+                     progress->at(done);
                    });
   } catch (const Interrupted&) {
     fmt::print(stderr, "solfege: synthesis interrupted; what is mapped stays cached\n");

@@ -35,10 +35,9 @@ struct Run {
   const SynthesisProgress& progress;
   PreparedLibrary library;
   SynthesisReport report;
-  int phase = 0, phases = 0;
 
-  void begin(const std::string& name) const {
-    if (progress) progress(name, phase, phases);
+  void at(const std::string& phase, int done = 0, int total = 1) const {
+    if (progress) progress(phase, done, total);
   }
 };
 
@@ -93,7 +92,7 @@ YosysStatistics plain_popcount(int width, const Run& run, const std::function<vo
 }
 
 PopcountComparison compare_popcount(int width, const Run& run) {
-  auto poll = [&] { run.begin(fmt::format("popcount of {} bits", width)); };
+  auto poll = [&] { run.at(fmt::format("popcount of {} bits", width)); };
   PopcountComparison p;
   p.width = width;
   const MappedUnit unit =
@@ -116,7 +115,6 @@ void compare_popcounts(Run& run) {
     run.report.popcounts.push_back(compare_popcount(width, run));
   }
   run.report.popcount = run.report.popcounts[0];
-  ++run.phase;
 }
 
 // ---- The machine ----
@@ -195,7 +193,7 @@ std::map<std::string, Netlist> map_modules(Run& run, const ElaboratedDesign& des
   for (int i = 0; i < std::min(jobs, run.report.modules_mapped); ++i) threads.emplace_back(work);
   try {
     while (!stop && done < missing.size()) {
-      run.begin(fmt::format("mapping: {} of {} modules", done.load(), missing.size()));
+      run.at("mapping modules", static_cast<int>(done), run.report.modules_mapped);
       for (int i = 0; i < 10 && !stop && done < missing.size(); ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(25));
     }
@@ -209,10 +207,9 @@ std::map<std::string, Netlist> map_modules(Run& run, const ElaboratedDesign& des
 
   std::map<std::string, Netlist> netlists;
   for (const std::string& name : names) {
-    run.begin("reading netlists");
+    run.at("reading netlists");
     netlists[name] = map_module(design, name, run.library, style, run.cache);
   }
-  ++run.phase;
   return netlists;
 }
 
@@ -295,10 +292,10 @@ void measure(Run& run, const ElaboratedDesign& design,
 void time_modules(Run& run, const std::map<std::string, Netlist>& netlists,
                   const std::string& top) {
   if (!run.options.timing) return;
-  run.begin("timing");
+  run.at("timing");
   SynthesisReport& r = run.report;
   r.timing = time_design(netlists, top, run.library, run.options.period_ns, run.cache,
-                         [&] { run.begin("timing"); });
+                         [&] { run.at("timing"); });
   r.notes.push_back(
       "clock: no wires, ideal clock, ports at the clock's edge; memories have no timing, so paths "
       "from and to them are not in it");
@@ -309,16 +306,14 @@ void time_modules(Run& run, const std::map<std::string, Netlist>& netlists,
         "for timing, nets of more than {} pins get {} buffers {} ({:.0f} um2), which are not in "
         "area_um2",
         kMaxFanout, r.timing->buffers, r.timing->buffer_cell, r.timing->buffers_um2));
-  ++run.phase;
 }
 
 void map_look_up_tables(Run& run, const ElaboratedDesign& design) {
   if (!run.options.fpga) return;
   const std::string unit = find_top(design, run.options.top.empty() ? "sf_pe" : run.options.top);
   run.report.fpga = map_fpga(design, unit, run.cache, [&](const std::string& family) {
-    run.begin(fmt::format("{} on {}", module_label(unit), family));
+    run.at(fmt::format("{} on {}", module_label(unit), family));
   });
-  ++run.phase;
 }
 
 class Stopwatch {
@@ -336,13 +331,11 @@ class Stopwatch {
 SynthesisReport synthesize(const Config& config, const SynthesisOptions& options,
                            const std::string& cache_directory, const SynthesisProgress& progress) {
   const Stopwatch watch;
-  Run run{config, options, cache_directory, progress, {}, {}, 0, 0};
-  run.phases = 3 + (options.timing ? 1 : 0) + (options.fpga ? 1 : 0);
+  Run run{config, options, cache_directory, progress, {}, {}};
   open_library(run);
   const ElaboratedDesign design =
-      elaborate(config, run.library, cache_directory, [&] { run.begin("elaboration"); });
+      elaborate(config, run.library, cache_directory, [&] { run.at("elaboration"); });
   const std::string top = find_top(design, options.top);
-  ++run.phase;
   compare_popcounts(run);
   const auto netlists = map_modules(run, design, modules_below(design, top));
   measure(run, design, netlists, top);
@@ -358,7 +351,7 @@ SynthesisReport synthesize_popcount(const Config& config, const std::string& lib
   const Stopwatch watch;
   SynthesisOptions options;
   options.liberty = liberty;
-  Run run{config, options, cache_directory, progress, {}, {}, 0, 1};
+  Run run{config, options, cache_directory, progress, {}, {}};
   open_library(run);
   compare_popcounts(run);
   run.report.seconds = watch.seconds();

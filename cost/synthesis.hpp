@@ -77,7 +77,7 @@ struct SynthesisReport {
 };
 
 /// Called as phases begin and about four times a second, by the thread that called synthesize():
-/// phase, its number from 0, all phases. What it throws ends the run.
+/// phase, how much of it is done, of how much. What it throws ends the run.
 using SynthesisProgress = std::function<void(const std::string& phase, int done, int total)>;
 
 /// Area, clock and, on request, look-up tables of a configuration's design, mapped module by module
