@@ -92,6 +92,7 @@ std::map<std::string, Reservoir> windows_of(const Config& config, const std::str
   SamplingOptions sampling;
   sampling.batch = std::min(options.batch, config.max_batch);
   sampling.seed = seed;
+  sampling.trace.windows = 12;
   const int steps = sampling.steps_before + 1;
   const Images images = make_digits(sampling.batch * steps, 1, seed).train;
   const Network network =

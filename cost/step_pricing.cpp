@@ -73,7 +73,7 @@ class Pricer {
       const UnitModel* model = find(unit);
       if (model == nullptr) continue;
       const double idle = count * cycles - clocked_[unit];
-      line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * clock(*model));
+      line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * idle_clock(*model));
       const double leakage =
           model->leakage_nw * count * cycles * options_.cycle_ns * kPicojouleOfNanowattNanosecond;
       line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
@@ -122,10 +122,18 @@ class Pricer {
     return nullptr;
   }
 
-  double clock(const UnitModel& model) const {
+  /// The share of a unit's clock that is not its storage's, which a machine has as a memory.
+  double clocked_share(const UnitModel& model) const {
     const double storage = cost_unit(model.unit, c_, "").storage_flip_flops;
     const auto all = static_cast<double>(model.flip_flops);
-    return all > 0 ? model.clock_pj * (all - storage) / all : model.clock_pj;
+    return all > 0 ? (all - storage) / all : 1;
+  }
+  double idle_clock(const UnitModel& model) const {
+    return model.idle_clock_pj() * clocked_share(model);
+  }
+  double active_clock(const UnitModel& model, const UnitSample* sample) const {
+    return (sample != nullptr ? model.clock_of(sample->features) : model.clock_pj) *
+           clocked_share(model);
   }
 
   void line(const std::string& unit, const std::string& action, EnergyKind kind, double actions,
@@ -157,7 +165,7 @@ class Pricer {
     else
       missing_.insert(key);
     line(unit, mode, EnergyKind::kData, actions, actions * pj);
-    line(unit, "active cycle", EnergyKind::kClock, actions, actions * clock(*model));
+    line(unit, "active cycle", EnergyKind::kClock, actions, actions * active_clock(*model, sample));
     clocked_[unit] += actions;
   }
 
@@ -254,7 +262,8 @@ class Pricer {
       else
         missing_.insert("reduce");
       line("reduce", "element", EnergyKind::kData, steps, steps * pj);
-      line("reduce", "active cycle", EnergyKind::kClock, steps, steps * clock(*model));
+      line("reduce", "active cycle", EnergyKind::kClock, steps,
+           steps * active_clock(*model, key.empty() ? nullptr : &samples_->at(key)));
       clocked_["reduce"] += steps;
     }
     for (const bool write : {false, true}) {

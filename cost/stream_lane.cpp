@@ -299,7 +299,37 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   a.scaled_tree = scaled.tree;
   a.scaled_last = scaled.last;
   a.code = changes(q.code, p.code, shape_.wide_bits);
+  a.register_changes = registers_changed(p);
+  a.register_ones = registers_changed({});
   activity_ = a;
+}
+
+double StreamLane::registers_changed(const Registers& p) const {
+  const Registers& q = now_;
+  const int product_bits = shape_.product_bits;
+  double sum = changes(q.x_1, p.x_1, shape_.value_bits) + changes(q.z_1, p.z_1, 32) +
+               changes(q.product_x_2, p.product_x_2, product_bits) +
+               changes(q.product_z_2, p.product_z_2, 48) +
+               changes(q.product_z_3, p.product_z_3, 48) +
+               changes(q.sum_3, p.sum_3, shape_.sum_bits) + changes(q.x_4, p.x_4, 32) +
+               changes(q.z_4, p.z_4, 32) + changes(q.x_5, p.x_5, 32) + changes(q.z_5, p.z_5, 32) +
+               changes(q.y_6, p.y_6, 32) + changes(q.y_7, p.y_7, 32) + changes(q.tag_7, p.tag_7) +
+               changes(q.z_low_7, p.z_low_7) + changes(q.random_7, p.random_7, 32) +
+               changes(static_cast<Wide>(q.scaled_8), static_cast<Wide>(p.scaled_8)) +
+               changes(static_cast<Wide>(q.noise_8), static_cast<Wide>(p.noise_8)) +
+               changes(q.sample_8, p.sample_8, 32) + changes(q.y_8, p.y_8, 32) +
+               changes(q.code, p.code, shape_.wide_bits);
+  for (std::size_t s = 1; s < 7; ++s)
+    sum += changes(q.z_tag[s], p.z_tag[s]) + (s > 1 ? changes(q.z_low[s], p.z_low[s]) : 0);
+  for (std::size_t s = 2; s < 6; ++s)
+    sum += changes(q.offset[s], p.offset[s], 32) + (q.pass[s] != p.pass[s] ? 1 : 0) +
+           (s < 5 ? changes(q.slope[s], p.slope[s], 17) : 0);
+  for (std::size_t s = 9; s < 18; ++s)
+    sum += changes(static_cast<Wide>(q.remainder[s]), static_cast<Wide>(p.remainder[s])) +
+           changes(static_cast<Wide>(q.divisor[s]), static_cast<Wide>(p.divisor[s])) +
+           changes(q.quotient[s], p.quotient[s]) + changes(q.found[s], p.found[s]) +
+           changes(q.y[s], p.y[s], 32) + changes(q.row[s], p.row[s]);
+  return sum;
 }
 
 void StreamLane::edge(const LaneInputs& in, const Logic& l) {

@@ -60,7 +60,7 @@ struct MultiplierChanges {
   X(slope_last) X(x_5) X(y_add) X(y_limit) X(y_6) X(y_7) X(pool) X(y_plus_m) X(scaled)           \
   X(noise_partial) X(noise_tree) X(noise_last) X(first_division) X(division) X(remainder)        \
   X(quotient) X(y_beside) X(compare) X(thresholds) X(scaled_partial) X(scaled_tree)              \
-  X(scaled_last) X(code)
+  X(scaled_last) X(code) X(register_changes) X(register_ones)
 // clang-format on
 struct LaneActivity {
 #define SOLFEGE_MEMBER(name) double name = 0;
@@ -124,6 +124,8 @@ class StreamLane {
     std::array<std::uint64_t, 18> difference{};
     std::uint64_t scaled_code = 0;
   };
+  /// Bits of all registers that differ from `before`, or that are 1.
+  double registers_changed(const Registers& before) const;
   void settle(const LaneInputs& in, Logic* logic) const;
   void count_changes(const LaneInputs& in, const Logic& logic);
   void edge(const LaneInputs& in, const Logic& logic);

@@ -148,15 +148,21 @@ enum PeFeature : std::size_t {
   kSum,
   kDrainInput,
   kDrain,
-  kFirstControl
+  kFirstControl,
+  kRegisterChanges = kFirstControl + 8,
+  kRegisterOnes,
+  kPeFeatures
 };
 std::vector<std::string> pe_names() {
   std::vector<std::string> names = kPopcountFeatures;
-  for (const char* name :
-       {"and",         "xor",     "count",         "shifter",      "term",
-        "kept",        "carries", "carry hazards", "next sum",     "sum",
-        "drain input", "drain",   "xnor",          "count enable", "sum enable",
-        "sum clear",   "negate",  "shift",         "capture",      "drain shift"})
+  for (const char* name : {"and",          "xor",           "count",
+                           "shifter",      "term",          "kept",
+                           "carries",      "carry hazards", "next sum",
+                           "sum",          "drain input",   "drain",
+                           "xnor",         "count enable",  "sum enable",
+                           "sum clear",    "negate",        "shift",
+                           "capture",      "drain shift",   "register_changes",
+                           "register_ones"})
     names.emplace_back(name);
   return names;
 }
@@ -164,7 +170,7 @@ std::vector<std::string> pe_names() {
 std::vector<double> pe_features(const Config& config, const UnitWindow& window) {
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
-  std::vector<double> f(pe_names().size());
+  std::vector<double> f(kPeFeatures);
   std::vector<std::vector<std::uint64_t>> products;
   std::vector<std::uint64_t> both_before, differs_before;
   struct State {
@@ -217,6 +223,9 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
       f[kDrain] += ones(now.drain ^ before.drain);
       for (std::size_t port = 2; port < 10; ++port)
         f[kFirstControl + port - 2] += port_changes(v, t, port);
+      f[kRegisterChanges] += ones(now.count ^ before.count) + ones(now.sum ^ before.sum) +
+                             ones(now.drain ^ before.drain);
+      f[kRegisterOnes] += ones(now.count) + ones(now.sum) + ones(now.drain);
     }
     before = now;
     if (v.get(t, 8) != 0)
@@ -232,7 +241,7 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
 
 std::vector<double> register_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(7);
+  std::vector<double> f(9);
   std::vector<std::uint64_t> held(words(v, 0, 1).size()), held_before = held, masked_before = held,
                                                           next_before = held;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
@@ -247,6 +256,8 @@ std::vector<double> register_features(const UnitWindow& window) {
       f[4] += ones(masked[w] ^ masked_before[w]);
       f[5] += ones(next[w] ^ next_before[w]);
       f[6] += ones(held[w] ^ held_before[w]);
+      f[7] += ones(held[w] ^ held_before[w]);
+      f[8] += ones(held[w]);
     }
     if (counts)
       for (std::size_t port = 0; port < 3; ++port) f[1 + port] += port_changes(v, t, port);
@@ -360,11 +371,13 @@ const std::vector<std::string> kReduceFeatures = {"cycle",
                                                   "factor y",
                                                   "factor z",
                                                   "y high",
-                                                  "y sign"};
+                                                  "y sign",
+                                                  "register_changes",
+                                                  "register_ones"};
 
 std::vector<double> reduce_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(kReduceFeatures.size());
+  std::vector<double> f(28);
   auto field = [&](int word, int lsb, int width) {
     const std::uint64_t pair = v.get(v.cycles() - 1, 3, word / 2);
     return pair >> (32 * (word % 2) + lsb) & ((std::uint64_t{1} << width) - 1);
@@ -431,6 +444,11 @@ std::vector<double> reduce_features(const UnitWindow& window) {
       f[14] += ones(now.maximum ^ before.maximum) + ones(now.next_maximum ^ before.next_maximum);
       f[15] += port_changes(v, t, 4);
       f[16] += port_changes(v, t, 7);
+      f[26] += ones(now.value ^ before.value) + ones(now.product ^ before.product) +
+               ones(now.highest ^ before.highest);
+      f[27] += ones(now.value) + ones(now.product) + ones(now.highest);
+      for (std::size_t i = 0; i < 2; ++i)
+        f[27] += ones(total[i]) + ones(second_total[i]) + ones(maximum[i]);
       f[22] += ones(static_cast<std::uint64_t>(now.y ^ before.y));
       f[23] += ones(static_cast<std::uint64_t>(now.z ^ before.z) & 0xffff);
       // Negated before the mask: the carry runs through the lowest zeros
@@ -465,7 +483,7 @@ std::vector<double> reduce_features(const UnitWindow& window) {
 /// sf_lfsr; `used` bits a step.
 std::vector<double> random_features(const UnitWindow& window, int used) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(5);
+  std::vector<double> f(7);
   std::uint64_t state = 0, state_before = 0, next_before = 0;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
     Lfsr lfsr(state);
@@ -476,6 +494,8 @@ std::vector<double> random_features(const UnitWindow& window, int used) {
       f[2] += port_changes(v, t, 2);
       f[3] += ones(state ^ state_before);
       f[4] += ones(next ^ next_before);
+      f[5] += ones(state ^ state_before);
+      f[6] += ones(state);
     }
     state_before = state;
     next_before = next;
@@ -510,14 +530,18 @@ const std::vector<std::string>& feature_names(const std::string& unit) {
   static const std::map<std::string, std::vector<std::string>> names = {
       {"and_popcount", kPopcountFeatures},
       {"pe", pe_names()},
-      {"operand_register", {"cycle", "enable", "word input", "mask", "masked", "next", "word"}},
+      {"operand_register",
+       {"cycle", "enable", "word input", "mask", "masked", "next", "word", "register_changes",
+        "register_ones"}},
       {"correction",
        {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value",
         "hazards"}},
       {"stream_lane", lane_names()},
       {"reduce", kReduceFeatures},
-      {"random_shared", {"cycle", "load", "step", "state", "next"}},
-      {"random_private", {"cycle", "load", "step", "state", "next"}},
+      {"random_shared",
+       {"cycle", "load", "step", "state", "next", "register_changes", "register_ones"}},
+      {"random_private",
+       {"cycle", "load", "step", "state", "next", "register_changes", "register_ones"}},
       {"lane_front", lane_names()},
       {"threshold", lane_names()},
       {"rounding", lane_names()}};

@@ -492,7 +492,7 @@ class Reports(SystemTest):
     def test_synth(self):
         report = self.report("synth", TINY)
         self.assertGreater(report["area_um2"], 0)
-        self.assertIsNone(report["clock_mhz"])
+        self.assertGreater(report["clock_mhz"], 1)
         modules = report["modules"]
         self.assertIn("sf_pe", {module["name"].split()[0] for module in modules})
         self.assertAlmostEqual(report["area_um2"], sum(m["area_um2"] * m["instances"] for m in modules),

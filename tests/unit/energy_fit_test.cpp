@@ -45,12 +45,17 @@ TEST_CASE("A fit finds the energies that made its windows, none negative") {
       pj += truth[k] * f[k];
     }
     windows.push_back(measured(f, pj));
+    // A clock pin that takes more with a register that changes, less with one that holds a 1
+    windows.back().clock_pj = 2 + 0.1 * f[count - 2] - 0.05 * f[count - 1];
   }
   const UnitModel model = fit("operand_register", "none", DelayModel::kZero, windows);
   for (std::size_t k = 0; k < count; ++k)
     CHECK(model.coefficients[k] == Approx(truth[k]).margin(1e-6));
   CHECK(model.fit.total < 1e-9);
-  CHECK(model.clock_pj == Approx(2));
+  CHECK(model.clock_change_pj == Approx(0.1));
+  CHECK(model.clock_one_pj == Approx(-0.05));
+  CHECK(model.clock_of(windows[3].features) == Approx(windows[3].clock_pj));
+  CHECK(model.idle_clock_pj() == Approx(2 - 0.05 * model.mean_ones));
 
   // Known bad: energies that the features do not explain leave an error, and are not explained away
   // by negative energies.
