@@ -64,8 +64,21 @@ void print_timing(const TimingReport& t) {
                path.start_module, path.end);
   fmt::print("critical path: {} -> {}, {} pins\n", t.critical.start, t.critical.end,
              t.critical.steps.size());
-  for (const TimingStep& step : t.critical.steps)
-    fmt::print("  {:>10.3f} ns  {:<24} {}\n", step.arrival_ns, step.cell, step.pin);
+  // Runs of one cell in one module, carry chains mostly, take a line.
+  const auto& steps = t.critical.steps;
+  auto folder = [](const TimingStep& s) {
+    return s.pin.substr(0, s.pin.rfind('/', s.pin.rfind('/') - 1) + 1);
+  };
+  for (std::size_t i = 0; i < steps.size();) {
+    std::size_t end = i + 1;
+    while (end < steps.size() && steps[end].cell == steps[i].cell &&
+           folder(steps[end]) == folder(steps[i]))
+      ++end;
+    fmt::print("  {:>10.3f} ns  {:<28} {}\n", steps[end - 1].arrival_ns,
+               end - i > 1 ? fmt::format("{} x {}", end - i, steps[i].cell) : steps[i].cell,
+               steps[end - 1].pin);
+    i = end;
+  }
   fmt::print("clock: {:.3f} ns, {:.1f} MHz ({}, {} endpoints)", t.period_ns, t.clock_mhz, t.opensta,
              t.endpoints);
   if (t.slack_ns)

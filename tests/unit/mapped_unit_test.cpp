@@ -125,7 +125,8 @@ TEST_CASE("mapped arithmetic computes what its Verilog says, on every library", 
     CHECK(unit.notes.size() == (has_adders ? 0u : 2u));
     // 12 x 12 partial products alone need a hundred.
     CHECK((has_adders ? unit.full_adders > 100 : unit.full_adders == 0));
-    CHECK(unit.flip_flops == 24 + 16 + 10 + 12 + 5);
+    // Yosys merges two that are equal.
+    CHECK(unit.flip_flops == 24 + 16 + 10 + 12 + 5 - 1);
     CHECK(unit.sequential_um2 > 0);
     CHECK(unit.area_um2 > unit.sequential_um2);
 
