@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct SimulationOptions {
   std::vector<std::string> defines;  ///< test only: Verilog macros that break the design
   std::string fst_path;
   std::uint64_t fst_from = 0, fst_to = 100000;
+  std::string netlist;           ///< folder of `synth --netlist` to simulate instead of the RTL
+  std::uint64_t reset_seed = 1;  ///< of what the netlist starts with
   RtlOptions rtl() const;
 };
 
@@ -54,6 +57,17 @@ struct StepOptions {
   std::string plot_path;  ///< roofline; empty: none
 };
 
+struct SynthOptions {
+  std::string liberty;              ///< empty: Debian's osu018
+  std::string top;                  ///< module; empty: the whole machine
+  std::string adders = "ripple";    ///< or prefix
+  std::optional<double> period_ns;  ///< to judge slack by
+  bool no_timing = false, fpga = false;
+  int jobs = 0;
+  std::string plot_path;
+  std::string netlist_directory;  ///< set: writes the gate-level netlist there instead
+};
+
 /// `energy` prices the same step.
 struct EnergyOptions {
   StepOptions step;
@@ -83,7 +97,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);
-int run_synth(const CommonOptions& common, const std::string& liberty);
+int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

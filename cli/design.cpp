@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands about a design rather than a training run: generate, verify, cycles, synth.
+// The commands about a design rather than a training run: generate, verify, cycles.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/plot.hpp"
-#include "cost/synthesis.hpp"
 #include "gen/generator.hpp"
 #include "model/accelerator_engine.hpp"
 #include "model/cycle_model.hpp"
@@ -172,59 +169,6 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   write_report(common, report);
   if (!options.plot_path.empty())
     plot_roofline(options.plot_path, roofline_of(config, step, options));
-  return 0;
-}
-
-int run_synth(const CommonOptions& common, const std::string& liberty) {
-  const Config config = Config::load(common.config_path);
-  const std::string work = (std::filesystem::temp_directory_path() /
-                            fmt::format("solfege-synth-{}-{}", config.hash(), getpid()))
-                               .string();
-  std::string phase_shown;
-  const SynthesisReport area =
-      synthesize(config, liberty, work, [&](const std::string& phase, int done, int total) {
-        if (phase == phase_shown) return;
-        phase_shown = phase;
-        fmt::print(stderr, "synth {}/{}: {}\n", done + 1, total, phase);
-      });
-  Json report = make_report(common, config);
-  report["library"] = area.library;
-  report["yosys"] = area.yosys;
-  report["area_um2"] = area.area_um2;
-  report["clock_mhz"] = nullptr;  // until timed
-  report["modules"] = Json::array();
-  fmt::print("{:<44} {:>9} {:>14} {:>14} {:>9}\n", "module", "instances", "um2 each", "um2 in all",
-             "cells");
-  for (const ModuleArea& module : area.modules) {
-    const double all = module.area_um2 * static_cast<double>(module.instances);
-    report["modules"].push_back({{"name", module.name},
-                                 {"instances", module.instances},
-                                 {"area_um2", module.area_um2},
-                                 {"total_um2", all},
-                                 {"cells", module.cells}});
-    fmt::print("{:<44} {:>9} {:>14.0f} {:>14.0f} {:>9}\n", module.name, module.instances,
-               module.area_um2, all, module.cells);
-  }
-  const PopcountComparison& p = area.popcount;
-  fmt::print("area {:.3f} mm2 on {}, memories apart ({} kbit)\n", area.area_um2 * 1e-6,
-             area.library, area.memory_bits / 1024);
-  fmt::print(
-      "popcount of {} bits: {:.0f} um2 from {} full and {} half adders, {:.0f} um2 from plain "
-      "Yosys: {:.3f}\n",
-      p.width, p.structural_um2, p.full_adders, p.half_adders, p.behavioural_um2, p.ratio);
-  for (const std::string& note : area.notes) fmt::print("note: {}\n", note);
-  report["memory_bits"] = area.memory_bits;
-  report["popcount"] = {{"width", p.width},
-                        {"structural_um2", p.structural_um2},
-                        {"behavioural_um2", p.behavioural_um2},
-                        {"ratio", p.ratio},
-                        {"full_adders", p.full_adders},
-                        {"half_adders", p.half_adders}};
-  report["notes"] = area.notes;
-  report["seconds"] = area.seconds;
-  write_report(common, report);
-  std::error_code ignored;
-  std::filesystem::remove_all(work, ignored);
   return 0;
 }
 

@@ -22,11 +22,21 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
                   "chance that a channel pauses, 0..0.95")
       ->check(CLI::Range(0.0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls");
-  app->add_flag("--structural-popcount", o.structural_popcount,
-                "simulate the full-adder form that is synthesised");
-  app->add_option("--define", o.defines,
-                  "Verilog macro of the simulated design (tests break it so)");
-  app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
+                                   "simulate the full-adder form that is synthesised");
+  auto* define = app->add_option("--define", o.defines,
+                                 "Verilog macro of the simulated design (tests break it so)");
+  auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* netlist = app->add_option("--netlist", o.netlist,
+                                  "simulate the gates of this folder, made by synth --netlist, "
+                                  "instead of the RTL")
+                      ->excludes(structural)
+                      ->excludes(define)
+                      ->excludes(fst);
+  app->add_option("--reset-seed", o.reset_seed,
+                  "of what the netlist's flip-flops and memories start with")
+      ->needs(netlist)
+      ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
 }
@@ -67,11 +77,12 @@ int main(int argc, char** argv) {
     return sub;
   };
 
-  std::string directory, liberty;
+  std::string directory;
   TrainOptions train;
   VerifyOptions verify;
   StepOptions cycles;
   EnergyOptions energy;
+  SynthOptions synth;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
   generate_app->add_option("-o,--output", directory, "folder to write")->required();
@@ -173,9 +184,26 @@ int main(int argc, char** argv) {
       ->excludes(published);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
-  CLI::App* synth_app = add("synth", "area by Yosys");
-  synth_app->add_option("--liberty", liberty, "cell library; default: Debian's osu018");
-  synth_app->callback([&] { command = [&] { return run_synth(common, liberty); }; });
+  CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
+  synth_app->add_option("--liberty", synth.liberty, "cell library; default: Debian's osu018");
+  synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
+  synth_app
+      ->add_option("--adders", synth.adders,
+                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
+      ->check(CLI::IsMember({"ripple", "prefix"}))
+      ->capture_default_str();
+  synth_app->add_option("--period", synth.period_ns, "clock period to report slack for, in ns")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_flag("--no-timing", synth.no_timing, "area only");
+  synth_app->add_flag("--fpga", synth.fpga,
+                      "look-up tables of --top, or one processing element, in three families");
+  synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png");
+  synth_app->add_option("--netlist", synth.netlist_directory,
+                        "only write the gate-level netlist to this folder, for --netlist of train "
+                        "and verify");
+  synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   std::vector<std::string> reports;
   std::string plot_path;

@@ -58,10 +58,12 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
       if (module.name[0] == '\\') module.name.erase(0, 1);
       module.ports = "attribute \\blackbox 1\n" + line + "\n";
     } else if (line == "end") {
-      module.text = std::move(text);
+      module.text = text;
       module.ports += line + "\n";
       module.is_memory = memory_name(module.name);
-      design.modules[module.name] = std::move(module);
+      // Cells of the library are modules too.
+      if (base_name(module.name).rfind("sf_", 0) == 0)
+        design.modules[module.name] = std::move(module);
       text.clear();
     } else if (kind == "wire") {
       for (std::string word; words >> word;)
@@ -84,23 +86,16 @@ std::string elaboration_script(const std::map<std::string, std::string>& files,
     if (ends_with(name, ".v")) text += " rtl/" + name;
   text += fmt::format(
       "\nhierarchy -check -top {}\ntee -q -o hierarchy.txt stat\n"
-      "blackbox *sf_ram* *sf_register_file*\nproc\n",
+      "proc\nwrite_rtlil generic.il\n"
+      "blackbox *sf_ram* *sf_register_file*\n",
       kTop);
   return text + bind_adders_script(library.adders) +
-         "flatten *sf_popcount*\nopt_clean\nselect *sf_*\nwrite_rtlil -selected design.il\n";
-}
-
-std::string module_script(const std::string& name, bool keep_memory, const PreparedLibrary& library,
-                          AdderStyle style) {
-  const std::string id = name[0] == '$' ? name : "\\" + name;
-  return fmt::format("read_liberty -lib library/cells.lib\nread_rtlil module.il\nselect {}\n", id) +
-         "memory -nomap\n" + (keep_memory ? "" : "memory_map\n") +
-         gates_script(library.adders, style) + cells_script() +
-         fmt::format("json -o netlist.json {}\n", id);
+         "flatten *sf_popcount*\nopt_clean\nwrite_rtlil design.il\n";
 }
 
 struct Task {
-  std::string key, input, script;
+  std::string key, input;
+  Mapping mapping;
 };
 
 Task task_of(const ElaboratedDesign& design, const std::string& name,
@@ -113,7 +108,9 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
     if (const auto found = design.modules.find(child); found != design.modules.end())
       stubs += found->second.ports;
   task.input += stubs;
-  task.script = module_script(name, base_name(name) == "sf_fifo", library, style);
+  task.mapping = {"read_liberty -lib library/cells.lib\nread_rtlil module.il\n", name, style,
+                  base_name(name) == "sf_fifo",
+                  fmt::format("json -o netlist.json {}\n", script_name(name))};
   // By source, not by RTLIL: the numbers in Yosys' names change with the configuration.
   const fs::path rtl = design.folder / "rtl";
   std::string source = read_text(rtl / (base_name(name) + ".v"));
@@ -125,9 +122,8 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
   if (source.find("`include") != std::string::npos)
     for (const auto& entry : fs::directory_iterator(rtl))
       if (entry.path().extension() == ".vh") source += read_text(entry.path());
-  task.key =
-      fmt::format("module-{}-{}", base_name(name),
-                  content_hash({yosys_version(), library.hash, name, source, stubs, task.script}));
+  task.key = fmt::format("module-{}-{}", base_name(name),
+                         content_hash({yosys_version(), task.mapping.key(library), source, stubs}));
   return task;
 }
 
@@ -167,11 +163,7 @@ Netlist map_module(const ElaboratedDesign& design, const std::string& module,
   const Task task = task_of(design, module, library, style);
   const fs::path folder = cached_folder(cache_directory, task.key, [&](const fs::path& part) {
     write_text(part / "module.il", task.input);
-    fs::create_directory_symlink(library.folder, part / "library");
-    run_yosys(part, "map", {{"map", task.script}}, [&](const std::string&, int) {
-      if (poll) poll();
-    });
-    fs::remove(part / "library");
+    task.mapping.run(part, library, poll);
     fs::remove(part / "module.il");
   });
   return read_netlist(folder / "netlist.json", module);
@@ -181,6 +173,23 @@ bool is_mapped(const ElaboratedDesign& design, const std::string& module,
                const PreparedLibrary& library, AdderStyle style,
                const std::string& cache_directory) {
   return fs::is_directory(fs::path(cache_directory) / task_of(design, module, library, style).key);
+}
+
+std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module) {
+  ElaboratedDesign generic;
+  split(read_text(design.folder / "generic.il"), generic);
+  std::string text;
+  std::set<std::string> seen;
+  std::vector<std::string> open = {module};
+  while (!open.empty()) {
+    const std::string name = open.back();
+    open.pop_back();
+    const auto found = generic.modules.find(name);
+    if (found == generic.modules.end() || !seen.insert(name).second) continue;
+    text += found->second.text;
+    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
+  }
+  return text;
 }
 
 std::string module_label(const std::string& module) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cost/mapping_script.hpp"
+#include "cost/mapping.hpp"
 #include "cost/netlist.hpp"
 #include "cost/prepared_library.hpp"
 #include "model/config.hpp"
@@ -28,7 +28,7 @@ struct ElaboratedModule {
 /// The whole design, elaborated once; its modules are then mapped one by one.
 struct ElaboratedDesign {
   std::string top;
-  std::filesystem::path folder;  ///< with rtl/ and design.il
+  std::filesystem::path folder;  ///< with rtl/, design.il, and before mapping generic.il
   std::map<std::string, ElaboratedModule> modules;
 };
 
@@ -46,6 +46,9 @@ Netlist map_module(const ElaboratedDesign& design, const std::string& module,
 bool is_mapped(const ElaboratedDesign& design, const std::string& module,
                const PreparedLibrary& library, AdderStyle style,
                const std::string& cache_directory);
+
+/// A module and all below it before mapping, memories with their contents, in RTLIL.
+std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module);
 
 /// Short and unique: sf_popcount Width=64, sf_fifo #5e01ab.
 std::string module_label(const std::string& module);

@@ -95,25 +95,152 @@ const Netlist::Port& Netlist::port(const std::string& wanted) const {
   throw std::out_of_range(fmt::format("{} has no port {}", top, wanted));
 }
 
-Netlist read_netlist(const std::string& json_path, const std::string& top) {
-  const char* fix = "write it with Yosys: write_json FILE";
+namespace {
+
+const char* const kFix = "write it with Yosys: write_json FILE";
+
+/// Calls `use` with the modules of a file; its exceptions become InputErrors.
+template <typename Use>
+auto with_modules(const std::string& json_path, const Use& use) {
   std::ifstream file(json_path);
-  if (!file) throw InputError(fmt::format("{}: the netlist cannot be read; {}", json_path, fix));
+  if (!file) throw InputError(fmt::format("{}: the netlist cannot be read; {}", json_path, kFix));
   try {
     const json document = json::parse(file);
-    const json& modules = document.at("modules");
+    return use(document.at("modules"));
+  } catch (const json::exception& error) {
+    throw InputError(fmt::format("{}: no netlist in JSON: {}; {}", json_path, error.what(), kFix));
+  } catch (const std::invalid_argument& error) {
+    throw InputError(fmt::format("{}: {}", json_path, error.what()));
+  }
+}
+
+Netlist convert_named(const json& module, const std::string& name) {
+  try {
+    return convert(module, name);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("module {}: {}", name, error.what()));
+  }
+}
+
+/// Nets of which some are one and the same, or constant.
+class Unions {
+ public:
+  int make(int count) {
+    const int first = static_cast<int>(parent_.size());
+    for (int i = 0; i < count; ++i) parent_.push_back(first + i);
+    return first;
+  }
+  int find(int net) {
+    if (net < 0) return net;
+    int root = net;
+    while (root >= 0 && parent_[static_cast<std::size_t>(root)] != root)
+      root = parent_[static_cast<std::size_t>(root)];
+    while (net >= 0 && net != root) {
+      int& up = parent_[static_cast<std::size_t>(net)];
+      net = up;
+      up = root;
+    }
+    return root;
+  }
+  void join(int a, int b) {
+    a = find(a);
+    b = find(b);
+    if (a == b || (a < 0 && b < 0)) return;
+    if (a < 0) std::swap(a, b);
+    parent_[static_cast<std::size_t>(a)] = b;
+  }
+  int count() const { return static_cast<int>(parent_.size()); }
+
+ private:
+  std::vector<int> parent_;
+};
+
+class Flattener {
+ public:
+  explicit Flattener(const std::map<std::string, Netlist>& modules) : modules_(modules) {}
+
+  Netlist run(const std::string& top) {
+    const Netlist& module = modules_.at(top);
+    flat_.top = top;
+    flat_.ports = module.ports;
+    place(module, "", nets_.make(module.nets));
+    std::vector<int> dense(static_cast<std::size_t>(nets_.count()), -1);
+    auto number = [&](int& net) {
+      net = nets_.find(net);
+      if (net < 0) return;
+      int& n = dense[static_cast<std::size_t>(net)];
+      if (n < 0) n = flat_.nets++;
+      net = n;
+    };
+    for (Netlist::Port& port : flat_.ports)
+      for (int& net : port.nets) number(net);
+    for (Netlist::Instance& instance : flat_.instances)
+      for (auto& [pin, nets] : instance.pins)
+        for (int& net : nets) number(net);
+    return std::move(flat_);
+  }
+
+ private:
+  void place(const Netlist& module, const std::string& path, int first) {
+    auto flat = [&](int net) { return net < 0 ? net : first + net; };
+    for (const Netlist::Instance& instance : module.instances) {
+      const auto found = modules_.find(instance.cell);
+      if (found == modules_.end()) {
+        Netlist::Instance copy = instance;
+        copy.name = path + instance.name;
+        for (auto& [pin, nets] : copy.pins)
+          for (int& net : nets) net = flat(net);
+        flat_.instances.push_back(std::move(copy));
+        continue;
+      }
+      const Netlist& child = found->second;
+      const int child_first = nets_.make(child.nets);
+      for (const Netlist::Port& port : child.ports) {
+        const auto pin = instance.pins.find(port.name);
+        for (std::size_t i = 0; i < port.nets.size(); ++i) {
+          const bool connected = pin != instance.pins.end() && i < pin->second.size();
+          if (!connected && !port.is_input) continue;
+          const int inner = port.nets[i] < 0 ? port.nets[i] : child_first + port.nets[i];
+          nets_.join(connected ? flat(pin->second[i]) : Netlist::kZero, inner);
+        }
+      }
+      place(child, path + instance.name + ".", child_first);
+    }
+  }
+
+  const std::map<std::string, Netlist>& modules_;
+  Netlist flat_;
+  Unions nets_;
+};
+
+}  // namespace
+
+Netlist read_netlist(const std::string& json_path, const std::string& top) {
+  return with_modules(json_path, [&](const json& modules) {
     if (!modules.contains(top)) {
       std::string found;
       for (const auto& [name, module] : modules.items())
         found += (found.empty() ? "" : ", ") + name;
       throw InputError(fmt::format("{}: has no module {}; it has: {}", json_path, top, found));
     }
-    return convert(modules.at(top), top);
-  } catch (const json::exception& error) {
-    throw InputError(fmt::format("{}: no netlist in JSON: {}; {}", json_path, error.what(), fix));
-  } catch (const std::invalid_argument& error) {
-    throw InputError(fmt::format("{}: module {}: {}", json_path, top, error.what()));
-  }
+    return convert_named(modules.at(top), top);
+  });
+}
+
+std::map<std::string, Netlist> read_netlist_modules(const std::string& json_path) {
+  return with_modules(json_path, [](const json& modules) {
+    std::map<std::string, Netlist> all;
+    for (const auto& [name, module] : modules.items()) {
+      const json attributes = module.value("attributes", json::object());
+      if (attributes.contains("blackbox") || attributes.contains("whitebox")) continue;
+      all.emplace(name, convert_named(module, name));
+    }
+    return all;
+  });
+}
+
+Netlist flatten(const std::map<std::string, Netlist>& modules, const std::string& top) {
+  return Flattener(modules).run(top);
 }
 
 }  // namespace solfege

@@ -32,4 +32,11 @@ struct Netlist {
 /// Reads what Yosys' write_json wrote of one flattened module.
 Netlist read_netlist(const std::string& json_path, const std::string& top);
 
+/// All modules of such a file, by name; black boxes left out.
+std::map<std::string, Netlist> read_netlist_modules(const std::string& json_path);
+
+/// One module of all instances below `top`: an instance of a module in the map is replaced by its
+/// contents, others stay. Nets have no names. Undriven input ports read as 0.
+Netlist flatten(const std::map<std::string, Netlist>& modules, const std::string& top);
+
 }  // namespace solfege

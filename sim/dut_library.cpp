@@ -365,8 +365,9 @@ void compile(const std::vector<std::string>& command, const fs::path& building,
 }
 
 template <typename Function>
-void resolve(void* handle, const std::string& path, const char* symbol, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(handle, symbol));
+void resolve(void* handle, const std::string& path, const char* symbol,
+             std::function<Function>& function) {
+  function = reinterpret_cast<Function*>(dlsym(handle, symbol));
   if (!function) throw std::runtime_error(path + ": no symbol " + symbol + "; delete the file");
 }
 

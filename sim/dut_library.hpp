@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,18 +18,19 @@ struct DutOptions {
   std::vector<std::string> defines;  ///< Verilog macros, "NAME" or "NAME=VALUE"
 };
 
-/// A loaded simulator. Cheap to copy; the library stays loaded until the process ends.
+/// A loaded simulator: the functions of dut_abi.hpp. A Verilated one stays loaded until the process
+/// ends.
 struct DutLibrary {
   std::string path;        ///< the shared object
   bool cache_hit = false;  ///< it was there already; nothing was compiled
   bool waveforms = false;  ///< the trace functions write files
 
-  decltype(&solfege_dut_create) create = nullptr;
-  decltype(&solfege_dut_destroy) destroy = nullptr;
-  decltype(&solfege_dut_eval) eval = nullptr;
-  decltype(&solfege_dut_trace_open) trace_open = nullptr;
-  decltype(&solfege_dut_trace_dump) trace_dump = nullptr;
-  decltype(&solfege_dut_trace_close) trace_close = nullptr;
+  std::function<decltype(solfege_dut_create)> create;
+  std::function<decltype(solfege_dut_destroy)> destroy;
+  std::function<decltype(solfege_dut_eval)> eval;
+  std::function<decltype(solfege_dut_trace_open)> trace_open;
+  std::function<decltype(solfege_dut_trace_dump)> trace_dump;
+  std::function<decltype(solfege_dut_trace_close)> trace_close;
 };
 
 /// The directory of built simulators: $SOLFEGE_CACHE, else $XDG_CACHE_HOME/solfege, else

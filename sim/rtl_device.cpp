@@ -11,6 +11,7 @@
 #include "model/cycle_model.hpp"
 #include "model/error.hpp"
 #include "model/registers.hpp"
+#include "sim/netlist_dut.hpp"
 
 namespace solfege {
 namespace {
@@ -33,16 +34,22 @@ std::string error_name(int code) {
   return "unknown";
 }
 
-}  // namespace
-
-RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options)
-    : config_(config), lockstep_(options.lockstep) {
+DutLibrary load(const Config& config, const RtlOptions& options) {
+  if (!options.netlist_directory.empty())
+    return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
   std::string directory = options.generated_directory;
   if (directory.empty()) directory = dut_cache_directory() + "/generated-" + config.hash();
   generate(config, directory);
   DutOptions dut = options.dut;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
-  const DutLibrary library = build_dut(directory, dut);
+  return build_dut(directory, dut);
+}
+
+}  // namespace
+
+RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options)
+    : config_(config), lockstep_(options.lockstep) {
+  const DutLibrary library = load(config, options);
   program_address_ = static_cast<std::uint32_t>((memory_bytes + 4095) / 4096 * 4096);
   platform_ = std::make_unique<Platform>(library, config.bus_bytes, options.memory,
                                          program_address_ + kProgramCapacity * kDescriptorBytes);

@@ -19,6 +19,8 @@ struct RtlOptions {
   MemoryModel memory;
   DutOptions dut;
   std::string generated_directory;  ///< empty: a folder of the cache, by configuration hash
+  std::string netlist_directory;    ///< of write_netlist(), simulated in the RTL's place
+  std::uint64_t reset_seed = 1;     ///< of what a netlist's flip-flops and memories start with
   std::string fst_path;             ///< empty: no waveforms
   std::uint64_t fst_from = 0, fst_to = 0;
 };
@@ -38,7 +40,7 @@ struct RtlTally {
   std::string first_difference_in_cycles;
 };
 
-/// The Verilated design as a device, alone or in lockstep with the golden model.
+/// The Verilated design, or its netlist, as a device, alone or in lockstep with the golden model.
 class RtlDevice : public Device {
  public:
   /// Generates and builds the simulator if it is not cached.
