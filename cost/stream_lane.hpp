@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cost/adder_activity.hpp"
 #include "model/config.hpp"
 
 namespace solfege {
@@ -39,14 +40,6 @@ struct LaneInputs {
 #define SOLFEGE_MEMBER(name, width) std::uint64_t name = 0;
   SOLFEGE_LANE_INPUTS(SOLFEGE_MEMBER)
 #undef SOLFEGE_MEMBER
-};
-
-/// What changes in a multiplier as Yosys' maccmap builds it: partial products, the full adders that
-/// take three rows to two, and the last adder.
-struct MultiplierChanges {
-  double partial = 0, tree = 0, last = 0;
-  void add(__int128 a, std::int64_t b, __int128 a_before, std::int64_t b_before, int b_bits,
-           int width);
 };
 
 /// What changes in a lane, as numbers of bits that differ from the cycle before: registers and the

@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "cost/adder_activity.hpp"
 #include "model/lfsr.hpp"
 
 namespace solfege {
@@ -27,61 +28,10 @@ double port_changes(const Vectors& v, std::size_t cycle, std::size_t port) {
   return sum;
 }
 
-/// Changes of the nets of sf_popcount_adders, by the height of their adder: 64 cycles at once, a
-/// bit each.
-class PopcountChanges {
- public:
-  static constexpr std::size_t kHeights = 8;
-  /// `lanes`: each lane's bits over 64 cycles; `counted`: cycles whose change from the one before
-  /// counts.
-  PopcountChanges(const std::vector<std::uint64_t>& lanes, std::uint64_t counted)
-      : counted_(counted) {
-    count(lanes.data(), static_cast<int>(lanes.size()));
-  }
-  std::array<double, kHeights> by_height{};
-  /// Adders that two or three inputs reach with a change, or with what a change has stirred up:
-  /// where timed simulation sees glitches.
-  std::array<double, kHeights> hazards{};
-
- private:
-  struct Net {
-    std::uint64_t value, stirred;
-  };
-  struct Node {
-    std::vector<Net> bits;
-    std::size_t height;
-  };
-  std::uint64_t changed(std::uint64_t net) const { return (net ^ (net << 1)) & counted_; }
-  Node count(const std::uint64_t* lanes, int width) {
-    if (width == 1) return {{{lanes[0], changed(lanes[0])}}, 0};
-    int left_bits = 1;
-    while ((2 << left_bits) - 1 < width) ++left_bits;
-    const int left_width = (1 << left_bits) - 1, right_width = width - 1 - left_width;
-    Node left = count(lanes, left_width);
-    Node right;
-    if (right_width > 0) right = count(lanes + left_width, right_width);
-    const std::size_t height = left.height + 1, place = std::min(height, kHeights - 1);
-    Net carry = {lanes[width - 1], changed(lanes[width - 1])};
-    Node result{{}, height};
-    for (std::size_t i = 0; i < left.bits.size(); ++i) {
-      const Net a = left.bits[i], b = i < right.bits.size() ? right.bits[i] : Net{0, 0};
-      const std::uint64_t sum = a.value ^ b.value ^ carry.value;
-      const std::uint64_t next = (a.value & b.value) | (carry.value & (a.value ^ b.value));
-      const std::uint64_t stirred = a.stirred | b.stirred | carry.stirred;
-      hazards[place] += ones((a.stirred & b.stirred) | (carry.stirred & (a.stirred | b.stirred)));
-      result.bits.push_back({sum, stirred});
-      carry = {next, stirred};
-      by_height[place] += ones(changed(sum)) + ones(changed(next));
-    }
-    result.bits.push_back(carry);
-    return result;
-  }
-  const std::uint64_t counted_;
-};
-
 /// The product's and the adder tree's changes over all cycles from `from` on, `from` at least 1.
 void add_popcount(const std::vector<std::vector<std::uint64_t>>& products, int lanes,
                   std::size_t from, double* product_changes, double* heights) {
+  const PopcountTree adders(lanes);
   for (std::size_t first = from - 1; first + 1 < products.size(); first += 63) {
     const std::size_t count = std::min<std::size_t>(64, products.size() - first);
     std::vector<std::uint64_t> bits(static_cast<std::size_t>(lanes), 0);
@@ -91,18 +41,18 @@ void add_popcount(const std::vector<std::vector<std::uint64_t>>& products, int l
     std::uint64_t counted = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
     counted &= ~std::uint64_t{1};
     for (const std::uint64_t lane : bits) *product_changes += ones((lane ^ (lane << 1)) & counted);
-    const PopcountChanges tree(bits, counted);
+    const PopcountChanges tree(adders, bits, counted);
     for (std::size_t h = 1; h < PopcountChanges::kHeights; ++h) {
       heights[h - 1] += tree.by_height[h];
-      heights[PopcountChanges::kHeights + h - 2] += tree.hazards[h];
+      heights[PopcountChanges::kHeights + h - 2] += tree.settling[h];
     }
   }
 }
 
 const std::vector<std::string> kPopcountFeatures = {
-    "cycle",     "a",         "b",         "product",   "adders 1",  "adders 2",
-    "adders 3",  "adders 4",  "adders 5",  "adders 6",  "adders 7",  "hazards 1",
-    "hazards 2", "hazards 3", "hazards 4", "hazards 5", "hazards 6", "hazards 7"};
+    "cycle",      "a",          "b",          "product",    "adders 1",   "adders 2",
+    "adders 3",   "adders 4",   "adders 5",   "adders 6",   "adders 7",   "settling 1",
+    "settling 2", "settling 3", "settling 4", "settling 5", "settling 6", "settling 7"};
 constexpr std::size_t kProduct = 3, kHeight = 4;
 
 std::vector<double> popcount_features(const UnitWindow& window) {
@@ -122,16 +72,9 @@ std::vector<double> popcount_features(const UnitWindow& window) {
   return f;
 }
 
-double adder_changes(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::uint64_t a_before,
+double carry_changes(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::uint64_t a_before,
                      std::uint64_t b_before, std::uint64_t sum_before) {
   return ones(a ^ b ^ sum ^ a_before ^ b_before ^ sum_before);
-}
-
-/// Bits of a ripple adder whose carry changes after their operands have.
-double adder_hazards(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::uint64_t a_before,
-                     std::uint64_t b_before, std::uint64_t sum_before) {
-  const std::uint64_t half = a ^ b ^ a_before ^ b_before;
-  return ones(half & (half ^ sum ^ sum_before));
 }
 
 /// sf_pe: the popcount's features, then the accumulator's.
@@ -143,7 +86,7 @@ enum PeFeature : std::size_t {
   kTerm,
   kKept,
   kCarry,
-  kHazard,
+  kSettling,
   kNext,
   kSum,
   kDrainInput,
@@ -155,13 +98,27 @@ enum PeFeature : std::size_t {
 };
 std::vector<std::string> pe_names() {
   std::vector<std::string> names = kPopcountFeatures;
-  for (const char* name : {"and",          "xor",           "count",
-                           "shifter",      "term",          "kept",
-                           "carries",      "carry hazards", "next sum",
-                           "sum",          "drain input",   "drain",
-                           "xnor",         "count enable",  "sum enable",
-                           "sum clear",    "negate",        "shift",
-                           "capture",      "drain shift",   "register_changes",
+  for (const char* name : {"and",
+                           "xor",
+                           "count",
+                           "shifter",
+                           "term",
+                           "kept",
+                           "carries",
+                           "adder settling",
+                           "next sum",
+                           "sum",
+                           "drain input",
+                           "drain",
+                           "xnor",
+                           "count enable",
+                           "sum enable",
+                           "sum clear",
+                           "negate",
+                           "shift",
+                           "capture",
+                           "drain shift",
+                           "register_changes",
                            "register_ones"})
     names.emplace_back(name);
   return names;
@@ -214,9 +171,9 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
       f[kTerm] += ones(now.term ^ before.term);
       f[kKept] += ones(now.kept ^ before.kept);
       f[kCarry] +=
-          adder_changes(now.kept, now.term, now.next, before.kept, before.term, before.next);
-      f[kHazard] +=
-          adder_hazards(now.kept, now.term, now.next, before.kept, before.term, before.next);
+          carry_changes(now.kept, now.term, now.next, before.kept, before.term, before.next);
+      f[kSettling] += ripple_settling(now.kept, now.term, now.next, before.kept, before.term,
+                                      before.next, mask);
       f[kNext] += ones(now.next ^ before.next);
       f[kSum] += ones(now.sum ^ before.sum);
       f[kDrainInput] += port_changes(v, t, 10);
@@ -272,9 +229,10 @@ std::vector<double> register_features(const UnitWindow& window) {
 std::vector<double> correction_features(const Config& config, const UnitWindow& window) {
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
-  std::vector<double> f(9);
+  std::vector<double> f(10);
   // Three subtractions side by side: 2 S - row sum, 2 S - column sum, lanes - 2 S
   std::array<std::uint64_t, 3> differences{}, borrows{}, differences_before{}, borrows_before{};
+  std::array<std::uint64_t, 3> minuend_before{}, subtrahend_before{};
   std::uint64_t value_before = 0;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
     const bool row = v.get(t, 0) != 0, column = v.get(t, 1) != 0;
@@ -285,10 +243,8 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
       differences[i] = (minuend[i] - subtrahend[i]) & mask;
       borrows[i] = (minuend[i] ^ subtrahend[i] ^ differences[i]) & mask;
     }
-    const std::uint64_t value = row && column ? differences[2]
-                                : row         ? differences[1]
-                                : column      ? differences[0]
-                                              : v.get(t, 2);
+    const std::size_t selected = row && column ? 2 : row ? 1 : column ? 0 : 3;
+    const std::uint64_t value = selected < 3 ? differences[selected] : v.get(t, 2);
     if (t >= window.warm_up) {
       f[1] += port_changes(v, t, 2);
       f[2] += port_changes(v, t, 3) + port_changes(v, t, 4);
@@ -297,11 +253,16 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
       for (std::size_t i = 0; i < 3; ++i) {
         f[5] += ones(differences[i] ^ differences_before[i]);
         f[6] += ones(borrows[i] ^ borrows_before[i]);
-        f[8] += ones((differences[i] ^ differences_before[i] ^ borrows[i] ^ borrows_before[i]) &
-                     (borrows[i] ^ borrows_before[i]));
+        const double settling =
+            ripple_settling(minuend[i], ~subtrahend[i] & mask, differences[i], minuend_before[i],
+                            ~subtrahend_before[i] & mask, differences_before[i], mask);
+        f[8] += settling;
+        if (i == selected) f[9] += settling;
       }
       f[7] += ones(value ^ value_before);
     }
+    minuend_before = minuend;
+    subtrahend_before = subtrahend;
     differences_before = differences;
     borrows_before = borrows;
     value_before = value;
@@ -434,11 +395,11 @@ std::vector<double> reduce_features(const UnitWindow& window) {
       f[8] += ones(now.product ^ before.product);
       f[9] += ones(now.sum ^ before.sum);
       f[10] += ones(now.next_sum ^ before.next_sum) +
-               adder_changes(now.sum, now.value_64, now.next_sum, before.sum, before.value_64,
+               carry_changes(now.sum, now.value_64, now.next_sum, before.sum, before.value_64,
                              before.next_sum);
       f[11] += ones(now.second ^ before.second);
       f[12] += ones(now.next_second ^ before.next_second) +
-               adder_changes(now.second, now.product_64, now.next_second, before.second,
+               carry_changes(now.second, now.product_64, now.next_second, before.second,
                              before.product_64, before.next_second);
       f[13] += ones(now.highest ^ before.highest);
       f[14] += ones(now.maximum ^ before.maximum) + ones(now.next_maximum ^ before.next_maximum);
@@ -535,7 +496,7 @@ const std::vector<std::string>& feature_names(const std::string& unit) {
         "register_ones"}},
       {"correction",
        {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value",
-        "hazards"}},
+        "settling", "settling of the value"}},
       {"stream_lane", lane_names()},
       {"reduce", kReduceFeatures},
       {"random_shared",
