@@ -403,6 +403,34 @@ std::vector<ReferenceComponent> components_of(const Config& config,
   return components;
 }
 
+/// Energy of the step's logic by unit; memories and DRAM are of other technologies and not drawn.
+BarChart chart_of(const StepEnergy& step, const std::string& network) {
+  BarChart chart{fmt::format("{} on {}: a training step's logic, timed", network, step.library),
+                 "uJ",
+                 {"data", "clock, acting", "clock, idle", "leakage"},
+                 {}};
+  for (const StepEnergyLine& line : step.lines) {
+    const auto part = static_cast<std::size_t>(line.kind);
+    if (part >= chart.part_names.size()) continue;
+    auto bar = std::find_if(chart.bars.begin(), chart.bars.end(),
+                            [&](const Bar& b) { return b.name == line.unit; });
+    if (bar == chart.bars.end())
+      bar = chart.bars.insert(bar, {line.unit, std::vector<double>(chart.part_names.size())});
+    bar->parts[part] += line.total_pj * 1e-6;
+  }
+  return chart;
+}
+BarChart chart_of(const EnergyReport& published, const std::string& network) {
+  BarChart chart{fmt::format("{}: a training step on chip, published tables, {} nm", network,
+                             published.node_nm),
+                 "uJ",
+                 {"on chip"},
+                 {}};
+  for (const EnergyShare& unit : published.units)
+    if (unit.on_chip_pj > 0) chart.bars.push_back({unit.name, {unit.on_chip_pj * 1e-6}});
+  return chart;
+}
+
 /// Netlists and the activity of their first windows, for other power tools.
 void write_activity(const std::string& directory, const Config& config, const std::string& rtl,
                     const std::vector<std::string>& liberties, const WindowsByUnit& windows,
@@ -486,6 +514,7 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   report_published(published, report);
   print_published(published);
 
+  BarChart chart = chart_of(published, options.step.network);
   std::vector<OperationEnergy> operations;
   if (!options.published_only) {
     for (const std::string& liberty : liberties) (void)read_liberty(liberty);
@@ -507,6 +536,7 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     for (const std::string& liberty : liberties) {
       const PricedStep priced = price_sampled(config, rtl, step.samples, liberty, cache, options);
       print_step(priced);
+      if (liberty == liberties.front()) chart = chart_of(priced.timed, options.step.network);
       report["netlist_steps"].push_back(json_of(priced));
     }
     if (!options.activity_directory.empty())
@@ -538,6 +568,7 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
       }
     }
   }
+  if (!options.plot_path.empty()) plot_bars(options.plot_path, chart);
   write_file("--csv", options.csv_path, csv_of(operations, published));
   const std::vector<ReferenceComponent> components = components_of(config, operations, published);
   write_file("--ert", options.ert_path, energy_reference_table(components));

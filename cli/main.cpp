@@ -177,7 +177,8 @@ int main(int argc, char** argv) {
   energy_app->add_option("--ert", energy.ert_path,
                          "write Accelergy's energy reference table (YAML)");
   energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)");
-  energy_app->add_option("--plot", energy.plot_path, "draw the shares to this .svg or .png");
+  energy_app->add_option("--plot", energy.plot_path,
+                         "draw the step's energy by unit to this .svg or .png");
   energy_app
       ->add_option("--activity", energy.activity_directory,
                    "write netlists and their switching activity (SAIF) to this folder")
