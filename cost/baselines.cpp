@@ -266,18 +266,4 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
   return vectors;
 }
 
-TrainingValues gaussian_values(std::size_t count, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<float> normal;
-  TrainingValues v;
-  for (std::size_t i = 0; i < count; ++i) {
-    v.activations.push_back(std::clamp(normal(random), 0.0f, 1.0f));
-    v.weights.push_back(normal(random));
-    v.gradients.push_back(normal(random));
-  }
-  v.source = fmt::format(
-      "drawn: activations clip(N(0, 1), 0, 1), weights and gradients N(0, 1), seed {}", seed);
-  return v;
-}
-
 }  // namespace solfege

@@ -67,15 +67,4 @@ struct BaselineDrive {
 Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
                          const std::vector<float>& b, const BaselineDrive& drive);
 
-/// Tensors of a training step, as reals, from which every datapath's operands are quantized.
-struct TrainingValues {
-  std::vector<float> activations;  ///< in [0, 1]: clipped pre-activations
-  std::vector<float> weights;      ///< master weights
-  std::vector<float> gradients;
-  std::string source;  ///< of what run, or the distribution
-};
-/// Stand-alone values: activations clip(N(0, 1), 0, 1) as after batch normalisation, weights and
-/// gradients N(0, 1).
-TrainingValues gaussian_values(std::size_t count, std::uint64_t seed);
-
 }  // namespace solfege

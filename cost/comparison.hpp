@@ -9,6 +9,7 @@
 
 #include "cost/baselines.hpp"
 #include "cost/memory_energy.hpp"
+#include "cost/training_values.hpp"
 
 namespace solfege {
 

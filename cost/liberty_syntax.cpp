@@ -31,7 +31,10 @@ std::string read_file(const std::string& path) {
 }
 
 std::string_view trimmed(const char* first, const char* last) {
-  const auto blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+  // A backslash continues a line; some files have one before the closing parenthesis.
+  const auto blank = [](char c) {
+    return c == '\\' || std::isspace(static_cast<unsigned char>(c)) != 0;
+  };
   while (first < last && blank(*first)) ++first;
   while (first < last && blank(last[-1])) --last;
   if (last - first >= 2 && *first == '"' && last[-1] == '"' &&

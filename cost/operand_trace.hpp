@@ -74,23 +74,4 @@ class OperandTrace {
   SplitMix64 random_;
 };
 
-/// The golden model as a device whose operands are sampled while `enabled`.
-class TracedDevice : public Device {
- public:
-  TracedDevice(const Config& config, std::size_t memory_bytes, OperandTrace trace)
-      : golden_(config, memory_bytes), trace_(std::move(trace)) {}
-  std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
-  void run(const Program& program) override {
-    for (const Operation& operation : program.operations) {
-      if (enabled) trace_.sample(golden_, operation);
-      golden_.execute(operation.descriptor);
-    }
-  }
-  bool enabled = true;
-
- private:
-  GoldenDevice golden_;
-  OperandTrace trace_;
-};
-
 }  // namespace solfege

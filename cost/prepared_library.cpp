@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-4";
+constexpr const char* kFormat = "solfege-library-5";
 
 // ---- Which cells ----
 

@@ -74,7 +74,8 @@ std::string module_of(const TimingNetlist& netlist, const std::string& point) {
 
 std::string script_of(const TimingNetlist& netlist, double period) {
   std::string text = fmt::format(
-      "read_liberty library/timing.lib\nread_verilog design.v\nlink_design {}\n"
+      "read_liberty library/timing.lib\nif {{[llength [get_libs *]] == 0}} {{ exit 1 }}\n"
+      "read_verilog design.v\nlink_design {}\n"
       "set_cmd_units -time ns\n",
       netlist.top);
   text += fmt::format("create_clock -name clock -period {:.6f}", period);
@@ -127,8 +128,11 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
         if (status == 128 + SIGINT || status == 128 + SIGTERM)
           throw std::runtime_error("OpenSTA was interrupted");
         const std::string log = read_text(part / "timing.log");
-        if (status != 0 || log.find("Error:") != std::string::npos ||
-            !fs::exists(part / "critical.txt"))
+        // It goes on after an error, with the wrong design: the first one tells.
+        if (const std::size_t error = log.find("Error:"); error != std::string::npos)
+          throw std::runtime_error(
+              fmt::format("OpenSTA: {}", log.substr(error, log.find('\n', error) - error)));
+        if (status != 0 || !fs::exists(part / "critical.txt"))
           throw std::runtime_error(fmt::format(
               "OpenSTA failed with status {}; the end of its log:{}", status, last_lines(log, 12)));
         fs::remove(part / "library");

@@ -230,42 +230,29 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
   std::vector<double> f(10);
-  // Three subtractions side by side: 2 S - row sum, 2 S - column sum, lanes - 2 S
-  std::array<std::uint64_t, 3> differences{}, borrows{}, differences_before{}, borrows_before{};
-  std::array<std::uint64_t, 3> minuend_before{}, subtrahend_before{};
-  std::uint64_t value_before = 0;
+  struct {
+    std::uint64_t minuend = 0, subtrahend = 0, value = 0, borrow = 0;
+  } now, before;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
     const bool row = v.get(t, 0) != 0, column = v.get(t, 1) != 0;
-    const std::uint64_t twice = v.get(t, 2) << 1 & mask;
-    const std::array<std::uint64_t, 3> minuend = {twice, twice, v.get(t, 5)};
-    const std::array<std::uint64_t, 3> subtrahend = {v.get(t, 3), v.get(t, 4), twice};
-    for (std::size_t i = 0; i < 3; ++i) {
-      differences[i] = (minuend[i] - subtrahend[i]) & mask;
-      borrows[i] = (minuend[i] ^ subtrahend[i] ^ differences[i]) & mask;
-    }
-    const std::size_t selected = row && column ? 2 : row ? 1 : column ? 0 : 3;
-    const std::uint64_t value = selected < 3 ? differences[selected] : v.get(t, 2);
+    const std::uint64_t sum = v.get(t, 2), twice = sum << 1 & mask;
+    now.minuend = row && column ? v.get(t, 5) : row || column ? twice : sum;
+    now.subtrahend = row && column ? twice : column ? v.get(t, 3) : row ? v.get(t, 4) : 0;
+    now.value = (now.minuend - now.subtrahend) & mask;
+    now.borrow = (now.minuend ^ now.subtrahend ^ now.value) & mask;
     if (t >= window.warm_up) {
       f[1] += port_changes(v, t, 2);
       f[2] += port_changes(v, t, 3) + port_changes(v, t, 4);
       f[3] += port_changes(v, t, 5);
       f[4] += port_changes(v, t, 0) + port_changes(v, t, 1);
-      for (std::size_t i = 0; i < 3; ++i) {
-        f[5] += ones(differences[i] ^ differences_before[i]);
-        f[6] += ones(borrows[i] ^ borrows_before[i]);
-        const double settling =
-            ripple_settling(minuend[i], ~subtrahend[i] & mask, differences[i], minuend_before[i],
-                            ~subtrahend_before[i] & mask, differences_before[i], mask);
-        f[8] += settling;
-        if (i == selected) f[9] += settling;
-      }
-      f[7] += ones(value ^ value_before);
+      f[5] += ones(now.minuend ^ before.minuend);
+      f[6] += ones(now.subtrahend ^ before.subtrahend);
+      f[7] += ones(now.value ^ before.value);
+      f[8] += ones(now.borrow ^ before.borrow);
+      f[9] += ripple_settling(now.minuend, ~now.subtrahend & mask, now.value, before.minuend,
+                              ~before.subtrahend & mask, before.value, mask);
     }
-    minuend_before = minuend;
-    subtrahend_before = subtrahend;
-    differences_before = differences;
-    borrows_before = borrows;
-    value_before = value;
+    before = now;
   }
   return f;
 }
@@ -495,8 +482,8 @@ const std::vector<std::string>& feature_names(const std::string& unit) {
        {"cycle", "enable", "word input", "mask", "masked", "next", "word", "register_changes",
         "register_ones"}},
       {"correction",
-       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value",
-        "settling", "settling of the value"}},
+       {"cycle", "sum", "row or column sum", "lanes", "type", "minuend", "subtrahend", "value",
+        "borrows", "settling"}},
       {"stream_lane", lane_names()},
       {"reduce", kReduceFeatures},
       {"random_shared",

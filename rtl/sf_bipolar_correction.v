@@ -11,16 +11,31 @@ module sf_bipolar_correction #(
     input  wire [Bits-1:0] row_sum_i,
     input  wire [Bits-1:0] column_sum_i,
     input  wire [Bits-1:0] valid_lanes_i,
-    output reg  [Bits-1:0] value_o
+    output wire [Bits-1:0] value_o
 );
+  // One subtraction: 00: sum, 01: 2 sum - row sum, 10: 2 sum - column sum, 11: lanes - 2 sum
   wire [Bits-1:0] twice = {sum_i[Bits-2:0], 1'b0};
+  reg  [Bits-1:0] minuend, subtrahend;
   always @* begin
     case ({row_bipolar_i, column_bipolar_i})
-      2'b00:   value_o = sum_i;
-      2'b01:   value_o = twice - row_sum_i;
-      2'b10:   value_o = twice - column_sum_i;
-      default: value_o = valid_lanes_i - twice;
+      2'b00: begin
+        minuend    = sum_i;
+        subtrahend = {Bits{1'b0}};
+      end
+      2'b01: begin
+        minuend    = twice;
+        subtrahend = row_sum_i;
+      end
+      2'b10: begin
+        minuend    = twice;
+        subtrahend = column_sum_i;
+      end
+      default: begin
+        minuend    = valid_lanes_i;
+        subtrahend = twice;
+      end
     endcase
   end
+  assign value_o = minuend - subtrahend;
 endmodule
 `default_nettype wire

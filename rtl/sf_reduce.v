@@ -51,26 +51,34 @@ module sf_reduce #(
   reg signed [15:0]        factor_y, factor_z;
   reg [SampleBits-1:0]     sample_q;
   reg [RowBits-1:0]        row_q;
-  reg [31:0]               magnitude, highest;
-  integer i;
+  integer i, half;
+  reg [32*StreamLanes-1:0] value, magnitude, largest;
+  always @* begin
+    for (i = 0; i < StreamLanes; i = i + 1) begin
+      value[32*i+:32]     = mask_i[i] ? y_i[32*i+:32] : 32'd0;
+      magnitude[32*i+:32] = value[32*i+31] ? 32'd0 - value[32*i+:32] : value[32*i+:32];
+    end
+    // A tree in place: the upper half of what is left against the lower (lanes are a power of two)
+    largest = magnitude;
+    for (half = StreamLanes / 2; half > 0; half = half / 2)
+      for (i = 0; i < half; i = i + 1)
+        if (largest[32*(i+half)+:32] > largest[32*i+:32]) largest[32*i+:32] = largest[32*(i+half)+:32];
+  end
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) valid_q <= 1'b0;
     else valid_q <= valid_i & (max_enable | sum_enable);
   end
   always @(posedge clk_i) begin
     if (valid_i & (max_enable | sum_enable)) begin
-      highest = 32'd0;
+      value_q  <= sum_absolute ? magnitude : value;
+      max_q    <= largest[31:0];
+      sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
+      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : {RowBits{1'b0}};
       for (i = 0; i < StreamLanes; i = i + 1) begin
-        magnitude = !mask_i[i] ? 32'd0 : y_i[32*i+31] ? 32'd0 - y_i[32*i+:32] : y_i[32*i+:32];
-        if (magnitude > highest) highest = magnitude;
-        value_q[32*i+:32] <= !mask_i[i] ? 32'd0 : sum_absolute ? magnitude : y_i[32*i+:32];
-        factor_y = mask_i[i] ? y_i[32*i+:16] : 16'd0;
+        factor_y = value[32*i+:16];
         factor_z = (second_sum == SECOND_SUM_DOT) ? z_i[16*i+:16] : y_i[32*i+:16];
         if (second_enable) second_q[32*i+:32] <= factor_y * factor_z;
       end
-      max_q    <= highest;
-      sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
-      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : {RowBits{1'b0}};
     end
   end
 

@@ -187,7 +187,8 @@ module sf_stream #(
   reg  [Depth:1]           result_q;           // and its result counts
   reg  [Depth:1]           pixel_end_q, row_block_end_q;
   reg  [StreamLanes-1:0]   mask_q   [1:Depth];  // lanes inside the tensor
-  reg  [31:0]              offset_q [1:7];
+  reg  [31:0]              offset_q [1:6];
+  reg  [31:0]              element_address_q;  // at stage 7
   reg  [15:0]              chunk_q  [1:8];
   reg  [15:0]              sample_q [1:7];
   reg  [PlaceBits-1:0]     place_q  [1:6];
@@ -232,14 +233,14 @@ module sf_stream #(
       sample_lane_q1  <= (StreamLanes > 1) ? nest_scale_sample[LaneBits-1:0] : {LaneBits{1'b0}};
       sample_value_q[2] <= sample_1;
       for (i = 2; i <= Depth; i = i + 1) mask_q[i] <= mask_q[i-1];
-      for (i = 2; i <= 7; i = i + 1) begin
-        offset_q[i] <= offset_q[i-1];
-        sample_q[i] <= sample_q[i-1];
-      end
+      for (i = 2; i <= 7; i = i + 1) sample_q[i] <= sample_q[i-1];
       for (i = 2; i <= 6; i = i + 1) begin
+        offset_q[i]     <= offset_q[i-1];
         place_q[i]      <= place_q[i-1];
         pool_index_q[i] <= pool_index_q[i-1];
       end
+      element_address_q <= descriptor_i[F_DESTINATION_ADDRESS+:32]
+          + (store16 ? {offset_q[6][30:0], 1'b0} : {offset_q[6][29:0], 2'b00});
       for (i = 2; i <= 8; i = i + 1) chunk_q[i] <= chunk_q[i-1];
       for (i = 3; i < Depth; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
     end
@@ -401,8 +402,7 @@ module sf_stream #(
       .want_i           (element_wanted),
       .push_i           (element_wanted & go),
       .ready_o          (element_ready),
-      .address_i        (descriptor_i[F_DESTINATION_ADDRESS+:32]
-                         + (store16 ? {offset_q[7][30:0], 1'b0} : {offset_q[7][29:0], 2'b00})),
+      .address_i        (element_address_q),
       .data_i           (element_data),
       .strobe_i         (element_strobe),
       .flush_i          (flush & enable_i),

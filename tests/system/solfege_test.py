@@ -476,6 +476,15 @@ class Reports(SystemTest):
         shared = units["random_shared"]["netlists"][0]["timed_pj"]
         self.assertGreater(units["random_private"]["netlists"][0]["timed_pj"], shared / 2)  # 2 lanes share it here
 
+        # Every unit's model, fitted on one network, against the netlist's energy under another's tensors
+        step, = report["netlist_steps"]
+        self.assertEqual({model["unit"] for model in step["models"]},
+                         {"and_popcount", "pe", "operand_register", "correction", "stream_lane", "reduce",
+                          "random_shared"})
+        for model in step["models"]:
+            self.assertGreater(model["held_out_windows"], 0)
+            self.assertLess(model["held_out_error"], 0.05, model)
+
         energies = yaml.safe_load(paths["ert"].read_text())["ERT"]
         table = {row["name"].split("[")[0]: row for row in energies["tables"]}
         self.assertAlmostEqual(table["solfege.pe"]["actions"][0]["energy"],

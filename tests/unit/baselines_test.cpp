@@ -14,6 +14,7 @@
 #include <random>
 
 #include "cost/gate_simulation.hpp"
+#include "cost/training_values.hpp"
 #include "tests/unit/scratch.hpp"
 
 namespace solfege {

@@ -5,8 +5,10 @@
 #include <catch2/catch.hpp>
 
 #include "cost/gate_simulation.hpp"
+#include "cost/mapped_unit.hpp"
 #include "cost/timing_netlist.hpp"
 #include "tests/unit/scratch.hpp"
+#include "tests/unit/shared_liberty.hpp"
 
 namespace solfege {
 namespace {
@@ -120,6 +122,33 @@ TEST_CASE("a unit without clock has its paths timed between ports", "[timing]") 
   CHECK(t.critical.end == "y");
   CHECK(t.period_ns > 0);
   CHECK(t.period_ns < 0.2);
+}
+
+TEST_CASE("OpenSTA reads every library as it was prepared", "[timing]") {
+  const Scratch scratch;
+  for (const char* name : {"", "sky130hd_tt.lib", "sg13g2_stdcell_typ_1p20V_25C.lib",
+                           "asap7_rvt_tt_nldm_merged.lib"}) {
+    const std::string path = *name == '\0' ? kDefaultLiberty : shared_liberty(name);
+    if (path.empty()) {
+      WARN("SKIPPED: " << name << " is not in shared/liberty");
+      continue;
+    }
+    INFO(path);
+    const std::string rtl = SOLFEGE_SOURCE_DIR "/rtl/";
+    const UnitDesign design = {"popcount",
+                               "sf_popcount",
+                               {{"Width", 16}},
+                               {rtl + "sf_popcount.v", rtl + "sf_popcount_adders.v",
+                                rtl + "sf_full_adder.v", rtl + "sf_half_adder.v"}};
+    const MappedUnit unit = map_unit(design, path, scratch.path("cache"));
+    const LibertyLibrary tables = read_liberty(path);
+    const TimingReport t =
+        time_design({{unit.netlist.top, unit.netlist}}, unit.netlist.top,
+                    prepare_library(path, scratch.path("cache")), {}, scratch.path("cache"));
+    CHECK(t.endpoints == 5);
+    const double own = GateSimulation(unit.netlist, tables, "").critical_path_ns();
+    CHECK(t.period_ns == Approx(own).epsilon(0.10));
+  }
 }
 
 }  // namespace
