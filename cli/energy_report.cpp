@@ -99,6 +99,26 @@ const char* kind_name(EnergyKind kind) {
 
 }  // namespace
 
+/// Accesses of memories, with what one costs: the mean where banks of several shapes serve.
+static void print_accesses(const StepEnergy& step) {
+  std::vector<StepEnergyLine> rows;
+  for (const StepEnergyLine& line : step.lines) {
+    if (line.kind != EnergyKind::kMemory && line.kind != EnergyKind::kDram) continue;
+    auto found = std::find_if(rows.begin(), rows.end(), [&](const StepEnergyLine& row) {
+      return row.unit == line.unit && row.action == line.action;
+    });
+    if (found == rows.end()) {
+      rows.push_back(line);
+    } else {
+      found->actions += line.actions;
+      found->total_pj += line.total_pj;
+    }
+  }
+  fmt::print("\n{:<32} {:>14} {:>14}\n", "memory access", "accesses", "pJ each");
+  for (const StepEnergyLine& row : rows)
+    fmt::print("{:<32} {:>14.0f} {:>14.3f}\n", row.unit + " " + row.action, row.actions, row.pj());
+}
+
 void print_step(const PricedStep& priced) {
   const StepEnergy &zero = priced.zero, &timed = priced.timed;
   fmt::print("\nunit models on {}: error on another network's tensors, timed\n", timed.library);
@@ -113,6 +133,7 @@ void print_step(const PricedStep& priced) {
       fmt::print("{:<32} {:>14.3f} {:>14.3f} {:>14.3f}\n", row.name, row.logic_pj * 1e-6,
                  row.memory_pj * 1e-6, row.dram_pj * 1e-6);
   }
+  print_accesses(timed);
   auto line = [&](const char* name, double z, double t) {
     fmt::print("{:<32} {:>14.3f} .. {:.3f} uJ\n", name, z * 1e-6, t * 1e-6);
   };
@@ -123,6 +144,8 @@ void print_step(const PricedStep& priced) {
   line("  clock of idle units", zero.idle_clock_pj, timed.idle_clock_pj);
   line("  leakage", zero.leakage_pj, timed.leakage_pj);
   line("  logic in all", zero.logic_pj(), timed.logic_pj());
+  line("  were idle clocks stopped", zero.logic_pj() - zero.idle_clock_pj,
+       timed.logic_pj() - timed.idle_clock_pj);
   fmt::print("{:<32} {:>14.3f} uJ ({} nm, not added to the logic)\n", "  memories, " + timed.memory,
              timed.memory_pj * 1e-6, timed.memory_node_nm);
   fmt::print("{:<32} {:>14.3f} uJ (not added either)\n", "  DRAM, " + timed.dram,
@@ -257,6 +280,7 @@ std::vector<ReferenceComponent> components_of(const Config& config,
                                               const EnergyReport& published) {
   std::vector<ReferenceComponent> components;
   for (const OperationEnergy& row : rows) {
+    if (row.unit == kMacUnit) continue;  // of the elements, which are there
     const NetlistEnergy& f = row.netlists.front();
     long long instances = 1;
     if (row.unit == "pe" || row.unit == "and_popcount")

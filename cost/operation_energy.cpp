@@ -84,6 +84,42 @@ Measured measure_unit(const Config& config, const std::string& unit, const std::
   return m;
 }
 
+/// Multiply-accumulates from the rows of elements and operand registers.
+std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& element,
+                                      const OperationEnergy& registers) {
+  struct Operands {
+    const char* name;
+    int a_bits, b_bits;
+  };
+  std::vector<OperationEnergy> rows;
+  for (const Operands& o : {Operands{"W x A", c.weight_bits, c.activation_bits},
+                            Operands{"W x G", c.weight_bits, c.gradient_bits},
+                            Operands{"A x G", c.activation_bits, c.gradient_bits}}) {
+    const double words = static_cast<double>(o.a_bits) * o.b_bits / c.lanes;
+    const double share = 1.0 / c.rows + 1.0 / c.columns;  // registers an element
+    OperationEnergy row{kMacUnit,
+                        fmt::format("{}, {} x {} bits", o.name, o.a_bits, o.b_bits),
+                        element.published,
+                        {}};
+    row.published.energy_pj *= words;
+    if (row.published.energy_pj > 0)
+      row.published.source +=
+          fmt::format("; {} plane pairs of {} lanes", o.a_bits * o.b_bits, c.lanes);
+    for (std::size_t i = 0; i < element.netlists.size(); ++i) {
+      NetlistEnergy f = element.netlists[i];
+      const NetlistEnergy& r = registers.netlists[i];
+      f.zero_pj = words * (f.zero_pj + share * r.zero_pj);
+      f.timed_pj = words * (f.timed_pj + share * r.timed_pj);
+      f.clock_pj = words * (f.clock_pj + share * r.clock_pj);
+      f.area_um2 = words * (f.area_um2 + share * r.area_um2);
+      f.leakage_nw = words * (f.leakage_nw + share * r.leakage_nw);
+      row.netlists.push_back(f);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<OperationEnergy> operation_energies(const Config& config, const std::string& rtl,
@@ -138,6 +174,10 @@ std::vector<OperationEnergy> operation_energies(const Config& config, const std:
       f.leakage_nw -= beside.leakage_nw;
     }
   }
+  const auto element = row_of.find("pe"), registers = row_of.find("operand_register");
+  if (element != row_of.end() && registers != row_of.end())
+    for (OperationEnergy& row : mac_rows(config, rows[element->second], rows[registers->second]))
+      rows.push_back(std::move(row));
   return rows;
 }
 

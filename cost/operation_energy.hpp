@@ -32,6 +32,11 @@ struct OperationEnergy {
   std::vector<NetlistEnergy> netlists;  ///< one a library, in the order asked for
 };
 
+/// Unit of the rows that follow from those of the elements: multiply-accumulates at (W, A), (W, G)
+/// and (A, G) bits. Each has its plane pairs' share of a word, and of the operand registers that an
+/// element's row and column share; area is that of one multiply-accumulate a cycle.
+constexpr const char* kMacUnit = "mac";
+
 using WindowsByUnit = std::map<std::string, std::vector<UnitWindow>>;
 /// Called before each unit and library: what, how many done, of how many. May throw to stop.
 using OperationProgress = std::function<void(const std::string&, int, int)>;

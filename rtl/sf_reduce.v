@@ -143,7 +143,7 @@ module sf_reduce #(
   localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2, FLUSH_SECOND = 2'd3;
   reg [1:0]          state_q;
   reg [15:0]         index_q;      // sample, or channel
-  reg [31:0]         address_q;    // of the next sum
+  reg [31:0]         address_q;    // of the next result
   reg [LaneBits-1:0] lane_q;
   reg [RowBits-1:0]  flush_row_q;
   reg [63:0]         total_q;
@@ -152,15 +152,13 @@ module sf_reduce #(
   wire [63:0] sum_lane = sum_seen_q[sum_row] ? sum_word : 64'd0;
   wire [63:0] total = total_q + sum_lane;
   wire last_lane = {{(32-LaneBits){1'b0}}, lane_q} == StreamLanes - 1;
-  wire [15:0] max_count = max_per_sample ? descriptor_i[F_SAMPLES+:16] : 16'd1;
+  wire last_max = ~max_per_sample | (index_q + 16'd1 == descriptor_i[F_SAMPLES+:16]);
   assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q;
   assign sum_row   = in_sums ? flush_row_q : row_q;
 
   wire sum_writes = sum_per_channel | last_lane;  // a tensor's sum leaves with its last lane
   assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | (in_sums & sum_writes));
-  assign write_address_o = (state_q == FLUSH_MAX)
-      ? descriptor_i[F_MAX_ADDRESS+:32] + {14'd0, index_q, 2'b00}
-      : address_q;
+  assign write_address_o = address_q;
   assign write_data_o    = (state_q == FLUSH_MAX) ? {32'd0, max_before} : sum_per_channel ? sum_lane : total;
   assign write_strobe_o  = (state_q == FLUSH_MAX) ? 8'h0f : 8'hff;
   wire step = enable_i & (~write_valid_o | write_ready_i);
@@ -181,7 +179,7 @@ module sf_reduce #(
           else done_o <= 1'b1;
         end
         FLUSH_MAX:
-        if (step & (index_q + 16'd1 == max_count)) begin
+        if (step & last_max) begin
           state_q <= sum_enable ? FLUSH_SUM : FLUSH_IDLE;
           done_o  <= ~sum_enable;
         end
@@ -196,13 +194,14 @@ module sf_reduce #(
   always @(posedge clk_i) begin
     if (state_q == FLUSH_IDLE) begin
       index_q     <= 16'd0;
-      address_q   <= descriptor_i[F_SUM_ADDRESS+:32];
+      address_q   <= max_enable ? descriptor_i[F_MAX_ADDRESS+:32] : descriptor_i[F_SUM_ADDRESS+:32];
       lane_q      <= {LaneBits{1'b0}};
       flush_row_q <= {RowBits{1'b0}};
       total_q     <= 64'd0;
     end else if (step) begin
       if (state_q == FLUSH_MAX) begin
-        index_q <= (index_q + 16'd1 == max_count) ? 16'd0 : index_q + 16'd1;
+        index_q   <= last_max ? 16'd0 : index_q + 16'd1;
+        address_q <= last_max ? descriptor_i[F_SUM_ADDRESS+:32] : address_q + 32'd4;
       end else begin
         lane_q  <= (last_lane | last_sum) ? {LaneBits{1'b0}} : lane_q + 1'b1;
         total_q <= total;

@@ -476,6 +476,15 @@ class Reports(SystemTest):
         shared = units["random_shared"]["netlists"][0]["timed_pj"]
         self.assertGreater(units["random_private"]["netlists"][0]["timed_pj"], shared / 2)  # 2 lanes share it here
 
+        # Multiply-accumulates follow from the element: W x G has twice the plane pairs of W x A at (1, 2, 4).
+        macs = [row["netlists"][0] for row in report["netlist_operations"] if row["unit"] == "mac"]
+        self.assertEqual(len(macs), 3)
+        self.assertAlmostEqual(macs[1]["timed_pj"], 2 * macs[0]["timed_pj"])
+        self.assertAlmostEqual(macs[2]["timed_pj"], 4 * macs[0]["timed_pj"])
+        # 2 plane pairs of 16 lanes, and a share of the registers
+        pair = units["pe"]["netlists"][0]["timed_pj"] * 2 / 16
+        self.assertTrue(pair < macs[0]["timed_pj"] < 1.5 * pair)
+
         # Every unit's model, fitted on one network, against the netlist's energy under another's tensors
         step, = report["netlist_steps"]
         self.assertEqual({model["unit"] for model in step["models"]},
