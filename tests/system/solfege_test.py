@@ -26,6 +26,7 @@ TALL = str(SOURCE / "tests/configs/tall.toml")
 # Four times the lanes: real networks take a quarter of the cycles to simulate.
 X64 = str(SOURCE / "configs/w1a2g4_x64.toml")
 SQUARE = str(SOURCE / "tests/configs/square.toml")
+GATES = str(SOURCE / "tests/configs/netlist.toml")
 DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
 SEED = os.environ.get("SOLFEGE_SEED", "20261121")
 
@@ -450,6 +451,81 @@ class Reports(SystemTest):
                                delta=1e-6 * report["area_um2"])
         popcount = report["popcount"]
         self.assertEqual(popcount["full_adders"] + popcount["half_adders"], 16 - 1)  # N - popcount(N)
+
+
+class Netlist(SystemTest):
+    """The machine as gates of a library: synthesised once, then under the same regression as the RTL."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.netlist = pathlib.Path(tempfile.mkdtemp(prefix="solfege-netlist-"))
+        cls.addClassCleanup(shutil.rmtree, cls.netlist)
+        done = subprocess.run([PROGRAM, "synth", GATES, "--netlist", cls.netlist], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def broken(self, edit):
+        """A copy whose processing element `edit` has changed."""
+        folder = self.folder / "broken"
+        shutil.copytree(self.netlist, folder)
+        design = json.loads((folder / "netlist.json").read_text())
+        element = [module for name, module in design["modules"].items() if name.split("\\")[-1] == "sf_pe"]
+        self.assertEqual(len(element), 1)
+        edit(element[0]["cells"])
+        (folder / "netlist.json").write_text(json.dumps(design))
+        return folder
+
+    def test_lockstep(self):
+        report = self.report("verify", GATES, "--cases", 20, "--seed", SEED, "--netlist", self.netlist)
+        self.assertEqual(report["mismatched_cases"], 0)
+        self.assertEqual(report["cycles_apart"], 0)
+        # Whatever the flip-flops hold at first
+        for seed in (1, 2):
+            report = self.report("train", GATES, "--network", "tiny_cnn", "--resize", 8, "--batch", 4, "--steps", 1,
+                                 "--engine", "lockstep", "--test-images", 0, "--netlist", self.netlist,
+                                 "--reset-seed", seed)
+            self.assertEqual(report["mismatched_bits"], 0)
+            self.assertGreater(report["compared_bits"], 10_000_000)
+            self.assertEqual(report["cycles"]["simulated"], report["cycles"]["predicted"])
+        rtl = self.report("train", GATES, "--network", "tiny_cnn", "--resize", 8, "--batch", 4, "--steps", 1,
+                          "--engine", "rtl", "--test-images", 0)
+        self.assertEqual(rtl["cycles"], report["cycles"])
+        self.assertEqual(rtl["loss"], report["loss"])
+
+    def test_one_wrong_gate_is_noticed(self):
+        def swap(cells):
+            for cell in cells.values():
+                if cell["type"] == "NAND2X1":
+                    cell["type"] = "NOR2X1"
+                    return
+            self.fail("no NAND2X1 to swap")
+
+        done = self.solfege("verify", GATES, "--cases", 5, "--seed", SEED, "--netlist", self.broken(swap), code=1)
+        self.assertIn("expected 0x", done.stdout + done.stderr)
+
+    def test_refused(self):
+        self.refused("verify", TINY, "--netlist", self.netlist, message=("manifest.json", "config_hash", "solfege synth"))
+        self.refused("verify", GATES, "--netlist", self.folder, message=("no netlist", "solfege synth"))
+
+        def unknown(cells):
+            next(iter(cells.values()))["type"] = "NONESUCH"
+
+        done = self.solfege("verify", GATES, "--netlist", self.broken(unknown), code=1)
+        self.assertIn("NONESUCH", done.stderr)
+
+    def test_equivalence(self):
+        generated = self.folder / "generated"
+        self.solfege("generate", GATES, "-o", generated)
+        script = SOURCE / "scripts/equivalence"
+        for arguments in (["sf_popcount", "sf_pe"], ["--break", "sf_pe"], ["--break", "sf_popcount"]):
+            done = subprocess.run([script, generated, self.netlist, *arguments], capture_output=True, text=True)
+            print(done.stdout, end="")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual("different" if "--break" in arguments else "proved", done.stdout.split(":")[0])
+
+    def test_another_simulator_reads_it(self):
+        done = subprocess.run(["iverilog", "-g2005", "-t", "null", "-s", "sf_accelerator", "-c", "sf_accelerator.f"],
+                              cwd=self.netlist, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class RealData(SystemTest):
