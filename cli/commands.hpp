@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/report.hpp"
 #include "model/dataset.hpp"
 #include "model/network.hpp"
+#include "model/program.hpp"
 #include "model/timing_bus.hpp"
 #include "sim/rtl_device.hpp"
 
@@ -55,6 +57,29 @@ struct StepOptions {
   std::string plot_path;  ///< roofline; empty: none
 };
 
+struct SynthOptions {
+  std::string liberty;              ///< empty: Debian's osu018
+  std::string top;                  ///< module; empty: the whole machine
+  std::string adders = "ripple";    ///< or prefix
+  std::optional<double> period_ns;  ///< to judge slack by
+  bool no_timing = false, fpga = false;
+  int jobs = 0;
+  std::string plot_path;
+  std::string netlist_directory;  ///< set: writes the gate-level netlist there instead
+};
+
+/// `energy` prices the same step.
+struct EnergyOptions {
+  StepOptions step;
+  std::vector<std::string> liberties;  ///< cell libraries; empty: Debian's osu018
+  bool published_only = false;         ///< no netlists: tables alone, at once
+  std::string memory;                  ///< of on-chip memories beside the netlists; see MemoryModel
+  std::string dram = "LPDDR4";
+  double cycle_ns = 10;  ///< clock period, for leakage
+  bool compare = false;  ///< datapaths against parallel units
+  std::string csv_path, ert_path, art_path, plot_path, activity_directory;
+};
+
 /// The data set a network is trained on: resized if asked, grey images repeated where the network's
 /// file wants more channels. Says on stdout what it changed.
 Dataset load_images(const std::string& data, int resize, const std::string& network);
@@ -62,17 +87,17 @@ Dataset load_images(const std::string& data, int resize, const std::string& netw
 /// network's own.
 ImageShape images_shape(const std::string& data, int resize, const std::string& network);
 
+/// The programs of one training step of a network on a configuration.
+std::vector<Program> programs_of(const Config& config, const StepOptions& options);
+
 // Each command prints its result, writes its report, and returns the exit code: 0 done, 1 a check
 // failed, 128 + a signal if that ended it.
 int run_generate(const CommonOptions& common, const std::string& directory);
 int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
-int run_energy(const CommonOptions& common, const StepOptions& options);
-int run_synth(const CommonOptions& common, const std::string& liberty);
-/// Writes the gate-level netlist instead of pricing it.
-int run_netlist(const CommonOptions& common, const std::string& liberty,
-                const std::string& directory);
+int run_energy(const CommonOptions& common, const EnergyOptions& options);
+int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

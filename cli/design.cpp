@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The commands about a design rather than a training run: generate, verify, cycles, energy, synth.
+// The commands about a design rather than a training run: generate, verify, cycles.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/plot.hpp"
-#include "cost/netlist_writer.hpp"
-#include "cost/synthesis.hpp"
 #include "gen/generator.hpp"
 #include "model/accelerator_engine.hpp"
 #include "model/cycle_model.hpp"
 #include "model/dataset.hpp"
-#include "model/energy_model.hpp"
 #include "model/error.hpp"
 #include "sim/verify.hpp"
 
 namespace solfege {
-namespace {
 
-/// The programs of one training step of a network on a configuration.
 std::vector<Program> programs_of(const Config& config, const StepOptions& options) {
   const ImageShape images = images_shape(options.data, options.resize, options.network);
   const Network network = load_network(options.network, config, images.height, images.width,
@@ -32,8 +25,6 @@ std::vector<Program> programs_of(const Config& config, const StepOptions& option
   });
   return engine.step_programs();
 }
-
-}  // namespace
 
 int run_generate(const CommonOptions& common, const std::string& directory) {
   const Config config = Config::load(common.config_path);
@@ -178,135 +169,6 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
   write_report(common, report);
   if (!options.plot_path.empty())
     plot_roofline(options.plot_path, roofline_of(config, step, options));
-  return 0;
-}
-
-int run_energy(const CommonOptions& common, const StepOptions& options) {
-  const Config config = Config::load(common.config_path);
-  const EnergyReport energy = price(config, programs_of(config, options));
-  Json report = make_report(common, config);
-  report["network"] = options.network;
-  report["batch"] = options.batch;
-  report["operations"] = Json::array();
-  fmt::print("{:<16} {:<38} {:>5} {:>12} {:>14} {:>14}  {}\n", "unit", "operation", "bits",
-             "pJ each", "count", "total uJ", "node, source, tier");
-  for (const EnergyLine& line : energy.actions) {
-    report["operations"].push_back({{"unit", line.unit},
-                                    {"name", line.name},
-                                    {"bits", line.bits},
-                                    {"energy_pj", line.figure.energy_pj},
-                                    {"count", line.count},
-                                    {"total_pj", line.total_pj()},
-                                    {"node_nm", line.figure.node_nm},
-                                    {"source", line.figure.source},
-                                    {"tier", line.figure.tier}});
-    fmt::print("{:<16} {:<38} {:>5} {:>12.5f} {:>14} {:>14.3f}  {}, {}, {}\n", line.unit, line.name,
-               line.bits, line.figure.energy_pj, line.count, line.total_pj() * 1e-6,
-               line.figure.node_nm ? fmt::format("{} nm", line.figure.node_nm) : energy.dram,
-               line.figure.source.substr(0, line.figure.source.find(':')), line.figure.tier);
-  }
-  // The total is of one node; DRAM devices have none and stand beside it.
-  report["step_total_pj"] = energy.on_chip_pj;
-  report["step_dram_pj"] = energy.dram_pj;
-  report["node_nm"] = energy.node_nm;
-  report["dram"] = energy.dram;
-  for (const EnergyShare& unit : energy.units)
-    if (unit.on_chip_pj > 0) report["breakdown"][unit.name] = unit.on_chip_pj;
-  report["layers"] = Json::array();
-  for (const EnergyShare& pass : energy.passes)
-    report["layers"].push_back({{"name", pass.name},
-                                {"pass", pass.pass},
-                                {"on_chip_pj", pass.on_chip_pj},
-                                {"dram_pj", pass.dram_pj}});
-  report["macs"] = Json::array();
-  fmt::print("\n");
-  for (const MacEnergy& mac : energy.macs) {
-    fmt::print(
-        "multiply-accumulate {} ({} x {} bits): bit-serial {:.4f} pJ, parallel multiplier {:.4f} "
-        "pJ\n",
-        mac.name, mac.a_bits, mac.b_bits, mac.bit_serial_pj, mac.bit_parallel_pj);
-    report["macs"].push_back({{"name", mac.name},
-                              {"a_bits", mac.a_bits},
-                              {"b_bits", mac.b_bits},
-                              {"bit_serial_pj", mac.bit_serial_pj},
-                              {"bit_parallel_pj", mac.bit_parallel_pj}});
-  }
-  fmt::print("step: {:.2f} uJ on chip at {} nm; beside it {:.2f} uJ of {}\n",
-             energy.on_chip_pj * 1e-6, energy.node_nm, energy.dram_pj * 1e-6, energy.dram);
-  for (const std::string& note : energy.notes) fmt::print("note: {}\n", note);
-  report["notes"] = energy.notes;
-  write_report(common, report);
-  return 0;
-}
-
-int run_netlist(const CommonOptions& common, const std::string& liberty,
-                const std::string& directory) {
-  const Config config = Config::load(common.config_path);
-  const NetlistSummary netlist =
-      write_netlist(config, liberty, directory, dut_cache_directory(),
-                    [](const std::string& phase) { fmt::print(stderr, "netlist: {}\n", phase); });
-  fmt::print("{}: {} cells of {}, {} of them flip-flops, {:.3f} mm2, memories apart\n", directory,
-             netlist.cells, netlist.library, netlist.flip_flops, netlist.area_um2 * 1e-6);
-  fmt::print("simulate it: solfege verify {} --netlist {}\n", common.config_path, directory);
-  Json report = make_report(common, config);
-  report["library"] = netlist.library;
-  report["cells"] = netlist.cells;
-  report["flip_flops"] = netlist.flip_flops;
-  report["area_um2"] = netlist.area_um2;
-  write_report(common, report);
-  return 0;
-}
-
-int run_synth(const CommonOptions& common, const std::string& liberty) {
-  const Config config = Config::load(common.config_path);
-  const std::string work = (std::filesystem::temp_directory_path() /
-                            fmt::format("solfege-synth-{}-{}", config.hash(), getpid()))
-                               .string();
-  std::string phase_shown;
-  const SynthesisReport area =
-      synthesize(config, liberty, work, [&](const std::string& phase, int done, int total) {
-        if (phase == phase_shown) return;
-        phase_shown = phase;
-        fmt::print(stderr, "synth {}/{}: {}\n", done + 1, total, phase);
-      });
-  Json report = make_report(common, config);
-  report["library"] = area.library;
-  report["yosys"] = area.yosys;
-  report["area_um2"] = area.area_um2;
-  report["clock_mhz"] = nullptr;  // until timed
-  report["modules"] = Json::array();
-  fmt::print("{:<44} {:>9} {:>14} {:>14} {:>9}\n", "module", "instances", "um2 each", "um2 in all",
-             "cells");
-  for (const ModuleArea& module : area.modules) {
-    const double all = module.area_um2 * static_cast<double>(module.instances);
-    report["modules"].push_back({{"name", module.name},
-                                 {"instances", module.instances},
-                                 {"area_um2", module.area_um2},
-                                 {"total_um2", all},
-                                 {"cells", module.cells}});
-    fmt::print("{:<44} {:>9} {:>14.0f} {:>14.0f} {:>9}\n", module.name, module.instances,
-               module.area_um2, all, module.cells);
-  }
-  const PopcountComparison& p = area.popcount;
-  fmt::print("area {:.3f} mm2 on {}, memories apart ({} kbit)\n", area.area_um2 * 1e-6,
-             area.library, area.memory_bits / 1024);
-  fmt::print(
-      "popcount of {} bits: {:.0f} um2 from {} full and {} half adders, {:.0f} um2 from plain "
-      "Yosys: {:.3f}\n",
-      p.width, p.structural_um2, p.full_adders, p.half_adders, p.behavioural_um2, p.ratio);
-  for (const std::string& note : area.notes) fmt::print("note: {}\n", note);
-  report["memory_bits"] = area.memory_bits;
-  report["popcount"] = {{"width", p.width},
-                        {"structural_um2", p.structural_um2},
-                        {"behavioural_um2", p.behavioural_um2},
-                        {"ratio", p.ratio},
-                        {"full_adders", p.full_adders},
-                        {"half_adders", p.half_adders}};
-  report["notes"] = area.notes;
-  report["seconds"] = area.seconds;
-  write_report(common, report);
-  std::error_code ignored;
-  std::filesystem::remove_all(work, ignored);
   return 0;
 }
 

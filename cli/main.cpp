@@ -77,10 +77,12 @@ int main(int argc, char** argv) {
     return sub;
   };
 
-  std::string directory, liberty;
+  std::string directory;
   TrainOptions train;
   VerifyOptions verify;
-  StepOptions cycles, energy;
+  StepOptions cycles;
+  EnergyOptions energy;
+  SynthOptions synth;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
   generate_app->add_option("-o,--output", directory, "folder to write")->required();
@@ -152,20 +154,57 @@ int main(int argc, char** argv) {
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
-  add_step(energy_app, energy);
+  add_step(energy_app, energy.step);
+  energy_app->add_option(
+      "--liberty", energy.liberties,
+      "cell library of the netlists; again for another; default: Debian's osu018");
+  auto* published = energy_app->add_flag("--published", energy.published_only,
+                                         "published tables only, no netlists: at once");
+  energy_app->add_option(
+      "--memory", energy.memory,
+      "on-chip memories of the netlists' figures: ihp130, ihp130:FOLDER, cacti45, cacti22, "
+      "horowitz45 or a TOML table");
+  energy_app->add_option("--dram", energy.dram, "LPDDR4, LPDDR, DDR3, GDDR5, HBM2 or HMC")
+      ->capture_default_str();
+  energy_app
+      ->add_flag("--compare", energy.compare,
+                 "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
+      ->excludes(published);
+  energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
+  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file");
+  energy_app->add_option("--ert", energy.ert_path,
+                         "write Accelergy's energy reference table (YAML)");
+  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)");
+  energy_app->add_option("--plot", energy.plot_path,
+                         "draw the step's energy by unit to this .svg or .png");
+  energy_app
+      ->add_option("--activity", energy.activity_directory,
+                   "write netlists and their switching activity (SAIF) to this folder")
+      ->excludes(published);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
-  CLI::App* synth_app = add("synth", "area by Yosys");
-  synth_app->add_option("--liberty", liberty, "cell library; default: Debian's osu018");
-  synth_app->add_option("--netlist", directory,
+  CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
+  synth_app->add_option("--liberty", synth.liberty, "cell library; default: Debian's osu018");
+  synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
+  synth_app
+      ->add_option("--adders", synth.adders,
+                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
+      ->check(CLI::IsMember({"ripple", "prefix"}))
+      ->capture_default_str();
+  synth_app->add_option("--period", synth.period_ns, "clock period to report slack for, in ns")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_flag("--no-timing", synth.no_timing, "area only");
+  synth_app->add_flag("--fpga", synth.fpga,
+                      "look-up tables of --top, or one processing element, in three families");
+  synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
+      ->check(CLI::PositiveNumber);
+  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png");
+  synth_app->add_option("--netlist", synth.netlist_directory,
                         "only write the gate-level netlist to this folder, for --netlist of train "
                         "and verify");
-  synth_app->callback([&] {
-    command = [&] {
-      return directory.empty() ? run_synth(common, liberty)
-                               : run_netlist(common, liberty, directory);
-    };
-  });
+  synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   std::vector<std::string> reports;
   std::string plot_path;

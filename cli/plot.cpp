@@ -266,4 +266,31 @@ void plot_roofline(const std::string& path, const Roofline& roofline) {
   draw(path, script);
 }
 
+void plot_bars(const std::string& path, const BarChart& chart) {
+  require_plottable("plot", path);
+  if (chart.bars.empty()) throw InputError(fmt::format("{}: there is nothing to plot", path));
+  const std::size_t bars = chart.bars.size(), parts = chart.part_names.size();
+  std::string names, data, boxes;
+  std::vector<double> ends(bars, 0);
+  for (std::size_t i = 0; i < bars; ++i)
+    names += fmt::format("{}{} {}", i == 0 ? "" : ", ", literal(chart.bars[i].name), bars - i);
+  for (std::size_t part = 0; part < parts; ++part) {
+    data += fmt::format("$part{} << EOD\n", part);
+    for (std::size_t i = 0; i < bars; ++i) {
+      const double from = ends[i];
+      ends[i] += chart.bars[i].parts[part];
+      const double y = static_cast<double>(bars - i);
+      data += fmt::format("{} {} {} {} {} {}\n", from, y, from, ends[i], y - 0.35, y + 0.35);
+    }
+    data += "EOD\n";
+    boxes += fmt::format("{} $part{} with boxxyerror lc {} title {}", part == 0 ? "plot" : ",",
+                         part, part + 1, literal(chart.part_names[part]));
+  }
+  draw(path, terminal(path, 1) + data + labels(chart.title, chart.x_label, "") +
+                 fmt::format("set style fill solid 0.8 noborder\nset ytics ({})\nset yrange "
+                             "[0.3:{}]\nset xrange [0:*]\nset format x '%.3g'\nset key bottom "
+                             "right\n{}\n",
+                             names, static_cast<double>(bars) + 0.7, boxes));
+}
+
 }  // namespace solfege

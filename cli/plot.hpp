@@ -44,6 +44,20 @@ struct Roofline {
 /// Points under the two roofs, both axes logarithmic.
 void plot_roofline(const std::string& path, const Roofline& roofline);
 
+/// A horizontal bar of stacked parts.
+struct Bar {
+  std::string name;
+  std::vector<double> parts;  ///< not negative, one a part name
+};
+
+struct BarChart {
+  std::string title, x_label;
+  std::vector<std::string> part_names;
+  std::vector<Bar> bars;  ///< first on top
+};
+
+void plot_bars(const std::string& path, const BarChart& chart);
+
 /// Throws InputError unless the path ends in .svg or .png and gnuplot is there: to know before
 /// hours of training. `option` names the option the path comes from.
 void require_plottable(const std::string& option, const std::string& path);

@@ -88,23 +88,12 @@ std::string explicit_adders_map(const AdderCells& adders) {
 
 std::string extracted_adders_map(const AdderCells& adders) {
   if (!adders.full) return "";
-  return R"((* techmap_celltype = "$fa" *)
-module full_adders (A, B, C, X, Y);
-  parameter WIDTH = 1;
-  parameter _TECHMAP_CONSTMSK_A_ = 0;
-  parameter _TECHMAP_CONSTMSK_B_ = 0;
-  parameter _TECHMAP_CONSTMSK_C_ = 0;
-  (* force_downto *) input [WIDTH-1:0] A, B, C;
-  (* force_downto *) output [WIDTH-1:0] X, Y;
-  genvar i;
-  generate
-    for (i = 0; i < WIDTH; i = i + 1) begin : bits
-      if (_TECHMAP_CONSTMSK_A_[i] | _TECHMAP_CONSTMSK_B_[i] | _TECHMAP_CONSTMSK_C_[i]) begin : logic
-        assign Y[i] = A[i] ^ B[i] ^ C[i];
-        assign X[i] = (A[i] & B[i]) | (C[i] & (A[i] ^ B[i]));
-      end else begin : cell
-)" + instance(*adders.full, {"A[i]", "B[i]", "C[i]"}, "Y[i]", "X[i]") +
-         "      end\n    end\n  endgenerate\nendmodule\n";
+  return "(* techmap_celltype = \"$fa\" *)\n"
+         "module full_adder (A, B, C, X, Y);\n"
+         "  parameter WIDTH = 1;\n"
+         "  input A, B, C;\n  output X, Y;\n"
+         "  wire _TECHMAP_FAIL_ = WIDTH != 1;\n" +
+         instance(*adders.full, {"A", "B", "C"}, "Y", "X") + "endmodule\n";
 }
 
 std::string ripple_map() {
@@ -126,11 +115,12 @@ module ripple_adder (A, B, CI, BI, X, Y, CO);
   wire [Y_WIDTH:0] carry;
   assign carry[0] = CI;
   assign X = a ^ b;
+  assign Y = X ^ carry[Y_WIDTH-1:0];
   assign CO = carry[Y_WIDTH:1];
   genvar i;
   generate
     for (i = 0; i < Y_WIDTH; i = i + 1) begin : bits
-      \$fa #(.WIDTH(1)) adder (.A(a[i]), .B(b[i]), .C(carry[i]), .X(carry[i+1]), .Y(Y[i]));
+      assign carry[i+1] = (a[i] & b[i]) | (X[i] & carry[i]);
     end
   endgenerate
 endmodule

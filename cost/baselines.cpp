@@ -175,17 +175,14 @@ BaselineUnit bfloat_mac(int fraction_bits, int random_bits, bool operand_registe
   return u;
 }
 
-UnitDesign operand_register(int bits) {
-  return {fmt::format("operand_register_{}", bits),
-          "sf_operand_register",
-          {{"Bits", bits}},
-          sources({"sf_operand_register"}, {}),
-          "clk_i"};
-}
-
-std::vector<BaselineUnit> baseline_units() {
-  return {integer_multiplier(4), integer_mac(4), integer_mac(8),  integer_mac(16),
-          integer_mac(8, 4),     bfloat_mac(23), bfloat_mac(7, 8)};
+std::vector<BaselineUnit> baseline_units(int word_bits) {
+  std::vector<BaselineUnit> units = {integer_multiplier(4), integer_mac(4), integer_mac(8),
+                                     integer_mac(16)};
+  for (const int bits : {4, 8})
+    if (word_bits / bits > 1) units.push_back(integer_mac(bits, word_bits / bits));
+  units.push_back(bfloat_mac(23));
+  units.push_back(bfloat_mac(7, 8));
+  return units;
 }
 
 const std::vector<PublishedMac>& published_macs() {

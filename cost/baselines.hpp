@@ -31,12 +31,10 @@ BaselineUnit integer_multiplier(int bits);
 /// bfloat16 products accumulated in fp32 (fraction_bits = 23), or bfloat16 (7); random_bits > 0
 /// rounds stochastically: sf_bf16_mac. Random bits come from outside, their source is not in it.
 BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0, bool operand_registers = false);
-/// Register of one operand word, which a row or column of an array shares: sf_operand_register.
-UnitDesign operand_register(int bits);
-
-/// The baselines of a report: int4, int8, int16, 4-lane int8, bf16 to fp32, bf16 to bf16 with
-/// stochastic rounding, a bare int4 multiplier. Operands come registered (shared in an array).
-std::vector<BaselineUnit> baseline_units();
+/// The baselines of a report: a bare int4 multiplier, int4, int8, int16, dot products of int4 and
+/// int8 over words of `word_bits` (what a bit-plane element takes), bf16 to fp32, bf16 to bf16 with
+/// stochastic rounding. Operands come registered, as rows and columns of an array share them.
+std::vector<BaselineUnit> baseline_units(int word_bits = 64);
 
 /// fp32 has no netlist here, only published figures.
 struct PublishedMac {

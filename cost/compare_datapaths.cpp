@@ -102,8 +102,8 @@ class Measurement {
     p.row_bits = p.column_bits = drive.lanes;
     const SerialVectors v = serial_vectors(row, column, Element::kProduct, drive);
     p.element = energy(element, v.element, v.warm_up);
-    p.row_register = energy(reg, v.row, v.warm_up);
-    p.column_register = energy(reg, v.column, v.warm_up);
+    p.row_register = energy(reg, register_vectors(v.element, 0), v.warm_up);
+    p.column_register = energy(reg, register_vectors(v.element, 1), v.warm_up);
     p.row_sum =
         energy(element, serial_vectors(row, column, Element::kRowSum, drive).element, v.warm_up);
     p.column_sum =
@@ -170,21 +170,6 @@ class Measurement {
     return (options_.contraction + lanes - 1) / lanes + 3;
   }
 
-  static Vectors register_vectors(const Vectors& from, std::size_t port) {
-    const int width = from.ports()[port].width;
-    Vectors v({{"valid_i", 1}, {"mask_i", width}, {"word_i", width}});
-    for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
-      v.step();
-      v.set(0, 1);
-      for (int word = 0; 64 * word < width; ++word) {
-        const int rest = width - 64 * word;
-        v.set(1, rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1, word);
-        v.set(2, from.get(cycle, port, word), word);
-      }
-    }
-    return v;
-  }
-
   const std::string liberty_, cache_;
   const ComparisonOptions& options_;
   const ComparisonProgress& progress_;
@@ -229,62 +214,63 @@ std::vector<float> uniform_values(int bits) {
   return values;
 }
 
-std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
-  struct Pair {
-    DatapathCost serial, parallel;
+/// Costs at b x b bits of bit planes and of what they are held against.
+struct Sweep {
+  std::string serial_name, parallel_name;
+  std::vector<DatapathCost> serial, parallel;
+};
+
+void add_break_even(std::vector<BreakEven>& result, const Sweep& s) {
+  const auto add = [&](const char* what, auto value) {
+    BreakEven e;
+    e.what = what;
+    e.serial_name = s.serial_name;
+    e.parallel_name = s.parallel_name;
+    for (const DatapathCost& c : s.serial) e.serial.push_back(value(c));
+    for (const DatapathCost& c : s.parallel) e.parallel.push_back(value(c));
+    result.push_back(e);
   };
-  std::vector<Pair> units, bare;
+  add("energy, zero-delay (pJ)", [](const DatapathCost& c) { return c.pj_per_mac.zero_pj; });
+  add("energy, timed (pJ)", [](const DatapathCost& c) { return c.pj_per_mac.timed_pj; });
+  add("area x cycles (um2)", [](const DatapathCost& c) { return c.um2_per_mac_per_cycle; });
+  add("area x time (um2 ns)",
+      [](const DatapathCost& c) { return c.um2_per_mac_per_cycle * c.critical_path_ns; });
+}
+
+std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
+  Sweep units{"bit planes", "multiply-accumulate", {}, {}};
+  Sweep words{"bit planes", "dot product of as wide a word", {}, {}};
+  Sweep bare{"AND and popcount alone", "multiplier alone", {}, {}};
   for (int b = 2; b <= o.largest_bits; ++b) {
     m.begin(fmt::format("break-even at {} bits", b));
-    DatapathMeasurement planes = m.serial("bit planes"), mac = m.baseline(integer_mac(b));
+    DatapathMeasurement planes = m.serial("bit planes");
     const PlaneOperand row = uniform_codes(b, false), column = uniform_codes(b, true);
     planes.passes = {m.serial_pass("", 1, row, column)};
     const std::vector<float> values = uniform_values(b);
-    mac.passes = {m.baseline_pass(integer_mac(b), "", 1, values, values)};
-    units.push_back({datapath_cost(planes, o.shape), datapath_cost(mac, o.shape)});
+    const auto parallel = [&](const BaselineUnit& unit) {
+      DatapathMeasurement d = m.baseline(unit);
+      d.passes = {m.baseline_pass(unit, "", 1, values, values)};
+      return datapath_cost(d, o.shape);
+    };
+    units.serial.push_back(datapath_cost(planes, o.shape));
+    words.serial.push_back(units.serial.back());
+    units.parallel.push_back(parallel(integer_mac(b)));
+    words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.lanes / b))));
 
-    // Arithmetic alone: the popcount of the products, and the multiplier.
-    DatapathMeasurement popcount = planes, multiplier = m.baseline(integer_multiplier(b));
-    SerialDrive drive = m.serial_drive();
-    auto& unit = m.unit(popcount_unit(o.lanes));
+    DatapathMeasurement popcount = planes;
+    auto& unit = m.unit(and_popcount(o.lanes));
     popcount.element_um2 = unit.mapped.area_um2;
     popcount.critical_path_ns = unit.simulation->critical_path_ns();
     popcount.row_register_um2 = popcount.column_register_um2 = 0;
     popcount.extra_elements = false;
     PassEnergy& p = popcount.passes[0];
-    p.element = m.energy(unit, product_vectors(row, column, drive), 1);
+    p.element = m.energy(unit, word_vectors(row, column, m.serial_drive()), 1);
     p.row_register = p.column_register = {};
-    multiplier.passes = {m.baseline_pass(integer_multiplier(b), "", 1, values, values)};
-    bare.push_back({datapath_cost(popcount, o.shape), datapath_cost(multiplier, o.shape)});
+    bare.serial.push_back(datapath_cost(popcount, o.shape));
+    bare.parallel.push_back(parallel(integer_multiplier(b)));
   }
   std::vector<BreakEven> result;
-  const auto add = [&](const std::string& what, const std::vector<Pair>& pairs, const char* serial,
-                       const char* parallel, auto value) {
-    BreakEven e;
-    e.what = what;
-    e.serial_name = serial;
-    e.parallel_name = parallel;
-    for (const Pair& pair : pairs) {
-      e.serial.push_back(value(pair.serial));
-      e.parallel.push_back(value(pair.parallel));
-    }
-    result.push_back(e);
-  };
-  for (const auto& [pairs, serial, parallel] :
-       {std::tuple{&units, "bit planes", "multiply-accumulate"},
-        std::tuple{&bare, "popcount", "bare multiplier"}}) {
-    const auto title = [&, serial = serial, parallel = parallel](const char* what) {
-      return fmt::format("{}, {} against {}", what, serial, parallel);
-    };
-    add(title("energy, zero-delay (pJ)"), *pairs, serial, parallel,
-        [](const DatapathCost& c) { return c.pj_per_mac.zero_pj; });
-    add(title("energy, timed (pJ)"), *pairs, serial, parallel,
-        [](const DatapathCost& c) { return c.pj_per_mac.timed_pj; });
-    add(title("area x cycles (um2)"), *pairs, serial, parallel,
-        [](const DatapathCost& c) { return c.um2_per_mac_per_cycle; });
-    add(title("area x time (um2 ns)"), *pairs, serial, parallel,
-        [](const DatapathCost& c) { return c.um2_per_mac_per_cycle * c.critical_path_ns; });
-  }
+  for (const Sweep* s : {&units, &words, &bare}) add_break_even(result, *s);
   return result;
 }
 
@@ -293,14 +279,14 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
 Comparison compare_datapaths(const std::string& liberty, const std::string& cache_directory,
                              const ComparisonOptions& options, const ComparisonProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<BaselineUnit> baselines = baseline_units();
+  const std::vector<BaselineUnit> baselines = baseline_units(options.lanes);
   const int total = static_cast<int>(options.bits.size() + baselines.size()) +
                     std::max(0, options.largest_bits - 1);
   Measurement m(liberty, cache_directory, options, progress, total);
   Comparison c;
   std::optional<FetchCost> fetch;
   if (!options.memory.empty()) {
-    const MemoryModel memory(options.memory);
+    const MemoryTechnology memory(options.memory);
     require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
     fetch = fetch_cost(memory, options.buffer_depth, options.shape.rows * options.lanes,
                        options.buffer_depth, options.shape.columns * options.lanes);
@@ -344,6 +330,9 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.notes.push_back(
       "not in it, for any: wires (before placement), leakage, sequencing, the correction of a "
       "drained sum, the source of random bits, writing the buffers");
+  c.notes.push_back(
+      "path: the longest through the netlist by the library's tables; adders are mapped as ripple "
+      "carries for least energy, so no datapath is at its fastest");
   if (fetch)
     c.notes.push_back(
         "with memory: every cycle a word of each buffer, shared by the row or column; buffers of "

@@ -35,7 +35,7 @@ EnergyInterval pass_pj_per_mac(const DatapathMeasurement& m, const PassEnergy& p
   return cell * (1 / pass.macs_per_cycle);
 }
 
-FetchCost fetch_cost(const MemoryModel& memory, long long row_depth, int row_bits,
+FetchCost fetch_cost(const MemoryTechnology& memory, long long row_depth, int row_bits,
                      long long column_depth, int column_bits) {
   const MemoryFigure row = memory.memory(row_depth, row_bits);
   const MemoryFigure column = memory.memory(column_depth, column_bits);
@@ -107,13 +107,21 @@ std::optional<double> BreakEven::bits() const {
 }
 
 std::string BreakEven::verdict() const {
-  if (const auto at = bits()) return fmt::format("{} cheaper up to {:.1f} bits", serial_name, *at);
-  const int last = first_bits + static_cast<int>(serial.size()) - 1;
   if (serial.empty()) return "not measured";
-  return serial.back() < parallel.back()
-             ? fmt::format("{} cheaper up to {} bits, the most measured", serial_name, last)
-             : fmt::format("{} cheaper from {} bits, the least measured", parallel_name,
-                           first_bits);
+  const int last = first_bits + static_cast<int>(serial.size()) - 1;
+  std::vector<int> cheaper;  // bits at which the bit planes are
+  for (std::size_t i = 0; i < serial.size(); ++i)
+    if (serial[i] <= parallel[i]) cheaper.push_back(first_bits + static_cast<int>(i));
+  if (cheaper.empty())
+    return fmt::format("{} cheaper at all of {} to {} bits", parallel_name, first_bits, last);
+  if (cheaper.size() == serial.size())
+    return fmt::format("{} cheaper at all of {} to {} bits", serial_name, first_bits, last);
+  const auto at = bits();
+  if (at && cheaper.front() == first_bits && cheaper.back() < *at &&
+      cheaper.size() == static_cast<std::size_t>(cheaper.back() - first_bits + 1))
+    return fmt::format("{} cheaper up to {:.1f} bits", serial_name, *at);
+  return fmt::format("{} cheaper at {} of {} to {} bits", serial_name, fmt::join(cheaper, ", "),
+                     first_bits, last);
 }
 
 int library_node_nm(const std::string& name) {
@@ -143,11 +151,16 @@ std::string comparison_text(const Comparison& c) {
         r.with_memory_pj ? interval(*r.with_memory_pj) : "-",
         r.with_memory_um2 ? area(*r.with_memory_um2) : "-",
         r.critical_path_ns > 0 ? fmt::format("{:.3g}", r.critical_path_ns) : "-", r.tier);
-  if (!c.break_even.empty()) text += "\nb x b bits, uniform codes: bit planes / parallel\n";
+  if (!c.break_even.empty())
+    text += "\nBreak-even: MACs of b x b bits, uniform codes, bit planes / parallel\n";
+  std::string pair;
   for (const BreakEven& b : c.break_even) {
-    text += fmt::format("{}: {}\n ", b.what, b.verdict());
+    const std::string title = fmt::format("{} / {}", b.serial_name, b.parallel_name);
+    if (title != pair) text += title + "\n";
+    pair = title;
+    text += fmt::format("  {}: {}\n   ", b.what, b.verdict());
     for (std::size_t i = 0; i < b.serial.size(); ++i)
-      text += fmt::format("  {}: {:.3g}/{:.3g}", b.first_bits + static_cast<int>(i), b.serial[i],
+      text += fmt::format(" {}: {:.3g}/{:.3g} ", b.first_bits + static_cast<int>(i), b.serial[i],
                           b.parallel[i]);
     text += "\n";
   }

@@ -58,7 +58,7 @@ struct FetchCost {
   std::string source, tier;
 };
 /// For buffers of `depth` words of `bits`.
-FetchCost fetch_cost(const MemoryModel& memory, long long row_depth, int row_bits,
+FetchCost fetch_cost(const MemoryTechnology& memory, long long row_depth, int row_bits,
                      long long column_depth, int column_bits);
 
 /// A row of the table. Energies and areas are the mean over the passes, weighted by their MACs.
@@ -120,7 +120,7 @@ struct ComparisonOptions {
   std::uint64_t seed = 1;
   TrainingValues values;           ///< empty: gaussian_values()
   int node_nm = 0;                 ///< of the library; 0: library_node_nm()
-  std::string memory;              ///< a MemoryModel's source; empty: without memory
+  std::string memory;              ///< a MemoryTechnology's source; empty: without memory
   long long buffer_depth = 16384;  ///< words of each buffer, rows (columns) x lanes bits
   int largest_bits = 8;            ///< of the break-even sweep, from 2
 };

@@ -93,17 +93,9 @@ std::string elaboration_script(const std::map<std::string, std::string>& files,
          "flatten *sf_popcount*\nopt_clean\nwrite_rtlil design.il\n";
 }
 
-std::string module_script(const std::string& name, bool keep_memory, const PreparedLibrary& library,
-                          AdderStyle style) {
-  const std::string id = name[0] == '$' ? name : "\\" + name;
-  return fmt::format("read_liberty -lib library/cells.lib\nread_rtlil module.il\nselect {}\n", id) +
-         "memory -nomap\n" + (keep_memory ? "" : "memory_map\n") +
-         gates_script(library.adders, style) + cells_script() +
-         fmt::format("json -o netlist.json {}\n", id);
-}
-
 struct Task {
-  std::string key, input, script;
+  std::string key, input;
+  Mapping mapping;
 };
 
 Task task_of(const ElaboratedDesign& design, const std::string& name,
@@ -116,7 +108,9 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
     if (const auto found = design.modules.find(child); found != design.modules.end())
       stubs += found->second.ports;
   task.input += stubs;
-  task.script = module_script(name, base_name(name) == "sf_fifo", library, style);
+  task.mapping = {"read_liberty -lib library/cells.lib\nread_rtlil module.il\n", name, style,
+                  base_name(name) == "sf_fifo",
+                  fmt::format("json -o netlist.json {}\n", script_name(name))};
   // By source, not by RTLIL: the numbers in Yosys' names change with the configuration.
   const fs::path rtl = design.folder / "rtl";
   std::string source = read_text(rtl / (base_name(name) + ".v"));
@@ -128,9 +122,8 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
   if (source.find("`include") != std::string::npos)
     for (const auto& entry : fs::directory_iterator(rtl))
       if (entry.path().extension() == ".vh") source += read_text(entry.path());
-  task.key =
-      fmt::format("module-{}-{}", base_name(name),
-                  content_hash({yosys_version(), library.hash, name, source, stubs, task.script}));
+  task.key = fmt::format("module-{}-{}", base_name(name),
+                         content_hash({yosys_version(), task.mapping.key(library), source, stubs}));
   return task;
 }
 
@@ -170,11 +163,7 @@ Netlist map_module(const ElaboratedDesign& design, const std::string& module,
   const Task task = task_of(design, module, library, style);
   const fs::path folder = cached_folder(cache_directory, task.key, [&](const fs::path& part) {
     write_text(part / "module.il", task.input);
-    fs::create_directory_symlink(library.folder, part / "library");
-    run_yosys(part, "map", {{"map", task.script}}, [&](const std::string&, int) {
-      if (poll) poll();
-    });
-    fs::remove(part / "library");
+    task.mapping.run(part, library, poll);
     fs::remove(part / "module.il");
   });
   return read_netlist(folder / "netlist.json", module);

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cost/mapping_script.hpp"
+#include "cost/mapping.hpp"
 #include "cost/netlist.hpp"
 #include "cost/prepared_library.hpp"
 #include "model/config.hpp"

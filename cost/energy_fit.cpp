@@ -118,6 +118,38 @@ std::uint64_t hash_of(const std::vector<UnitWindow>& windows, std::uint64_t seed
   return hash;
 }
 
+/// Places of the features that describe registers; beyond the end where there are none.
+std::pair<std::size_t, std::size_t> register_features(const std::vector<std::string>& names) {
+  auto place = [&](const char* name) {
+    return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  };
+  return {place("register_changes"), place("register_ones")};
+}
+
+/// The clock's energy by what registers hold and do; libraries without such states give 0.
+void fit_clock(const std::vector<MeasuredWindow>& windows, UnitModel* model) {
+  const auto [change, one] = register_features(model->features);
+  if (one >= model->features.size()) return;
+  const auto count = static_cast<double>(windows.size());
+  for (const MeasuredWindow& w : windows) {
+    model->mean_changes += w.features[change] / count;
+    model->mean_ones += w.features[one] / count;
+  }
+  Eigen::Matrix2d normal = Eigen::Matrix2d::Zero();
+  Eigen::Vector2d moment = Eigen::Vector2d::Zero();
+  for (const MeasuredWindow& w : windows) {
+    const Eigen::Vector2d row(w.features[change] - model->mean_changes,
+                              w.features[one] - model->mean_ones);
+    normal += row * row.transpose();
+    moment += row * (w.clock_pj - model->clock_pj);
+  }
+  // A trace of ridge: a unit whose registers never differ has nothing to fit.
+  normal += Eigen::Matrix2d::Identity() * (1e-9 * normal.trace() + 1e-12);
+  const Eigen::Vector2d slope = normal.ldlt().solve(moment);
+  model->clock_change_pj = slope(0);
+  model->clock_one_pj = slope(1);
+}
+
 Json json_of(const FitError& e) {
   return {{"windows", e.windows},
           {"simulated_pj", e.simulated_pj},
@@ -144,8 +176,13 @@ Json json_of(const UnitModel& m) {
           {"features", m.features},
           {"coefficients_pj", m.coefficients},
           {"clock_pj", m.clock_pj},
+          {"clock_change_pj", m.clock_change_pj},
+          {"clock_one_pj", m.clock_one_pj},
+          {"mean_changes", m.mean_changes},
+          {"mean_ones", m.mean_ones},
           {"leakage_nw", m.leakage_nw},
           {"area_um2", m.area_um2},
+          {"flip_flops", m.flip_flops},
           {"fit", json_of(m.fit)},
           {"held_out", json_of(m.held_out)}};
 }
@@ -157,8 +194,13 @@ UnitModel model_from(const Json& json) {
   json.at("features").get_to(m.features);
   json.at("coefficients_pj").get_to(m.coefficients);
   json.at("clock_pj").get_to(m.clock_pj);
+  json.at("clock_change_pj").get_to(m.clock_change_pj);
+  json.at("clock_one_pj").get_to(m.clock_one_pj);
+  json.at("mean_changes").get_to(m.mean_changes);
+  json.at("mean_ones").get_to(m.mean_ones);
   json.at("leakage_nw").get_to(m.leakage_nw);
   json.at("area_um2").get_to(m.area_um2);
+  json.at("flip_flops").get_to(m.flip_flops);
   m.fit = error_from(json.at("fit"));
   m.held_out = error_from(json.at("held_out"));
   return m;
@@ -170,6 +212,13 @@ double UnitModel::data_pj(const std::vector<double>& values) const {
   double sum = 0;
   for (std::size_t i = 0; i < coefficients.size(); ++i) sum += coefficients[i] * values.at(i);
   return sum;
+}
+
+double UnitModel::clock_of(const std::vector<double>& values) const {
+  const auto [change, one] = register_features(features);
+  if (one >= values.size()) return clock_pj;
+  return clock_pj + clock_change_pj * (values[change] - mean_changes) +
+         clock_one_pj * (values[one] - mean_ones);
 }
 
 std::vector<MeasuredWindow> measure(const Config& config, const MappedUnit& mapped,
@@ -206,23 +255,31 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
   model.features = feature_names(unit);
   const auto rows = static_cast<Eigen::Index>(windows.size());
   const auto columns = static_cast<Eigen::Index>(model.features.size());
-  // Relative errors, but a window of next to no energy counts no more than one of a tenth of the
-  // mean.
+  // Relative errors of what is predicted; windows of next to no energy count little.
   double mean = 0;
   for (const MeasuredWindow& w : windows) {
-    mean += (w.data_pj + w.clock_pj) / static_cast<double>(windows.size());
+    mean += w.data_pj / static_cast<double>(windows.size());
     model.clock_pj += w.clock_pj / static_cast<double>(windows.size());
     model.leakage_nw = w.leakage_nw;
   }
+  if (mean <= 0) mean = 1;
+  // A window of a tensor counts more than one that is made up.
+  double made_up = 0;
+  for (const MeasuredWindow& w : windows) made_up += w.mode == kSyntheticMode ? 1 : 0;
+  const double real = static_cast<double>(windows.size()) - made_up;
+  const double favour = real > 0 ? std::clamp(std::sqrt(made_up / real), 1.0, 2.0) : 1;
   Eigen::MatrixXd a(rows, columns);
   Eigen::VectorXd b(rows);
   for (Eigen::Index r = 0; r < rows; ++r) {
     const MeasuredWindow& w = windows[static_cast<std::size_t>(r)];
-    const double weight = 1 / std::max(w.data_pj + w.clock_pj, 0.1 * mean);
+    const double weight = (w.mode == kSyntheticMode ? 1 : favour) / (w.data_pj + 0.2 * mean);
     for (Eigen::Index c = 0; c < columns; ++c)
       a(r, c) = weight * w.features.at(static_cast<std::size_t>(c));
     b(r) = weight * w.data_pj;
   }
+  // What registers hold costs no energy but the clock's.
+  const std::size_t held = register_features(model.features).second;
+  if (held < model.features.size()) a.col(static_cast<Eigen::Index>(held)).setZero();
   // Columns of one length, so that the solver's tolerance means the same for all
   Eigen::VectorXd scale = a.colwise().norm();
   for (Eigen::Index c = 0; c < columns; ++c) {
@@ -231,6 +288,7 @@ UnitModel fit(const std::string& unit, const std::string& library, DelayModel de
   }
   const Eigen::VectorXd solution = non_negative_least_squares(a, b);
   for (Eigen::Index c = 0; c < columns; ++c) model.coefficients.push_back(solution(c) / scale(c));
+  fit_clock(windows, &model);
   model.fit = error_of(model, windows);
   return model;
 }
@@ -242,16 +300,27 @@ FitError error_of(const UnitModel& model, const std::vector<MeasuredWindow>& win
   for (const MeasuredWindow& w : windows) {
     const auto cycles = static_cast<double>(w.cycles);
     const double simulated = cycles * (w.data_pj + w.clock_pj);
-    const double predicted = cycles * (model.data_pj(w.features) + model.clock_pj);
+    const double predicted = cycles * (model.data_pj(w.features) + model.clock_of(w.features));
     simulated_data += cycles * w.data_pj;
     predicted_data += cycles * model.data_pj(w.features);
     e.simulated_pj += simulated;
     e.predicted_pj += predicted;
-    if (simulated > 0) squares += std::pow(predicted / simulated - 1, 2);
+  }
+  // Relative errors of windows of next to no energy say nothing
+  const double least =
+      windows.empty() ? 0 : 0.05 * e.simulated_pj / static_cast<double>(windows.size());
+  std::size_t judged = 0;
+  for (const MeasuredWindow& w : windows) {
+    const auto cycles = static_cast<double>(w.cycles);
+    const double simulated = cycles * (w.data_pj + w.clock_pj);
+    if (simulated <= least) continue;
+    ++judged;
+    const double predicted = cycles * (model.data_pj(w.features) + model.clock_of(w.features));
+    squares += std::pow(predicted / simulated - 1, 2);
   }
   if (e.simulated_pj > 0) e.total = std::abs(e.predicted_pj / e.simulated_pj - 1);
   if (simulated_data > 0) e.data = std::abs(predicted_data / simulated_data - 1);
-  if (!windows.empty()) e.rms = std::sqrt(squares / static_cast<double>(windows.size()));
+  if (judged > 0) e.rms = std::sqrt(squares / static_cast<double>(judged));
   return e;
 }
 
@@ -286,6 +355,7 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
   UnitModel model = fit(unit, library.name, delays,
                         measure(config, mapped, library, delays, fitted, part(0, share)));
   model.area_um2 = mapped.area_um2;
+  model.flip_flops = mapped.flip_flops;
   model.held_out =
       error_of(model, measure(config, mapped, library, delays, held_out, part(share, 1 - share)));
   if (!path.empty()) {

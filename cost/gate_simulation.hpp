@@ -20,7 +20,7 @@ enum class DelayModel { kZero, kTimed };
 /// Energy of a run, pJ in all. Internal energy by the cells' tables, and C V^2 / 2 of an event on
 /// each net, C of the driven pins: no wires before placement, nothing at output ports. The unit
 /// bears its input ports' nets, so that units joined at ports count every pin once. sf_ram has
-/// neither load nor energy here: see GateRun's counts and MemoryModel.
+/// neither load nor energy here: see GateRun's counts and MemoryTechnology.
 struct GateEnergy {
   double combinational_pj = 0;  ///< with input ports' nets and those that an sf_ram drives
   double flip_flop_pj = 0;      ///< outputs and data pins of flip-flops

@@ -7,7 +7,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "cost/mapping_script.hpp"
+#include "cost/mapping.hpp"
 #include "cost/prepared_library.hpp"
 #include "cost/process.hpp"
 #include "cost/yosys.hpp"
@@ -49,8 +49,8 @@ Sources sources_of(const UnitDesign& design) {
   return s;
 }
 
-std::string script_of(const UnitDesign& design, const Sources& sources,
-                      const PreparedLibrary& library) {
+Mapping mapping_of(const UnitDesign& design, const Sources& sources,
+                   const PreparedLibrary& library) {
   std::string text = "read_liberty -lib library/cells.lib\n";
   if (!sources.memory.empty()) text += fmt::format("read_verilog -lib src/{}.v\n", kMemory);
   for (std::size_t i = 0; i < sources.modules.size(); ++i)
@@ -62,14 +62,14 @@ std::string script_of(const UnitDesign& design, const Sources& sources,
     text += " " + design.top + "\n";
   }
   text += fmt::format("hierarchy -check -top {0}\nrename -top {0}\nproc\n", design.top);
+  text += bind_adders_script(library.adders) + "flatten\n";
   // OpenSTA reads no assignment to a concatenation.
-  return text + bind_adders_script(library.adders) + "flatten\nmemory -nomap\nmemory_map\n" +
-         gates_script(library.adders, AdderStyle::kRipple) + cells_script() +
-         "write_json netlist.json\nsplitnets\nopt_clean -purge\n"
-         "write_verilog -noattr -noexpr netlist.v\n";
+  return {text, design.top, AdderStyle::kRipple, false,
+          "select -clear\nwrite_json netlist.json\nsplitnets\nopt_clean -purge\n"
+          "write_verilog -noattr -noexpr netlist.v\n"};
 }
 
-void map_in(const fs::path& folder, const Sources& sources, const std::string& script,
+void map_in(const fs::path& folder, const Sources& sources, const Mapping& mapping,
             const PreparedLibrary& library, const std::function<void()>& poll) {
   fs::create_directory(folder / "src");
   for (std::size_t i = 0; i < sources.modules.size(); ++i)
@@ -77,11 +77,7 @@ void map_in(const fs::path& folder, const Sources& sources, const std::string& s
   if (!sources.memory.empty())
     fs::copy_file(sources.memory, folder / "src" / fmt::format("{}.v", kMemory));
   for (const auto& [name, path] : sources.includes) fs::copy_file(path, folder / "src" / name);
-  fs::create_directory_symlink(library.folder, folder / "library");
-  run_yosys(folder, "map", {{"map", script}}, [&](const std::string&, int) {
-    if (poll) poll();
-  });
-  fs::remove(folder / "library");
+  mapping.run(folder, library, poll);
   fs::remove_all(folder / "src");
 }
 
@@ -127,8 +123,8 @@ MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
                     const std::string& cache_directory, const std::function<void()>& poll) {
   const PreparedLibrary library = prepare_library(liberty, cache_directory);
   const Sources sources = sources_of(design);
-  const std::string script = script_of(design, sources, library);
-  std::vector<std::string> inputs = {yosys_version(), library.hash, script};
+  const Mapping mapping = mapping_of(design, sources, library);
+  std::vector<std::string> inputs = {yosys_version(), mapping.key(library)};
   for (const fs::path& path : sources.modules) inputs.push_back(read_text(path));
   if (!sources.memory.empty()) inputs.push_back(read_text(sources.memory));
   for (const auto& [name, path] : sources.includes) {
@@ -137,7 +133,7 @@ MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
   }
   const fs::path folder =
       cached_folder(cache_directory, fmt::format("unit-{}-{}", design.top, content_hash(inputs)),
-                    [&](const fs::path& part) { map_in(part, sources, script, library, poll); });
+                    [&](const fs::path& part) { map_in(part, sources, mapping, library, poll); });
 
   MappedUnit unit;
   unit.design = design;

@@ -55,7 +55,7 @@ std::string shape(long long depth, int bits) { return fmt::format("{} x {}", dep
 
 }  // namespace
 
-MemoryModel::MemoryModel(const std::string& source) : name_(source) {
+MemoryTechnology::MemoryTechnology(const std::string& source) : name_(source) {
   const Scaling scaling = split_scaling(source);
   MemoryTable table = load(scaling.source);
   source_ = table.source;
@@ -93,7 +93,7 @@ MemoryModel::MemoryModel(const std::string& source) : name_(source) {
   }
 }
 
-MemoryModel::Bank MemoryModel::bank(const Curve& curve, long long depth) {
+MemoryTechnology::Bank MemoryTechnology::bank(const Curve& curve, long long depth) {
   const MemoryPoint &first = curve.points.front(), &last = curve.points.back();
   if (depth <= first.depth) {
     if (depth == first.depth) return {first, shape(depth, curve.bits), true};
@@ -131,7 +131,7 @@ MemoryModel::Bank MemoryModel::bank(const Curve& curve, long long depth) {
       false};
 }
 
-MemoryFigure MemoryModel::memory(long long depth, int bits) const {
+MemoryFigure MemoryTechnology::memory(long long depth, int bits) const {
   if (depth < 1 || bits < 1 || bits > 65536)
     throw InputError(fmt::format(
         "memory of {} words of {} bits: allowed are 1 word or more of 1 to 65536 bits; correct the "

@@ -29,14 +29,14 @@ struct MemoryFigure {
 /// every figure follows the power law through both (log figure linear in log depth). Shallower than
 /// the smallest point: that point, an upper bound. Wires between banks are not priced: a lower
 /// bound, said in `source`.
-class MemoryModel {
+class MemoryTechnology {
  public:
   /// `source`: "ihp130" (macros of IHP SG13G2; Liberty files in a folder given as
   /// "ihp130:FOLDER" are read instead of the built-in points), "cacti45", "cacti22", "horowitz45",
   /// or the path of the user's own TOML table. "@NODEnm,VOLTAGEV" behind it, as in
   /// "cacti22@7nm,0.7V", asks by name for scaling to another node: energy by node x voltage^2,
   /// area by node^2, no leakage; tier "scaled". InputError for others, naming what is allowed.
-  explicit MemoryModel(const std::string& source);
+  explicit MemoryTechnology(const std::string& source);
   /// InputError unless depth >= 1 and 1 <= bits <= 65536.
   MemoryFigure memory(long long depth, int bits) const;
   int node_nm() const { return node_nm_; }

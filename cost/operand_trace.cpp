@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/operand_trace.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace solfege {
@@ -26,6 +29,18 @@ enum PePort : std::size_t {
   kDrainShift,
   kDrain
 };
+
+std::string reduce_mode(const Descriptor& d) {
+  std::string mode;
+  auto add = [&](bool on, const char* what) {
+    if (on) mode += mode.empty() ? what : std::string("+") + what;
+  };
+  add(d.max_enable, "max");
+  add(d.sum_enable, d.sum_absolute ? "absolute sum" : "sum");
+  add(d.second_sum == 1, "squares");
+  add(d.second_sum == 2, "products");
+  return mode;
+}
 
 /// Brings a processing element to its state: drain register, sum (four bits at a time), and the
 /// operands of the last count.
@@ -203,6 +218,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
 void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& operation) {
   const Descriptor& d = operation.descriptor;
   const StreamTrace trace(config_, device, d);
+  sample_random(operation);
   for (int number = 0; number < options_.windows; ++number) {
     const std::uint64_t last =
         trace.steps() > options_.cycles ? trace.steps() - options_.cycles : 0;
@@ -210,7 +226,7 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
     const int lane = static_cast<int>(below(static_cast<std::uint64_t>(config_.stream_lanes)));
     const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
     UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
-    UnitWindow reduce{"reduce", "", vectors("reduce"), window.warm_up + 2, 0};
+    UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up + 2, 0};
     const bool reduces = d.max_enable || d.sum_enable;
     if (reduces) {
       // Reset, then the start of a pass that clears its tables
@@ -227,6 +243,7 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
                              static_cast<int>(w / 2));
       }
     }
+    sample_quantizer(device, operation, window, lane);
     StreamLane model(config_);
     for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
       append(window.cycles[cycle], &element.vectors);
@@ -245,8 +262,108 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
       reduce.actions += cycle >= window.warm_up && window.step_result_7[cycle];
     }
     if (element.actions > 0) sink_(operation, element);
-    if (reduce.actions > 0) sink_(operation, reduce);
+    if (reduces && element.actions > 0) sink_(operation, reduce);
   }
+}
+
+/// What a pass quantizes, by itself. A quantizer in the array's window sees y of every step.
+void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation& operation,
+                                    const StreamTrace::Window& window, int lane) {
+  const Descriptor& d = operation.descriptor;
+  const auto kind = static_cast<Quantizer>(d.quantizer);
+  if (!d.pack_enable || kind == Quantizer::kRaw) return;
+  constexpr std::size_t kStage = 7;
+  std::vector<QuantizerElement> elements;
+  std::size_t warm_up = 0;
+  StreamLane model(config_);
+  for (std::size_t t = 0; t < window.cycles.size(); ++t) {
+    const LaneInputs& in = window.cycles[t];
+    model.clock(in);
+    if (t < kStage || !window.step_result_7[t]) continue;
+    const auto y = static_cast<std::int32_t>(model.y());
+    QuantizerElement element;
+    element.y = static_cast<std::int16_t>(std::clamp(y, -32768, 32767));
+    element.sample = static_cast<std::uint32_t>(in.sample_7);
+    element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
+    element.chunk = window.chunk_7[t];
+    elements.push_back(element);
+    if (t < window.warm_up + kStage) warm_up = elements.size();
+  }
+  std::vector<ThresholdWord> words;
+  if (kind == Quantizer::kThreshold) {
+    std::set<std::uint32_t> chunks;
+    for (QuantizerElement& element : elements) {
+      if (!d.threshold_per_channel) element.chunk = 0;
+      chunks.insert(element.chunk);
+    }
+    for (const std::uint32_t chunk : chunks)
+      for (std::uint32_t node = 1; node < 1u << d.quantizer_bits; ++node)
+        words.push_back(
+            {chunk, node,
+             static_cast<std::int16_t>(std::clamp(
+                 device.threshold(chunk, node, static_cast<std::size_t>(lane)), -32768, 32767))});
+  }
+  if (elements.size() < warm_up + 8) return;
+  const char* unit = kind == Quantizer::kThreshold ? "threshold" : "rounding";
+  for (const char* name : {unit, "lane_front"})
+    sink_(operation, quantizer_window(config_, name, d.quantizer_bits, words, elements, warm_up));
+}
+
+/// Numbers that a pass draws: of the shared source, and of one that gives a lane its own.
+void OperandTrace::sample_random(const Operation& operation) {
+  const Descriptor& d = operation.descriptor;
+  const auto kind = static_cast<Quantizer>(d.quantizer);
+  const bool rounds =
+      d.pack_enable && (kind == Quantizer::kStochastic || kind == Quantizer::kStochasticScaled);
+  if (!rounds && !d.drop_enable) return;
+  for (const char* unit : {"random_shared", "random_private"}) {
+    UnitWindow window{unit, "", vectors(unit), 2, options_.cycles};
+    Vectors& v = window.vectors;
+    for (std::size_t t = 0; t < window.warm_up + options_.cycles; ++t) {
+      v.step();
+      v.set(0, t == 0);
+      v.set(1, std::uint64_t{d.random_high} << 32 | d.random_low);
+      v.set(2, t > 0);
+    }
+    sink_(operation, window);
+  }
+}
+
+UnitWindow quantizer_window(const Config& config, const std::string& unit, std::uint32_t bits,
+                            const std::vector<ThresholdWord>& thresholds,
+                            const std::vector<QuantizerElement>& elements, std::size_t warm_up) {
+  std::vector<LaneItem> items;
+  if (unit == "threshold")
+    for (const ThresholdWord& word : thresholds) {
+      LaneItem item;
+      item.x = static_cast<std::uint16_t>(word.value);
+      item.node = word.node;
+      item.table_row = word.chunk;
+      items.push_back(item);
+    }
+  const LaneItem bubble;
+  items.insert(items.end(), 20, bubble);
+  const std::size_t first = items.size();
+  for (const QuantizerElement& element : elements) {
+    LaneItem item;
+    item.x = static_cast<std::uint16_t>(element.y);
+    item.sample = element.sample;
+    item.random = element.random;
+    item.chunk = element.chunk;
+    items.push_back(item);
+  }
+  UnitWindow window{unit, fmt::format("{} bits", bits), Vectors(cost_unit(unit, config, "").inputs),
+                    first + warm_up, elements.size() - warm_up};
+  Vectors& v = window.vectors;
+  for (const LaneInputs& in : lane_cycles(items)) {
+    v.step();
+    std::size_t port = 0;
+    for (const std::uint64_t value :
+         {std::uint64_t{1}, std::uint64_t{bits}, in.x, in.sample_7, in.sample_17, in.random_6,
+          in.chunk_8, in.threshold_write, in.threshold_node, in.threshold_row})
+      v.set(port++, value);
+  }
+  return window;
 }
 
 }  // namespace solfege

@@ -28,9 +28,25 @@ struct UnitWindow {
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
   /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
-  /// action is that of all cycles after the warm-up, without clock, over these.
+  /// action is that of all cycles after the warm-up, without clock, over these. May be 0: values
+  /// pass the reductions without being results.
   std::size_t actions = 0;
 };
+
+/// Elements as a quantizer by itself sees them (rtl of cost/units/sf_unit_quantizer.v).
+struct QuantizerElement {
+  std::int16_t y = 0;
+  std::uint32_t sample = 0, random = 0, chunk = 0;
+};
+struct ThresholdWord {
+  std::uint32_t chunk = 0, node = 0;
+  std::int16_t value = 0;
+};
+/// A window of `unit`, lane_front, threshold or rounding: its thresholds are loaded, then elements
+/// come one a cycle; those from `warm_up` on are counted.
+UnitWindow quantizer_window(const Config& config, const std::string& unit, std::uint32_t bits,
+                            const std::vector<ThresholdWord>& thresholds,
+                            const std::vector<QuantizerElement>& elements, std::size_t warm_up);
 
 /// Samples what units see while the golden device works, in hardware order: operand words under
 /// their masks with the array's control, and a stream lane's elements, tables and random numbers.
@@ -45,6 +61,9 @@ class OperandTrace {
  private:
   void sample_gemm(const GoldenDevice& device, const Operation& operation);
   void sample_stream(const GoldenDevice& device, const Operation& operation);
+  void sample_quantizer(const GoldenDevice& device, const Operation& operation,
+                        const StreamTrace::Window& window, int lane);
+  void sample_random(const Operation& operation);
   std::uint64_t below(std::uint64_t count) { return random_.next() % count; }
   Vectors vectors(const std::string& unit) const { return Vectors(ports_.at(unit)); }
 

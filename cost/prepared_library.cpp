@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-2";
+constexpr const char* kFormat = "solfege-library-4";
 
 // ---- Which cells ----
 
@@ -223,7 +223,6 @@ void prepare(const std::string& liberty, const fs::path& folder) {
   write_text(folder / "gates.genlib", genlib(usable));
   const AdderCells adders = find_adder_cells(usable);
   write_text(folder / "explicit_adders.v", explicit_adders_map(adders));
-  write_text(folder / "extracted_adders.v", extracted_adders_map(adders));
   write_text(folder / "ripple.v", ripple_map());
 }
 

@@ -26,6 +26,11 @@ std::vector<std::string> rtl(const std::vector<std::string>& modules) {
   return paths;
 }
 
+/// Modules for pricing only.
+std::string wrapper(const std::string& module) {
+  return fmt::format("{}/cost/units/{}.v", SOLFEGE_SOURCE_DIR, module);
+}
+
 std::vector<std::string> with_popcount(std::vector<std::string> modules) {
   for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
     modules.emplace_back(name);
@@ -152,8 +157,7 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
                            {"capture_i", 1},
                            {"drain_shift_i", 1},
                            {"drain_i", drive.accumulator_bits}}),
-                  Vectors({{"valid_i", 1}, {"mask_i", drive.lanes}, {"word_i", drive.lanes}}),
-                  Vectors({{"valid_i", 1}, {"mask_i", drive.lanes}, {"word_i", drive.lanes}}), 0};
+                  0};
   enum {
     kA,
     kB,
@@ -181,8 +185,6 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
   for (std::size_t cycle = 0; cycle < sums * sum_cycles + 1; ++cycle) {
     sequence.next();
     v.element.step();
-    v.row.step();
-    v.column.step();
     int count = 0;
     for (int w = 0; w < words; ++w) {
       const std::uint64_t mask = lane_mask(drive.lanes, w);
@@ -192,11 +194,6 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
       v.element.set(kA, a, w);
       v.element.set(kB, b, w);
       count += __builtin_popcountll(xnor ? a ^ b : a & b);
-      for (auto [port, word] : {std::pair{&v.row, r}, std::pair{&v.column, c}}) {
-        port->set(0, 1);
-        port->set(1, mask, w);
-        port->set(2, word, w);
-      }
     }
     // The second stage, a cycle later, has the shift of the words before.
     const std::size_t place = (cycle + sum_cycles - 1) % sum_cycles;
@@ -224,17 +221,30 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
   return v;
 }
 
-Vectors product_vectors(const PlaneOperand& row, const PlaneOperand& column,
-                        const SerialDrive& drive) {
-  Vectors v({{"bits_i", drive.lanes}});
+Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column,
+                     const SerialDrive& drive) {
+  Vectors v({{"a_i", drive.lanes}, {"b_i", drive.lanes}});
   Sequence sequence(row, column, drive);
-  const bool xnor = row.bipolar && column.bipolar;
   for (std::size_t cycle = 0; cycle < drive.measured_cycles; ++cycle) {
     sequence.next();
     v.step();
     for (int w = 0; w < words_of(drive.lanes); ++w) {
-      const std::uint64_t r = sequence.row_word(w), c = sequence.column_word(w);
-      v.set(0, xnor ? r ^ c : r & c, w);
+      v.set(0, sequence.row_word(w), w);
+      v.set(1, sequence.column_word(w), w);
+    }
+  }
+  return v;
+}
+
+Vectors register_vectors(const Vectors& from, std::size_t port) {
+  const int width = from.ports()[port].width;
+  Vectors v({{"enable_i", 1}, {"mask_i", width}, {"word_i", width}});
+  for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
+    v.step();
+    v.set(0, 1);
+    for (int word = 0; word < words_of(width); ++word) {
+      v.set(1, lane_mask(width, word), word);
+      v.set(2, from.get(cycle, port, word), word);
     }
   }
   return v;
@@ -248,9 +258,24 @@ UnitDesign processing_element(int lanes, int accumulator_bits) {
           "clk_i"};
 }
 
-UnitDesign popcount_unit(int bits) {
-  return {
-      fmt::format("popcount_{}", bits), "sf_popcount", {{"Width", bits}}, with_popcount({}), ""};
+UnitDesign and_popcount(int lanes) {
+  UnitDesign d{fmt::format("and_popcount_{}", lanes),
+               "sf_unit_and_popcount",
+               {{"Lanes", lanes}},
+               with_popcount({}),
+               ""};
+  d.sources.push_back(wrapper(d.top));
+  return d;
+}
+
+UnitDesign operand_register(int bits) {
+  UnitDesign d{fmt::format("operand_register_{}", bits),
+               "sf_unit_operand_register",
+               {{"Lanes", bits}},
+               {},
+               "clk_i"};
+  d.sources.push_back(wrapper(d.top));
+  return d;
 }
 
 }  // namespace solfege

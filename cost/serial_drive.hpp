@@ -41,16 +41,17 @@ struct SerialDrive {
 
 struct SerialVectors {
   Vectors element;          ///< ports of sf_pe
-  Vectors row, column;      ///< ports of sf_operand_register, the words of the same cycles
   std::size_t warm_up = 0;  ///< first cycles: the first sum
 };
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive);
-/// Products of the same words' planes, ports of sf_popcount.
-Vectors product_vectors(const PlaneOperand& row, const PlaneOperand& column,
-                        const SerialDrive& drive);
+/// The words alone: ports of the AND and popcount.
+Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column, const SerialDrive& drive);
+/// Inputs of a register of `port` of another unit: ports of operand_register().
+Vectors register_vectors(const Vectors& from, std::size_t port);
 
 UnitDesign processing_element(int lanes, int accumulator_bits);  ///< sf_pe
-UnitDesign popcount_unit(int bits);                              ///< sf_popcount
+UnitDesign and_popcount(int lanes);                              ///< its front, combinational
+UnitDesign operand_register(int bits);                           ///< of a row or column of an array
 
 }  // namespace solfege

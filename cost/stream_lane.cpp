@@ -21,30 +21,12 @@ std::int64_t sign_extend(std::uint64_t value, int bits) {
   return static_cast<std::int64_t>(value << (64 - bits)) >> (64 - bits);
 }
 
-/// Bits of the lowest `width` (at most 128) that differ.
-double changes(Wide a, Wide b, int width = 64) {
-  const auto differs = static_cast<unsigned __int128>(a ^ b);
-  auto low = static_cast<std::uint64_t>(differs), high = static_cast<std::uint64_t>(differs >> 64);
-  if (width < 64) low &= (std::uint64_t{1} << width) - 1;
-  if (width <= 64)
-    high = 0;
-  else if (width < 128)
-    high &= (std::uint64_t{1} << (width - 64)) - 1;
-  return __builtin_popcountll(low) + __builtin_popcountll(high);
-}
-
-/// Changes of an adder's sum and carries.
-double adder_changes(Wide a, Wide b, Wide a_before, Wide b_before, int width) {
-  const Wide sum = a + b, before = a_before + b_before;
-  return changes(sum, before, width) + changes(a ^ b ^ sum, a_before ^ b_before ^ before, width);
-}
-
 /// Changes behind the levels of an arithmetic right shift, a bit of the amount each.
 double shifter_changes(Wide value, int shift, Wide before, int shift_before, int width) {
   double sum = 0;
   for (int level = 1; level <= 6; ++level) {
     const int mask = (1 << level) - 1;
-    sum += changes(value >> (shift & mask), before >> (shift_before & mask), width);
+    sum += bit_changes(value >> (shift & mask), before >> (shift_before & mask), width);
   }
   return sum;
 }
@@ -53,40 +35,6 @@ Wide saturated(Wide value, Wide limit) { return std::clamp(value, -limit - 1, li
 constexpr Wide kMaximum32 = 2147483647;
 
 }  // namespace
-
-void MultiplierChanges::add(Wide a, std::int64_t b, Wide a_before, std::int64_t b_before,
-                            int b_bits, int width) {
-  if (a == a_before && b == b_before) return;
-  struct Row {
-    Wide now, before;
-  };
-  std::array<Row, 64> rows;
-  int count = 0;
-  for (int j = 0; j < b_bits; ++j) {
-    Row row = {(b >> j & 1) != 0 ? a << j : 0, (b_before >> j & 1) != 0 ? a_before << j : 0};
-    partial += changes(row.now, row.before, width);
-    // The sign's row is subtracted
-    if (j + 1 == b_bits) row = {-row.now, -row.before};
-    rows[static_cast<std::size_t>(count++)] = row;
-  }
-  while (count > 2) {
-    int next = 0, i = 0;
-    for (; i + 2 < count; i += 3) {
-      const Row x = rows[static_cast<std::size_t>(i)], y = rows[static_cast<std::size_t>(i + 1)],
-                z = rows[static_cast<std::size_t>(i + 2)];
-      const Row sum = {x.now ^ y.now ^ z.now, x.before ^ y.before ^ z.before};
-      const Row carry = {((x.now & y.now) | (z.now & (x.now ^ y.now))) << 1,
-                         ((x.before & y.before) | (z.before & (x.before ^ y.before))) << 1};
-      tree += changes(sum.now, sum.before, width) + changes(carry.now, carry.before, width);
-      rows[static_cast<std::size_t>(next++)] = sum;
-      rows[static_cast<std::size_t>(next++)] = carry;
-    }
-    for (; i < count; ++i)
-      rows[static_cast<std::size_t>(next++)] = rows[static_cast<std::size_t>(i)];
-    count = next;
-  }
-  last += adder_changes(rows[0].now, rows[1].now, rows[0].before, rows[1].before, width);
-}
 
 LaneShape::LaneShape(const Config& c)
     : stored_bits(c.stored_bits),
@@ -189,12 +137,16 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   a.samples = port(in.sample_1, b.sample_1) + port(in.sample_7, b.sample_7) +
               port(in.sample_17, b.sample_17);
   a.random = port(in.random_6, b.random_6) + port(q.random_7, p.random_7);
-  for (std::size_t i = 0; i < q.words.size(); ++i) a.words += changes(q.words[i], p.words[i], 32);
-  a.x_operand = changes(q.x_1, p.x_1);
-  a.z_operand = changes(q.z_1, p.z_1, 32);
+  for (std::size_t i = 0; i < q.words.size(); ++i)
+    a.words += bit_changes(q.words[i], p.words[i], 32);
+  a.scales =
+      bit_changes(l.scale_x, k.scale_x, shape_.stored_bits) + bit_changes(l.scale_z, k.scale_z, 16);
+  a.x_operand = bit_changes(q.x_1, p.x_1);
+  a.z_operand = bit_changes(q.z_1, p.z_1, 32);
   for (std::size_t s = 1; s < q.z_tag.size(); ++s)
-    a.z_beside += changes(q.z_tag[s], p.z_tag[s]) + (s > 1 ? changes(q.z_low[s], p.z_low[s]) : 0);
-  a.z_beside += changes(q.z_low_7, p.z_low_7) + changes(q.tag_7, p.tag_7);
+    a.z_beside +=
+        bit_changes(q.z_tag[s], p.z_tag[s]) + (s > 1 ? bit_changes(q.z_low[s], p.z_low[s]) : 0);
+  a.z_beside += bit_changes(q.z_low_7, p.z_low_7) + bit_changes(q.tag_7, p.tag_7);
 
   // Products, sum over samples
   MultiplierChanges x, z, slope, noise, scaled;
@@ -202,19 +154,20 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   a.x_partial = x.partial;
   a.x_tree = x.tree;
   a.x_last = x.last;
-  a.x_product = changes(q.product_x_2, p.product_x_2, shape_.product_bits);
+  a.x_product = bit_changes(q.product_x_2, p.product_x_2, shape_.product_bits);
   const int sum_bits = shape_.sum_bits;
   a.x_add = adder_changes(q.product_x_2, l.sum_2 - q.product_x_2, p.product_x_2,
                           k.sum_2 - p.product_x_2, sum_bits);
-  a.x_sum = changes(q.sum_3, p.sum_3, sum_bits) + changes(q.sum_so_far, p.sum_so_far, sum_bits);
+  a.x_sum =
+      bit_changes(q.sum_3, p.sum_3, sum_bits) + bit_changes(q.sum_so_far, p.sum_so_far, sum_bits);
   z.add(q.z_1, l.scale_z, p.z_1, k.scale_z, 16, 48);
   a.z_partial = z.partial;
   a.z_tree = z.tree;
   a.z_last = z.last;
   a.z_product =
-      changes(q.product_z_2, p.product_z_2, 48) + changes(q.product_z_3, p.product_z_3, 48);
+      bit_changes(q.product_z_2, p.product_z_2, 48) + bit_changes(q.product_z_3, p.product_z_3, 48);
   for (std::size_t s = 2; s < q.offset.size(); ++s)
-    a.offset += changes(q.offset[s], p.offset[s], 32);
+    a.offset += bit_changes(q.offset[s], p.offset[s], 32);
   a.test = adder_changes(q.z_1, ~Wide{q.words[3]}, p.z_1, ~Wide{p.words[3]}, 33) +
            adder_changes(q.words[4], ~Wide{q.z_1}, p.words[4], ~Wide{p.z_1}, 33);
 
@@ -224,33 +177,35 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   a.x_shift = shifter_changes(q.sum_3, shift_x, p.sum_3, shift_x_before, sum_bits);
   a.x_round =
       adder_changes(l.halves_x >> 1, l.halves_x & 1, k.halves_x >> 1, k.halves_x & 1, sum_bits) +
-      changes(l.rounded_x, k.rounded_x, sum_bits);
-  a.x_4 = changes(q.x_4, p.x_4, 32);
+      bit_changes(l.rounded_x, k.rounded_x, sum_bits);
+  a.x_4 = bit_changes(q.x_4, p.x_4, 32);
   const int shift_z = (static_cast<int>(in.shift_z) - 1) & 63,
             shift_z_before = (static_cast<int>(b.shift_z) - 1) & 63;
   a.z_shift = shifter_changes(q.product_z_3, shift_z, p.product_z_3, shift_z_before, 48);
   a.z_round = adder_changes(l.halves_z >> 1, l.halves_z & 1, k.halves_z >> 1, k.halves_z & 1, 48) +
-              changes(l.rounded_z, k.rounded_z, 48);
-  a.z_4 = changes(q.z_4, p.z_4, 32) + changes(q.z_5, p.z_5, 32);
+              bit_changes(l.rounded_z, k.rounded_z, 48);
+  a.z_4 = bit_changes(q.z_4, p.z_4, 32) + bit_changes(q.z_5, p.z_5, 32);
   auto magnitude = [](std::int32_t v) {
     return v < 0 ? 0u - static_cast<std::uint32_t>(v) : static_cast<std::uint32_t>(v);
   };
-  a.slope_table = changes(magnitude(q.z_1), magnitude(p.z_1), 32) + changes(l.slope, k.slope, 17);
-  for (std::size_t s = 2; s < q.slope.size(); ++s) a.slope += changes(q.slope[s], p.slope[s], 17);
+  a.slope_table =
+      bit_changes(magnitude(q.z_1), magnitude(p.z_1), 32) + bit_changes(l.slope, k.slope, 17);
+  for (std::size_t s = 2; s < q.slope.size(); ++s)
+    a.slope += bit_changes(q.slope[s], p.slope[s], 17);
   slope.add(q.x_4, q.slope[4], p.x_4, p.slope[4], 18, 49);
   a.slope_partial = slope.partial;
   a.slope_tree = slope.tree;
-  a.slope_last = slope.last + changes(l.sloped, k.sloped, 49);
-  a.x_5 = changes(q.x_5, p.x_5, 32);
-  a.y_add = adder_changes(q.x_5, q.z_5, p.x_5, p.z_5, 34) + changes(l.y_sum, k.y_sum, 34);
+  a.slope_last = slope.last + bit_changes(l.sloped, k.sloped, 49);
+  a.x_5 = bit_changes(q.x_5, p.x_5, 32);
+  a.y_add = adder_changes(q.x_5, q.z_5, p.x_5, p.z_5, 34) + bit_changes(l.y_sum, k.y_sum, 34);
   const Wide limit = in.narrow ? 32767 : kMaximum32, limit_before = b.narrow ? 32767 : kMaximum32;
   a.y_limit = adder_changes(limit, ~Wide{l.y_sum}, limit_before, ~Wide{k.y_sum}, 34) +
               adder_changes(l.y_sum, limit, k.y_sum, limit_before, 34) +
-              changes(l.limited, k.limited, 32);
-  a.y_6 = changes(q.y_6, p.y_6, 32);
-  a.y_7 = changes(q.y_7, p.y_7, 32);
-  a.pool = changes(l.pooled, k.pooled, 32) + changes(q.best, p.best, 32) +
-           changes(q.best_tag, p.best_tag) +
+              bit_changes(l.limited, k.limited, 32);
+  a.y_6 = bit_changes(q.y_6, p.y_6, 32);
+  a.y_7 = bit_changes(q.y_7, p.y_7, 32);
+  a.pool = bit_changes(l.pooled, k.pooled, 32) + bit_changes(q.best, p.best, 32) +
+           bit_changes(q.best_tag, p.best_tag) +
            adder_changes(q.best, ~Wide{q.y_6}, p.best, ~Wide{p.y_6}, 32);
 
   // Quantizers
@@ -268,7 +223,7 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
       shape_.random_bits + 2, 64);
   a.noise_partial = noise.partial;
   a.noise_tree = noise.tree;
-  a.noise_last = noise.last + port(q.noise_8, p.noise_8) + changes(q.sample_8, p.sample_8, 32);
+  a.noise_last = noise.last + port(q.noise_8, p.noise_8) + bit_changes(q.sample_8, p.sample_8, 32);
   const int up = shape_.random_bits + 1;
   a.first_division =
       adder_changes(static_cast<Wide>(q.scaled_8) << up, static_cast<Wide>(q.noise_8) << 1,
@@ -281,14 +236,14 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
                         static_cast<Wide>(p.remainder[s]), ~static_cast<Wide>(p.divisor[s]), 64);
       a.compare +=
           adder_changes(q.y[s], ~Wide{q.threshold[s - 9]}, p.y[s], ~Wide{p.threshold[s - 9]}, 33);
-      a.thresholds += changes(q.threshold[s - 9], p.threshold[s - 9], 32);
+      a.thresholds += bit_changes(q.threshold[s - 9], p.threshold[s - 9], 32);
     }
     a.remainder += port(q.remainder[s], p.remainder[s]) + port(q.divisor[s], p.divisor[s]);
-    a.quotient += changes(q.quotient[s], p.quotient[s]);
-    a.y_beside += changes(q.y[s], p.y[s], 32);
-    a.thresholds += changes(q.found[s], p.found[s]) + changes(q.row[s], p.row[s]);
+    a.quotient += bit_changes(q.quotient[s], p.quotient[s]);
+    a.y_beside += bit_changes(q.y[s], p.y[s], 32);
+    a.thresholds += bit_changes(q.found[s], p.found[s]) + bit_changes(q.row[s], p.row[s]);
   }
-  a.y_beside += changes(q.y_8, p.y_8, 32);
+  a.y_beside += bit_changes(q.y_8, p.y_8, 32);
   const std::int64_t bipolar = 2 * std::int64_t{q.quotient[17]} - (std::int64_t{1} << bits) + 1,
                      bipolar_before = 2 * std::int64_t{p.quotient[17]} -
                                       (std::int64_t{1} << static_cast<int>(b.quantizer_bits)) + 1;
@@ -297,8 +252,39 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   a.scaled_partial = scaled.partial;
   a.scaled_tree = scaled.tree;
   a.scaled_last = scaled.last;
-  a.code = changes(q.code, p.code, shape_.wide_bits);
+  a.code = bit_changes(q.code, p.code, shape_.wide_bits);
+  a.register_changes = registers_changed(p);
+  a.register_ones = registers_changed({});
   activity_ = a;
+}
+
+double StreamLane::registers_changed(const Registers& p) const {
+  const Registers& q = now_;
+  const int product_bits = shape_.product_bits;
+  double sum = bit_changes(q.x_1, p.x_1, shape_.value_bits) + bit_changes(q.z_1, p.z_1, 32) +
+               bit_changes(q.product_x_2, p.product_x_2, product_bits) +
+               bit_changes(q.product_z_2, p.product_z_2, 48) +
+               bit_changes(q.product_z_3, p.product_z_3, 48) +
+               bit_changes(q.sum_3, p.sum_3, shape_.sum_bits) + bit_changes(q.x_4, p.x_4, 32) +
+               bit_changes(q.z_4, p.z_4, 32) + bit_changes(q.x_5, p.x_5, 32) +
+               bit_changes(q.z_5, p.z_5, 32) + bit_changes(q.y_6, p.y_6, 32) +
+               bit_changes(q.y_7, p.y_7, 32) + bit_changes(q.tag_7, p.tag_7) +
+               bit_changes(q.z_low_7, p.z_low_7) + bit_changes(q.random_7, p.random_7, 32) +
+               bit_changes(static_cast<Wide>(q.scaled_8), static_cast<Wide>(p.scaled_8)) +
+               bit_changes(static_cast<Wide>(q.noise_8), static_cast<Wide>(p.noise_8)) +
+               bit_changes(q.sample_8, p.sample_8, 32) + bit_changes(q.y_8, p.y_8, 32) +
+               bit_changes(q.code, p.code, shape_.wide_bits);
+  for (std::size_t s = 1; s < 7; ++s)
+    sum += bit_changes(q.z_tag[s], p.z_tag[s]) + (s > 1 ? bit_changes(q.z_low[s], p.z_low[s]) : 0);
+  for (std::size_t s = 2; s < 6; ++s)
+    sum += bit_changes(q.offset[s], p.offset[s], 32) + (q.pass[s] != p.pass[s] ? 1 : 0) +
+           (s < 5 ? bit_changes(q.slope[s], p.slope[s], 17) : 0);
+  for (std::size_t s = 9; s < 18; ++s)
+    sum += bit_changes(static_cast<Wide>(q.remainder[s]), static_cast<Wide>(p.remainder[s])) +
+           bit_changes(static_cast<Wide>(q.divisor[s]), static_cast<Wide>(p.divisor[s])) +
+           bit_changes(q.quotient[s], p.quotient[s]) + bit_changes(q.found[s], p.found[s]) +
+           bit_changes(q.y[s], p.y[s], 32) + bit_changes(q.row[s], p.row[s]);
+  return sum;
 }
 
 void StreamLane::edge(const LaneInputs& in, const Logic& l) {

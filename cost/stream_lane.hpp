@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cost/adder_activity.hpp"
 #include "model/config.hpp"
 
 namespace solfege {
@@ -41,26 +42,18 @@ struct LaneInputs {
 #undef SOLFEGE_MEMBER
 };
 
-/// What changes in a multiplier as Yosys' maccmap builds it: partial products, the full adders that
-/// take three rows to two, and the last adder.
-struct MultiplierChanges {
-  double partial = 0, tree = 0, last = 0;
-  void add(__int128 a, std::int64_t b, __int128 a_before, std::int64_t b_before, int b_bits,
-           int width);
-};
-
 /// What changes in a lane, as numbers of bits that differ from the cycle before: registers and the
 /// values between them, in groups that share a kind of hardware.
 // clang-format off
 #define SOLFEGE_LANE_ACTIVITY(X)                                                                 \
-  X(inputs) X(chunk) X(places) X(samples) X(random) X(words) X(x_operand) X(z_operand)           \
+  X(inputs) X(chunk) X(places) X(samples) X(random) X(words) X(scales) X(x_operand) X(z_operand)           \
   X(z_beside) X(x_partial) X(x_tree) X(x_last) X(x_product) X(x_add) X(x_sum)                    \
   X(z_partial) X(z_tree) X(z_last) X(z_product) X(offset) X(test) X(x_shift) X(x_round) X(x_4)   \
   X(z_shift) X(z_round) X(z_4) X(slope_table) X(slope) X(slope_partial) X(slope_tree)            \
   X(slope_last) X(x_5) X(y_add) X(y_limit) X(y_6) X(y_7) X(pool) X(y_plus_m) X(scaled)           \
   X(noise_partial) X(noise_tree) X(noise_last) X(first_division) X(division) X(remainder)        \
   X(quotient) X(y_beside) X(compare) X(thresholds) X(scaled_partial) X(scaled_tree)              \
-  X(scaled_last) X(code)
+  X(scaled_last) X(code) X(register_changes) X(register_ones)
 // clang-format on
 struct LaneActivity {
 #define SOLFEGE_MEMBER(name) double name = 0;
@@ -124,6 +117,8 @@ class StreamLane {
     std::array<std::uint64_t, 18> difference{};
     std::uint64_t scaled_code = 0;
   };
+  /// Bits of all registers that differ from `before`, or that are 1.
+  double registers_changed(const Registers& before) const;
   void settle(const LaneInputs& in, Logic* logic) const;
   void count_changes(const LaneInputs& in, const Logic& logic);
   void edge(const LaneInputs& in, const Logic& logic);

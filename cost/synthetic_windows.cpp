@@ -34,7 +34,7 @@ class Maker {
   }
   double uniform() { return random_.uniform(); }
   bool chance(double p) { return uniform() < p; }
-  UnitWindow window() const { return {unit_, "synthetic", Vectors(ports_), 1, kCycles}; }
+  UnitWindow window() const { return {unit_, kSyntheticMode, Vectors(ports_), 1, kCycles}; }
 
   /// A word whose bits are 1 with a probability and take a new value with another.
   struct Stream {
@@ -42,7 +42,8 @@ class Maker {
     std::vector<std::uint64_t> words;
   };
   Stream stream(int width) {
-    Stream s{0.02 + 0.96 * uniform(), chance(0.3) ? 1.0 : uniform(), {}};
+    const double kind = uniform();  // random words, held ones, or between
+    Stream s{0.02 + 0.96 * uniform(), kind < 0.3 ? 1.0 : kind < 0.5 ? 0.0 : uniform(), {}};
     s.words.resize(static_cast<std::size_t>((width + 63) / 64));
     for (auto& word : s.words)
       for (int bit = 0; bit < 64; ++bit)
@@ -148,17 +149,30 @@ class Maker {
 
   UnitWindow correction() {
     UnitWindow w = window();
-    const int bits = c_.accumulator_bits;
-    Values sum = values(4, bits - 6), row = values(4, bits - 6), column = values(4, bits - 6);
-    const bool rows = chance(0.5), columns = chance(0.5), held = chance(0.5);
-    const auto lanes = static_cast<std::uint64_t>(in(1, 1 << 20));
+    const int bits = c_.accumulator_bits, type = in(0, 3);
+    // The array's sums: about half of a row's or column's sum of ones, positive with unsigned
+    // planes
+    const bool positive = chance(0.5);
+    const int size = in(3, bits - 10);
+    Values noise = values(std::max(1, size - 4), size), row = values(size, size),
+           column = values(size, size);
+    const int holds = in(1, 4);
+    const auto lanes = static_cast<std::uint64_t>(in(1, 1 << std::min(20, size)));
+    std::int64_t row_sum = 0, column_sum = 0;
     for (std::size_t t = 0; t <= kCycles; ++t) {
+      auto draw = [&](Values* v) {
+        const std::int64_t value = next(v, bits - 3);
+        return positive ? std::abs(value) : value;
+      };
+      if (t % static_cast<std::size_t>(holds) == 0) row_sum = draw(&row);
+      if (t % static_cast<std::size_t>(holds) == 0 || holds == 1) column_sum = draw(&column);
+      const std::int64_t middle = type == 1 ? row_sum / 2 : type == 2 ? column_sum / 2 : 0;
       w.vectors.step();
-      w.vectors.set(0, rows);
-      w.vectors.set(1, columns);
-      w.vectors.set(2, static_cast<std::uint64_t>(next(&sum, bits)));
-      w.vectors.set(3, static_cast<std::uint64_t>(next(&row, bits)));
-      if (!held || t == 0) w.vectors.set(4, static_cast<std::uint64_t>(next(&column, bits)));
+      w.vectors.set(0, static_cast<std::uint64_t>(type) >> 1);
+      w.vectors.set(1, static_cast<std::uint64_t>(type) & 1);
+      w.vectors.set(2, static_cast<std::uint64_t>(middle + draw(&noise)));
+      w.vectors.set(3, static_cast<std::uint64_t>(row_sum));
+      w.vectors.set(4, static_cast<std::uint64_t>(column_sum));
       w.vectors.set(5, lanes);
     }
     return w;
@@ -216,13 +230,9 @@ class Maker {
       load(in(-bound / 2, bound), 16, chunk, 0);
       if (pass.quantizer != 1 || (chunk > 0 && !pass.threshold_per_channel)) continue;
       const int nodes = (1 << pass.quantizer_bits) - 1;
-      for (int node = 1; node <= nodes; ++node) {
-        // Heap order: its place among the sorted thresholds
-        int level = 0;
-        while ((2 << level) <= node) ++level;
-        const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
-        load(static_cast<std::int64_t>((place - 0.5) * 4 * std::exp2(y_bits - 1)), 0, chunk, node);
-      }
+      for (int node = 1; node <= nodes; ++node)
+        load(static_cast<std::int64_t>(threshold(node) * 4 * std::exp2(y_bits - 1)), 0, chunk,
+             node);
     }
     LaneItem bubble;
     bubble.settings = loading;
@@ -284,8 +294,9 @@ class Maker {
     d.sum_absolute = chance(0.2);
     d.second_sum = d.sum_enable ? static_cast<std::uint32_t>(in(0, 2)) : 0;
     d.channels = d.samples = 16;
-    Values y = values(2, 15), z = values(2, 15);
-    const double valid = chance(0.5) ? 1 : uniform(), inside = chance(0.6) ? 1 : uniform();
+    Values y = values(1, 14), z = values(1, 14);
+    const double valid = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0.02;
+    const double inside = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0;
     const int run = in(1, 16);
     w.warm_up = 22;
     w.actions = 0;
@@ -305,7 +316,7 @@ class Maker {
       v.set(5, static_cast<std::uint64_t>(next(&y, 16)));
       v.set(6, static_cast<std::uint64_t>(next(&z, 16)));
       v.set(7, chance(inside));
-      v.set(8, t / static_cast<std::size_t>(run) & 1);
+      v.set(8, t / static_cast<std::size_t>(run) % 8);
       v.set(9, t & 15);
       w.actions += t >= w.warm_up && is_valid;
     }
@@ -329,68 +340,42 @@ class Maker {
   }
 
   UnitWindow quantizer() {
-    UnitWindow w = window();
-    Vectors& v = w.vectors;
     const int bits = in(1, 8), y_bits = in(4, 15);
-    const bool thresholds = unit_ == "threshold";
-    const int chunks = 1 << bits <= 1 << c_.activation_bits ? 2 : 1;
-    if (thresholds)
-      for (int chunk = 0; chunk < chunks; ++chunk)
-        for (int node = 1; node < 1 << bits; ++node) {
-          int level = 0;
-          while ((2 << level) <= node) ++level;
-          const double place = (2.0 * (node - (1 << level)) + 1) / (2 << level);
-          v.step();
-          v.set(0, 1);
-          v.set(1, static_cast<std::uint64_t>(bits));
-          v.set(2, static_cast<std::uint64_t>(
-                       static_cast<std::int64_t>((place - 0.5) * 2 * std::exp2(y_bits - 1))));
-          v.set(7, 0);
-          writes_.push_back({chunk, node});
-        }
-    // A value is written into the table seven cycles after it came
-    Values x = values(y_bits - 3, y_bits - 1);
-    const std::size_t loads = writes_.size();
-    w.warm_up = loads + 30;
-    const std::size_t total = w.warm_up + kCycles;
-    const auto m = static_cast<std::uint64_t>(1) << (y_bits - 1);
+    const int chunks = bits <= c_.activation_bits ? 2 : 1;
+    std::vector<ThresholdWord> words;
+    for (int chunk = 0; chunk < chunks; ++chunk)
+      for (int node = 1; node < 1 << bits; ++node)
+        words.push_back({static_cast<std::uint32_t>(chunk), static_cast<std::uint32_t>(node),
+                         static_cast<std::int16_t>(threshold(node) * 2 * std::exp2(y_bits - 1))});
+    Values y = values(y_bits - 3, y_bits - 1);
+    const std::uint32_t least = 1u << (y_bits - 1);  // |y| <= M
     const int run = in(1, 16);
-    std::uint64_t sample = m;
-    UnitWindow result = w;
-    result.vectors = Vectors(ports_);
-    for (std::size_t t = 0; t < total; ++t) {
-      if (t < loads)
-        ;
-      else {
-        v.step();
-        v.set(2, static_cast<std::uint64_t>(next(&x, y_bits)));
-      }
-      Vectors& r = result.vectors;
-      r.step();
-      r.set(0, 1);
-      r.set(1, static_cast<std::uint64_t>(bits));
-      r.set(2, v.get(t, 2));
-      if (t % static_cast<std::size_t>(run) == 0) sample = m + random_.next() % m;
-      r.set(3, sample);
-      r.set(5, random_.next());
-      r.set(6, t / static_cast<std::size_t>(run) % static_cast<std::size_t>(chunks));
-      const bool write = t >= 7 && t - 7 < loads;
-      r.set(7, write);
-      r.set(8, write ? static_cast<std::uint64_t>(writes_[t - 7].node) : 1);
-      r.set(9, write ? static_cast<std::uint64_t>(writes_[t - 7].chunk) : 0);
+    QuantizerElement element;
+    std::vector<QuantizerElement> elements;
+    for (int t = 0; t < 20 + static_cast<int>(kCycles); ++t) {
+      element.y = static_cast<std::int16_t>(next(&y, y_bits));
+      if (t % run == 0) element.sample = least + static_cast<std::uint32_t>(random_.next()) % least;
+      element.random = static_cast<std::uint32_t>(random_.next()) & ((1u << c_.random_bits) - 1);
+      element.chunk = static_cast<std::uint32_t>(t / run % chunks);
+      elements.push_back(element);
     }
-    writes_.clear();
-    return result;
+    UnitWindow w =
+        quantizer_window(c_, unit_, static_cast<std::uint32_t>(bits), words, elements, 20);
+    w.mode = kSyntheticMode;
+    return w;
   }
 
-  struct Write {
-    int chunk, node;
-  };
+  /// Place among evenly spread thresholds, -1/2 to 1/2, of a node in heap order.
+  static double threshold(int node) {
+    int level = 0;
+    while ((2 << level) <= node) ++level;
+    return (2.0 * (node - (1 << level)) + 1) / (2 << level) - 0.5;
+  }
+
   const Config& c_;
   const std::string unit_;
   const std::vector<Vectors::Port> ports_;
   SplitMix64 random_;
-  std::vector<Write> writes_;
 };
 
 }  // namespace

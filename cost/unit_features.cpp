@@ -6,6 +6,9 @@
 #include <map>
 #include <stdexcept>
 
+#include "cost/adder_activity.hpp"
+#include "model/lfsr.hpp"
+
 namespace solfege {
 namespace {
 
@@ -25,55 +28,10 @@ double port_changes(const Vectors& v, std::size_t cycle, std::size_t port) {
   return sum;
 }
 
-/// Changes of the nets of sf_popcount_adders, by the height of their adder: 64 cycles at once, a
-/// bit each.
-class PopcountChanges {
- public:
-  static constexpr std::size_t kHeights = 8;
-  /// `lanes`: each lane's bits over 64 cycles; `counted`: cycles whose change from the one before
-  /// counts.
-  PopcountChanges(const std::vector<std::uint64_t>& lanes, std::uint64_t counted)
-      : counted_(counted) {
-    count(lanes.data(), static_cast<int>(lanes.size()));
-  }
-  std::array<double, kHeights> by_height{};
-
- private:
-  struct Node {
-    std::vector<std::uint64_t> bits;
-    std::size_t height;
-  };
-  void note(std::uint64_t net, std::size_t height) {
-    by_height[std::min(height, kHeights - 1)] += ones((net ^ (net << 1)) & counted_);
-  }
-  Node count(const std::uint64_t* lanes, int width) {
-    if (width == 1) return {{lanes[0]}, 0};
-    int left_bits = 1;
-    while ((2 << left_bits) - 1 < width) ++left_bits;
-    const int left_width = (1 << left_bits) - 1, right_width = width - 1 - left_width;
-    Node left = count(lanes, left_width);
-    Node right;
-    if (right_width > 0) right = count(lanes + left_width, right_width);
-    const std::size_t height = left.height + 1;
-    std::uint64_t carry = lanes[width - 1];
-    Node result{{}, height};
-    for (std::size_t i = 0; i < left.bits.size(); ++i) {
-      const std::uint64_t a = left.bits[i], b = i < right.bits.size() ? right.bits[i] : 0;
-      const std::uint64_t sum = a ^ b ^ carry;
-      carry = (a & b) | (carry & (a ^ b));
-      result.bits.push_back(sum);
-      note(sum, height);
-      note(carry, height);
-    }
-    result.bits.push_back(carry);
-    return result;
-  }
-  const std::uint64_t counted_;
-};
-
 /// The product's and the adder tree's changes over all cycles from `from` on, `from` at least 1.
 void add_popcount(const std::vector<std::vector<std::uint64_t>>& products, int lanes,
                   std::size_t from, double* product_changes, double* heights) {
+  const PopcountTree adders(lanes);
   for (std::size_t first = from - 1; first + 1 < products.size(); first += 63) {
     const std::size_t count = std::min<std::size_t>(64, products.size() - first);
     std::vector<std::uint64_t> bits(static_cast<std::size_t>(lanes), 0);
@@ -83,14 +41,18 @@ void add_popcount(const std::vector<std::vector<std::uint64_t>>& products, int l
     std::uint64_t counted = count == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
     counted &= ~std::uint64_t{1};
     for (const std::uint64_t lane : bits) *product_changes += ones((lane ^ (lane << 1)) & counted);
-    const PopcountChanges tree(bits, counted);
-    for (std::size_t h = 1; h < PopcountChanges::kHeights; ++h) heights[h - 1] += tree.by_height[h];
+    const PopcountChanges tree(adders, bits, counted);
+    for (std::size_t h = 1; h < PopcountChanges::kHeights; ++h) {
+      heights[h - 1] += tree.by_height[h];
+      heights[PopcountChanges::kHeights + h - 2] += tree.settling[h];
+    }
   }
 }
 
-const std::vector<std::string> kPopcountFeatures = {"cycle",    "a",        "b",        "product",
-                                                    "adders 1", "adders 2", "adders 3", "adders 4",
-                                                    "adders 5", "adders 6", "adders 7"};
+const std::vector<std::string> kPopcountFeatures = {
+    "cycle",      "a",          "b",          "product",    "adders 1",   "adders 2",
+    "adders 3",   "adders 4",   "adders 5",   "adders 6",   "adders 7",   "settling 1",
+    "settling 2", "settling 3", "settling 4", "settling 5", "settling 6", "settling 7"};
 constexpr std::size_t kProduct = 3, kHeight = 4;
 
 std::vector<double> popcount_features(const UnitWindow& window) {
@@ -110,20 +72,54 @@ std::vector<double> popcount_features(const UnitWindow& window) {
   return f;
 }
 
+double carry_changes(std::uint64_t a, std::uint64_t b, std::uint64_t sum, std::uint64_t a_before,
+                     std::uint64_t b_before, std::uint64_t sum_before) {
+  return ones(a ^ b ^ sum ^ a_before ^ b_before ^ sum_before);
+}
+
 /// sf_pe: the popcount's features, then the accumulator's.
 enum PeFeature : std::size_t {
-  kCount = kHeight + PopcountChanges::kHeights - 1,
+  kAnd = kHeight + 2 * (PopcountChanges::kHeights - 1),
+  kXor,
+  kCount,
+  kShifter,
   kTerm,
-  kAdder,
+  kKept,
+  kCarry,
+  kSettling,
+  kNext,
   kSum,
   kDrainInput,
   kDrain,
-  kControl,
+  kFirstControl,
+  kRegisterChanges = kFirstControl + 8,
+  kRegisterOnes,
   kPeFeatures
 };
 std::vector<std::string> pe_names() {
   std::vector<std::string> names = kPopcountFeatures;
-  for (const char* name : {"count", "term", "adder", "sum", "drain input", "drain", "control"})
+  for (const char* name : {"and",
+                           "xor",
+                           "count",
+                           "shifter",
+                           "term",
+                           "kept",
+                           "carries",
+                           "adder settling",
+                           "next sum",
+                           "sum",
+                           "drain input",
+                           "drain",
+                           "xnor",
+                           "count enable",
+                           "sum enable",
+                           "sum clear",
+                           "negate",
+                           "shift",
+                           "capture",
+                           "drain shift",
+                           "register_changes",
+                           "register_ones"})
     names.emplace_back(name);
   return names;
 }
@@ -133,47 +129,68 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
   std::vector<double> f(kPeFeatures);
   std::vector<std::vector<std::uint64_t>> products;
-  std::uint64_t count_q = 0, sum_q = 0, drain_q = 0;
-  std::uint64_t term_before = 0, next_before = 0, carry_before = 0;
-  std::uint64_t count_before = 0, sum_before = 0, drain_before = 0;
+  std::vector<std::uint64_t> both_before, differs_before;
+  struct State {
+    std::uint64_t count = 0, sum = 0, drain = 0;                         // registers
+    std::uint64_t shifted = 0, shift = 0, term = 0, kept = 0, next = 0;  // logic
+  } now, before;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
-    auto product = words(v, t, 0);
+    const bool counts = t >= window.warm_up;
+    auto product = words(v, t, 0), both = product, differs = product;
     const auto b = words(v, t, 1);
-    const bool differs = v.get(t, 2) != 0;
+    const bool xnor = v.get(t, 2) != 0;
     std::uint64_t count = 0;
     for (std::size_t w = 0; w < product.size(); ++w) {
-      product[w] = differs ? product[w] ^ b[w] : product[w] & b[w];
+      both[w] &= b[w];
+      differs[w] ^= b[w];
+      product[w] = xnor ? differs[w] : both[w];
       count += static_cast<std::uint64_t>(__builtin_popcountll(product[w]));
+      if (counts && t > 0) {
+        f[kAnd] += ones(both[w] ^ both_before[w]);
+        f[kXor] += ones(differs[w] ^ differs_before[w]);
+      }
     }
     products.push_back(product);
+    both_before = both;
+    differs_before = differs;
     const bool negate = v.get(t, 6) != 0;
-    const std::uint64_t term = ((count_q << v.get(t, 7)) ^ (negate ? ~std::uint64_t{0} : 0)) & mask;
-    const std::uint64_t kept = v.get(t, 5) != 0 ? 0 : sum_q;
-    const std::uint64_t next = (kept + term + (negate ? 1 : 0)) & mask;
-    const std::uint64_t carry = kept ^ term ^ next;
-    if (t >= window.warm_up) {
+    now.shift = v.get(t, 7);
+    now.shifted = (now.count << now.shift) & mask;
+    now.term = (now.shifted ^ (negate ? ~std::uint64_t{0} : 0)) & mask;
+    now.kept = v.get(t, 5) != 0 ? 0 : now.sum;
+    now.next = (now.kept + now.term + (negate ? 1 : 0)) & mask;
+    if (counts) {
       f[1] += port_changes(v, t, 0);
       f[2] += port_changes(v, t, 1);
-      f[kCount] += ones(count_q ^ count_before);
-      f[kTerm] += ones(term ^ term_before);
-      f[kAdder] += ones(next ^ next_before) + ones(carry ^ carry_before);
-      f[kSum] += ones(sum_q ^ sum_before);
+      f[kCount] += ones(now.count ^ before.count);
+      for (int level = 1; level <= 6; ++level) {
+        const std::uint64_t bits = (std::uint64_t{1} << level) - 1;
+        f[kShifter] += ones(
+            ((now.count << (now.shift & bits)) ^ (before.count << (before.shift & bits))) & mask);
+      }
+      f[kTerm] += ones(now.term ^ before.term);
+      f[kKept] += ones(now.kept ^ before.kept);
+      f[kCarry] +=
+          carry_changes(now.kept, now.term, now.next, before.kept, before.term, before.next);
+      f[kSettling] += ripple_settling(now.kept, now.term, now.next, before.kept, before.term,
+                                      before.next, mask);
+      f[kNext] += ones(now.next ^ before.next);
+      f[kSum] += ones(now.sum ^ before.sum);
       f[kDrainInput] += port_changes(v, t, 10);
-      f[kDrain] += ones(drain_q ^ drain_before);
-      for (std::size_t port = 2; port < 10; ++port) f[kControl] += port_changes(v, t, port);
+      f[kDrain] += ones(now.drain ^ before.drain);
+      for (std::size_t port = 2; port < 10; ++port)
+        f[kFirstControl + port - 2] += port_changes(v, t, port);
+      f[kRegisterChanges] += ones(now.count ^ before.count) + ones(now.sum ^ before.sum) +
+                             ones(now.drain ^ before.drain);
+      f[kRegisterOnes] += ones(now.count) + ones(now.sum) + ones(now.drain);
     }
-    term_before = term;
-    next_before = next;
-    carry_before = carry;
-    count_before = count_q;
-    sum_before = sum_q;
-    drain_before = drain_q;
+    before = now;
     if (v.get(t, 8) != 0)
-      drain_q = sum_q;
+      now.drain = now.sum;
     else if (v.get(t, 9) != 0)
-      drain_q = v.get(t, 10);
-    if (v.get(t, 4) != 0) sum_q = next;
-    if (v.get(t, 3) != 0) count_q = count;
+      now.drain = v.get(t, 10);
+    if (v.get(t, 4) != 0) now.sum = now.next;
+    if (v.get(t, 3) != 0) now.count = count;
   }
   add_popcount(products, v.ports()[0].width, window.warm_up, &f[kProduct], &f[kHeight]);
   return f;
@@ -181,21 +198,30 @@ std::vector<double> pe_features(const Config& config, const UnitWindow& window) 
 
 std::vector<double> register_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(4);
-  std::vector<std::uint64_t> held(words(v, 0, 1).size()), held_before = held, next_before = held;
+  std::vector<double> f(9);
+  std::vector<std::uint64_t> held(words(v, 0, 1).size()), held_before = held, masked_before = held,
+                                                          next_before = held;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
-    auto next = words(v, t, 1);
+    auto masked = words(v, t, 1);
     const auto mask = words(v, t, 2);
-    const bool counts = t >= window.warm_up;
+    const bool counts = t >= window.warm_up, enable = v.get(t, 0) != 0;
+    auto next = masked;
     for (std::size_t w = 0; w < next.size(); ++w) {
-      next[w] &= mask[w];
-      if (counts) f[2] += ones(next[w] ^ next_before[w]);
-      if (counts) f[3] += ones(held[w] ^ held_before[w]);
+      masked[w] &= mask[w];
+      next[w] = enable ? masked[w] : held[w];
+      if (!counts) continue;
+      f[4] += ones(masked[w] ^ masked_before[w]);
+      f[5] += ones(next[w] ^ next_before[w]);
+      f[6] += ones(held[w] ^ held_before[w]);
+      f[7] += ones(held[w] ^ held_before[w]);
+      f[8] += ones(held[w]);
     }
-    if (counts) f[1] += port_changes(v, t, 1) + port_changes(v, t, 2) + port_changes(v, t, 0);
+    if (counts)
+      for (std::size_t port = 0; port < 3; ++port) f[1 + port] += port_changes(v, t, port);
+    masked_before = masked;
     next_before = next;
     held_before = held;
-    if (v.get(t, 0) != 0) held = next;
+    held = next;
   }
   return f;
 }
@@ -203,9 +229,10 @@ std::vector<double> register_features(const UnitWindow& window) {
 std::vector<double> correction_features(const Config& config, const UnitWindow& window) {
   const Vectors& v = window.vectors;
   const std::uint64_t mask = (std::uint64_t{1} << config.accumulator_bits) - 1;
-  std::vector<double> f(8);
+  std::vector<double> f(10);
   // Three subtractions side by side: 2 S - row sum, 2 S - column sum, lanes - 2 S
   std::array<std::uint64_t, 3> differences{}, borrows{}, differences_before{}, borrows_before{};
+  std::array<std::uint64_t, 3> minuend_before{}, subtrahend_before{};
   std::uint64_t value_before = 0;
   for (std::size_t t = 0; t < v.cycles(); ++t) {
     const bool row = v.get(t, 0) != 0, column = v.get(t, 1) != 0;
@@ -216,10 +243,8 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
       differences[i] = (minuend[i] - subtrahend[i]) & mask;
       borrows[i] = (minuend[i] ^ subtrahend[i] ^ differences[i]) & mask;
     }
-    const std::uint64_t value = row && column ? differences[2]
-                                : row         ? differences[1]
-                                : column      ? differences[0]
-                                              : v.get(t, 2);
+    const std::size_t selected = row && column ? 2 : row ? 1 : column ? 0 : 3;
+    const std::uint64_t value = selected < 3 ? differences[selected] : v.get(t, 2);
     if (t >= window.warm_up) {
       f[1] += port_changes(v, t, 2);
       f[2] += port_changes(v, t, 3) + port_changes(v, t, 4);
@@ -228,9 +253,16 @@ std::vector<double> correction_features(const Config& config, const UnitWindow& 
       for (std::size_t i = 0; i < 3; ++i) {
         f[5] += ones(differences[i] ^ differences_before[i]);
         f[6] += ones(borrows[i] ^ borrows_before[i]);
+        const double settling =
+            ripple_settling(minuend[i], ~subtrahend[i] & mask, differences[i], minuend_before[i],
+                            ~subtrahend_before[i] & mask, differences_before[i], mask);
+        f[8] += settling;
+        if (i == selected) f[9] += settling;
       }
       f[7] += ones(value ^ value_before);
     }
+    minuend_before = minuend;
+    subtrahend_before = subtrahend;
     differences_before = differences;
     borrows_before = borrows;
     value_before = value;
@@ -263,8 +295,179 @@ std::vector<double> lane_features(const Config& config, const UnitWindow& window
   return f;
 }
 
-/// Inputs of a lane as sf_unit_quantizer ties them.
-LaneInputs tied(const std::string& unit, const Vectors& v, std::size_t t) {
+std::vector<double> quantizer_features(const Config& config, const UnitWindow& window) {
+  std::vector<double> f(lane_names().size());
+  StreamLane lane(config);
+  for (std::size_t t = 0; t < window.vectors.cycles(); ++t) {
+    lane.clock(quantizer_inputs(window.unit, window.vectors, t));
+    if (t >= window.warm_up) add_activity(lane.activity(), &f);
+  }
+  return f;
+}
+
+/// sf_reduce of one lane: magnitude, product and their registers; the sums and maxima, of which
+/// two are kept.
+const std::vector<std::string> kReduceFeatures = {"cycle",
+                                                  "y low",
+                                                  "z",
+                                                  "magnitude",
+                                                  "value",
+                                                  "partial",
+                                                  "tree",
+                                                  "last",
+                                                  "product",
+                                                  "sum read",
+                                                  "sum adder",
+                                                  "second read",
+                                                  "second adder",
+                                                  "highest",
+                                                  "maximum",
+                                                  "valid",
+                                                  "lane mask",
+                                                  "row",
+                                                  "entry",
+                                                  "places",
+                                                  "negated",
+                                                  "negation carries",
+                                                  "factor y",
+                                                  "factor z",
+                                                  "y high",
+                                                  "y sign",
+                                                  "register_changes",
+                                                  "register_ones"};
+
+std::vector<double> reduce_features(const UnitWindow& window) {
+  const Vectors& v = window.vectors;
+  std::vector<double> f(28);
+  auto field = [&](int word, int lsb, int width) {
+    const std::uint64_t pair = v.get(v.cycles() - 1, 3, word / 2);
+    return pair >> (32 * (word % 2) + lsb) & ((std::uint64_t{1} << width) - 1);
+  };
+  const bool sums = field(2, 24, 1) != 0, by_channel = field(2, 25, 1) != 0;
+  const bool absolute = field(2, 26, 1) != 0, maxima = field(2, 22, 1) != 0;
+  const bool by_sample = field(2, 23, 1) != 0;
+  const auto second = static_cast<SecondSum>(field(1, 22, 2));
+  struct State {
+    std::uint32_t value = 0, product = 0, highest = 0;  // registers of stage 1
+    std::size_t row = 0, sample = 0;
+    bool valid = false;
+    std::uint32_t magnitude = 0, maximum = 0, next_maximum = 0;  // logic
+    std::int64_t y = 0, z = 0;
+    std::uint64_t sum = 0, value_64 = 0, next_sum = 0;
+    std::uint64_t second = 0, product_64 = 0, next_second = 0;
+  } now, before;
+  std::array<std::uint64_t, 2> total{}, second_total{};
+  std::array<std::uint32_t, 2> maximum{};
+  std::uint32_t negated_before = 0;
+  for (std::size_t t = 0; t < v.cycles(); ++t) {
+    const auto y = static_cast<std::int32_t>(v.get(t, 5));
+    const bool valid = v.get(t, 4) != 0 && (sums || maxima), inside = v.get(t, 7) != 0;
+    now.magnitude = !inside ? 0
+                    : y < 0 ? 0u - static_cast<std::uint32_t>(y)
+                            : static_cast<std::uint32_t>(y);
+    now.y = inside ? static_cast<std::int16_t>(y) : 0;
+    now.z = static_cast<std::int16_t>(second == SecondSum::kDot ? v.get(t, 6)
+                                                                : static_cast<std::uint64_t>(y));
+    auto extended = [](std::uint32_t value) {
+      return static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(value)});
+    };
+    now.sum = total[now.row];
+    now.value_64 = absolute ? now.value : extended(now.value);
+    now.next_sum = now.sum + now.value_64;
+    now.second = second_total[now.row];
+    now.product_64 = extended(now.product);
+    now.next_second = now.second + now.product_64;
+    now.maximum = maximum[now.sample];
+    now.next_maximum = std::max(now.highest, now.maximum);
+    if (t >= window.warm_up) {
+      const std::uint64_t y_changes = v.get(t, 5) ^ v.get(t - 1, 5);
+      f[1] += ones(y_changes & 0xffff);
+      f[24] += ones(y_changes & 0x7fff0000);
+      f[25] += ones(y_changes >> 31);
+      f[2] += port_changes(v, t, 6);
+      f[3] += ones(now.magnitude ^ before.magnitude);
+      f[4] += ones(now.value ^ before.value);
+      MultiplierChanges product;
+      product.add(now.y, now.z, before.y, before.z, 16, 32);
+      f[5] += product.partial;
+      f[6] += product.tree;
+      f[7] += product.last;
+      f[8] += ones(now.product ^ before.product);
+      f[9] += ones(now.sum ^ before.sum);
+      f[10] += ones(now.next_sum ^ before.next_sum) +
+               carry_changes(now.sum, now.value_64, now.next_sum, before.sum, before.value_64,
+                             before.next_sum);
+      f[11] += ones(now.second ^ before.second);
+      f[12] += ones(now.next_second ^ before.next_second) +
+               carry_changes(now.second, now.product_64, now.next_second, before.second,
+                             before.product_64, before.next_second);
+      f[13] += ones(now.highest ^ before.highest);
+      f[14] += ones(now.maximum ^ before.maximum) + ones(now.next_maximum ^ before.next_maximum);
+      f[15] += port_changes(v, t, 4);
+      f[16] += port_changes(v, t, 7);
+      f[26] += ones(now.value ^ before.value) + ones(now.product ^ before.product) +
+               ones(now.highest ^ before.highest);
+      f[27] += ones(now.value) + ones(now.product) + ones(now.highest);
+      for (std::size_t i = 0; i < 2; ++i)
+        f[27] += ones(total[i]) + ones(second_total[i]) + ones(maximum[i]);
+      f[22] += ones(static_cast<std::uint64_t>(now.y ^ before.y));
+      f[23] += ones(static_cast<std::uint64_t>(now.z ^ before.z) & 0xffff);
+      // Negated before the mask: the carry runs through the lowest zeros
+      const auto bits = static_cast<std::uint32_t>(y);
+      f[20] += ones(static_cast<std::uint32_t>((0u - bits) ^ (0u - negated_before)));
+      f[21] += ones((bits ^ (0u - bits)) ^ (negated_before ^ (0u - negated_before)));
+      f[17] += now.row != before.row ? 1 : 0;
+      f[18] += now.sample != before.sample ? 1 : 0;
+      // Of which only the lowest bit reaches two entries
+      f[19] +=
+          ones((v.get(t, 8) ^ v.get(t - 1, 8)) & 1) + ones((v.get(t, 9) ^ v.get(t - 1, 9)) & 1);
+    }
+    before = now;
+    negated_before = static_cast<std::uint32_t>(y);
+    if (now.valid && sums) {
+      total[now.row] = now.next_sum;
+      if (second != SecondSum::kNone) second_total[now.row] = now.next_second;
+    }
+    if (now.valid && maxima) maximum[now.sample] = now.next_maximum;
+    now.valid = valid;
+    if (valid) {
+      now.value = !inside ? 0 : absolute ? now.magnitude : static_cast<std::uint32_t>(y);
+      if (second != SecondSum::kNone) now.product = static_cast<std::uint32_t>(now.y * now.z);
+      now.highest = now.magnitude;
+      now.row = by_channel ? v.get(t, 8) & 1 : 0;
+      now.sample = by_sample ? v.get(t, 9) & 1 : 0;
+    }
+  }
+  return f;
+}
+
+/// sf_lfsr; `used` bits a step.
+std::vector<double> random_features(const UnitWindow& window, int used) {
+  const Vectors& v = window.vectors;
+  std::vector<double> f(7);
+  std::uint64_t state = 0, state_before = 0, next_before = 0;
+  for (std::size_t t = 0; t < v.cycles(); ++t) {
+    Lfsr lfsr(state);
+    for (int rest = used; rest > 0; rest -= 32) lfsr.next(std::min(rest, 32));
+    const std::uint64_t next = lfsr.state();
+    if (t >= window.warm_up) {
+      f[1] += port_changes(v, t, 0) + port_changes(v, t, 1);
+      f[2] += port_changes(v, t, 2);
+      f[3] += ones(state ^ state_before);
+      f[4] += ones(next ^ next_before);
+      f[5] += ones(state ^ state_before);
+      f[6] += ones(state);
+    }
+    state_before = state;
+    next_before = next;
+    state = v.get(t, 0) != 0 ? v.get(t, 1) : v.get(t, 2) != 0 ? next : state;
+  }
+  return f;
+}
+
+}  // namespace
+
+LaneInputs quantizer_inputs(const std::string& unit, const Vectors& v, std::size_t t) {
   LaneInputs in;
   in.go = v.get(t, 0);
   in.narrow = 1;
@@ -284,105 +487,22 @@ LaneInputs tied(const std::string& unit, const Vectors& v, std::size_t t) {
   return in;
 }
 
-std::vector<double> quantizer_features(const Config& config, const UnitWindow& window) {
-  std::vector<double> f(lane_names().size());
-  StreamLane lane(config);
-  for (std::size_t t = 0; t < window.vectors.cycles(); ++t) {
-    lane.clock(tied(window.unit, window.vectors, t));
-    if (t >= window.warm_up) add_activity(lane.activity(), &f);
-  }
-  return f;
-}
-
-/// sf_reduce of one lane: its stage 1, and the sums, of which two are kept.
-std::vector<double> reduce_features(const UnitWindow& window) {
-  const Vectors& v = window.vectors;
-  std::vector<double> f(10);
-  auto field = [&](std::size_t t, int word, int lsb, int width) {
-    const std::uint64_t pair = v.get(t, 3, word / 2);
-    return pair >> (32 * (word % 2) + lsb) & ((std::uint64_t{1} << width) - 1);
-  };
-  const std::size_t last = v.cycles() - 1;
-  const bool sums = field(last, 2, 24, 1) != 0, by_channel = field(last, 2, 25, 1) != 0;
-  const bool absolute = field(last, 2, 26, 1) != 0, maxima = field(last, 2, 22, 1) != 0;
-  const auto second = static_cast<SecondSum>(field(last, 1, 22, 2));
-  struct State {
-    std::uint32_t magnitude = 0, value = 0;
-    std::int32_t square = 0;
-    std::uint64_t sum = 0, second_sum = 0;
-    std::int64_t y = 0, z = 0;
-  } now, before;
-  std::array<std::uint64_t, 2> total{}, second_total{};
-  std::size_t row = 0;
-  bool stage_2 = false;
-  for (std::size_t t = 0; t < v.cycles(); ++t) {
-    const auto y = static_cast<std::int32_t>(v.get(t, 5));
-    const bool valid = v.get(t, 4) != 0 && (sums || maxima), inside = v.get(t, 7) != 0;
-    const std::uint32_t magnitude = !inside ? 0
-                                    : y < 0 ? 0u - static_cast<std::uint32_t>(y)
-                                            : static_cast<std::uint32_t>(y);
-    const std::int64_t factor_y = inside ? static_cast<std::int16_t>(y) : 0;
-    const std::int64_t factor_z = second == SecondSum::kDot ? static_cast<std::int16_t>(v.get(t, 6))
-                                                            : static_cast<std::int16_t>(y);
-    now.y = factor_y;
-    now.z = factor_z;
-    now.sum = total[row] + static_cast<std::uint64_t>(
-                               absolute ? std::int64_t{now.value}
-                                        : std::int64_t{static_cast<std::int32_t>(now.value)});
-    now.second_sum = second_total[row] + static_cast<std::uint64_t>(std::int64_t{now.square});
-    if (t >= window.warm_up) {
-      f[1] += port_changes(v, t, 5) + port_changes(v, t, 6);
-      f[2] += ones(magnitude ^ before.magnitude);
-      MultiplierChanges product;
-      product.add(now.y, now.z, before.y, before.z, 16, 32);
-      f[3] += product.partial;
-      f[4] += product.tree;
-      f[9] += product.last;
-      f[5] += ones(now.value ^ before.value);
-      f[6] += ones(static_cast<std::uint32_t>(now.square ^ before.square));
-      f[7] += ones(now.sum ^ before.sum) + ones(now.second_sum ^ before.second_sum);
-      for (const std::size_t port : {4u, 7u, 8u, 9u}) f[8] += port_changes(v, t, port);
-    }
-    before = now;
-    before.magnitude = magnitude;
-    if (stage_2 && sums) {
-      total[row] = now.sum;
-      if (second != SecondSum::kNone) second_total[row] = now.second_sum;
-    }
-    stage_2 = valid;
-    if (valid) {
-      now.value = !inside ? 0 : absolute ? magnitude : static_cast<std::uint32_t>(y);
-      if (second != SecondSum::kNone) now.square = static_cast<std::int32_t>(factor_y * factor_z);
-      row = by_channel ? v.get(t, 8) & 1 : 0;
-    }
-  }
-  return f;
-}
-
-std::vector<double> random_features(const UnitWindow& window) {
-  std::vector<double> f(3);
-  for (std::size_t t = window.warm_up; t < window.vectors.cycles(); ++t) {
-    f[1] += static_cast<double>(window.vectors.get(t, 2));
-    f[2] += port_changes(window.vectors, t, 0) + port_changes(window.vectors, t, 1);
-  }
-  return f;
-}
-
-}  // namespace
-
 const std::vector<std::string>& feature_names(const std::string& unit) {
   static const std::map<std::string, std::vector<std::string>> names = {
       {"and_popcount", kPopcountFeatures},
       {"pe", pe_names()},
-      {"operand_register", {"cycle", "inputs", "masked", "word"}},
+      {"operand_register",
+       {"cycle", "enable", "word input", "mask", "masked", "next", "word", "register_changes",
+        "register_ones"}},
       {"correction",
-       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value"}},
+       {"cycle", "sum", "row or column sum", "lanes", "type", "differences", "borrows", "value",
+        "settling", "settling of the value"}},
       {"stream_lane", lane_names()},
-      {"reduce",
-       {"cycle", "inputs", "magnitude", "partial", "carry", "value", "product", "sums", "control",
-        "last"}},
-      {"random_shared", {"cycle", "step", "load"}},
-      {"random_private", {"cycle", "step", "load"}},
+      {"reduce", kReduceFeatures},
+      {"random_shared",
+       {"cycle", "load", "step", "state", "next", "register_changes", "register_ones"}},
+      {"random_private",
+       {"cycle", "load", "step", "state", "next", "register_changes", "register_ones"}},
       {"lane_front", lane_names()},
       {"threshold", lane_names()},
       {"rounding", lane_names()}};
@@ -405,7 +525,8 @@ std::vector<double> window_features(const Config& config, const UnitWindow& wind
   else if (unit == "reduce")
     f = reduce_features(window);
   else if (unit == "random_shared" || unit == "random_private")
-    f = random_features(window);
+    f = random_features(window,
+                        config.random_bits * (unit == "random_shared" ? config.stream_lanes : 1));
   else if (unit == "lane_front" || unit == "threshold" || unit == "rounding")
     f = quantizer_features(config, window);
   else

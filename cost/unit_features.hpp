@@ -16,4 +16,7 @@ const std::vector<std::string>& feature_names(const std::string& unit);
 /// Features of a window: mean over the cycles after its warm-up.
 std::vector<double> window_features(const Config& config, const UnitWindow& window);
 
+/// Inputs of a lane as sf_unit_quantizer ties them: lane_front, threshold or rounding.
+LaneInputs quantizer_inputs(const std::string& unit, const Vectors& vectors, std::size_t cycle);
+
 }  // namespace solfege

@@ -115,6 +115,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
                    {"valid_i", 1},  {"y_i", 32},      {"z_i", 16},          {"mask_i", 1},
                    {"chunk_i", 16}, {"sample_i", 16}, {"flush_start_i", 1}, {"write_ready_i", 1}};
     unit.action = "an element in the reductions";
+    unit.storage_flip_flops = 2 * (32 + 64 + 64);  // maxima, sums, second sums
   } else if (name == "random_shared" || name == "random_private") {
     design.top = "sf_lfsr";
     design.parameters = {{"RandomBits", c.random_bits},

@@ -15,6 +15,7 @@ struct CostUnit {
   UnitDesign design;
   std::vector<Vectors::Port> inputs;  ///< without the clock
   std::string action;                 ///< what one cycle of it does
+  int storage_flip_flops = 0;         ///< of its flip-flops, those that a machine has as a memory
 };
 
 /// Units of which a machine has many, and whose energy is taken from their netlists:

@@ -9,9 +9,17 @@
 // Operands are registered words of the buffers; one plane pair a cycle (initiation interval 1).
 // A complete tile waits in the accumulators until the drain registers are free; the pipeline holds meanwhile (hold_o),
 // and the next tile follows without a gap otherwise.
+// The elements are sf_pe, or for simulations sf_array_loops, which holds the same registers in arrays.
 // Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
 // current row; take_i steps to the next chunk, row by row; the last take frees the tile.
 `default_nettype none
+`ifndef SF_POPCOUNT_STRUCTURAL
+`ifndef SF_BREAK_PE_TERM
+`ifdef VERILATOR
+`define SF_ARRAY_LOOPS
+`endif
+`endif
+`endif
 module sf_array #(
     parameter Rows = 16,
     parameter Columns = 16,
@@ -56,9 +64,9 @@ module sf_array #(
   assign hold_o = capture_q3 & tile_valid_q;
   wire capture  = capture_q3 & ~tile_valid_q;
 
-  reg [Rows*Lanes-1:0]    rows_q;
-  reg [Columns*Lanes-1:0] columns_q;
-  reg [Lanes-1:0]         mask_q;
+  wire                    load           = valid_i & ~hold_o;
+  wire [Rows*Lanes-1:0]    rows_masked    = rows_i & {Rows{mask_i}};
+  wire [Columns*Lanes-1:0] columns_masked = columns_i & {Columns{mask_i}};
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -83,10 +91,7 @@ module sf_array #(
   end
 
   always @(posedge clk_i) begin
-    if (valid_i & ~hold_o) begin
-      rows_q           <= rows_i & {Rows{mask_i}};
-      columns_q        <= columns_i & {Columns{mask_i}};
-      mask_q           <= mask_i;
+    if (load) begin
       first_q          <= first_i;
       negate_q         <= negate_i;
       shift_q          <= shift_i;
@@ -138,6 +143,41 @@ module sf_array #(
   end
 
   // ---- Processing elements; index Columns is the extra column, Rows the extra row ----
+  wire [(Columns+1)*AccumulatorBits-1:0] head_sums, extra_sums;  // captured
+`ifdef SF_ARRAY_LOOPS
+  sf_array_loops #(
+      .Rows           (Rows),
+      .Columns        (Columns),
+      .Lanes          (Lanes),
+      .AccumulatorBits(AccumulatorBits)
+  ) u_loops (
+      .clk_i         (clk_i),
+      .load_i        (load),
+      .rows_i        (rows_masked),
+      .columns_i     (columns_masked),
+      .mask_i        (mask_i),
+      .xnor_i        (xnor_q),
+      .count_enable_i(valid_q & ~hold_o),
+      .sum_enable_i  (valid_q2 & ~hold_o),
+      .sum_clear_i   (first_q2),
+      .negate_i      (negate_q2),
+      .shift_i       (shift_q2),
+      .capture_i     (capture),
+      .drain_shift_i (row_shift),
+      .head_sums_o   (head_sums),
+      .extra_sums_o  (extra_sums)
+  );
+`else
+  reg [Rows*Lanes-1:0]    rows_q;
+  reg [Columns*Lanes-1:0] columns_q;
+  reg [Lanes-1:0]         mask_q;
+  always @(posedge clk_i) begin
+    if (load) begin
+      rows_q    <= rows_masked;
+      columns_q <= columns_masked;
+      mask_q    <= mask_i;
+    end
+  end
   genvar row, column;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
@@ -180,25 +220,31 @@ module sf_array #(
         );
       end
     end
+    for (column = 0; column <= Columns; column = column + 1) begin : gen_head
+      assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].captured;
+      assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].captured;
+    end
+  endgenerate
+`endif
 
-    // ---- Correction of the chunk at the head ----
-    genvar lane;
+  // ---- Correction of the chunk at the head ----
+  genvar lane, chunk;
+  generate
     for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
       wire [Chunks*AccumulatorBits-1:0] sums, column_sums;
-      genvar chunk;
       for (chunk = 0; chunk < Chunks; chunk = chunk + 1) begin : gen_chunk
         assign sums[chunk*AccumulatorBits+:AccumulatorBits] =
-            gen_row[0].gen_column[chunk*DrainLanes+lane].captured;
+            head_sums[AccumulatorBits*(chunk*DrainLanes+lane)+:AccumulatorBits];
         assign column_sums[chunk*AccumulatorBits+:AccumulatorBits] =
-            gen_row[Rows].gen_column[chunk*DrainLanes+lane].captured;
+            extra_sums[AccumulatorBits*(chunk*DrainLanes+lane)+:AccumulatorBits];
       end
       sf_bipolar_correction #(.Bits(AccumulatorBits)) u_correction (
           .row_bipolar_i   (row_bipolar_q4),
           .column_bipolar_i(column_bipolar_q4),
           .sum_i           (sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .row_sum_i       (gen_row[0].gen_column[Columns].captured),
+          .row_sum_i       (head_sums[AccumulatorBits*Columns+:AccumulatorBits]),
           .column_sum_i    (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .valid_lanes_i   (gen_row[Rows].gen_column[Columns].captured),
+          .valid_lanes_i   (extra_sums[AccumulatorBits*Columns+:AccumulatorBits]),
           .value_o         (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end

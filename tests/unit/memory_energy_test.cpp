@@ -33,7 +33,7 @@ std::string table(const std::string& points) {
 }
 
 TEST_CASE("a point of a source is given back exactly, with its tier", "[memory]") {
-  const MemoryFigure ihp = MemoryModel("ihp130").memory(1024, 64);
+  const MemoryFigure ihp = MemoryTechnology("ihp130").memory(1024, 64);
   CHECK(ihp.read_pj == 91.8272);
   CHECK(ihp.write_pj == 110.9189);
   CHECK(ihp.leakage_nw == 792.062);
@@ -43,21 +43,21 @@ TEST_CASE("a point of a source is given back exactly, with its tier", "[memory]"
   CHECK(ihp.tier == "foundry macro");
   CHECK_THAT(ihp.source, Catch::Contains("IHP SG13G2") && Catch::Contains("1024 x 64"));
 
-  const MemoryFigure cacti = MemoryModel("cacti22").memory(1024, 64);
+  const MemoryFigure cacti = MemoryTechnology("cacti22").memory(1024, 64);
   CHECK(cacti.read_pj == 1.59);
   CHECK(cacti.tier == "cacti");
   CHECK(cacti.leakage_nw == 0);
   CHECK_THAT(cacti.source, Catch::Contains("LSTP") && Catch::Contains("leakage not given"));
 
-  const MemoryFigure horowitz = MemoryModel("horowitz45").memory(4096, 64);
+  const MemoryFigure horowitz = MemoryTechnology("horowitz45").memory(4096, 64);
   CHECK(horowitz.read_pj == 20);
   CHECK(horowitz.tier == "published");
-  CHECK(MemoryModel("cacti45").memory(1024, 64).leakage_nw == Approx(170));
-  CHECK(MemoryModel(kExample).memory(256, 64).tier == "user");
+  CHECK(MemoryTechnology("cacti45").memory(1024, 64).leakage_nw == Approx(170));
+  CHECK(MemoryTechnology(kExample).memory(256, 64).tier == "user");
 }
 
 TEST_CASE("banks stand side by side for width and are stacked for depth", "[memory]") {
-  const MemoryModel ihp("ihp130");
+  const MemoryTechnology ihp("ihp130");
   const MemoryFigure one = ihp.memory(2048, 64), four = ihp.memory(2048, 256);
   CHECK(four.read_pj == Approx(4 * one.read_pj));
   CHECK(four.area_um2 == Approx(4 * one.area_um2));
@@ -85,7 +85,7 @@ TEST_CASE("a memory that is wider or deeper never costs less", "[memory]") {
     return static_cast<int>(std::exp2(std::uniform_real_distribution<>(0, limit)(random)));
   };
   for (const std::string& source : kSources) {
-    const MemoryModel model(source);
+    const MemoryTechnology model(source);
     for (int i = 0; i < 3000; ++i) {
       const int depth = draw(18), bits = draw(9) * (i % 3 == 0 ? 64 : 1);
       const bool deeper = i % 2 == 0;
@@ -124,7 +124,7 @@ TEST_CASE("a point left out is found again by the power law of its neighbours", 
                     "\nbits = " + std::to_string(bits) +
                     "\nread_pj = " + std::to_string(points[i].read_pj) +
                     "\nwrite_pj = " + std::to_string(points[i].write_pj) + "\n";
-        const MemoryModel model(scratch.write("left_out.toml", table(text)));
+        const MemoryTechnology model(scratch.write("left_out.toml", table(text)));
         const MemoryFigure f = model.memory(points[left_out].depth, bits);
         const double error = std::abs(f.read_pj / points[left_out].read_pj - 1);
         std::cout << source << " " << points[left_out].depth << " x " << bits << ": read "
@@ -161,13 +161,13 @@ TEST_CASE("the foundry's Liberty files give the built-in points", "[memory]") {
     }
     CHECK(found);
   }
-  const MemoryModel model("ihp130:" + folder);
+  const MemoryTechnology model("ihp130:" + folder);
   CHECK(model.memory(64, 64).tier == "foundry macro");
   CHECK_THAT(model.memory(64, 64).source, Catch::Contains(folder));
 }
 
 TEST_CASE("figures of two nodes meet only by scaling asked for by name", "[memory]") {
-  const MemoryModel cacti("cacti22"), scaled("cacti22@7nm,0.7V");
+  const MemoryTechnology cacti("cacti22"), scaled("cacti22@7nm,0.7V");
   CHECK_NOTHROW(require_one_node("ASAP7", 7, scaled.name(), scaled.node_nm()));
   require_error<InputError>(
       [&] { require_one_node("ASAP7", 7, cacti.name(), cacti.node_nm()); },
@@ -187,24 +187,25 @@ TEST_CASE("a memory that is not understood is refused with the remedy", "[memory
   const Scratch scratch;
   const auto refuse = [&](const std::string& text, const std::vector<std::string>& parts) {
     const std::string path = scratch.write("m.toml", text);
-    require_error<InputError>([&] { MemoryModel{path}; }, parts);
+    require_error<InputError>([&] { MemoryTechnology{path}; }, parts);
   };
   const std::string good =
       "[[points]]\ndepth = 256\nbits = 64\nread_pj = 2\nwrite_pj = 3\n"
       "[[points]]\ndepth = 512\nbits = 64\nread_pj = 4\nwrite_pj = 5\n";
-  CHECK(MemoryModel(scratch.write("m.toml", table(good))).memory(256, 64).read_pj == 2);
+  CHECK(MemoryTechnology(scratch.write("m.toml", table(good))).memory(256, 64).read_pj == 2);
 
-  require_error<InputError>([] { MemoryModel{"sram9000"}; },
+  require_error<InputError>([] { MemoryTechnology{"sram9000"}; },
                             {"sram9000", "ihp130, cacti45, cacti22, horowitz45", "FILE.toml"});
-  require_error<InputError>([] { MemoryModel{"cacti22@0nm,1V"}; }, {"0 nm", "1 to 9999"});
-  require_error<InputError>([] { MemoryModel{"cacti22@7"}; }, {"cacti22@7", "unknown"});
-  require_error<InputError>([] { MemoryModel{"ihp130:/nowhere"}; }, {"/nowhere", "no such folder"});
-  require_error<InputError>([&] { MemoryModel{"ihp130:" + scratch.path()}; },
+  require_error<InputError>([] { MemoryTechnology{"cacti22@0nm,1V"}; }, {"0 nm", "1 to 9999"});
+  require_error<InputError>([] { MemoryTechnology{"cacti22@7"}; }, {"cacti22@7", "unknown"});
+  require_error<InputError>([] { MemoryTechnology{"ihp130:/nowhere"}; },
+                            {"/nowhere", "no such folder"});
+  require_error<InputError>([&] { MemoryTechnology{"ihp130:" + scratch.path()}; },
                             {scratch.path(), "single-port SRAM macro"});
-  require_error<InputError>([] { MemoryModel{"none.toml"}; }, {"none.toml", "no such file"});
-  require_error<InputError>([] { MemoryModel("ihp130").memory(0, 8); },
+  require_error<InputError>([] { MemoryTechnology{"none.toml"}; }, {"none.toml", "no such file"});
+  require_error<InputError>([] { MemoryTechnology("ihp130").memory(0, 8); },
                             {"0 words", "1 word or more"});
-  require_error<InputError>([] { MemoryModel("ihp130").memory(8, 0); }, {"0 bits"});
+  require_error<InputError>([] { MemoryTechnology("ihp130").memory(8, 0); }, {"0 bits"});
 
   refuse("name = 'a'\n", {"m.toml", "source is missing"});
   refuse(table(""), {"m.toml", "points is missing", "[[points]]"});
@@ -227,7 +228,8 @@ TEST_CASE("a memory that is not understood is refused with the remedy", "[memory
   refuse(table(good + "area_um2 = 100\n"), {"area_um2", "1 of 2 points"});
   refuse("node_nm = 28\nnode_nm = 3\n", {"m.toml:2", "not valid TOML"});
   const std::string library = scratch.write("RM_1P_broken.lib", "library (a) {\n");
-  require_error<InputError>([&] { MemoryModel{"ihp130:" + scratch.path()}; }, {"RM_1P_broken.lib"});
+  require_error<InputError>([&] { MemoryTechnology{"ihp130:" + scratch.path()}; },
+                            {"RM_1P_broken.lib"});
 }
 
 }  // namespace

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// OpenSTA's figures of small netlists, beside what the library's tables say.
+#include "cost/timing.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "cost/gate_simulation.hpp"
+#include "cost/timing_netlist.hpp"
+#include "tests/unit/scratch.hpp"
+
+namespace solfege {
+namespace {
+
+/// A flip-flop, `length` inverters, a flip-flop; the last inverter drives `loads` more.
+Netlist chain(int length, int loads = 0) {
+  Netlist n;
+  n.top = "chain";
+  n.ports = {{"clk_i", true, {0}}, {"d_i", true, {1}}, {"q_o", false, {2}}};
+  int next = 4, net = 3;
+  n.instances.push_back({"first", "DFFPOSX1", {{"CLK", {0}}, {"D", {1}}, {"Q", {3}}}, {}});
+  for (int i = 0; i < length; ++i) {
+    n.instances.push_back({"inverter", "INVX1", {{"A", {net}}, {"Y", {next}}}, {}});
+    net = next++;
+  }
+  n.instances.push_back({"last", "DFFPOSX1", {{"CLK", {0}}, {"D", {net}}, {"Q", {2}}}, {}});
+  for (int i = 0; i < loads; ++i)
+    n.instances.push_back({"load", "DFFPOSX1", {{"CLK", {0}}, {"D", {net}}, {"Q", {next++}}}, {}});
+  n.nets = next;
+  n.net_names.resize(static_cast<std::size_t>(next), "$");
+  n.net_names[2] = "result[1]";
+  return n;
+}
+
+struct Fixture {
+  Scratch scratch;
+  PreparedLibrary library = prepare_library("", scratch.path("cache"));
+  TimingReport time(const std::map<std::string, Netlist>& netlists, const std::string& top,
+                    std::optional<double> period = {}) const {
+    return time_design(netlists, top, library, period, scratch.path("cache"));
+  }
+};
+
+TEST_CASE("the clock is the flip-flop, the gates and the setup", "[timing]") {
+  const Fixture f;
+  const LibertyLibrary tables = read_liberty(kDefaultLiberty);
+  std::vector<double> periods;
+  for (const int length : {10, 20, 30}) {
+    const TimingReport t = f.time({{"chain", chain(length)}}, "chain", 2.0);
+    periods.push_back(t.period_ns);
+    CHECK(t.clock_mhz == Approx(1000 / t.period_ns));
+    REQUIRE(t.slack_ns);
+    CHECK(*t.slack_ns == Approx(2.0 - t.period_ns));
+    CHECK(t.endpoints == 3);  // two data pins, an output
+    CHECK(t.buffers == 0);
+    CHECK_THAT(t.opensta, Catch::StartsWith("OpenSTA"));
+    CHECK(t.critical.end == "result_1_/D");
+    CHECK(t.critical.steps.size() == static_cast<std::size_t>(length) + 3);
+    // The gate simulator reads the same tables by itself.
+    const double own = GateSimulation(chain(length), tables, "clk_i").critical_path_ns();
+    CHECK(t.period_ns == Approx(own).epsilon(0.10));
+  }
+  // Beyond its ends a chain is uniform.
+  CHECK(periods[2] - periods[1] == Approx(periods[1] - periods[0]).epsilon(1e-3));
+  CHECK(periods[0] > 10 * 0.02);
+}
+
+TEST_CASE("nets of many pins get buffer trees for timing", "[timing]") {
+  const Fixture f;
+  const TimingReport few = f.time({{"chain", chain(5, 15)}}, "chain"),
+                     many = f.time({{"chain", chain(5, 300)}}, "chain");
+  CHECK(few.buffers == 0);
+  CHECK_FALSE(few.slack_ns);
+  // 301 pins: 19 buffers, and two that drive these.
+  CHECK(many.buffers == 19 + 2);
+  CHECK(many.buffers_um2 == Approx(21 * f.library.library.cell(many.buffer_cell)->area_um2));
+  CHECK(many.period_ns > few.period_ns);
+  CHECK(many.period_ns < few.period_ns + 2);
+  // Known bad: without trees the same net is far slower.
+  const LibertyLibrary tables = read_liberty(kDefaultLiberty);
+  const TimingNetlist bare =
+      timing_netlist({{"chain", chain(5, 300)}}, "chain", tables, nullptr, kMaxFanout);
+  CHECK(bare.buffers == 0);
+  CHECK(GateSimulation(chain(5, 300), tables, "clk_i").critical_path_ns() > many.period_ns + 3);
+}
+
+TEST_CASE("paths cross modules and are told by the module they end in", "[timing]") {
+  const Fixture f;
+  Netlist inner = chain(4);
+  inner.top = "$paramod\\sf_inner\\Width=s32'00000000000000000000000000000111";
+  Netlist outer;
+  outer.top = "outer";
+  outer.nets = 6;
+  outer.net_names = {"clk_i", "d_i", "middle", "end", "q_o", "other"};
+  outer.ports = {{"clk_i", true, {0}}, {"d_i", true, {1}}, {"q_o", false, {4}}};
+  outer.instances = {{"u_a[0]", inner.top, {{"clk_i", {0}}, {"d_i", {1}}, {"q_o", {2}}}, {}},
+                     {"g", "INVX1", {{"A", {2}}, {"Y", {3}}}, {}},
+                     {"u_b", inner.top, {{"clk_i", {0}}, {"d_i", {3}}, {"q_o", {4}}}, {}},
+                     {"u_memory", "sf_ram", {{"clk_i", {0}}, {"read_data_o", {5}}}, {}}};
+  const TimingReport t = f.time({{"outer", outer}, {inner.top, inner}}, "outer");
+  REQUIRE(t.modules.size() == 2);
+  CHECK(t.modules[0].module == "sf_inner Width=7");
+  CHECK(t.modules[0].start_module == "sf_inner Width=7");
+  CHECK(t.modules[1].module == "outer");  // its output port
+  CHECK(t.modules[0].delay_ns > t.modules[1].delay_ns);
+  CHECK(t.critical.delay_ns == t.modules[0].delay_ns);
+  CHECK(t.endpoints == 5);
+}
+
+TEST_CASE("a unit without clock has its paths timed between ports", "[timing]") {
+  const Fixture f;
+  Netlist n;
+  n.top = "gate";
+  n.nets = 2;
+  n.net_names = {"a", "y"};
+  n.ports = {{"a", true, {0}}, {"y", false, {1}}};
+  n.instances = {{"g", "INVX1", {{"A", {0}}, {"Y", {1}}}, {}}};
+  const TimingReport t = f.time({{"gate", n}}, "gate");
+  CHECK(t.endpoints == 1);
+  CHECK(t.critical.start == "a");
+  CHECK(t.critical.end == "y");
+  CHECK(t.period_ns > 0);
+  CHECK(t.period_ns < 0.2);
+}
+
+}  // namespace
+}  // namespace solfege
