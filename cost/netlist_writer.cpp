@@ -120,7 +120,7 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   const auto modules = map_design(design, library, cache_directory, progress);
   if (progress) progress("writing");
   const NetlistSummary s = summarise(modules, design.top, library.library);
-  write_text(folder / "netlist.v", netlist_verilog(modules, design.top));
+  write_text(folder / "netlist.v", netlist_verilog(modules));
   write_text(folder / kNetlistJson, netlist_json(modules));
   write_text(folder / kNetlistLibrary, read_text(library.cells_lib));
   write_text(folder / "cells.v", cell_models(library, cache_directory));
@@ -139,6 +139,7 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   manifest["cells"] = s.cells;
   manifest["flip_flops"] = s.flip_flops;
   manifest["area_um2"] = s.area_um2;
+  for (const auto& [name, verilog] : verilog_names(modules)) manifest["modules"][verilog] = name;
   // Last: without it the folder is not taken for a netlist.
   write_text(folder / kNetlistManifest, manifest.dump(2) + "\n");
   return s;

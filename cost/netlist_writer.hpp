@@ -38,9 +38,12 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
                              const std::string& directory, const std::string& cache_directory,
                              const std::function<void(const std::string& phase)>& progress = {});
 
-/// Structural Verilog of modules that instantiate one another, cells and memories; the top keeps
-/// its ports' names and its own.
-std::string netlist_verilog(const std::map<std::string, Netlist>& modules, const std::string& top);
+/// What netlist_verilog() calls the modules: sf_fifo_2 for `$paramod$5e..\\sf_fifo`.
+std::map<std::string, std::string> verilog_names(const std::map<std::string, Netlist>& modules);
+
+/// Structural Verilog of modules that instantiate one another, cells and memories. Ports, and
+/// instances of modules and memories, keep their names.
+std::string netlist_verilog(const std::map<std::string, Netlist>& modules);
 
 /// What read_netlist_modules() reads.
 std::string netlist_json(const std::map<std::string, Netlist>& modules);

@@ -583,7 +583,7 @@ class Netlist(SystemTest):
         generated = self.folder / "generated"
         self.solfege("generate", GATES, "-o", generated)
         script = SOURCE / "scripts/equivalence"
-        for arguments in (["sf_popcount"], ["--break", "sf_popcount"]):
+        for arguments in (["sf_popcount", "sf_pe"], ["--break", "sf_pe"], ["--break", "sf_popcount"]):
             done = subprocess.run([script, generated, self.netlist, *arguments], capture_output=True, text=True)
             print(done.stdout, end="")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
