@@ -10,9 +10,11 @@
 
 #include "cli/commands.hpp"
 #include "cli/energy_report.hpp"
+#include "cli/interrupt.hpp"
 #include "cost/activity_file.hpp"
 #include "cost/gate_simulation.hpp"
 #include "cost/mapped_unit.hpp"
+#include "cost/prepared_library.hpp"
 #include "cost/units.hpp"
 #include "gen/generator.hpp"
 #include "model/error.hpp"
@@ -45,6 +47,15 @@ class TemporaryFolder {
  private:
   fs::path path_;
 };
+
+/// Before long work: InputError if a file cannot be made there.
+void require_writable(const char* option, const std::string& path) {
+  if (path.empty()) return;
+  const fs::path folder = fs::absolute(path).parent_path();
+  if (access(folder.c_str(), W_OK) != 0 || fs::is_directory(path))
+    throw InputError(
+        fmt::format("{} {}: cannot be written; name a file in an existing folder", option, path));
+}
 
 /// Whole or not at all.
 void write_file(const char* option, const std::string& path, const std::string& text) {
@@ -79,7 +90,10 @@ SampledStep sample(const Config& config, const EnergyOptions& options) {
   Progress progress("operands", 100);
   step.samples = sample_step(
       config, network, images, sampling,
-      [&](const std::string&, double done) { progress.at(std::lround(100 * done)); },
+      [&](const std::string&, double done) {
+        Interrupt::check();
+        progress.at(std::lround(100 * done));
+      },
       [&](const UnitWindow& window) { step.windows[window.unit].push_back(window); });
   for (const std::string& unit : cost_unit_names())
     if (step.windows.count(unit) == 0) step.windows[unit] = synthetic_windows(config, unit, 16, 1);
@@ -119,12 +133,15 @@ PricedStep price_sampled(const Config& config, const std::string& rtl, const Ste
   for (const DelayModel delays : {DelayModel::kZero, DelayModel::kTimed}) {
     Progress progress(delays == DelayModel::kZero ? "models, zero-delay" : "models, timed", 100);
     characterisation.delays = delays;
-    UnitModels models = characterise_units(
-        config, rtl, characterisation,
-        [&](const std::string& what, double done) { progress.at(std::lround(100 * done), what); });
-    (delays == DelayModel::kZero ? priced.zero : priced.timed) =
+    UnitModels models = characterise_units(config, rtl, characterisation,
+                                           [&](const std::string& what, double done) {
+                                             Interrupt::check();
+                                             progress.at(std::lround(100 * done), what);
+                                           });
+    const bool zero = delays == DelayModel::kZero;
+    (zero ? priced.zero : priced.timed) =
         price_step(config, samples, timings, models, memory, pricing);
-    priced.models = std::move(models);
+    (zero ? priced.zero_models : priced.timed_models) = std::move(models);
   }
   return priced;
 }
@@ -168,7 +185,8 @@ Comparison compare(const Config& config, const TrainingValues& values, const std
   options.shape = {config.rows, config.columns};
   options.lanes = config.lanes;
   options.accumulator_bits = config.accumulator_bits;
-  options.buffer_depth = config.row_buffer_depth;
+  options.row_buffer_depth = config.row_buffer_depth;
+  options.column_buffer_depth = config.column_buffer_depth;
   options.values = values;
   const int node_nm = library_node_nm(read_liberty(liberty).name);
   if (!memory_source.empty()) {
@@ -176,24 +194,86 @@ Comparison compare(const Config& config, const TrainingValues& values, const std
     if (memory.node_nm() == node_nm)
       options.memory = memory_source;
     else
-      fmt::print("\nwith memory: left out on {}, which is of another node than {} ({} nm)\n",
-                 liberty, memory.name(), memory.node_nm());
+      fmt::print("\nwith memory: left out on {}, which is of {} than {} ({} nm)\n", liberty,
+                 node_nm == 0 ? "an unknown node, which may be another" : "another node",
+                 memory.name(), memory.node_nm());
   }
   Progress progress("compare", 100);
   return compare_datapaths(liberty, cache, options,
                            [&](const std::string& what, int done, int total) {
+                             Interrupt::check();
                              progress.at(100L * done / total, what);
                            });
+}
+
+/// What the published tables and the netlists give.
+struct Priced {
+  std::vector<OperationEnergy> operations;
+  BarChart chart;
+};
+
+/// Operations, the step and other datapaths from netlists: prints them, and adds them to the
+/// report.
+Priced price_netlists(const Config& config, const EnergyOptions& options,
+                      const std::vector<std::string>& liberties, Json& report) {
+  const TemporaryFolder work("energy");
+  const std::string rtl = work.path() + "/rtl", cache = dut_cache_directory() + "/units";
+  generate(config, rtl);
+  const SampledStep step = sample(config, options);
+  Priced priced;
+  {
+    Progress progress("netlists", 100);
+    priced.operations = operation_energies(config, rtl, liberties, step.windows, 32, cache,
+                                           [&](const std::string& what, int done, int total) {
+                                             Interrupt::check();
+                                             progress.at(100L * done / total, what);
+                                           });
+  }
+  print_operations(priced.operations);
+  report["netlist_operations"] = json_of(priced.operations);
+  report["netlist_steps"] = Json::array();
+  for (const std::string& liberty : liberties) {
+    const PricedStep one = price_sampled(config, rtl, step.samples, liberty, cache, options);
+    print_step(one);
+    if (liberty == liberties.front()) priced.chart = chart_of(one.timed, options.step.network);
+    report["netlist_steps"].push_back(json_of(one));
+  }
+  if (!options.activity_directory.empty())
+    write_activity(options.activity_directory, config, rtl, liberties, step.windows, cache);
+  if (!options.compare) return priced;
+  report["comparisons"] = Json::array();
+  for (const std::string& liberty : liberties) {
+    const Comparison result = compare(config, step.values, liberty, cache, options.memory);
+    fmt::print("\n{}", comparison_text(result));
+    report["comparisons"].push_back(json_of(result));
+  }
+  return priced;
+}
+
+/// What a library lacks that figures need.
+void print_library_notes(const LibertyLibrary& library) {
+  if (!library.has_internal_power())
+    fmt::print("note: {} has no internal power: energies are of nets alone\n", library.name);
+  if (!library.has_delays())
+    fmt::print("note: {} has no delays: its timed figures are of gates without any\n",
+               library.name);
 }
 
 }  // namespace
 
 int run_energy(const CommonOptions& common, const EnergyOptions& options) {
+  // What is refused is refused before anything is printed.
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
+  require_writable("--csv", options.csv_path);
+  require_writable("--ert", options.ert_path);
+  require_writable("--art", options.art_path);
   const Config config = Config::load(common.config_path);
   std::vector<std::string> liberties = options.liberties;
   if (liberties.empty()) liberties.push_back(kDefaultLiberty);
-  if (!options.memory.empty()) (void)MemoryTechnology(options.memory);  // refuses before long work
+  if (!options.memory.empty()) (void)MemoryTechnology(options.memory);
+  if (!options.published_only)
+    for (const std::string& liberty : liberties)
+      (void)prepare_library(liberty, dut_cache_directory() + "/units");
   const EnergyReport published = price(config, programs_of(config, options.step), options.dram);
   Json report = make_report(common, config);
   report["network"] = options.step.network;
@@ -201,45 +281,26 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   report_published(published, report);
   print_published(published);
 
-  BarChart chart = chart_of(published, options.step.network);
-  std::vector<OperationEnergy> operations;
+  Priced priced{{}, chart_of(published, options.step.network)};
   if (!options.published_only) {
-    for (const std::string& liberty : liberties) (void)read_liberty(liberty);
-    const TemporaryFolder work("energy");
-    const std::string rtl = work.path() + "/rtl", cache = dut_cache_directory() + "/units";
-    generate(config, rtl);
-    const SampledStep step = sample(config, options);
-    const WindowsByUnit& windows = step.windows;
-    {
-      Progress progress("netlists", 100);
-      operations = operation_energies(config, rtl, liberties, windows, 32, cache,
-                                      [&](const std::string& what, int done, int total) {
-                                        progress.at(100L * done / total, what);
-                                      });
-    }
-    print_operations(operations);
-    report["netlist_operations"] = json_of(operations);
-    report["netlist_steps"] = Json::array();
-    for (const std::string& liberty : liberties) {
-      const PricedStep priced = price_sampled(config, rtl, step.samples, liberty, cache, options);
-      print_step(priced);
-      if (liberty == liberties.front()) chart = chart_of(priced.timed, options.step.network);
-      report["netlist_steps"].push_back(json_of(priced));
-    }
-    if (!options.activity_directory.empty())
-      write_activity(options.activity_directory, config, rtl, liberties, windows, cache);
-    if (options.compare) {
-      report["comparisons"] = Json::array();
-      for (const std::string& liberty : liberties) {
-        const Comparison result = compare(config, step.values, liberty, cache, options.memory);
-        fmt::print("\n{}", comparison_text(result));
-        report["comparisons"].push_back(json_of(result));
-      }
+    for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
+    Interrupt interrupt;
+    try {
+      priced = price_netlists(config, options, liberties, report);
+    } catch (const Interrupted&) {
+      fmt::print(stderr, "solfege: energy interrupted; what is mapped and fitted stays cached\n");
+      return 128 + interrupt.signal();
+    } catch (const std::exception&) {
+      // Ctrl-C reaches the tools too, and they may end first.
+      if (interrupt.signal() == 0) throw;
+      fmt::print(stderr, "solfege: energy interrupted; what is mapped and fitted stays cached\n");
+      return 128 + interrupt.signal();
     }
   }
-  if (!options.plot_path.empty()) plot_bars(options.plot_path, chart);
-  write_file("--csv", options.csv_path, csv_of(operations, published));
-  const std::vector<ReferenceComponent> components = components_of(config, operations, published);
+  if (!options.plot_path.empty()) plot_bars(options.plot_path, priced.chart);
+  write_file("--csv", options.csv_path, csv_of(priced.operations, published));
+  const std::vector<ReferenceComponent> components =
+      components_of(config, priced.operations, published);
   write_file("--ert", options.ert_path, energy_reference_table(components));
   write_file("--art", options.art_path, area_reference_table(components));
   write_report(common, report);

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+
+#include "cost/units.hpp"
 
 namespace solfege {
 
@@ -121,10 +124,18 @@ static void print_accesses(const StepEnergy& step) {
 
 void print_step(const PricedStep& priced) {
   const StepEnergy &zero = priced.zero, &timed = priced.timed;
-  fmt::print("\nunit models on {}: error on another network's tensors, timed\n", timed.library);
-  for (const auto& [unit, model] : priced.models)
-    fmt::print("  {:<18} {:5.2f} % of {} windows' energy ({:.2f} % rms a window)\n", unit,
-               100 * model.held_out.total, model.held_out.windows, 100 * model.held_out.rms);
+  fmt::print(
+      "\nunit models on {}: error of all windows of another network, and of their energy beside "
+      "the clock's\n{:<18} {:>12} {:>10} {:>12} {:>10} {:>10} {:>14}\n",
+      timed.library, "unit", "zero-delay", "data", "timed", "data", "windows", "rms a window");
+  for (const auto& [unit, model] : priced.timed_models) {
+    const FitError &t = model.held_out, &z = priced.zero_models.at(unit).held_out;
+    if (t.windows == 0)
+      fmt::print("{:<18} not judged: the other network has no such window\n", unit);
+    else
+      fmt::print("{:<18} {:>10.2f} % {:>8.2f} % {:>10.2f} % {:>8.2f} % {:>10} {:>12.2f} %\n", unit,
+                 100 * z.total, 100 * z.data, 100 * t.total, 100 * t.data, t.windows, 100 * t.rms);
+  }
   for (const bool by_unit : {false, true}) {
     const auto rows = shares(timed, by_unit ? unit_of : pass_of);
     fmt::print("\n{:<32} {:>14} {:>14} {:>14}\n", by_unit ? "unit" : "layer and pass", "logic uJ",
@@ -188,12 +199,16 @@ Json json_of(const PricedStep& priced) {
                              {"zero_delay_pj", z.total_pj},
                              {"timed_pj", t.total_pj}});
   }
-  for (const auto& [unit, model] : priced.models)
-    json["models"].push_back({{"unit", unit},
-                              {"fit_error", model.fit.total},
-                              {"held_out_error", model.held_out.total},
-                              {"held_out_rms", model.held_out.rms},
-                              {"held_out_windows", model.held_out.windows}});
+  for (const auto& [tier, models] :
+       {std::pair{"zero-delay", &priced.zero_models}, std::pair{"timed", &priced.timed_models}})
+    for (const auto& [unit, model] : *models)
+      json["models"].push_back({{"unit", unit},
+                                {"tier", tier},
+                                {"fit_error", model.fit.total},
+                                {"held_out_error", model.held_out.total},
+                                {"held_out_data_error", model.held_out.data},
+                                {"held_out_rms", model.held_out.rms},
+                                {"held_out_windows", model.held_out.windows}});
   return json;
 }
 
@@ -279,19 +294,15 @@ std::vector<ReferenceComponent> components_of(const Config& config,
                                               const std::vector<OperationEnergy>& rows,
                                               const EnergyReport& published) {
   std::vector<ReferenceComponent> components;
+  const std::map<std::string, int> machine = machine_units(config);
   for (const OperationEnergy& row : rows) {
-    if (row.unit == kMacUnit) continue;  // of the elements, which are there
+    const auto instances = machine.find(row.unit);
+    if (instances == machine.end()) continue;  // a part of another, or not in it
     const NetlistEnergy& f = row.netlists.front();
-    long long instances = 1;
-    if (row.unit == "pe" || row.unit == "and_popcount")
-      instances = static_cast<long long>(config.rows + 1) * (config.columns + 1);
-    if (row.unit == "operand_register") instances = config.rows + config.columns;
-    if (row.unit == "stream_lane" || row.unit == "reduce" || row.unit == "correction")
-      instances = config.stream_lanes;
     components.push_back({"solfege." + row.unit,
                           {{row.operation, f.timed_pj, source_of(f, "timed")}},
                           f.area_um2,
-                          instances});
+                          instances->second});
   }
   if (!rows.empty()) return components;
   for (const EnergyLine& line : published.actions) {

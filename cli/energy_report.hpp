@@ -20,7 +20,7 @@ namespace solfege {
 /// The step at both tiers of delay on one library.
 struct PricedStep {
   StepEnergy zero, timed;
-  UnitModels models;  ///< timed
+  UnitModels zero_models, timed_models;
   double macs = 0;
 };
 

@@ -6,6 +6,9 @@
 
 namespace solfege {
 
+/// What Interrupt::check() throws.
+struct Interrupted {};
+
 /// While it lives, the first Ctrl-C (or SIGTERM) is only noted, so that the work at hand can be
 /// finished and saved; the second ends the program as usual. One at a time.
 class Interrupt {
@@ -25,6 +28,10 @@ class Interrupt {
 
   /// The signal that came, or 0.
   int signal() const { return noted(); }
+  /// Throws Interrupted if a signal came; for work that cannot save what it has.
+  static void check() {
+    if (noted() != 0) throw Interrupted();
+  }
 
  private:
   static constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};

@@ -17,9 +17,6 @@
 namespace solfege {
 namespace {
 
-/// Ends the tools that run when Ctrl-C comes.
-struct Interrupted {};
-
 double share(double part, double all) { return all > 0 ? part / all : 0; }
 
 void print_modules(const SynthesisReport& r, const Config& config) {
@@ -247,7 +244,7 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
     std::string shown;
     r = synthesize(config, wanted, dut_cache_directory(),
                    [&](const std::string& phase, int done, int total) {
-                     if (interrupt.signal() != 0) throw Interrupted();
+                     Interrupt::check();  // ends the tools that run, too
                      if (phase != shown) progress.emplace(shown = phase, total);
                      progress->at(done);
                    });

@@ -199,7 +199,6 @@ bool ArraySlice::clock() {
       }
     }
   const bool captured = control_.capture;
-  if (captured) captured_tile_ = sum_.tile;
   const bool was_valid = tile_valid_;
   if (was_valid) {
     const bool last_chunk = chunk_ + 1 == chunks, last_row = row_ + 1 == rows;

@@ -66,15 +66,11 @@ class ArraySlice {
   bool operand_enable() const { return operand_enable_; }
   LaneWord operand(bool of_columns, int member) const;
   LaneWord operand_mask() const;
-  /// A chunk is taken in this cycle: its place among the columns' chunks, and the row at the head.
+  /// A chunk is taken in this cycle: its place among the columns' chunks.
   bool takes() const { return tile_valid_; }
   int head_chunk() const { return chunk_; }
-  int head_row() const { return row_; }
   /// Operations at the operand registers' output so far, and in this cycle.
   std::uint64_t operations() const { return operations_; }
-  bool operates() const { return control_.count_enable; }
-  /// A tile's sum has been captured in this cycle, for the test: its tile.
-  std::uint32_t captured_tile() const { return captured_tile_; }
 
  private:
   struct Stage {
@@ -102,7 +98,6 @@ class ArraySlice {
   bool tile_valid_ = false;
   int chunk_ = 0, row_ = 0;
   std::uint64_t operations_ = 0;
-  std::uint32_t captured_tile_ = 0;
 };
 
 }  // namespace solfege

@@ -288,8 +288,8 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   if (!options.memory.empty()) {
     const MemoryTechnology memory(options.memory);
     require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
-    fetch = fetch_cost(memory, options.buffer_depth, options.shape.rows * options.lanes,
-                       options.buffer_depth, options.shape.columns * options.lanes);
+    fetch = fetch_cost(memory, options.row_buffer_depth, options.shape.rows * options.lanes,
+                       options.column_buffer_depth, options.shape.columns * options.lanes);
     c.memory = fetch->source;
     if (memory.voltage_v() != m.library().voltage_v)
       c.notes.push_back(fmt::format("the memory is at {:g} V, the datapaths at {:g} V",

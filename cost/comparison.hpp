@@ -119,11 +119,12 @@ struct ComparisonOptions {
   std::array<double, 3> pass_macs = {1, 1, 1};  ///< forward, backward_input, backward_weight
   std::size_t cycles = 2000;                    ///< simulated for each figure, at least
   std::uint64_t seed = 1;
-  TrainingValues values;           ///< empty: gaussian_values()
-  int node_nm = 0;                 ///< of the library; 0: library_node_nm()
-  std::string memory;              ///< a MemoryTechnology's source; empty: without memory
-  long long buffer_depth = 16384;  ///< words of each buffer, rows (columns) x lanes bits
-  int largest_bits = 8;            ///< of the break-even sweep, from 2
+  TrainingValues values;  ///< empty: gaussian_values()
+  int node_nm = 0;        ///< of the library; 0: library_node_nm()
+  std::string memory;     ///< a MemoryTechnology's source; empty: without memory
+  /// Words of the buffers, of rows x lanes and columns x lanes bits.
+  long long row_buffer_depth = 16384, column_buffer_depth = 16384;
+  int largest_bits = 8;  ///< of the break-even sweep, from 2
 };
 
 /// Node of libraries that state it in their name (sky130: 130), else 0; Liberty has no such field.

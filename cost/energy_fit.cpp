@@ -15,10 +15,12 @@
 
 #include "cost/unit_features.hpp"
 #include "model/error.hpp"
-#include "model/version.hpp"
 
 namespace solfege {
 namespace {
+
+/// Raise when the gate simulation, the features or the fit change.
+constexpr const char* kFormat = "solfege-model-2";
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
@@ -332,8 +334,8 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
   const std::string& unit = mapped.design.name;
   fs::path path;
   if (!cache_directory.empty()) {
-    const std::string about = fmt::format("{} {} {} {}", kVersion, library.name, library.path,
-                                          delays == DelayModel::kTimed);
+    const std::string about =
+        fmt::format("{} {} {}", kFormat, library.hash, delays == DelayModel::kTimed);
     std::uint64_t hash = XXH64(about.data(), about.size(), 1);
     for (const std::string& name : feature_names(unit))
       hash = XXH64(name.data(), name.size(), hash);

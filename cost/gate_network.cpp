@@ -21,16 +21,6 @@ SlewCurve curve(const std::vector<std::pair<const LibertyTable*, double>>& table
   return c;
 }
 
-/// As Yosys writes parameters: 32 or more binary digits, else decimal.
-std::size_t parameter(const Netlist::Instance& instance, const std::string& name) {
-  const auto found = instance.parameters.find(name);
-  if (found == instance.parameters.end() || found->second.empty() ||
-      found->second.find_first_not_of("0123456789") != std::string::npos)
-    fail(fmt::format("{} {} has no numeric parameter {}: set it where it is instantiated",
-                     instance.cell, instance.name, name));
-  return std::stoull(found->second, nullptr, found->second.size() >= 32 ? 2 : 10);
-}
-
 }  // namespace
 
 GateNetwork::GateNetwork(const Netlist& netlist, const LibertyLibrary& library,
@@ -111,8 +101,8 @@ void GateNetwork::instances(const Netlist& netlist, const LibertyLibrary& librar
 
 void GateNetwork::memory(const Netlist::Instance& instance) {
   Memory m;
-  m.width = parameter(instance, "Width");
-  m.depth = parameter(instance, "Depth");
+  m.width = instance.parameter("Width");
+  m.depth = instance.parameter("Depth");
   auto nets = [&](const char* pin) {
     const auto found = instance.pins.find(pin);
     if (found == instance.pins.end()) fail(fmt::format("sf_ram {} has no {}", instance.name, pin));

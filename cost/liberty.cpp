@@ -11,6 +11,7 @@
 
 #include "cost/boolean_function.hpp"
 #include "cost/liberty_syntax.hpp"
+#include "cost/process.hpp"
 
 namespace solfege {
 namespace {
@@ -32,6 +33,7 @@ class Reader {
     const Statement& library = file_.library();
     library_.name = std::string(library.value);
     library_.path = file_.path();
+    library_.hash = content_hash({file_.text()});
     bool any_area = false;
     for (const Statement& s : library.statements)
       if (s.name == "cell" && s.group && optional_number(s.text("area"), 0) > 0) any_area = true;
@@ -165,6 +167,9 @@ class Reader {
                  "add nom_voltage, which energies need");
     library_.voltage_v =
         number(value("voltage", "nom_voltage")) * scaled(library, "voltage_unit", 'V');
+    if (!(library_.voltage_v > 0))
+      file_.fail(library.name, fmt::format("its voltage is {} V", library_.voltage_v),
+                 "give the supply, above 0, which energies need");
     library_.temperature_c = optional_number(value("temperature", "nom_temperature"), 25);
     library_.default_max_slew_ns =
         optional_number(library.text("default_max_transition"), 0) * to_ns_;
@@ -517,6 +522,20 @@ const LibertyCell* LibertyLibrary::cell(const std::string& wanted) const {
   for (const LibertyCell& cell : cells)
     if (cell.name == wanted) return &cell;
   return nullptr;
+}
+
+bool LibertyLibrary::has_internal_power() const {
+  for (const LibertyCell& cell : cells)
+    for (const LibertyPin& pin : cell.pins)
+      if (!pin.power.empty()) return true;
+  return false;
+}
+
+bool LibertyLibrary::has_delays() const {
+  for (const LibertyCell& cell : cells)
+    for (const LibertyPin& pin : cell.pins)
+      if (!pin.timing.empty()) return true;
+  return false;
 }
 
 LibertyLibrary read_liberty(const std::string& path) { return Reader(path).read(); }

@@ -67,12 +67,16 @@ struct LibertyCell {
 
 struct LibertyLibrary {
   std::string name, path;
+  std::string hash;  ///< of the file's text; empty for a library that is not of a file
   double voltage_v = 0, temperature_c = 0;
   std::string corner;  ///< operating conditions' name, empty if unnamed
   double default_max_slew_ns = 0;
   std::vector<LibertyCell> cells;
   std::vector<std::string> notes;  ///< what was missing or assumed
   const LibertyCell* cell(const std::string& name) const;
+  /// Whether any cell has tables of internal energy, or of delay; figures are poorer without.
+  bool has_internal_power() const;
+  bool has_delays() const;
 };
 
 /// Reads a Liberty file whole. InputError, naming file, line and remedy: missing or unreadable,

@@ -28,6 +28,7 @@ class LibertyFile {
 
   const std::string& path() const { return path_; }
   const LibertyStatement& library() const { return library_; }
+  const std::string& text() const { return text_; }
   int line(std::string_view at) const;  ///< of a view into the file
   [[noreturn]] void fail(std::string_view at, const std::string& what,
                          const std::string& fix = "name a complete .lib file") const;

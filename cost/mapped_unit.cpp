@@ -81,23 +81,13 @@ void map_in(const fs::path& folder, const Sources& sources, const Mapping& mappi
   fs::remove_all(folder / "src");
 }
 
-/// A parameter as write_json has it: binary digits, or a decimal number.
-std::uint64_t parameter(const Netlist::Instance& memory, const char* name) {
-  const auto found = memory.parameters.find(name);
-  if (found == memory.parameters.end())
-    throw std::runtime_error(fmt::format(
-        "memory {} has no parameter {}: set it where it is instantiated", memory.name, name));
-  const std::string& text = found->second;
-  return std::strtoull(text.c_str(), nullptr, text.size() >= 32 ? 2 : 10);
-}
-
 void count(MappedUnit& unit, const PreparedLibrary& library) {
   std::map<std::string, const LibertyCell*> cells;
   for (const LibertyCell& cell : library.library.cells) cells[cell.name] = &cell;
   const AdderCells& adders = library.adders;
   for (const Netlist::Instance& instance : unit.netlist.instances) {
     if (instance.cell == kMemory) {
-      unit.memory_bits += parameter(instance, "Width") * parameter(instance, "Depth");
+      unit.memory_bits += instance.parameter("Width") * instance.parameter("Depth");
       continue;
     }
     const auto found = cells.find(instance.cell);

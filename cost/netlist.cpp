@@ -89,6 +89,19 @@ Netlist convert(const json& module, const std::string& top) {
 
 }  // namespace
 
+std::uint64_t parameter_value(const std::string& digits) {
+  return std::stoull(digits, nullptr, digits.size() >= 32 ? 2 : 10);
+}
+
+std::uint64_t Netlist::Instance::parameter(const std::string& wanted) const {
+  const auto found = parameters.find(wanted);
+  if (found == parameters.end() || found->second.empty() ||
+      found->second.find_first_not_of("0123456789") != std::string::npos)
+    throw std::runtime_error(fmt::format(
+        "{} {} has no numeric parameter {}: set it where it is instantiated", cell, name, wanted));
+  return parameter_value(found->second);
+}
+
 const Netlist::Port& Netlist::port(const std::string& wanted) const {
   for (const Port& port : ports)
     if (port.name == wanted) return port;

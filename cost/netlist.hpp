@@ -20,6 +20,8 @@ struct Netlist {
     std::string name, cell;
     std::map<std::string, std::vector<int>> pins;
     std::map<std::string, std::string> parameters;  ///< of black boxes, as Yosys writes them
+    /// A parameter that is a number. std::runtime_error if there is none.
+    std::uint64_t parameter(const std::string& name) const;
   };
   std::string top;
   int nets = 0;                        ///< 0 .. nets - 1, each on some pin or port
@@ -28,6 +30,9 @@ struct Netlist {
   std::vector<Instance> instances;
   const Port& port(const std::string& name) const;  ///< std::out_of_range if there is none
 };
+
+/// A number as Yosys writes parameters: 32 or more binary digits, else decimal.
+std::uint64_t parameter_value(const std::string& digits);
 
 /// Reads what Yosys' write_json wrote of one flattened module.
 Netlist read_netlist(const std::string& json_path, const std::string& top);

@@ -62,10 +62,6 @@ class Names {
   std::map<std::string, int> next_;
 };
 
-std::uint64_t number_of(const std::string& digits) {
-  return std::stoull(digits, nullptr, digits.size() >= 32 ? 2 : 10);
-}
-
 std::string verilog_of(const Netlist& netlist, const std::string& name,
                        const std::map<std::string, std::string>& modules) {
   Names names;
@@ -118,7 +114,7 @@ std::string verilog_of(const Netlist& netlist, const std::string& name,
       const auto known = kWordsParameters.find(key);
       if (words && known == kWordsParameters.end()) continue;
       parameters += fmt::format("{}.{}({})", parameters.empty() ? "" : ", ",
-                                words ? known->second : key, number_of(value));
+                                words ? known->second : key, parameter_value(value));
     }
     if (!parameters.empty()) instances += fmt::format(" #({})", parameters);
     for (const auto& [pin, pin_nets] : instance.pins) {

@@ -7,6 +7,9 @@
 #include <set>
 #include <utility>
 
+#include "cost/reduce_lane.hpp"
+#include "model/cycle_model.hpp"
+
 namespace solfege {
 namespace {
 
@@ -106,6 +109,13 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
   const int rows = config_.rows, lanes = config_.stream_lanes;
   const int chunks = config_.columns / lanes;
   const std::uint32_t tiles = gemm_tiles(d);
+  // Elements, registers and corrections act in proportion to the plane pairs of the descriptor.
+  const double pairs = static_cast<double>(gemm_operations(d)) / options_.windows;
+  const auto give = [&](UnitWindow window) {
+    if (window.actions == 0) return;
+    window.represents = pairs;
+    sink_(operation, window);
+  };
   for (int window = 0; window < options_.windows; ++window) {
     const auto tile = static_cast<std::uint32_t>(below(tiles));
     const int row = static_cast<int>(below(static_cast<std::uint64_t>(rows)));
@@ -206,19 +216,19 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     }
     for (Probe& probe : probes)
       if (probe.actions > 0)
-        sink_(operation,
-              {"pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions});
-    if (popcount.actions > 0 && !xnor) sink_(operation, popcount);
-    if (row_register.actions > 0) sink_(operation, row_register);
-    if (column_register.actions > 0) sink_(operation, column_register);
-    if (correction.actions > 0) sink_(operation, correction);
+        give({"pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions});
+    if (!xnor) give(popcount);
+    give(row_register);
+    give(column_register);
+    give(correction);
   }
 }
 
 void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& operation) {
   const Descriptor& d = operation.descriptor;
   const StreamTrace trace(config_, device, d);
-  sample_random(operation);
+  const double steps = static_cast<double>(trace.steps()) / options_.windows;
+  sample_random(operation, static_cast<double>(trace.steps()));
   for (int number = 0; number < options_.windows; ++number) {
     const std::uint64_t last =
         trace.steps() > options_.cycles ? trace.steps() - options_.cycles : 0;
@@ -226,49 +236,38 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
     const int lane = static_cast<int>(below(static_cast<std::uint64_t>(config_.stream_lanes)));
     const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
     UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
-    UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up + 2, 0};
     const bool reduces = d.max_enable || d.sum_enable;
-    if (reduces) {
-      // Reset, then the start of a pass that clears its tables
-      for (int i = 0; i < 2; ++i) {
-        reduce.vectors.step();
-        reduce.vectors.set(0, static_cast<std::uint64_t>(i));
-        reduce.vectors.set(1, 1);
-        reduce.vectors.set(2, static_cast<std::uint64_t>(i));
-        Descriptor fresh = d;
-        fresh.reduce_clear = 1;
-        const auto words = fresh.encode();
-        for (std::size_t w = 0; w < words.size(); w += 2)
-          reduce.vectors.set(3, words[w] | std::uint64_t{words[w + 1]} << 32,
-                             static_cast<int>(w / 2));
-      }
-    }
-    sample_quantizer(device, operation, window, lane);
+    const auto second = static_cast<SecondSum>(d.second_sum);
+    UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up, 0};
+    ReduceLane sums({d.sum_enable != 0, second != SecondSum::kNone, d.sum_absolute != 0,
+                     second == SecondSum::kDot});
+    sample_quantizer(device, operation, window, lane, steps);
     StreamLane model(config_);
     for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
       append(window.cycles[cycle], &element.vectors);
       element.actions += cycle >= window.warm_up;
       if (!reduces) continue;
       model.clock(window.cycles[cycle]);
-      Vectors& v = reduce.vectors;
-      v.step();
-      v.set(2, 0);
-      v.set(4, window.step_result_7[cycle]);
-      v.set(5, model.y());
-      v.set(6, model.z());
-      v.set(7, window.result_7[cycle]);
-      v.set(8, window.chunk_7[cycle]);
-      v.set(9, window.sample_7[cycle]);
+      ReduceElement e;
+      e.take = window.step_result_7[cycle] != 0;
+      e.inside = window.result_7[cycle] != 0;
+      e.y = static_cast<std::uint32_t>(model.y());
+      e.z = static_cast<std::uint16_t>(model.z());
+      e.row = d.sum_per_channel ? static_cast<std::uint32_t>(window.chunk_7[cycle]) : 0;
+      sums.clock(e, &reduce.vectors);
       reduce.actions += cycle >= window.warm_up && window.step_result_7[cycle];
     }
-    if (element.actions > 0) sink_(operation, element);
-    if (reduces && element.actions > 0) sink_(operation, reduce);
+    if (element.actions == 0) continue;
+    element.represents = reduce.represents = steps;
+    sink_(operation, element);
+    if (reduces) sink_(operation, reduce);
   }
 }
 
 /// What a pass quantizes, by itself. A quantizer in the array's window sees y of every step.
 void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation& operation,
-                                    const StreamTrace::Window& window, int lane) {
+                                    const StreamTrace::Window& window, int lane,
+                                    double represents) {
   const Descriptor& d = operation.descriptor;
   const auto kind = static_cast<Quantizer>(d.quantizer);
   if (!d.pack_enable || kind == Quantizer::kRaw) return;
@@ -305,19 +304,23 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
   }
   if (elements.size() < warm_up + 8) return;
   const char* unit = kind == Quantizer::kThreshold ? "threshold" : "rounding";
-  for (const char* name : {unit, "lane_front"})
-    sink_(operation, quantizer_window(config_, name, d.quantizer_bits, words, elements, warm_up));
+  for (const char* name : {unit, "lane_front"}) {
+    UnitWindow own = quantizer_window(config_, name, d.quantizer_bits, words, elements, warm_up);
+    own.mode = unit;
+    own.represents = represents;
+    sink_(operation, own);
+  }
 }
 
 /// Numbers that a pass draws: of the shared source, and of one that gives a lane its own.
-void OperandTrace::sample_random(const Operation& operation) {
+void OperandTrace::sample_random(const Operation& operation, double represents) {
   const Descriptor& d = operation.descriptor;
   const auto kind = static_cast<Quantizer>(d.quantizer);
   const bool rounds =
       d.pack_enable && (kind == Quantizer::kStochastic || kind == Quantizer::kStochasticScaled);
   if (!rounds && !d.drop_enable) return;
   for (const char* unit : {"random_shared", "random_private"}) {
-    UnitWindow window{unit, "", vectors(unit), 2, options_.cycles};
+    UnitWindow window{unit, "", vectors(unit), 2, options_.cycles, represents};
     Vectors& v = window.vectors;
     for (std::size_t t = 0; t < window.warm_up + options_.cycles; ++t) {
       v.step();
@@ -352,8 +355,8 @@ UnitWindow quantizer_window(const Config& config, const std::string& unit, std::
     item.chunk = element.chunk;
     items.push_back(item);
   }
-  UnitWindow window{unit, fmt::format("{} bits", bits), Vectors(cost_unit(unit, config, "").inputs),
-                    first + warm_up, elements.size() - warm_up};
+  UnitWindow window{unit, unit, Vectors(cost_unit(unit, config, "").inputs), first + warm_up,
+                    elements.size() - warm_up};
   Vectors& v = window.vectors;
   for (const LaneInputs& in : lane_cycles(items)) {
     v.step();

@@ -23,14 +23,17 @@ struct TraceOptions {
 
 /// Some cycles of one unit during a descriptor.
 struct UnitWindow {
-  std::string unit;         ///< of cost_unit_names()
-  std::string mode;         ///< pe: product, row sum, column sum, lane count; lane: stream_mode()
+  std::string unit;  ///< of cost_unit_names()
+  /// pe: product, row sum, column sum, lane count; lane: stream_mode(); lane_front: the quantizer
+  /// whose elements pass it.
+  std::string mode;
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
   /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
   /// action is that of all cycles after the warm-up, without clock, over these. May be 0: values
   /// pass the reductions without being results.
   std::size_t actions = 0;
+  double represents = 1;  ///< actions of the descriptor that it stands for
 };
 
 /// Elements as a quantizer by itself sees them (rtl of cost/units/sf_unit_quantizer.v).
@@ -62,8 +65,8 @@ class OperandTrace {
   void sample_gemm(const GoldenDevice& device, const Operation& operation);
   void sample_stream(const GoldenDevice& device, const Operation& operation);
   void sample_quantizer(const GoldenDevice& device, const Operation& operation,
-                        const StreamTrace::Window& window, int lane);
-  void sample_random(const Operation& operation);
+                        const StreamTrace::Window& window, int lane, double represents);
+  void sample_random(const Operation& operation, double represents);
   std::uint64_t below(std::uint64_t count) { return random_.next() % count; }
   Vectors vectors(const std::string& unit) const { return Vectors(ports_.at(unit)); }
 

@@ -42,47 +42,81 @@ struct LibraryFile {
   LibertyLibrary library;
 };
 
-struct Measured {
-  NetlistEnergy figure;
-  bool any = false;
-};
+/// Windows of a unit, and how often each counts.
+using Drawn = std::vector<std::pair<const UnitWindow*, int>>;
 
-Measured measure_unit(const Config& config, const std::string& unit, const std::string& rtl,
-                      const LibraryFile& library, const std::vector<const UnitWindow*>& windows,
-                      const std::string& cache_directory, const std::function<void()>& poll) {
-  const MappedUnit mapped =
-      map_unit(cost_unit(unit, config, rtl).design, library.path, cache_directory, poll);
+/// `count` windows of a mode (empty: of any), drawn in proportion to the actions they stand for, in
+/// equal steps, so that lists in one order give the same draw.
+Drawn draw(const std::vector<UnitWindow>& windows, const std::string& mode, std::size_t count) {
+  double all = 0;
+  for (const UnitWindow& window : windows)
+    if (mode.empty() || window.mode == mode) all += window.represents;
+  Drawn drawn;
+  double passed = 0;
+  std::size_t taken = 0;
+  for (const UnitWindow& window : windows) {
+    if (!mode.empty() && window.mode != mode) continue;
+    passed += window.represents;
+    int times = 0;
+    while (taken < count &&
+           (static_cast<double>(taken) + 0.5) / static_cast<double>(count) * all <= passed) {
+      ++times;
+      ++taken;
+    }
+    if (times > 0) drawn.emplace_back(&window, times);
+  }
+  return drawn;
+}
+
+/// A unit's netlist under windows; operations 0 where they hold none.
+NetlistEnergy measure_unit(const Config& config, const std::string& unit, const std::string& rtl,
+                           const LibraryFile& library, const Drawn& windows,
+                           const std::string& cache_directory, const std::function<void()>& poll) {
+  const CostUnit cost = cost_unit(unit, config, rtl);
+  const MappedUnit mapped = map_unit(cost.design, library.path, cache_directory, poll);
   GateSimulation simulation(mapped.netlist, library.library, mapped.design.clock);
-  Measured m;
-  NetlistEnergy& f = m.figure;
+  NetlistEnergy f;
   f.library = library.library.name;
   f.voltage_v = library.library.voltage_v;
   f.area_um2 = mapped.area_um2;
   f.memory_bits = mapped.memory_bits;
   f.critical_path_ns = simulation.critical_path_ns();
-  for (const UnitWindow* window : windows) {
+  double draws = 0;
+  for (const auto& [window, times] : windows) {
     if (poll) poll();
+    if (window->actions == 0) continue;
     const GateRun zero = simulation.run(window->vectors, DelayModel::kZero, window->warm_up);
     const GateRun timed = simulation.run(window->vectors, DelayModel::kTimed, window->warm_up);
-    // A unit that waits pays its clock all the same; that is the idle time's, not the operation's.
-    const double busy = static_cast<double>(window->actions) /
-                        static_cast<double>(std::max<std::size_t>(1, zero.cycles));
-    const double clock = zero.energy.clock_pj * std::min(1.0, busy);
-    f.zero_pj += zero.energy.dynamic_pj() - zero.energy.clock_pj + clock;
-    f.timed_pj += timed.energy.dynamic_pj() - timed.energy.clock_pj + clock;
-    f.clock_pj += clock;
-    f.operations += window->actions;
     f.leakage_nw = zero.energy.leakage_nw;
+    const auto actions = static_cast<double>(window->actions);
+    // A unit that waits pays its clock all the same; that is the idle time's, not the operation's.
+    const double clock = zero.energy.clock_pj / std::max(actions, static_cast<double>(zero.cycles));
+    f.zero_pj += times * ((zero.energy.dynamic_pj() - zero.energy.clock_pj) / actions + clock);
+    f.timed_pj += times * ((timed.energy.dynamic_pj() - timed.energy.clock_pj) / actions + clock);
+    f.clock_pj += times * clock;
+    f.operations += window->actions;
+    draws += times;
   }
-  m.any = f.operations > 0;
-  if (m.any) {
-    const auto count = static_cast<double>(f.operations);
-    f.zero_pj /= count;
-    f.timed_pj /= count;
-    f.clock_pj /= count;
-  }
-  return m;
+  if (draws == 0) return f;
+  f.zero_pj /= draws;
+  f.timed_pj /= draws;
+  f.clock_pj /= draws;
+  return f;
 }
+
+/// What a unit costs beside another that it contains.
+NetlistEnergy beside(NetlistEnergy f, const NetlistEnergy& front) {
+  f.zero_pj -= front.zero_pj;
+  f.timed_pj -= front.timed_pj;
+  f.clock_pj -= front.clock_pj;
+  f.area_um2 -= front.area_um2;
+  f.leakage_nw -= front.leakage_nw;
+  return f;
+}
+
+/// The mode that a row of the table is of: an element's products are what it is for, its sums of
+/// bipolar operands are priced with the step.
+std::string mode_of(const std::string& unit) { return unit == "pe" ? "product" : ""; }
 
 /// Multiply-accumulates from the rows of elements and operand registers.
 std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& element,
@@ -95,7 +129,9 @@ std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& el
   for (const Operands& o : {Operands{"W x A", c.weight_bits, c.activation_bits},
                             Operands{"W x G", c.weight_bits, c.gradient_bits},
                             Operands{"A x G", c.activation_bits, c.gradient_bits}}) {
-    const double words = static_cast<double>(o.a_bits) * o.b_bits / c.lanes;
+    // The elements that sum bipolar operands take part in every plane pair.
+    const double elements = (c.rows + 1.0) * (c.columns + 1.0) / (c.rows * c.columns);
+    const double words = elements * o.a_bits * o.b_bits / c.lanes;
     const double share = 1.0 / c.rows + 1.0 / c.columns;  // registers an element
     OperationEnergy row{kMacUnit,
                         fmt::format("{}, {} x {} bits", o.name, o.a_bits, o.b_bits),
@@ -137,12 +173,10 @@ std::vector<OperationEnergy> operation_energies(const Config& config, const std:
   int done = 0;
   for (const std::string& unit : names) {
     const auto found = windows.find(unit);
-    std::vector<const UnitWindow*> chosen;
-    if (found != windows.end()) {
-      const std::size_t count = std::min(windows_each, found->second.size());
-      for (std::size_t i = 0; i < count; ++i)
-        chosen.push_back(&found->second[i * found->second.size() / count]);
-    }
+    Drawn drawn, front;
+    if (found != windows.end()) drawn = draw(found->second, mode_of(unit), windows_each);
+    if (windows.count("lane_front") != 0 && (unit == "threshold" || unit == "rounding"))
+      front = draw(windows.at("lane_front"), unit, windows_each);
     OperationEnergy row{
         unit, cost_unit(unit, config, rtl).action, published_estimate(unit, config), {}};
     for (const LibraryFile& library : libraries) {
@@ -150,29 +184,16 @@ std::vector<OperationEnergy> operation_energies(const Config& config, const std:
         if (progress) progress(fmt::format("{} on {}", unit, library.library.name), done, total);
       };
       poll();
-      if (!chosen.empty()) {
-        const Measured m = measure_unit(config, unit, rtl, library, chosen, cache_directory, poll);
-        if (m.any) row.netlists.push_back(m.figure);
-      }
+      NetlistEnergy f = measure_unit(config, unit, rtl, library, drawn, cache_directory, poll);
+      if (!front.empty())
+        f = beside(f,
+                   measure_unit(config, "lane_front", rtl, library, front, cache_directory, poll));
+      if (f.operations > 0) row.netlists.push_back(f);
       ++done;
     }
     if (row.netlists.size() != libraries.size()) continue;
     row_of[unit] = rows.size();
     rows.push_back(std::move(row));
-  }
-  const auto front = row_of.find("lane_front");
-  for (const char* quantizer : {"threshold", "rounding"}) {
-    const auto row = row_of.find(quantizer);
-    if (row == row_of.end() || front == row_of.end()) continue;
-    for (std::size_t i = 0; i < libraries.size(); ++i) {
-      NetlistEnergy& f = rows[row->second].netlists[i];
-      const NetlistEnergy& beside = rows[front->second].netlists[i];
-      f.zero_pj -= beside.zero_pj;
-      f.timed_pj -= beside.timed_pj;
-      f.clock_pj -= beside.clock_pj;
-      f.area_um2 -= beside.area_um2;
-      f.leakage_nw -= beside.leakage_nw;
-    }
   }
   const auto element = row_of.find("pe"), registers = row_of.find("operand_register");
   if (element != row_of.end() && registers != row_of.end())

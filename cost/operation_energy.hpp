@@ -33,17 +33,19 @@ struct OperationEnergy {
 };
 
 /// Unit of the rows that follow from those of the elements: multiply-accumulates at (W, A), (W, G)
-/// and (A, G) bits. Each has its plane pairs' share of a word, and of the operand registers that an
-/// element's row and column share; area is that of one multiply-accumulate a cycle.
+/// and (A, G) bits. Each has its plane pairs' share of a word, of the operand registers that an
+/// element's row and column share, and of the array's extra row and column; area is that of one
+/// multiply-accumulate a cycle.
 constexpr const char* kMacUnit = "mac";
 
 using WindowsByUnit = std::map<std::string, std::vector<UnitWindow>>;
 /// Called before each unit and library: what, how many done, of how many. May throw to stop.
 using OperationProgress = std::function<void(const std::string&, int, int)>;
 
-/// Operations of a configuration's units, each from at most `windows_each` of its windows, spread
-/// evenly. Units without a window are left out. The quantizers' figures are what they cost beside
-/// the lane's front stages, which `lane_front` has. `rtl`: a folder that generate() wrote.
+/// Operations of a configuration's units, each from `windows_each` draws of its windows, in
+/// proportion to the actions they stand for. Units without a window are left out. The quantizers'
+/// figures are what they cost beside the lane's front stages under the same elements. `rtl`: a
+/// folder that generate() wrote.
 std::vector<OperationEnergy> operation_energies(const Config& config, const std::string& rtl,
                                                 const std::vector<std::string>& liberties,
                                                 const WindowsByUnit& windows,

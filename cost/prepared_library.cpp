@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <set>
 
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-5";
+constexpr const char* kFormat = "solfege-library-6";
 
 // ---- Which cells ----
 
@@ -86,7 +87,12 @@ class Writer {
   void statement(const LibertyStatement& s, std::string_view parent) {
     if (!keep(s, parent)) return;
     // As in the file: with quotes where it has them, and its form of attribute.
-    const bool quoted = s.value.data() != nullptr && s.value.data()[-1] == '"';
+    bool quoted = false;
+    if (s.value.data() != nullptr) {
+      const char* before = s.value.data() - 1;
+      while (std::isspace(static_cast<unsigned char>(*before)) != 0) --before;
+      quoted = *before == '"';
+    }
     const char* sign = s.name.data() + s.name.size();
     while (*sign != ':' && *sign != '(') ++sign;
     const std::string_view quote = quoted ? "\"" : "";

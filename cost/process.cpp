@@ -85,6 +85,23 @@ int run_process(const std::vector<std::string>& command, const fs::path& folder,
   return WEXITSTATUS(status);
 }
 
+std::string tool_version(const std::vector<std::string>& command, const std::string& package) {
+  std::string folder = (fs::temp_directory_path() / "solfege-version-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
+  std::error_code ignored;
+  try {
+    const int status = run_process(command, folder, "version.log", {}, package);
+    const std::string version = trim(read_text(fs::path(folder) / "version.log"));
+    fs::remove_all(folder, ignored);
+    if (status != 0)
+      throw std::runtime_error(fmt::format("{} {} failed", command[0], command.back()));
+    return version;
+  } catch (...) {
+    fs::remove_all(folder, ignored);
+    throw;
+  }
+}
+
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;

@@ -17,6 +17,10 @@ int run_process(const std::vector<std::string>& command, const std::filesystem::
                 const std::string& output, const std::function<void()>& poll = {},
                 const std::string& package = "");
 
+/// What a program says when it is asked for its version by `command`. As run_process, and
+/// std::runtime_error if it fails.
+std::string tool_version(const std::vector<std::string>& command, const std::string& package = "");
+
 std::string read_text(const std::filesystem::path& path);  ///< empty if it cannot be read
 /// InputError if it cannot be written.
 void write_text(const std::filesystem::path& path, const std::string& text);

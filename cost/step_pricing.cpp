@@ -69,11 +69,11 @@ class Pricer {
     StepEnergy e;
     e.cycles = cycles;
     e.cycle_ns = options_.cycle_ns;
-    for (const auto& [unit, count] : counts()) {
+    for (const auto& [unit, count] : machine_units(c_)) {
       const UnitModel* model = find(unit);
       if (model == nullptr) continue;
       const double idle = count * cycles - clocked_[unit];
-      line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * idle_clock(*model));
+      line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * model->idle_clock_pj());
       const double leakage =
           model->leakage_nw * count * cycles * options_.cycle_ns * kPicojouleOfNanowattNanosecond;
       line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
@@ -104,17 +104,6 @@ class Pricer {
     to->actions += from.actions;
   }
 
-  /// Units whose clock always runs, and how many of each a machine has.
-  std::map<std::string, double> counts() const {
-    const double rows = c_.rows, columns = c_.columns, lanes = c_.stream_lanes;
-    return {{"pe", rows * columns + rows + columns + 1},
-            {"operand_register", rows + columns + 1},
-            {"correction", lanes},
-            {"stream_lane", lanes},
-            {"reduce", lanes},
-            {"random_shared", 1}};
-  }
-
   const UnitModel* find(const std::string& unit) {
     const auto found = models_.find(unit);
     if (found != models_.end()) return &found->second;
@@ -122,18 +111,8 @@ class Pricer {
     return nullptr;
   }
 
-  /// The share of a unit's clock that is not its storage's, which a machine has as a memory.
-  double clocked_share(const UnitModel& model) const {
-    const double storage = cost_unit(model.unit, c_, "").storage_flip_flops;
-    const auto all = static_cast<double>(model.flip_flops);
-    return all > 0 ? (all - storage) / all : 1;
-  }
-  double idle_clock(const UnitModel& model) const {
-    return model.idle_clock_pj() * clocked_share(model);
-  }
   double active_clock(const UnitModel& model, const UnitSample* sample) const {
-    return (sample != nullptr ? model.clock_of(sample->features) : model.clock_pj) *
-           clocked_share(model);
+    return sample != nullptr ? model.clock_of(sample->features) : model.clock_pj;
   }
 
   void line(const std::string& unit, const std::string& action, EnergyKind kind, double actions,
@@ -312,7 +291,7 @@ StepEnergy price_step(const Config& config, const StepSamples& step,
   energy.dram = options.dram;
   energy.notes.push_back(
       "not priced: control, address generators, memory interfaces, packing and turning of planes, "
-      "leakage of memories, wires");
+      "the maximum over the lanes, leakage of memories, wires");
   energy.notes.push_back(
       "memories smaller than the smallest point of their source are priced as that point: an upper "
       "bound");

@@ -213,10 +213,6 @@ std::map<std::string, Netlist> map_modules(Run& run, const ElaboratedDesign& des
   return netlists;
 }
 
-std::uint64_t count_of(const std::string& digits) {
-  return std::strtoull(digits.c_str(), nullptr, digits.size() >= 32 ? 2 : 10);
-}
-
 void measure(Run& run, const ElaboratedDesign& design,
              const std::map<std::string, Netlist>& netlists, const std::string& top) {
   std::map<std::string, const LibertyCell*> cells;
@@ -232,8 +228,7 @@ void measure(Run& run, const ElaboratedDesign& design,
       if (design.modules.count(instance.cell) != 0) {
         ++children[name][instance.cell];
       } else if (instance.cell == "$mem_v2") {
-        fifo_bits[name] +=
-            count_of(instance.parameters.at("SIZE")) * count_of(instance.parameters.at("WIDTH"));
+        fifo_bits[name] += instance.parameter("SIZE") * instance.parameter("WIDTH");
       } else if (const auto found = cells.find(instance.cell); found != cells.end()) {
         const LibertyCell& cell = *found->second;
         ++area.cells;

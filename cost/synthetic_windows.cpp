@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "cost/energy_fit.hpp"
+#include "cost/reduce_lane.hpp"
 #include "cost/units.hpp"
 #include "model/training.hpp"
 
@@ -283,17 +284,8 @@ class Maker {
 
   UnitWindow reduce() {
     UnitWindow w = window();
-    Vectors& v = w.vectors;
-    Descriptor d;
-    d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-    d.reduce_clear = 1;
-    d.max_enable = chance(0.5);
-    d.max_per_sample = chance(0.5);
-    d.sum_enable = !d.max_enable || chance(0.6);
-    d.sum_per_channel = chance(0.7);
-    d.sum_absolute = chance(0.2);
-    d.second_sum = d.sum_enable ? static_cast<std::uint32_t>(in(0, 2)) : 0;
-    d.channels = d.samples = 16;
+    const int second = in(0, 2);
+    ReduceLane lane({chance(0.7), second != 0, chance(0.2), second == 2});
     Values y = values(1, 14), z = values(1, 14);
     const double valid = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0.02;
     const double inside = chance(0.5) ? 1 : chance(0.5) ? uniform() : 0;
@@ -301,24 +293,14 @@ class Maker {
     w.warm_up = 22;
     w.actions = 0;
     for (std::size_t t = 0; t < w.warm_up + kCycles; ++t) {
-      v.step();
-      v.set(0, t > 0);
-      v.set(1, 1);
-      v.set(2, t == 1);
-      if (t <= 1) {
-        const auto words = d.encode();
-        for (std::size_t i = 0; i < words.size(); i += 2)
-          v.set(3, words[i] | std::uint64_t{words[i + 1]} << 32, static_cast<int>(i / 2));
-        continue;
-      }
-      const bool is_valid = chance(valid);
-      v.set(4, is_valid);
-      v.set(5, static_cast<std::uint64_t>(next(&y, 16)));
-      v.set(6, static_cast<std::uint64_t>(next(&z, 16)));
-      v.set(7, chance(inside));
-      v.set(8, t / static_cast<std::size_t>(run) % 8);
-      v.set(9, t & 15);
-      w.actions += t >= w.warm_up && is_valid;
+      ReduceElement e;
+      e.take = chance(valid);
+      e.inside = chance(inside);
+      e.y = static_cast<std::uint32_t>(next(&y, 16));
+      e.z = static_cast<std::uint16_t>(next(&z, 16));
+      e.row = static_cast<std::uint32_t>(t / static_cast<std::size_t>(run) % 8);
+      lane.clock(e, &w.vectors);
+      w.actions += t >= w.warm_up && e.take;
     }
     return w;
   }

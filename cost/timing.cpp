@@ -92,10 +92,9 @@ std::string script_of(const TimingNetlist& netlist, double period) {
          "report_checks -path_delay max -format full -digits 6 > critical.txt\nexit\n";
 }
 
-std::string opensta_version(const fs::path& folder) {
-  if (run_process({"sta", "-version"}, folder, "version.log", {}, kPackage) != 0)
-    throw std::runtime_error("sta -version failed");
-  return "OpenSTA " + trim(read_text(folder / "version.log"));
+const std::string& opensta_version() {
+  static const std::string version = "OpenSTA " + tool_version({"sta", "-version"}, kPackage);
+  return version;
 }
 
 TimingPath path_of(const Endpoint& endpoint, const TimingNetlist& netlist, double delay_ns) {
@@ -117,9 +116,9 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
   const TimingNetlist netlist = timing_netlist(netlists, top, tables, buffer, kMaxFanout);
   const std::string script = script_of(netlist, kTrialPeriodNs);
   const fs::path folder = cached_folder(
-      cache_directory, "timing-" + content_hash({library.hash, script, netlist.verilog}),
+      cache_directory,
+      "timing-" + content_hash({library.hash, script, netlist.verilog, opensta_version()}),
       [&](const fs::path& part) {
-        write_text(part / "version.txt", opensta_version(part));
         write_text(part / "design.v", netlist.verilog);
         write_text(part / "timing.tcl", script);
         fs::create_directory_symlink(library.folder, part / "library");
@@ -140,7 +139,7 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
       });
 
   TimingReport report;
-  report.opensta = read_text(folder / "version.txt");
+  report.opensta = opensta_version();
   report.requested_ns = period_ns;
   report.buffers = netlist.buffers;
   if (buffer != nullptr) {

@@ -42,23 +42,24 @@ struct Interface {
   std::uint64_t buffers = 0;                                  ///< of one instance, without children
 };
 
-/// Input pins whose edge or level acts without the data's path: clock, and asynchronous reset.
-bool is_reset_pin(const LibertyCell& cell, const std::string& pin) {
-  if (!cell.flip_flop) return false;
-  for (const std::string& function : {cell.flip_flop->clear, cell.flip_flop->preset}) {
-    if (function.empty()) continue;
-    std::vector<std::string> inputs;
-    for (const LibertyPin& p : cell.pins)
-      if (p.direction == "input") inputs.push_back(p.name);
-    const BooleanFunction f(function, inputs);
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i] == pin && f.depends_on(i)) return true;
-  }
+bool depends_on(const std::string& function, const LibertyCell& cell, const std::string& pin) {
+  if (function.empty()) return false;
+  std::vector<std::string> inputs;
+  for (const LibertyPin& p : cell.pins)
+    if (p.direction == "input") inputs.push_back(p.name);
+  const BooleanFunction f(function, inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i] == pin && f.depends_on(i)) return true;
   return false;
 }
 
+// Input pins whose edge or level acts without the data's path: clock, and asynchronous reset
+bool is_reset_pin(const LibertyCell& cell, const std::string& pin) {
+  return cell.flip_flop && (depends_on(cell.flip_flop->clear, cell, pin) ||
+                            depends_on(cell.flip_flop->preset, cell, pin));
+}
 bool is_clock_pin(const LibertyCell& cell, const LibertyPin& pin) {
-  return cell.flip_flop && (pin.is_clock || cell.flip_flop->clocked_on.find(pin.name) == 0);
+  return cell.flip_flop && depends_on(cell.flip_flop->clocked_on, cell, pin.name);
 }
 
 class ModuleWriter {

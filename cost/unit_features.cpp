@@ -292,138 +292,95 @@ std::vector<double> quantizer_features(const Config& config, const UnitWindow& w
   return f;
 }
 
-/// sf_reduce of one lane: magnitude, product and their registers; the sums and maxima, of which
-/// two are kept.
+/// sf_reduce_lane: magnitude, value and product, and what is added to the tables' sums.
 const std::vector<std::string> kReduceFeatures = {"cycle",
+                                                  "take",
+                                                  "lane mask",
                                                   "y low",
+                                                  "y sign",
                                                   "z",
+                                                  "negated",
+                                                  "negation carries",
                                                   "magnitude",
-                                                  "value",
+                                                  "factor y",
+                                                  "factor z",
                                                   "partial",
                                                   "tree",
                                                   "last",
+                                                  "value",
                                                   "product",
                                                   "sum read",
                                                   "sum adder",
                                                   "second read",
                                                   "second adder",
-                                                  "highest",
-                                                  "maximum",
-                                                  "valid",
-                                                  "lane mask",
-                                                  "row",
-                                                  "entry",
-                                                  "places",
-                                                  "negated",
-                                                  "negation carries",
-                                                  "factor y",
-                                                  "factor z",
-                                                  "y high",
-                                                  "y sign",
+                                                  "sum settling",
+                                                  "second settling",
                                                   "register_changes",
                                                   "register_ones"};
 
 std::vector<double> reduce_features(const UnitWindow& window) {
   const Vectors& v = window.vectors;
-  std::vector<double> f(28);
-  auto field = [&](int word, int lsb, int width) {
-    const std::uint64_t pair = v.get(v.cycles() - 1, 3, word / 2);
-    return pair >> (32 * (word % 2) + lsb) & ((std::uint64_t{1} << width) - 1);
+  std::vector<double> f(kReduceFeatures.size());
+  enum Port : std::size_t { kTake, kSecond, kAbsolute, kDot, kMask, kY, kZ, kSeen, kSum, kSum2 };
+  struct Adder {
+    std::uint64_t a = 0, b = 0;
+    std::uint64_t sum() const { return a + b; }
   };
-  const bool sums = field(2, 24, 1) != 0, by_channel = field(2, 25, 1) != 0;
-  const bool absolute = field(2, 26, 1) != 0, maxima = field(2, 22, 1) != 0;
-  const bool by_sample = field(2, 23, 1) != 0;
-  const auto second = static_cast<SecondSum>(field(1, 22, 2));
   struct State {
-    std::uint32_t value = 0, product = 0, highest = 0;  // registers of stage 1
-    std::size_t row = 0, sample = 0;
-    bool valid = false;
-    std::uint32_t magnitude = 0, maximum = 0, next_maximum = 0;  // logic
-    std::int64_t y = 0, z = 0;
-    std::uint64_t sum = 0, value_64 = 0, next_sum = 0;
-    std::uint64_t second = 0, product_64 = 0, next_second = 0;
+    std::uint32_t value = 0, product = 0;  // registers
+    std::uint32_t y = 0, magnitude = 0;    // logic
+    std::int64_t factor_y = 0, factor_z = 0;
+    Adder first, second;
   } now, before;
-  std::array<std::uint64_t, 2> total{}, second_total{};
-  std::array<std::uint32_t, 2> maximum{};
-  std::uint32_t negated_before = 0;
+  const auto extended = [](std::uint32_t value) {
+    return static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(value)});
+  };
   for (std::size_t t = 0; t < v.cycles(); ++t) {
-    const auto y = static_cast<std::int32_t>(v.get(t, 5));
-    const bool valid = v.get(t, 4) != 0 && (sums || maxima), inside = v.get(t, 7) != 0;
-    now.magnitude = !inside ? 0
-                    : y < 0 ? 0u - static_cast<std::uint32_t>(y)
-                            : static_cast<std::uint32_t>(y);
-    now.y = inside ? static_cast<std::int16_t>(y) : 0;
-    now.z = static_cast<std::int16_t>(second == SecondSum::kDot ? v.get(t, 6)
-                                                                : static_cast<std::uint64_t>(y));
-    auto extended = [](std::uint32_t value) {
-      return static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(value)});
-    };
-    now.sum = total[now.row];
-    now.value_64 = absolute ? now.value : extended(now.value);
-    now.next_sum = now.sum + now.value_64;
-    now.second = second_total[now.row];
-    now.product_64 = extended(now.product);
-    now.next_second = now.second + now.product_64;
-    now.maximum = maximum[now.sample];
-    now.next_maximum = std::max(now.highest, now.maximum);
+    const bool inside = v.get(t, kMask) != 0, absolute = v.get(t, kAbsolute) != 0;
+    now.y = inside ? static_cast<std::uint32_t>(v.get(t, kY)) : 0;
+    now.magnitude = static_cast<std::int32_t>(now.y) < 0 ? 0u - now.y : now.y;
+    now.factor_y = static_cast<std::int16_t>(now.y);
+    now.factor_z = static_cast<std::int16_t>(v.get(t, v.get(t, kDot) != 0 ? kZ : kY));
+    const bool seen = v.get(t, kSeen) != 0;
+    now.first = {seen ? v.get(t, kSum) : 0, absolute ? now.value : extended(now.value)};
+    now.second = {seen ? v.get(t, kSum2) : 0, extended(now.product)};
     if (t >= window.warm_up) {
-      const std::uint64_t y_changes = v.get(t, 5) ^ v.get(t - 1, 5);
-      f[1] += ones(y_changes & 0xffff);
-      f[24] += ones(y_changes & 0x7fff0000);
-      f[25] += ones(y_changes >> 31);
-      f[2] += port_changes(v, t, 6);
-      f[3] += ones(now.magnitude ^ before.magnitude);
-      f[4] += ones(now.value ^ before.value);
+      const std::uint64_t y_changes = v.get(t, kY) ^ v.get(t - 1, kY);
+      const auto differ = [](std::uint64_t a, std::uint64_t b) { return ones(a ^ b); };
+      f[1] += port_changes(v, t, kTake);
+      f[2] += port_changes(v, t, kMask);
+      f[3] += ones(y_changes & 0x7fffffff);
+      f[4] += ones(y_changes >> 31);
+      f[5] += port_changes(v, t, kZ);
+      f[6] += differ(0u - now.y, 0u - before.y);
+      f[7] += differ(now.y ^ (0u - now.y), before.y ^ (0u - before.y));
+      f[8] += differ(now.magnitude, before.magnitude);
+      f[9] += ones(static_cast<std::uint64_t>(now.factor_y ^ before.factor_y) & 0xffff);
+      f[10] += ones(static_cast<std::uint64_t>(now.factor_z ^ before.factor_z) & 0xffff);
       MultiplierChanges product;
-      product.add(now.y, now.z, before.y, before.z, 16, 32);
-      f[5] += product.partial;
-      f[6] += product.tree;
-      f[7] += product.last;
-      f[8] += ones(now.product ^ before.product);
-      f[9] += ones(now.sum ^ before.sum);
-      f[10] += ones(now.next_sum ^ before.next_sum) +
-               carry_changes(now.sum, now.value_64, now.next_sum, before.sum, before.value_64,
-                             before.next_sum);
-      f[11] += ones(now.second ^ before.second);
-      f[12] += ones(now.next_second ^ before.next_second) +
-               carry_changes(now.second, now.product_64, now.next_second, before.second,
-                             before.product_64, before.next_second);
-      f[13] += ones(now.highest ^ before.highest);
-      f[14] += ones(now.maximum ^ before.maximum) + ones(now.next_maximum ^ before.next_maximum);
-      f[15] += port_changes(v, t, 4);
-      f[16] += port_changes(v, t, 7);
-      f[26] += ones(now.value ^ before.value) + ones(now.product ^ before.product) +
-               ones(now.highest ^ before.highest);
-      f[27] += ones(now.value) + ones(now.product) + ones(now.highest);
-      for (std::size_t i = 0; i < 2; ++i)
-        f[27] += ones(total[i]) + ones(second_total[i]) + ones(maximum[i]);
-      f[22] += ones(static_cast<std::uint64_t>(now.y ^ before.y));
-      f[23] += ones(static_cast<std::uint64_t>(now.z ^ before.z) & 0xffff);
-      // Negated before the mask: the carry runs through the lowest zeros
-      const auto bits = static_cast<std::uint32_t>(y);
-      f[20] += ones(static_cast<std::uint32_t>((0u - bits) ^ (0u - negated_before)));
-      f[21] += ones((bits ^ (0u - bits)) ^ (negated_before ^ (0u - negated_before)));
-      f[17] += now.row != before.row ? 1 : 0;
-      f[18] += now.sample != before.sample ? 1 : 0;
-      // Of which only the lowest bit reaches two entries
-      f[19] +=
-          ones((v.get(t, 8) ^ v.get(t - 1, 8)) & 1) + ones((v.get(t, 9) ^ v.get(t - 1, 9)) & 1);
+      product.add(now.factor_y, now.factor_z, before.factor_y, before.factor_z, 16, 32);
+      f[11] += product.partial;
+      f[12] += product.tree;
+      f[13] += product.last;
+      f[14] += differ(now.value, before.value);
+      f[15] += differ(now.product, before.product);
+      std::size_t place = 16, settling = 20;
+      for (const auto& [adder, old] :
+           {std::pair{now.first, before.first}, std::pair{now.second, before.second}}) {
+        f[place++] += differ(adder.a, old.a);
+        f[place++] += differ(adder.sum(), old.sum()) +
+                      carry_changes(adder.a, adder.b, adder.sum(), old.a, old.b, old.sum());
+        f[settling++] += ripple_settling(adder.a, adder.b, adder.sum(), old.a, old.b, old.sum(),
+                                         ~std::uint64_t{0});
+      }
+      f[22] += differ(now.value, before.value) + differ(now.product, before.product);
+      f[23] += ones(now.value) + ones(now.product);
     }
     before = now;
-    negated_before = static_cast<std::uint32_t>(y);
-    if (now.valid && sums) {
-      total[now.row] = now.next_sum;
-      if (second != SecondSum::kNone) second_total[now.row] = now.next_second;
-    }
-    if (now.valid && maxima) maximum[now.sample] = now.next_maximum;
-    now.valid = valid;
-    if (valid) {
-      now.value = !inside ? 0 : absolute ? now.magnitude : static_cast<std::uint32_t>(y);
-      if (second != SecondSum::kNone) now.product = static_cast<std::uint32_t>(now.y * now.z);
-      now.highest = now.magnitude;
-      now.row = by_channel ? v.get(t, 8) & 1 : 0;
-      now.sample = by_sample ? v.get(t, 9) & 1 : 0;
-    }
+    if (v.get(t, kTake) == 0) continue;
+    now.value = absolute ? now.magnitude : now.y;
+    if (v.get(t, kSecond) != 0)
+      now.product = static_cast<std::uint32_t>(now.factor_y * now.factor_z);
   }
   return f;
 }

@@ -45,6 +45,16 @@ const std::vector<std::string>& cost_unit_names() {
   return names;
 }
 
+std::map<std::string, int> machine_units(const Config& c) {
+  // The array has an extra row and column, and one mask beside the operand registers.
+  return {{"pe", (c.rows + 1) * (c.columns + 1)},
+          {"operand_register", c.rows + c.columns + 1},
+          {"correction", c.stream_lanes},
+          {"stream_lane", c.stream_lanes},
+          {"reduce", c.stream_lanes},
+          {"random_shared", 1}};
+}
+
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
   Sources sources(rtl);
   CostUnit unit;
@@ -108,14 +118,12 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.inputs = lane_ports(s);
     unit.action = "an element in a stream lane";
   } else if (name == "reduce") {
-    design.top = "sf_reduce";
-    design.parameters = {{"StreamLanes", 1}, {"MaxSamples", 2}, {"TableRows", 2}};
-    sources.modules({"sf_reduce", "sf_register_file"});
-    unit.inputs = {{"rst_ni", 1},   {"enable_i", 1},  {"start_i", 1},       {"descriptor_i", 1024},
-                   {"valid_i", 1},  {"y_i", 32},      {"z_i", 16},          {"mask_i", 1},
-                   {"chunk_i", 16}, {"sample_i", 16}, {"flush_start_i", 1}, {"write_ready_i", 1}};
+    design.top = "sf_reduce_lane";
+    sources.modules({"sf_reduce_lane"});
+    unit.inputs = {{"take_i", 1}, {"take_second_i", 1}, {"absolute_i", 1}, {"dot_i", 1},
+                   {"mask_i", 1}, {"y_i", 32},          {"z_i", 16},       {"seen_i", 1},
+                   {"sum_i", 64}, {"second_i", 64}};
     unit.action = "an element in the reductions";
-    unit.storage_flip_flops = 2 * (32 + 64 + 64);  // maxima, sums, second sums
   } else if (name == "random_shared" || name == "random_private") {
     design.top = "sf_lfsr";
     design.parameters = {{"RandomBits", c.random_bits},

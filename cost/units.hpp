@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,6 @@ struct CostUnit {
   UnitDesign design;
   std::vector<Vectors::Port> inputs;  ///< without the clock
   std::string action;                 ///< what one cycle of it does
-  int storage_flip_flops = 0;         ///< of its flip-flops, those that a machine has as a memory
 };
 
 /// Units of which a machine has many, and whose energy is taken from their netlists:
@@ -24,12 +24,16 @@ struct CostUnit {
 ///   operand_register  a word of the array's operand registers
 ///   correction        bipolar correction of a drained sum
 ///   stream_lane       a lane of the stream unit, all its stages
-///   reduce            reductions of one lane, with two entries of each table: storage is priced as
-///   memory random_shared     random source as the design has it: numbers for all lanes a step
+///   reduce            a lane of the reductions; their tables are memories
+///   random_shared     random source as the design has it: numbers for all lanes a step
 ///   random_private    a random source of one number a step
 ///   lane_front        stages 1 to 7 of a lane that only pass x on; what the next two have besides
 ///   is threshold, rounding   the threshold unit (f_A, f_W) and the stochastic quantizer (f_G)
 const std::vector<std::string>& cost_unit_names();
+
+/// The units a machine consists of, and how many it has of each; the others are parts of these, or
+/// alternatives. Their clocks always run.
+std::map<std::string, int> machine_units(const Config& config);
 
 /// A unit with the parameters that the generator gives it for `config`. `rtl` is a folder that
 /// generate() wrote. std::out_of_range for an unknown name.

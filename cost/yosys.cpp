@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include <sstream>
 #include <stdexcept>
@@ -15,26 +14,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string ask_version() {
-  std::string folder = (fs::temp_directory_path() / "solfege-yosys-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  std::error_code ignored;
-  try {
-    const int status = run_process({"yosys", "-V"}, folder, "version.log");
-    const std::string version = trim(read_text(fs::path(folder) / "version.log"));
-    fs::remove_all(folder, ignored);
-    if (status != 0) throw std::runtime_error("yosys -V failed");
-    return version;
-  } catch (...) {
-    fs::remove_all(folder, ignored);
-    throw;
-  }
-}
-
 }  // namespace
 
 const std::string& yosys_version() {
-  static const std::string version = ask_version();
+  static const std::string version = tool_version({"yosys", "-V"});
   return version;
 }
 

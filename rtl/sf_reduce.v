@@ -3,7 +3,7 @@
 // second sum, of squares of y or of y times z (the low 16 bits of both).
 // A tensor that takes several passes is cleared by the first and flushed by the last (reduce_clear, reduce_flush).
 // Takes a chunk a cycle; flush_start_i writes the results out one by one: maxima as 32-bit words, sums as
-// 64-bit words, second sums after them, then done_o. Sums of up to 2^31 values of 32 bits cannot overflow.
+// 64-bit words, second sums after them, then done_o.
 `default_nettype none
 module sf_reduce #(
     parameter StreamLanes = 16,
@@ -44,61 +44,64 @@ module sf_reduce #(
   wire        second_enable = second_sum != SECOND_SUM_NONE;
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
 
-  // ---- Stage 1: magnitudes and their maximum over the lanes ----
-  reg                      valid_q;
-  reg [31:0]               max_q;
-  reg [32*StreamLanes-1:0] value_q, second_q;
-  reg signed [15:0]        factor_y, factor_z;
-  reg [SampleBits-1:0]     sample_q;
-  reg [RowBits-1:0]        row_q;
-  integer i, half;
-  reg [32*StreamLanes-1:0] value, magnitude, largest;
-  always @* begin
-    for (i = 0; i < StreamLanes; i = i + 1) begin
-      value[32*i+:32]     = mask_i[i] ? y_i[32*i+:32] : 32'd0;
-      magnitude[32*i+:32] = value[32*i+31] ? 32'd0 - value[32*i+:32] : value[32*i+:32];
+  // ---- Lanes, and the maximum over them ----
+  wire take = valid_i & (max_enable | sum_enable);
+  reg  [MaxSamples-1:0]     max_seen_q;  // entries that hold something of this pass
+  reg  [TableRows-1:0]      sum_seen_q;
+  wire [RowBits-1:0]        sum_row;
+  wire [32*StreamLanes-1:0] magnitude;
+  wire [64*StreamLanes-1:0] sum_old, sum_new, second_old, second_new;
+  genvar lane;
+  generate
+    for (lane = 0; lane < StreamLanes; lane = lane + 1) begin : gen_lane
+      sf_reduce_lane u_lane (
+          .clk_i        (clk_i),
+          .take_i       (take),
+          .take_second_i(second_enable),
+          .absolute_i   (sum_absolute),
+          .dot_i        (second_sum == SECOND_SUM_DOT),
+          .mask_i       (mask_i[lane]),
+          .y_i          (y_i[32*lane+:32]),
+          .z_i          (z_i[16*lane+:16]),
+          .magnitude_o  (magnitude[32*lane+:32]),
+          .seen_i       (sum_seen_q[sum_row]),
+          .sum_i        (sum_old[64*lane+:64]),
+          .second_i     (second_old[64*lane+:64]),
+          .sum_o        (sum_new[64*lane+:64]),
+          .second_o     (second_new[64*lane+:64])
+      );
     end
+  endgenerate
+  reg [32*StreamLanes-1:0] largest;
+  integer i, half;
+  always @* begin
     // A tree in place: the upper half of what is left against the lower (lanes are a power of two)
     largest = magnitude;
     for (half = StreamLanes / 2; half > 0; half = half / 2)
       for (i = 0; i < half; i = i + 1)
         if (largest[32*(i+half)+:32] > largest[32*i+:32]) largest[32*i+:32] = largest[32*(i+half)+:32];
   end
+
+  reg                  valid_q;
+  reg [31:0]           max_q;
+  reg [SampleBits-1:0] sample_q;
+  reg [RowBits-1:0]    row_q;
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) valid_q <= 1'b0;
-    else valid_q <= valid_i & (max_enable | sum_enable);
+    else valid_q <= take;
   end
   always @(posedge clk_i) begin
-    if (valid_i & (max_enable | sum_enable)) begin
-      value_q  <= sum_absolute ? magnitude : value;
+    if (take) begin
       max_q    <= largest[31:0];
       sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
       row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : {RowBits{1'b0}};
-      for (i = 0; i < StreamLanes; i = i + 1) begin
-        factor_y = value[32*i+:16];
-        factor_z = (second_sum == SECOND_SUM_DOT) ? z_i[16*i+:16] : y_i[32*i+:16];
-        if (second_enable) second_q[32*i+:32] <= factor_y * factor_z;
-      end
     end
   end
 
-  // ---- Stage 2: read, combine, write in one cycle ----
-  reg [MaxSamples-1:0] max_seen_q;  // entries that hold something of this pass
-  reg [TableRows-1:0]  sum_seen_q;
-  wire [31:0]               max_old;
-  wire [64*StreamLanes-1:0] sum_old, second_old;
-  reg  [64*StreamLanes-1:0] sum_new, second_new;
+  // ---- Tables: read, combined, written in one cycle ----
+  wire [31:0]           max_old;
   wire [SampleBits-1:0] max_index;
-  wire [RowBits-1:0]    sum_row;
   wire [31:0] max_before = max_seen_q[max_index] ? max_old : 32'd0;
-  always @* begin
-    for (i = 0; i < StreamLanes; i = i + 1) begin
-      sum_new[64*i+:64] = (sum_seen_q[sum_row] ? sum_old[64*i+:64] : 64'd0)
-          + {{32{~sum_absolute & value_q[32*i+31]}}, value_q[32*i+:32]};
-      second_new[64*i+:64] = (sum_seen_q[sum_row] ? second_old[64*i+:64] : 64'd0)
-          + {{32{second_q[32*i+31]}}, second_q[32*i+:32]};
-    end
-  end
   sf_register_file #(
       .Width(32),
       .Depth(MaxSamples)

@@ -14,15 +14,6 @@ namespace {
   throw std::runtime_error("the netlist cannot be simulated: " + what);
 }
 
-/// As Yosys writes parameters: binary digits.
-std::size_t parameter(const Netlist::Instance& instance, const std::string& name) {
-  const auto found = instance.parameters.find(name);
-  if (found == instance.parameters.end() || found->second.empty() ||
-      found->second.find_first_not_of("01") != std::string::npos)
-    fail(fmt::format("{} {} has no numeric parameter {}", instance.cell, instance.name, name));
-  return std::stoull(found->second, nullptr, 2);
-}
-
 std::size_t address_bits(std::size_t depth) {
   std::size_t bits = 1;
   while ((std::size_t{1} << bits) < depth) ++bits;
@@ -83,12 +74,12 @@ std::vector<int> GateSimulator::pin(const Netlist::Instance& instance, const std
 void GateSimulator::add_memory(const Netlist::Instance& instance) {
   Memory m;
   if (instance.cell == "$mem_v2") {
-    m.width = parameter(instance, "WIDTH");
-    m.depth = parameter(instance, "SIZE");
-    const std::size_t bits = parameter(instance, "ABITS");
-    if (parameter(instance, "RD_PORTS") != 1 || parameter(instance, "WR_PORTS") != 1 ||
-        parameter(instance, "RD_CLK_ENABLE") != 0 || parameter(instance, "WR_CLK_ENABLE") != 1 ||
-        parameter(instance, "WR_CLK_POLARITY") != 1 || parameter(instance, "OFFSET") != 0)
+    m.width = instance.parameter("WIDTH");
+    m.depth = instance.parameter("SIZE");
+    const std::size_t bits = instance.parameter("ABITS");
+    if (instance.parameter("RD_PORTS") != 1 || instance.parameter("WR_PORTS") != 1 ||
+        instance.parameter("RD_CLK_ENABLE") != 0 || instance.parameter("WR_CLK_ENABLE") != 1 ||
+        instance.parameter("WR_CLK_POLARITY") != 1 || instance.parameter("OFFSET") != 0)
       fail(fmt::format("memory {} has other ports than a clocked write and an unclocked read",
                        instance.name));
     m.write_enable = pin(instance, "WR_EN", m.width);
@@ -97,8 +88,8 @@ void GateSimulator::add_memory(const Netlist::Instance& instance) {
     m.read_address = pin(instance, "RD_ADDR", bits);
     m.read_data = pin(instance, "RD_DATA", m.width);
   } else {
-    m.width = parameter(instance, "Width");
-    m.depth = parameter(instance, "Depth");
+    m.width = instance.parameter("Width");
+    m.depth = instance.parameter("Depth");
     const std::size_t bits = address_bits(m.depth);
     m.clocked_read = instance.cell == "sf_ram";
     m.write_enable = pin(instance, "write_enable_i", 1);

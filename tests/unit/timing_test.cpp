@@ -3,6 +3,8 @@
 #include "cost/timing.hpp"
 
 #include <catch2/catch.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "cost/gate_simulation.hpp"
 #include "cost/mapped_unit.hpp"
@@ -64,6 +66,38 @@ TEST_CASE("the clock is the flip-flop, the gates and the setup", "[timing]") {
   // Beyond its ends a chain is uniform.
   CHECK(periods[2] - periods[1] == Approx(periods[1] - periods[0]).epsilon(1e-3));
   CHECK(periods[0] > 10 * 0.02);
+}
+
+TEST_CASE("a library may be written otherwise and mean the same", "[timing]") {
+  const Fixture f;
+  std::ifstream file(kDefaultLiberty);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto replace = [&](const std::string& from, const std::string& to) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(from); at != std::string::npos;
+         at = text.find(from, at + to.size()), ++count)
+      text.replace(at, from.size(), to);
+    REQUIRE(count > 0);
+  };
+  replace("clocked_on : \"CLK\"", "clocked_on : \"(CLK)\"");
+  replace("clock : true;", "");
+  replace("function : \"(A B)\"", "function : \" (A B)\"");
+  replace("timing_type", "timing_type ");
+  const std::string path = f.scratch.write("other.lib", text);
+  const PreparedLibrary other = prepare_library(path, f.scratch.path("cache"));
+  const TimingReport expected = f.time({{"chain", chain(10)}}, "chain"),
+                     t = time_design({{"chain", chain(10)}}, "chain", other, {},
+                                     f.scratch.path("cache"));
+  CHECK(t.endpoints == expected.endpoints);
+  CHECK(t.period_ns == expected.period_ns);
+  // Yosys reads it, too
+  const UnitDesign design = {
+      "popcount",
+      "sf_popcount",
+      {{"Width", 3}},
+      {SOLFEGE_SOURCE_DIR "/rtl/sf_popcount.v", SOLFEGE_SOURCE_DIR "/rtl/sf_popcount_adders.v",
+       SOLFEGE_SOURCE_DIR "/rtl/sf_full_adder.v", SOLFEGE_SOURCE_DIR "/rtl/sf_half_adder.v"}};
+  CHECK(map_unit(design, path, f.scratch.path("cache")).full_adders == 1);
 }
 
 TEST_CASE("nets of many pins get buffer trees for timing", "[timing]") {
