@@ -20,7 +20,7 @@ namespace solfege {
 namespace {
 
 /// Raise when the gate simulation, the features or the fit change.
-constexpr const char* kFormat = "solfege-model-2";
+constexpr const char* kFormat = "solfege-model-3";
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;

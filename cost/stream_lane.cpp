@@ -9,6 +9,9 @@
 namespace solfege {
 namespace {
 
+/// As in sf_stream_lane: of remainder and divisor.
+constexpr int kDivisionBits = 41;
+
 using Wide = __int128;
 
 int ceil_log2(int value) {
@@ -109,8 +112,8 @@ void StreamLane::settle(const LaneInputs& in, Logic* l) const {
   l->y_plus_m = static_cast<std::uint64_t>(y_7) + in.sample_7;
   l->scaled = (l->y_plus_m << bits) - l->y_plus_m;
   l->noise = in.sample_7 * (2 * std::uint64_t{q.random_7} + 1);
-  l->first_remainder = (q.scaled_8 << (shape_.random_bits + 1)) + (q.noise_8 << 1);
-  l->first_divisor = (std::uint64_t{q.sample_8} << (shape_.random_bits + 2)) << ((bits - 1) & 15);
+  l->first_remainder = ((q.scaled_8 << shape_.random_bits) + q.noise_8) >> (shape_.random_bits + 1);
+  l->first_divisor = std::uint64_t{q.sample_8} << ((bits - 1) & 15);
   for (std::size_t s = 9; s < 17; ++s) {
     l->difference[s] = q.remainder[s] - q.divisor[s];
   }
@@ -211,29 +214,30 @@ void StreamLane::count_changes(const LaneInputs& in, const Logic& l) {
   // Quantizers
   const auto y_7 = static_cast<std::int32_t>(q.y_7), y_7_before = static_cast<std::int32_t>(p.y_7);
   a.y_plus_m = adder_changes(y_7, static_cast<Wide>(in.sample_7), y_7_before,
-                             static_cast<Wide>(b.sample_7), 64);
+                             static_cast<Wide>(b.sample_7), 33);
   const int bits = static_cast<int>(in.quantizer_bits);
-  a.scaled =
-      adder_changes(static_cast<Wide>(l.y_plus_m) << bits, ~static_cast<Wide>(l.y_plus_m),
-                    static_cast<Wide>(k.y_plus_m) << bits, ~static_cast<Wide>(k.y_plus_m), 64) +
-      port(q.scaled_8, p.scaled_8);
+  a.scaled = adder_changes(static_cast<Wide>(l.y_plus_m) << bits, ~static_cast<Wide>(l.y_plus_m),
+                           static_cast<Wide>(k.y_plus_m) << bits, ~static_cast<Wide>(k.y_plus_m),
+                           kDivisionBits) +
+             port(q.scaled_8, p.scaled_8);
   noise.add(
       static_cast<Wide>(in.sample_7), static_cast<std::int64_t>(2 * std::uint64_t{q.random_7} + 1),
       static_cast<Wide>(b.sample_7), static_cast<std::int64_t>(2 * std::uint64_t{p.random_7} + 1),
-      shape_.random_bits + 2, 64);
+      shape_.random_bits + 2, shape_.random_bits + 33);
   a.noise_partial = noise.partial;
   a.noise_tree = noise.tree;
   a.noise_last = noise.last + port(q.noise_8, p.noise_8) + bit_changes(q.sample_8, p.sample_8, 32);
-  const int up = shape_.random_bits + 1;
+  const int up = shape_.random_bits;
   a.first_division =
-      adder_changes(static_cast<Wide>(q.scaled_8) << up, static_cast<Wide>(q.noise_8) << 1,
-                    static_cast<Wide>(p.scaled_8) << up, static_cast<Wide>(p.noise_8) << 1, 64) +
+      adder_changes(static_cast<Wide>(q.scaled_8) << up, static_cast<Wide>(q.noise_8),
+                    static_cast<Wide>(p.scaled_8) << up, static_cast<Wide>(p.noise_8),
+                    kDivisionBits + up + 1) +
       port(l.first_divisor, k.first_divisor);
   for (std::size_t s = 9; s < 18; ++s) {
     if (s < 17) {
-      a.division +=
-          adder_changes(static_cast<Wide>(q.remainder[s]), ~static_cast<Wide>(q.divisor[s]),
-                        static_cast<Wide>(p.remainder[s]), ~static_cast<Wide>(p.divisor[s]), 64);
+      a.division += adder_changes(
+          static_cast<Wide>(q.remainder[s]), ~static_cast<Wide>(q.divisor[s]),
+          static_cast<Wide>(p.remainder[s]), ~static_cast<Wide>(p.divisor[s]), kDivisionBits);
       a.compare +=
           adder_changes(q.y[s], ~Wide{q.threshold[s - 9]}, p.y[s], ~Wide{p.threshold[s - 9]}, 33);
       a.thresholds += bit_changes(q.threshold[s - 9], p.threshold[s - 9], 32);

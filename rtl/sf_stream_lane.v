@@ -286,18 +286,22 @@ module sf_stream_lane #(
   assign tag_o = tag_7;
   assign z_o   = z_low_7;
 
-  // ---- f_G: set-up (8, 9) and restoring division (10..17) ----
+  // ---- f_G: set-up (8, 9) and restoring division (10..17) of 2^R n (y + M) + (2U + 1) M by 2^(R+1) M, R random bits.
+  // The divisor has R + 1 zeros below M: so many bits of the dividend decide nothing and are left out. What is left of it
+  // is less than (2n + 1) M < 2^(8+1) 2^32. ----
+  localparam DivisionBits = 41;
   wire [3:0] bits = quantizer_bits_i;
-  reg  [63:0] scaled_8, noise_8;
-  reg  [31:0] sample_8;
-  reg  [63:0] y_plus_m;
-  wire [63:0] sample_wide = {32'd0, sample_7_i};
-  wire [63:0] random_odd = {{(63-RandomBits){1'b0}}, random_7, 1'b1};  // 2U + 1
+  reg  [DivisionBits-1:0] scaled_8;
+  reg  [RandomBits+32:0]  noise_8;
+  reg  [31:0]             sample_8;
+  reg  [32:0]             y_plus_m;
+  wire [RandomBits+32:0]  random_odd = {32'd0, random_7, 1'b1};  // 2U + 1
+  wire [RandomBits+41:0]  dividend = {1'b0, scaled_8, {RandomBits{1'b0}}} + {9'd0, noise_8};
   always @(posedge clk_i) begin
     if (go_i & divides) begin
-      y_plus_m = {{32{y_q7[31]}}, y_q7} + sample_wide;  // >= 0 because |y| <= M
-      scaled_8 <= (y_plus_m << bits) - y_plus_m;        // n (y + M), n = 2^bits - 1
-      noise_8  <= sample_wide * random_odd;
+      y_plus_m = {y_q7[31], y_q7} + {1'b0, sample_7_i};                  // >= 0 because |y| <= M
+      scaled_8 <= ({8'd0, y_plus_m} << bits) - {8'd0, y_plus_m};         // n (y + M), n = 2^bits - 1
+      noise_8  <= {{(RandomBits+1){1'b0}}, sample_7_i} * random_odd;
       sample_8 <= sample_7_i;
     end
   end
@@ -310,15 +314,15 @@ module sf_stream_lane #(
   genvar stage;
   generate
     for (stage = 9; stage <= 17; stage = stage + 1) begin : gen_stage
-      reg [63:0] remainder, divisor;
+      reg [DivisionBits-1:0] remainder, divisor;
       reg [7:0]  quotient, found;
       reg signed [31:0] y;
       reg [15:0] row;
       if (stage == 9) begin : gen_first
         always @(posedge clk_i) begin
           if (go_i & divides) begin
-            remainder <= (scaled_8 << (RandomBits + 1)) + (noise_8 << 1);
-            divisor   <= ({32'd0, sample_8} << (RandomBits + 2)) << (bits - 4'd1);
+            remainder <= dividend[RandomBits+41:RandomBits+1];
+            divisor   <= {9'd0, sample_8} << (bits - 4'd1);
             quotient  <= 8'd0;
           end
           if (go_i & pack_enable_i) y <= y_8;
