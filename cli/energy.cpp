@@ -78,11 +78,8 @@ struct SampledStep {
 
 /// Samples the second step of a training run: the first leaves weights and statistics that are no
 /// longer those of the start. Units that see no tensor get synthetic windows.
-SampledStep sample(const Config& config, const EnergyOptions& options) {
-  const Dataset data = load_images(options.step.data, options.step.resize, options.step.network);
-  const Images& images = data.train;
-  const Network network = load_network(options.step.network, config, images.height, images.width,
-                                       images.channels, images.classes);
+SampledStep sample(const Config& config, const Network& network, const Images& images,
+                   const EnergyOptions& options) {
   SamplingOptions sampling;
   sampling.batch = std::min(options.step.batch, images.count());
   sampling.trace.windows = 2;
@@ -214,12 +211,13 @@ struct Priced {
 
 /// Operations, the step and other datapaths from netlists: prints them, and adds them to the
 /// report.
-Priced price_netlists(const Config& config, const EnergyOptions& options,
-                      const std::vector<std::string>& liberties, Json& report) {
+Priced price_netlists(const Config& config, const Network& network, const Images& images,
+                      const EnergyOptions& options, const std::vector<std::string>& liberties,
+                      Json& report) {
   const TemporaryFolder work("energy");
   const std::string rtl = work.path() + "/rtl", cache = dut_cache_directory() + "/units";
   generate(config, rtl);
-  const SampledStep step = sample(config, options);
+  const SampledStep step = sample(config, network, images, options);
   Priced priced;
   {
     Progress progress("netlists", 100);
@@ -274,6 +272,14 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   if (!options.published_only)
     for (const std::string& liberty : liberties)
       (void)prepare_library(liberty, dut_cache_directory() + "/units");
+  Dataset data;
+  Network network;
+  if (!options.published_only) {
+    data = load_images(options.step.data, options.step.resize, options.step.network);
+    const Images& images = data.train;
+    network = load_network(options.step.network, config, images.height, images.width,
+                           images.channels, images.classes);
+  }
   const EnergyReport published = price(config, programs_of(config, options.step), options.dram);
   Json report = make_report(common, config);
   report["network"] = options.step.network;
@@ -286,7 +292,7 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
     Interrupt interrupt;
     try {
-      priced = price_netlists(config, options, liberties, report);
+      priced = price_netlists(config, network, data.train, options, liberties, report);
     } catch (const Interrupted&) {
       fmt::print(stderr, "solfege: energy interrupted; what is mapped and fitted stays cached\n");
       return 128 + interrupt.signal();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "cost/units.hpp"
 
@@ -91,7 +92,7 @@ std::vector<Share> shares(const StepEnergy& step,
   return sums;
 }
 std::string pass_of(const StepEnergyLine& line) {
-  return line.layer.empty() ? "idle clocks, leakage" : line.layer + " " + line.pass;
+  return line.layer.empty() ? "clock gates, idle clocks, leakage" : line.layer + " " + line.pass;
 }
 std::string unit_of(const StepEnergyLine& line) { return line.unit; }
 
@@ -152,11 +153,9 @@ void print_step(const PricedStep& priced) {
              timed.cycles, timed.cycle_ns);
   line("  data", zero.data_pj, timed.data_pj);
   line("  clock of acting units", zero.clock_pj, timed.clock_pj);
-  line("  clock of idle units", zero.idle_clock_pj, timed.idle_clock_pj);
+  line("  clock gates, idle clocks", zero.idle_clock_pj, timed.idle_clock_pj);
   line("  leakage", zero.leakage_pj, timed.leakage_pj);
   line("  logic in all", zero.logic_pj(), timed.logic_pj());
-  line("  were idle clocks stopped", zero.logic_pj() - zero.idle_clock_pj,
-       timed.logic_pj() - timed.idle_clock_pj);
   fmt::print("{:<32} {:>14.3f} uJ ({} nm, not added to the logic)\n", "  memories, " + timed.memory,
              timed.memory_pj * 1e-6, timed.memory_node_nm);
   fmt::print("{:<32} {:>14.3f} uJ (not added either)\n", "  DRAM, " + timed.dram,
@@ -294,7 +293,7 @@ std::vector<ReferenceComponent> components_of(const Config& config,
                                               const std::vector<OperationEnergy>& rows,
                                               const EnergyReport& published) {
   std::vector<ReferenceComponent> components;
-  const std::map<std::string, int> machine = machine_units(config);
+  const std::map<std::string, MachineUnit> machine = machine_units(config);
   for (const OperationEnergy& row : rows) {
     const auto instances = machine.find(row.unit);
     if (instances == machine.end()) continue;  // a part of another, or not in it
@@ -302,7 +301,7 @@ std::vector<ReferenceComponent> components_of(const Config& config,
     components.push_back({"solfege." + row.unit,
                           {{row.operation, f.timed_pj, source_of(f, "timed")}},
                           f.area_um2,
-                          instances->second});
+                          instances->second.count});
   }
   if (!rows.empty()) return components;
   for (const EnergyLine& line : published.actions) {
@@ -316,10 +315,23 @@ std::vector<ReferenceComponent> components_of(const Config& config,
   return components;
 }
 
+/// The largest bar first, in a unit that keeps numbers short.
+static void arrange(BarChart* chart) {
+  const auto length = [](const Bar& bar) {
+    return std::accumulate(bar.parts.begin(), bar.parts.end(), 0.0);
+  };
+  std::stable_sort(chart->bars.begin(), chart->bars.end(),
+                   [&](const Bar& a, const Bar& b) { return length(a) > length(b); });
+  if (chart->bars.empty() || length(chart->bars.front()) < 5000) return;
+  chart->x_label = "mJ";
+  for (Bar& bar : chart->bars)
+    for (double& part : bar.parts) part *= 1e-3;
+}
+
 BarChart chart_of(const StepEnergy& step, const std::string& network) {
   BarChart chart{fmt::format("{} on {}: a training step's logic, timed", network, step.library),
                  "uJ",
-                 {"data", "clock, acting", "clock, idle", "leakage"},
+                 {"data", "clock, acting", "clock gates, idle clocks", "leakage"},
                  {}};
   for (const StepEnergyLine& line : step.lines) {
     const auto part = static_cast<std::size_t>(line.kind);
@@ -330,6 +342,7 @@ BarChart chart_of(const StepEnergy& step, const std::string& network) {
       bar = chart.bars.insert(bar, {line.unit, std::vector<double>(chart.part_names.size())});
     bar->parts[part] += line.total_pj * 1e-6;
   }
+  arrange(&chart);
   return chart;
 }
 BarChart chart_of(const EnergyReport& published, const std::string& network) {
@@ -340,6 +353,7 @@ BarChart chart_of(const EnergyReport& published, const std::string& network) {
                  {}};
   for (const EnergyShare& unit : published.units)
     if (unit.on_chip_pj > 0) chart.bars.push_back({unit.name, {unit.on_chip_pj * 1e-6}});
+  arrange(&chart);
   return chart;
 }
 

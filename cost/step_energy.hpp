@@ -68,7 +68,8 @@ UnitModels characterise_units(const Config& config, const std::string& rtl,
 
 // ---- Price of a step ----
 
-/// What a line's energy is of, and of which technology.
+/// What a line's energy is of, and of which technology. Idle clock: the pins of clock gates, and
+/// the clocks of units without gates while they stand still.
 enum class EnergyKind { kData, kClock, kIdleClock, kLeakage, kMemory, kDram };
 
 struct StepEnergyLine {
@@ -100,8 +101,9 @@ struct PricingOptions {
 };
 
 /// Prices a step: actions of each operation by their units' models with the features sampled in
-/// it; clocks of every unit for all cycles, since nothing gates them; memories by `memory`, whose
-/// node is stated and whose sum is kept apart from the logic's. `timings`: one a program.
+/// it; clocks while units act, and beside that as their gates (sf_clock_gate) let them through;
+/// memories by `memory`, whose node is stated and whose sum is kept apart from the logic's.
+/// `timings`: one a program.
 StepEnergy price_step(const Config& config, const StepSamples& step,
                       const std::vector<ProgramTiming>& timings, const UnitModels& models,
                       const MemoryTechnology& memory, const PricingOptions& options = {});

@@ -16,6 +16,7 @@ namespace solfege {
 namespace {
 
 constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
+constexpr int kStreamDepth = 18;  ///< stages of a lane
 
 std::uint64_t stream_steps(const Descriptor& d) {
   return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
@@ -69,11 +70,17 @@ class Pricer {
     StepEnergy e;
     e.cycles = cycles;
     e.cycle_ns = options_.cycle_ns;
-    for (const auto& [unit, count] : machine_units(c_)) {
+    for (const auto& [unit, machine] : machine_units(c_)) {
       const UnitModel* model = find(unit);
       if (model == nullptr) continue;
-      const double idle = count * cycles - clocked_[unit];
-      line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * model->idle_clock_pj());
+      const double count = machine.count;
+      if (machine.clock_gates > 0) {
+        const double gates = machine.clock_gates * cycles;
+        line(unit, "clock gate", EnergyKind::kIdleClock, gates, gates * gate_clock(*model));
+      } else {
+        const double idle = count * cycles - clocked_[unit];
+        line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * model->idle_clock_pj());
+      }
       const double leakage =
           model->leakage_nw * count * cycles * options_.cycle_ns * kPicojouleOfNanowattNanosecond;
       line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
@@ -111,6 +118,11 @@ class Pricer {
     return nullptr;
   }
 
+  /// A gate's own clock pins: a latch and an AND, taken as two flip-flops of the unit.
+  static double gate_clock(const UnitModel& model) {
+    return model.flip_flops > 0 ? 2 * model.idle_clock_pj() / static_cast<double>(model.flip_flops)
+                                : 0;
+  }
   double active_clock(const UnitModel& model, const UnitSample* sample) const {
     return sample != nullptr ? model.clock_of(sample->features) : model.clock_pj;
   }
@@ -148,6 +160,14 @@ class Pricer {
     clocked_[unit] += actions;
   }
 
+  /// Cycles in which a unit is clocked beside its actions.
+  void clock_only(const std::string& unit, double cycles) {
+    const UnitModel* model = find(unit);
+    if (model == nullptr || cycles <= 0) return;
+    line(unit, "clocked beside", EnergyKind::kClock, cycles, cycles * model->idle_clock_pj());
+    clocked_[unit] += cycles;
+  }
+
   void access(const std::string& unit, bool write, long long depth, int bits, double count) {
     if (count == 0) return;
     const auto key = std::make_pair(depth, bits);
@@ -183,9 +203,13 @@ class Pricer {
     act("pe", "lane count", operations);
     act("operand_register", "row", operations * c_.rows);
     act("operand_register", "column", operations * c_.columns);
+    clock_only("operand_register", operations);  // the mask
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
+      // The last word's way to the sum, and the shifts of the drain, all elements at once; an upper
+      // bound, for drains of one tile pass beside the products of the next.
+      clock_only("pe", tiles * (c_.rows + 2) * (c_.rows + 1) * (c_.columns + 1));
     }
     buffer("row buffer", false, c_.rows, c_.row_buffer_depth, operations);
     buffer("column buffer", false, c_.columns, c_.column_buffer_depth, operations);
@@ -196,6 +220,7 @@ class Pricer {
     const auto results = static_cast<double>(stream_results(d));
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
+    clock_only("stream_lane", kStreamDepth * lanes);  // until the last step has left
     const auto quantizer = static_cast<Quantizer>(d.quantizer);
     const bool stochastic = d.pack_enable && (quantizer == Quantizer::kStochastic ||
                                               quantizer == Quantizer::kStochasticScaled);
@@ -228,7 +253,7 @@ class Pricer {
     access("sample scales", false, sample_rows, 32 * c_.stream_lanes, steps);
   }
 
-  /// All steps pass the reductions' inputs; results are summed.
+  /// All steps pass the reductions' inputs; results are taken and summed.
   void reduce(const Descriptor& d, double results, double steps) {
     const UnitModel* model = find("reduce");
     std::string key;
@@ -241,9 +266,8 @@ class Pricer {
       else
         missing_.insert("reduce");
       line("reduce", "element", EnergyKind::kData, steps, steps * pj);
-      line("reduce", "active cycle", EnergyKind::kClock, steps,
-           steps * active_clock(*model, key.empty() ? nullptr : &samples_->at(key)));
-      clocked_["reduce"] += steps;
+      line("reduce", "active cycle", EnergyKind::kClock, results,
+           results * active_clock(*model, key.empty() ? nullptr : &samples_->at(key)));
     }
     for (const bool write : {false, true}) {
       if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);

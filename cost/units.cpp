@@ -45,14 +45,14 @@ const std::vector<std::string>& cost_unit_names() {
   return names;
 }
 
-std::map<std::string, int> machine_units(const Config& c) {
+std::map<std::string, MachineUnit> machine_units(const Config& c) {
   // The array has an extra row and column, and one mask beside the operand registers.
-  return {{"pe", (c.rows + 1) * (c.columns + 1)},
-          {"operand_register", c.rows + c.columns + 1},
-          {"correction", c.stream_lanes},
-          {"stream_lane", c.stream_lanes},
-          {"reduce", c.stream_lanes},
-          {"random_shared", 1}};
+  return {{"pe", {(c.rows + 1) * (c.columns + 1), c.rows + 1}},
+          {"operand_register", {c.rows + c.columns + 1, 1}},
+          {"correction", {c.stream_lanes, 0}},
+          {"stream_lane", {c.stream_lanes, c.stream_lanes}},
+          {"reduce", {c.stream_lanes, 1}},
+          {"random_shared", {1, 0}}};
 }
 
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {

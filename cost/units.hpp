@@ -31,9 +31,13 @@ struct CostUnit {
 ///   is threshold, rounding   the threshold unit (f_A, f_W) and the stochastic quantizer (f_G)
 const std::vector<std::string>& cost_unit_names();
 
-/// The units a machine consists of, and how many it has of each; the others are parts of these, or
-/// alternatives. Their clocks always run.
-std::map<std::string, int> machine_units(const Config& config);
+/// How many of a unit a machine has, and through how many gates their clock comes; 0: it always
+/// runs.
+struct MachineUnit {
+  int count = 0, clock_gates = 0;
+};
+/// The units a machine consists of; the others are parts of these, or alternatives.
+std::map<std::string, MachineUnit> machine_units(const Config& config);
 
 /// A unit with the parameters that the generator gives it for `config`. `rtl` is a folder that
 /// generate() wrote. std::out_of_range for an unknown name.

@@ -320,6 +320,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
       "verilator --lint-only -Wall --top-module sf_accelerator sf_lint.vlt -f sf_accelerator.f\n"
       "verilator --lint-only -Wall -DSF_POPCOUNT_STRUCTURAL --top-module sf_accelerator "
       "sf_lint.vlt -f sf_accelerator.f\n"
+      "verilator --lint-only -Wall -DSF_CLOCK_GATES --top-module sf_accelerator sf_lint.vlt "
+      "-f sf_accelerator.f\n"
       "iverilog -g2005 -Wall -Wno-timescale -t null -s sf_accelerator -c sf_accelerator.f\n"
       "yosys -q -w 'Replacing memory' -e '.*' -p \"read_verilog -defer" +
       sources + "; hierarchy -check -top sf_accelerator\"\n";

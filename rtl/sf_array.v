@@ -15,8 +15,10 @@
 `default_nettype none
 `ifndef SF_POPCOUNT_STRUCTURAL
 `ifndef SF_BREAK_PE_TERM
+`ifndef SF_CLOCK_GATES
 `ifdef VERILATOR
 `define SF_ARRAY_LOOPS
+`endif
 `endif
 `endif
 `endif
@@ -168,10 +170,18 @@ module sf_array #(
       .extra_sums_o  (extra_sums)
   );
 `else
+  // ---- Clocks, of the operand registers and of each row of elements ----
+  wire element_works = ((valid_q | valid_q2) & ~hold_o) | capture | row_shift;
+  wire operand_clk;
+  sf_clock_gate u_operand_gate (
+      .clk_i   (clk_i),
+      .enable_i(load),
+      .clk_o   (operand_clk)
+  );
   reg [Rows*Lanes-1:0]    rows_q;
   reg [Columns*Lanes-1:0] columns_q;
   reg [Lanes-1:0]         mask_q;
-  always @(posedge clk_i) begin
+  always @(posedge operand_clk) begin
     if (load) begin
       rows_q    <= rows_masked;
       columns_q <= columns_masked;
@@ -181,6 +191,12 @@ module sf_array #(
   genvar row, column;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
+      wire element_clk;
+      sf_clock_gate u_gate (
+          .clk_i   (clk_i),
+          .enable_i(element_works),
+          .clk_o   (element_clk)
+      );
       for (column = 0; column <= Columns; column = column + 1) begin : gen_column
         wire [Lanes-1:0] a, b;
         if (row == Rows) begin : gen_row_mask
@@ -204,7 +220,7 @@ module sf_array #(
             .Lanes          (Lanes),
             .AccumulatorBits(AccumulatorBits)
         ) u_pe (
-            .clk_i         (clk_i),
+            .clk_i         (element_clk),
             .a_i           (a),
             .b_i           (b),
             .xnor_i        (row < Rows && column < Columns ? xnor_q : 1'b0),

@@ -51,11 +51,17 @@ module sf_reduce #(
   wire [RowBits-1:0]        sum_row;
   wire [32*StreamLanes-1:0] magnitude;
   wire [64*StreamLanes-1:0] sum_old, sum_new, second_old, second_new;
+  wire lane_clk;
+  sf_clock_gate u_gate (
+      .clk_i   (clk_i),
+      .enable_i(take),
+      .clk_o   (lane_clk)
+  );
   genvar lane;
   generate
     for (lane = 0; lane < StreamLanes; lane = lane + 1) begin : gen_lane
       sf_reduce_lane u_lane (
-          .clk_i        (clk_i),
+          .clk_i        (lane_clk),
           .take_i       (take),
           .take_second_i(second_enable),
           .absolute_i   (sum_absolute),

@@ -307,6 +307,12 @@ module sf_stream #(
       wire [ValueBits-1:0] x_array =
           {{(ValueBits-AccumulatorBits+1){tile_chunk_i[AccumulatorBits*(lane+1)-1]}},
            tile_chunk_i[AccumulatorBits*lane+:AccumulatorBits-1]};
+      wire lane_clk;
+      sf_clock_gate u_gate (
+          .clk_i   (clk_i),
+          .enable_i(go),
+          .clk_o   (lane_clk)
+      );
       sf_stream_lane #(
           .AccumulatorBits(AccumulatorBits),
           .StoredBits     (StoredBits),
@@ -318,7 +324,7 @@ module sf_stream #(
           .Positions      (Positions),
           .Places         (Places)
       ) u_lane (
-          .clk_i                  (clk_i),
+          .clk_i                  (lane_clk),
           .go_i                   (go),
           .scale_x_source_i       (descriptor_i[F_SCALE_X_SOURCE+:2]),
           .scale_z_source_i       (descriptor_i[F_SCALE_Z_SOURCE]),

@@ -147,6 +147,7 @@ class BadInput(SystemTest):
         ):
             with self.subTest(str(arguments)):
                 self.refused(*priced, *arguments, message=message)
+        self.refused("energy", DEFAULT, "--network", "svhn-d", message=["svhn-d", "--resize 40"])
         self.refused("synth", TINY, "--liberty", broken, message=["broken.lib", "truncated"])
 
 
@@ -251,6 +252,14 @@ class Engines(SystemTest):
             self.assertEqual(ideal["cycles"]["simulated"], slow["cycles"]["simulated"])
             self.assertGreater(slow["cycles"]["stall"], 2 * ideal["cycles"]["stall"])
             self.assertGreater(slow["cycles"]["total"], 1.5 * ideal["cycles"]["total"])
+
+    def test_clock_gates(self):
+        """Gates change nothing but energy; one that never opens is noticed."""
+        gated = ["verify", TINY, "--define", "SF_CLOCK_GATES", "--memory-stalls", 0.2]
+        report = self.report(*gated, "--cases", 100, "--seed", SEED)
+        self.assertEqual((report["mismatched_cases"], report["cycles_apart"]), (0, 0))
+        report = self.report(*gated, "--define", "SF_BREAK_CLOCK_GATE", "--cases", 10, "--seed", 1, code=1)
+        self.assertGreater(report["mismatched_cases"], 0)
 
     def test_broken_rtl_is_caught(self):
         report = self.report("train", TINY, "--network", "tiny_mlp", "--batch", 8, "--steps", 1, "--engine", "lockstep",
