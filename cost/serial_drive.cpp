@@ -251,11 +251,13 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
 }
 
 UnitDesign processing_element(int lanes, int accumulator_bits) {
-  return {fmt::format("pe_{}", lanes),
-          "sf_pe",
-          {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
-          with_popcount({"sf_pe"}),
-          "clk_i"};
+  UnitDesign d{fmt::format("pe_{}", lanes),
+               "sf_unit_pe",
+               {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
+               with_popcount({"sf_pe"}),
+               "clk_i"};
+  d.sources.push_back(wrapper(d.top));
+  return d;
 }
 
 UnitDesign and_popcount(int lanes) {

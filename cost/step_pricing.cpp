@@ -137,8 +137,16 @@ class Pricer {
     lines_[place->second].total_pj += pj;
   }
 
-  /// `actions` of a unit in one of its modes, of which each takes a clock cycle of the unit.
-  void act(const std::string& unit, const std::string& mode, double actions) {
+  /// The drain registers' part of an element's clock: they have gates of their own.
+  double drain_share() {
+    const UnitModel* model = find("pe");
+    return model == nullptr ? 0 : c_.accumulator_bits / static_cast<double>(model->flip_flops);
+  }
+
+  /// `actions` of a unit in one of its modes, of which each takes a cycle of a share of the unit's
+  /// clock.
+  void act(const std::string& unit, const std::string& mode, double actions,
+           double clock_share = 1) {
     const UnitModel* model = find(unit);
     if (model == nullptr || actions == 0) return;
     const std::string key = unit + "/" + mode;
@@ -156,15 +164,17 @@ class Pricer {
     else
       missing_.insert(key);
     line(unit, mode, EnergyKind::kData, actions, actions * pj);
-    line(unit, "active cycle", EnergyKind::kClock, actions, actions * active_clock(*model, sample));
+    line(unit, "active cycle", EnergyKind::kClock, actions,
+         actions * clock_share * active_clock(*model, sample));
     clocked_[unit] += actions;
   }
 
-  /// Cycles in which a unit is clocked beside its actions.
-  void clock_only(const std::string& unit, double cycles) {
+  /// Cycles in which a share of a unit's clock runs beside its actions.
+  void clock_only(const std::string& unit, double cycles, double clock_share = 1) {
     const UnitModel* model = find(unit);
     if (model == nullptr || cycles <= 0) return;
-    line(unit, "clocked beside", EnergyKind::kClock, cycles, cycles * model->idle_clock_pj());
+    line(unit, "clocked beside", EnergyKind::kClock, cycles,
+         cycles * clock_share * model->idle_clock_pj());
     clocked_[unit] += cycles;
   }
 
@@ -197,19 +207,20 @@ class Pricer {
 
   void gemm(const Descriptor& d) {
     const auto operations = static_cast<double>(gemm_operations(d));
-    act("pe", "product", operations * c_.rows * c_.columns);
-    act("pe", "row sum", operations * c_.rows);
-    act("pe", "column sum", operations * c_.columns);
-    act("pe", "lane count", operations);
+    const double elements = machine_units(c_).at("pe").count, drain = drain_share();
+    act("pe", "product", operations * c_.rows * c_.columns, 1 - drain);
+    act("pe", "row sum", operations * c_.rows, 1 - drain);
+    act("pe", "column sum", operations * c_.columns, 1 - drain);
+    act("pe", "lane count", operations, 1 - drain);
     act("operand_register", "row", operations * c_.rows);
     act("operand_register", "column", operations * c_.columns);
     clock_only("operand_register", operations);  // the mask
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
-      // The last word's way to the sum, and the shifts of the drain, all elements at once; an upper
-      // bound, for drains of one tile pass beside the products of the next.
-      clock_only("pe", tiles * (c_.rows + 2) * (c_.rows + 1) * (c_.columns + 1));
+      // The last word's way to the sum, its capture, and the shifts that drain it
+      clock_only("pe", tiles * elements, 1 - drain);
+      clock_only("pe", tiles * elements * (c_.rows + 1), drain);
     }
     buffer("row buffer", false, c_.rows, c_.row_buffer_depth, operations);
     buffer("column buffer", false, c_.columns, c_.column_buffer_depth, operations);

@@ -79,7 +79,8 @@ std::string script_of(const TimingNetlist& netlist, double period) {
       "set_cmd_units -time ns\n",
       netlist.top);
   text += fmt::format("create_clock -name clock -period {:.6f}", period);
-  for (const std::string& port : netlist.clocks) text += fmt::format(" [get_ports {}]", port);
+  if (!netlist.clocks.empty())
+    text += fmt::format(" [get_ports {{{}}}]", fmt::join(netlist.clocks, " "));
   text += "\n";
   text += "set_output_delay 0 -clock clock [all_outputs]\n";
   for (const std::string& port : netlist.inputs)

@@ -47,7 +47,7 @@ const std::vector<std::string>& cost_unit_names() {
 
 std::map<std::string, MachineUnit> machine_units(const Config& c) {
   // The array has an extra row and column, and one mask beside the operand registers.
-  return {{"pe", {(c.rows + 1) * (c.columns + 1), c.rows + 1}},
+  return {{"pe", {(c.rows + 1) * (c.columns + 1), 2 * (c.rows + 1)}},
           {"operand_register", {c.rows + c.columns + 1, 1}},
           {"correction", {c.stream_lanes, 0}},
           {"stream_lane", {c.stream_lanes, c.stream_lanes}},
@@ -69,9 +69,9 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.inputs = {{"a_i", c.lanes}, {"b_i", c.lanes}};
     unit.action = "plane products of a word and their popcount";
   } else if (name == "pe") {
-    design.top = "sf_pe";
+    design.top = "sf_unit_pe";
     design.parameters = {{"Lanes", c.lanes}, {"AccumulatorBits", c.accumulator_bits}};
-    sources.modules({"sf_pe"}).modules(kPopcount);
+    sources.wrapper(design.top).modules({"sf_pe"}).modules(kPopcount);
     unit.inputs = {{"a_i", c.lanes},
                    {"b_i", c.lanes},
                    {"xnor_i", 1},

@@ -171,7 +171,7 @@ module sf_array #(
   );
 `else
   // ---- Clocks, of the operand registers and of each row of elements ----
-  wire element_works = ((valid_q | valid_q2) & ~hold_o) | capture | row_shift;
+  wire element_works = (valid_q | valid_q2) & ~hold_o;
   wire operand_clk;
   sf_clock_gate u_operand_gate (
       .clk_i   (clk_i),
@@ -191,11 +191,16 @@ module sf_array #(
   genvar row, column;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
-      wire element_clk;
+      wire element_clk, drain_clk;
       sf_clock_gate u_gate (
           .clk_i   (clk_i),
           .enable_i(element_works),
           .clk_o   (element_clk)
+      );
+      sf_clock_gate u_drain_gate (
+          .clk_i   (clk_i),
+          .enable_i(capture | row_shift),
+          .clk_o   (drain_clk)
       );
       for (column = 0; column <= Columns; column = column + 1) begin : gen_column
         wire [Lanes-1:0] a, b;
@@ -221,6 +226,7 @@ module sf_array #(
             .AccumulatorBits(AccumulatorBits)
         ) u_pe (
             .clk_i         (element_clk),
+            .drain_clk_i   (drain_clk),
             .a_i           (a),
             .b_i           (b),
             .xnor_i        (row < Rows && column < Columns ? xnor_q : 1'b0),

@@ -8,12 +8,14 @@
 // Pipeline: count register, then accumulator; a sum is complete two cycles after its last word.
 // Overflow: the configuration sizes AccumulatorBits for the longest contraction of the widest
 // operands, and partial sums are no larger than the complete ones' bound.
+// The drain register has its own clock, which may stop while no sum is captured or passed on; both rise together.
 `default_nettype none
 module sf_pe #(
     parameter Lanes = 64,
     parameter AccumulatorBits = 48
 ) (
     input  wire                       clk_i,
+    input  wire                       drain_clk_i,
     input  wire [Lanes-1:0]           a_i,
     input  wire [Lanes-1:0]           b_i,
     input  wire                       xnor_i,
@@ -50,11 +52,13 @@ module sf_pe #(
       ^ ({{(AccumulatorBits-CountBits){1'b0}}, count_q} << shift_i);
 
   always @(posedge clk_i) begin
-    if (capture_i) drain_q <= sum_q;
-    else if (drain_shift_i) drain_q <= drain_i;
     if (sum_enable_i)
       sum_q <= (sum_q & {AccumulatorBits{~sum_clear_i}}) + term + {{(AccumulatorBits-1){1'b0}}, negate_i};
     if (count_enable_i) count_q <= count;
+  end
+  always @(posedge drain_clk_i) begin
+    if (capture_i) drain_q <= sum_q;
+    else if (drain_shift_i) drain_q <= drain_i;
   end
 
   assign drain_o = drain_q;

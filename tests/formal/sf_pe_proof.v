@@ -42,6 +42,7 @@ module sf_pe_proof #(
           .AccumulatorBits(Bits)
       ) u_pe (
           .clk_i         (clk_i),
+          .drain_clk_i   (clk_i),
           .a_i           (a[Lanes*i+:Lanes]),
           .b_i           (b[Lanes*i+:Lanes]),
           .xnor_i        (i == 0 && row_bipolar && column_bipolar),

@@ -199,7 +199,7 @@ TEST_CASE("The netlist of a lane's quantizer does what the lane's model does", "
   CHECK(codes > 50);
 }
 
-TEST_CASE("A step's price is the sum of its lines; clocks run in every cycle", "[yosys]") {
+TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let them", "[yosys]") {
   const Config config = tiny();
   const Scratch scratch;
   generate(config, scratch.path("rtl"));
@@ -218,32 +218,44 @@ TEST_CASE("A step's price is the sum of its lines; clocks run in every cycle", "
   const StepSamples step = sample_step(config, network, images, sampling);
   TimingModel timing(config, MemoryTiming{});
   std::vector<ProgramTiming> timings;
-  double cycles = 0, operations = 0, beats = 0;
+  double cycles = 0, operations = 0, tiles = 0, beats = 0;
   for (const Program& program : step.programs) {
     timings.push_back(timing.run(program));
     cycles += static_cast<double>(timings.back().cycles);
     for (const OperationTiming& o : timings.back().operations)
       beats += o.read_beats + o.write_beats;
     for (const Operation& o : program.operations)
-      if (static_cast<Opcode>(o.descriptor.opcode) == Opcode::kGemm)
-        operations += static_cast<double>(gemm_operations(o.descriptor));
+      if (const Descriptor& d = o.descriptor; static_cast<Opcode>(d.opcode) == Opcode::kGemm) {
+        operations += static_cast<double>(gemm_operations(d));
+        if (d.drain)
+          tiles += static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
+      }
   }
   const MemoryTechnology memory("ihp130");
   const StepEnergy e = price_step(config, step, timings, models, memory);
   CHECK(e.cycles == cycles);
   CHECK(e.memory_node_nm == 130);
-  double sum = 0, products = 0, pe_clocks = 0, dram = 0;
+  double sum = 0, products = 0, acting = 0, beside = 0, gates = 0, registers = 0, dram = 0;
   for (const StepEnergyLine& line : e.lines) {
     CHECK(line.total_pj >= 0);
     sum += line.total_pj;
     if (line.unit == "pe" && line.action == "product") products += line.actions;
-    const bool clock = line.kind == EnergyKind::kClock || line.kind == EnergyKind::kIdleClock;
-    if (line.unit == "pe" && clock) pe_clocks += line.actions;
+    if (line.unit == "pe" && line.kind == EnergyKind::kClock)
+      (line.action == "active cycle" ? acting : beside) += line.actions;
+    if (line.unit == "pe" && line.kind == EnergyKind::kIdleClock) gates += line.actions;
+    if (line.unit == "operand_register" && line.kind == EnergyKind::kClock)
+      registers += line.actions;
     if (line.kind == EnergyKind::kDram) dram += line.actions;
   }
   CHECK(sum == Approx(e.logic_pj() + e.memory_pj + e.dram_pj));
   CHECK(products == operations * config.rows * config.columns);
-  CHECK(pe_clocks == Approx(cycles * (config.rows + 1) * (config.columns + 1)));
+  // Every element in every operation; for each tile a cycle more, a capture, and a shift a row
+  const double elements = (config.rows + 1) * (config.columns + 1);
+  CHECK(acting == operations * elements);
+  CHECK(tiles > 0);
+  CHECK(beside == tiles * elements * (1 + 1 + config.rows));
+  CHECK(gates == 2 * (config.rows + 1) * cycles);
+  CHECK(registers == operations * (config.rows + config.columns + 1));
   CHECK(dram == beats);
   CHECK(e.dram_pj == Approx(beats * dram_energy(8 * config.bus_bytes, "LPDDR4").energy_pj));
   // Units without a model are named, not guessed

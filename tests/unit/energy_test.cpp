@@ -110,7 +110,7 @@ TEST_CASE("a stochastic pass pays for its random bits, a load for its bytes", "[
   CHECK(sum == Approx(r.on_chip_pj + r.dram_pj));
 }
 
-TEST_CASE("every figure states node, source and tier; nodes do not mix", "[energy]") {
+TEST_CASE("every figure states node, source and tier, and nodes do not mix", "[energy]") {
   CHECK(add_energy(32).tier == "published");
   CHECK(add_energy(24).energy_pj == Approx(0.075));
   CHECK(add_energy(24).tier == "derived");

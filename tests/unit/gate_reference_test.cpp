@@ -263,12 +263,13 @@ TEST_CASE("a registered unit toggles as in Icarus, and computes as its source sa
           "[gates-icarus]") {
   INFO("SOLFEGE_SEED=" << seed());
   const std::string rtl = SOLFEGE_SOURCE_DIR "/rtl/";
-  const UnitDesign design{"pe",
-                          "sf_pe",
-                          {{"Lanes", 16}, {"AccumulatorBits", 16}},
-                          {rtl + "sf_pe.v", rtl + "sf_popcount.v", rtl + "sf_popcount_adders.v",
-                           rtl + "sf_full_adder.v", rtl + "sf_half_adder.v"},
-                          "clk_i"};
+  const UnitDesign design{
+      "pe",
+      "sf_unit_pe",
+      {{"Lanes", 16}, {"AccumulatorBits", 16}},
+      {SOLFEGE_SOURCE_DIR "/cost/units/sf_unit_pe.v", rtl + "sf_pe.v", rtl + "sf_popcount.v",
+       rtl + "sf_popcount_adders.v", rtl + "sf_full_adder.v", rtl + "sf_half_adder.v"},
+      "clk_i"};
   for (const std::string name :
        {kDefaultLiberty, "sg13g2_stdcell_typ_1p20V_25C.lib", "asap7_rvt_tt_nldm_merged.lib"}) {
     const std::string path = name == kDefaultLiberty ? name : shared_liberty(name);

@@ -186,7 +186,7 @@ TEST_CASE("two cells' energy is what it is by hand", "[gates]") {
         4);
 }
 
-TEST_CASE("inputs that change at once share an event; warm-up is not counted", "[gates]") {
+TEST_CASE("inputs that change at once share an event, and warm-up is not counted", "[gates]") {
   Drawing drawing;
   drawing.port("a", true).port("b", true).port("y", false);
   drawing.cell("AND2", {{"A", "a"}, {"B", "b"}, {"Y", "y"}});
