@@ -290,18 +290,10 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   Priced priced{{}, chart_of(published, options.step.network)};
   if (!options.published_only) {
     for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
-    Interrupt interrupt;
-    try {
+    const int ended = interruptible("energy", "what is mapped and fitted stays cached", [&] {
       priced = price_netlists(config, network, data.train, options, liberties, report);
-    } catch (const Interrupted&) {
-      fmt::print(stderr, "solfege: energy interrupted; what is mapped and fitted stays cached\n");
-      return 128 + interrupt.signal();
-    } catch (const std::exception&) {
-      // Ctrl-C reaches the tools too, and they may end first.
-      if (interrupt.signal() == 0) throw;
-      fmt::print(stderr, "solfege: energy interrupted; what is mapped and fitted stays cached\n");
-      return 128 + interrupt.signal();
-    }
+    });
+    if (ended != 0) return ended;
   }
   if (!options.plot_path.empty()) plot_bars(options.plot_path, priced.chart);
   write_file("--csv", options.csv_path, csv_of(priced.operations, published));

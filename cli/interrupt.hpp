@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <csignal>
+#include <exception>
 
 namespace solfege {
 
@@ -41,5 +44,22 @@ class Interrupt {
   }
   std::array<struct sigaction, 2> before_{};
 };
+
+/// Does work that calls Interrupt::check() now and then. Returns 0, or 128 + the signal that ended
+/// it, which it says: `what` was interrupted, and what `stays`.
+template <typename Work>
+int interruptible(const char* what, const char* stays, const Work& work) {
+  Interrupt interrupt;
+  try {
+    work();
+    return 0;
+  } catch (const Interrupted&) {
+  } catch (const std::exception&) {
+    // Ctrl-C reaches the tools too, and they may end first.
+    if (interrupt.signal() == 0) throw;
+  }
+  fmt::print(stderr, "solfege: {} interrupted; {}\n", what, stays);
+  return 128 + interrupt.signal();
+}
 
 }  // namespace solfege

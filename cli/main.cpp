@@ -49,7 +49,8 @@ void add_resize(CLI::App* app, int& side) {
 void add_step(CLI::App* app, solfege::StepOptions& o) {
   app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
   app->add_option("--data", o.data,
-                  "data set whose image shape is meant; none: the network's, or built-in digits");
+                  "data set: the shape of its images, and for energy their pixels; none: the "
+                  "network's, or built-in digits");
   add_resize(app, o.resize);
   app->add_option("--batch", o.batch, "samples of a step")
       ->check(CLI::PositiveNumber)

@@ -238,8 +238,7 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   wanted.fpga = options.fpga;
   wanted.jobs = options.jobs;
   SynthesisReport r;
-  Interrupt interrupt;
-  try {
+  const int ended = interruptible("synthesis", "what is mapped stays cached", [&] {
     std::optional<Progress> progress;
     std::string shown;
     r = synthesize(config, wanted, dut_cache_directory(),
@@ -248,15 +247,8 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
                      if (phase != shown) progress.emplace(shown = phase, total);
                      progress->at(done);
                    });
-  } catch (const Interrupted&) {
-    fmt::print(stderr, "solfege: synthesis interrupted; what is mapped stays cached\n");
-    return 128 + interrupt.signal();
-  } catch (const std::exception&) {
-    // Ctrl-C reaches the tools too, and they may end first.
-    if (interrupt.signal() == 0) throw;
-    fmt::print(stderr, "solfege: synthesis interrupted; what is mapped stays cached\n");
-    return 128 + interrupt.signal();
-  }
+  });
+  if (ended != 0) return ended;
   print_modules(r, config);
   print_memories(r);
   print_popcounts(r);

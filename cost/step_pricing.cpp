@@ -326,8 +326,7 @@ StepEnergy price_step(const Config& config, const StepSamples& step,
   energy.dram = options.dram;
   energy.notes.push_back(
       "not priced: control, address generators, memory interfaces, descriptors, packing and "
-      "turning of planes, "
-      "the maximum over the lanes, leakage of memories, wires");
+      "turning of planes, the maximum over the lanes, leakage of memories, wires");
   energy.notes.push_back(
       "memories smaller than the smallest point of their source are priced as that point: an upper "
       "bound");

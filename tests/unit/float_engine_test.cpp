@@ -384,6 +384,7 @@ TEST_CASE("The optimiser applies momentum to all and decay to weights alone", "[
   network.weight_decay = 0.01;
   const Batch batch = random_batch(network, 4, &random);
   FloatEngine engine(network, 3);
+  std::size_t checked = 0;
   for (int step = 0; step < 3; ++step) {
     const FloatEngine before = engine;
     engine.train_step(batch.pixels.data(), batch.labels.data(), 4);
@@ -396,6 +397,7 @@ TEST_CASE("The optimiser applies momentum to all and decay to weights alone", "[
         for (std::size_t i = 0; i < old.value.size(); ++i) {
           const double v = 0.9 * old.velocity[i] + now.gradient[i] + decay * old.value[i];
           const double expected = old.value[i] - 0.05 * v;
+          ++checked;
           if (std::abs(now.value[i] - expected) > 1e-6 * (1.0 + std::abs(expected))) {
             FAIL_CHECK("layer " << k << " element " << i << ": " << now.value[i] << ", not "
                                 << expected);
@@ -404,6 +406,7 @@ TEST_CASE("The optimiser applies momentum to all and decay to weights alone", "[
       }
     }
   }
+  CHECK(checked > 500);
 }
 
 TEST_CASE("Adam's steps are those of its definition", "[dorefa]") {
