@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "cli/commands.hpp"
@@ -36,7 +38,7 @@ RtlOptions SimulationOptions::rtl() const {
 
 namespace {
 
-void write_weights(const std::string& path, const AcceleratorEngine& engine) {
+void write_weights(const std::string& path, AcceleratorEngine& engine) {
   std::ofstream file(path + ".part");
   for (int layer = 0; layer < static_cast<int>(engine.network().layers.size()); ++layer)
     for (const std::int32_t weight : engine.weights(layer)) file << weight << "\n";
@@ -91,7 +93,7 @@ class Training {
 
   std::string failure;  ///< what a check found; then the run is over
   RtlTally tally() const { return rtl_ != nullptr ? rtl_->tally() : RtlTally{}; }
-  const AcceleratorEngine* accelerator() const { return accelerator_; }
+  AcceleratorEngine* accelerator() const { return accelerator_; }
 
  private:
   void make_engine();
@@ -112,6 +114,7 @@ class Training {
   Checkpoint state_;
   std::uint64_t resumed_from_ = 0;
   std::uint64_t saved_step_ = ~std::uint64_t{0}, evaluated_step_ = ~std::uint64_t{0};
+  std::vector<int> layers_unchanged_;  ///< of each step of this run
   double accuracy_ = 0;
 };
 
@@ -202,7 +205,11 @@ int Training::run() {
   try {
     while (state_.step < steps_ && interrupt.signal() == 0) {
       batches.next(pixels, labels);
+      const std::vector<std::uint64_t> before = engine_->weight_fingerprints();
       const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
+      const std::vector<std::uint64_t> after = engine_->weight_fingerprints();
+      layers_unchanged_.push_back(static_cast<int>(std::inner_product(
+          before.begin(), before.end(), after.begin(), 0, std::plus<>(), std::equal_to<>())));
       state_.losses.push_back(loss);
       const std::uint64_t step = ++state_.step;
       progress.at(static_cast<long>(step), fmt::format("loss {:.4f}", loss));
@@ -242,6 +249,7 @@ void Training::report_to(Json& report) {
   report["resumed_from"] = resumed_from_ > 0 ? Json(resumed_from_) : Json(nullptr);
   report["steps_per_epoch"] = per_epoch_;
   report["loss"] = state_.losses;
+  report["layers_unchanged"] = layers_unchanged_;
   report["accuracy"] = evaluated_step_ == state_.step ? Json(accuracy_) : Json(nullptr);
   report["test_images"] = test_images_;
   report["accuracy_history"] = Json::array();
@@ -343,7 +351,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   const RtlTally tally = training.tally();
   if (options.engine == "rtl" || options.engine == "lockstep") print_tally(options, tally);
-  if (const AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
+  if (AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
     fmt::print("host     {} operations on elements\n", accelerator->host_element_operations());
     if (!options.weights_path.empty()) write_weights(options.weights_path, *accelerator);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/training.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -51,6 +53,8 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   }
   return weights;
 }
+
+std::uint64_t fingerprint(const void* bytes, std::size_t count) { return XXH64(bytes, count, 0); }
 
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
