@@ -76,8 +76,8 @@ struct SampledStep {
   TrainingValues values;  ///< only for a comparison
 };
 
-/// Samples the second step of a training run: the first leaves weights and statistics that are no
-/// longer those of the start. Units that see no tensor get synthetic windows.
+/// Samples a step of a training run: not the first, which starts from untrained statistics, and one
+/// in which every layer has a gradient. Units that see no tensor get synthetic windows.
 SampledStep sample(const Config& config, const Network& network, const Images& images,
                    const EnergyOptions& options) {
   SamplingOptions sampling;
@@ -227,6 +227,11 @@ Priced price_netlists(const Config& config, const Network& network, const Images
                                              progress.at(100L * done / total, what);
                                            });
   }
+  print_sampled_step(step.samples);
+  report["priced_step"] = step.samples.step;
+  report["zero_gradient_share"] = Json::array();
+  for (const LayerGradient& g : step.samples.gradients)
+    report["zero_gradient_share"].push_back({{"layer", g.layer}, {"share", g.zero_share}});
   print_operations(priced.operations);
   report["netlist_operations"] = json_of(priced.operations);
   report["netlist_steps"] = Json::array();

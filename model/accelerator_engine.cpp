@@ -64,8 +64,7 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
 std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
   const ElementTensor& t = layout_.layers[static_cast<std::size_t>(layer)].weights;
   std::vector<std::int32_t> values;
-  const auto* memory =
-      host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
+  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
   for (int row = 0; row < t.rows; ++row)
     for (int tap = 0; tap < t.pixels; ++tap)
       for (int channel = 0; channel < t.channels; ++channel)
@@ -73,12 +72,23 @@ std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
   return values;
 }
 
+double AcceleratorEngine::zero_gradient_share(int layer) {
+  const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).gradient;
+  std::uint64_t zeros = 0;
+  for (int row = 0; row < t.rows; ++row)
+    for (int pixel = 0; pixel < t.pixels; ++pixel)
+      for (int channel = 0; channel < t.channels; ++channel)
+        // A tagged element has its value in the lower half.
+        zeros += *host_.read<std::int16_t>(t.element_address(row, pixel, channel)) == 0;
+  return static_cast<double>(zeros) /
+         (static_cast<double>(t.rows) * t.pixels * static_cast<double>(t.channels));
+}
+
 std::vector<std::uint64_t> AcceleratorEngine::weight_fingerprints() {
   std::vector<std::uint64_t> fingerprints;
   for (const LayerState& s : layout_.layers) {
     const std::size_t bytes = s.weights.size_bytes();
-    fingerprints.push_back(
-        fingerprint(host_.read<std::uint8_t>(s.weights.address, bytes), bytes));
+    fingerprints.push_back(fingerprint(host_.read<std::uint8_t>(s.weights.address, bytes), bytes));
   }
   return fingerprints;
 }
@@ -435,8 +445,8 @@ Program AcceleratorEngine::backward_program(std::size_t k) {
   return builder.take();
 }
 
-/// Makes the gradient of the layer below once more where the shift that the step before left did not
-/// fit it.
+/// Makes the gradient of the layer below once more where the shift that the step before left did
+/// not fit it.
 void AcceleratorEngine::fit_gradient(std::size_t k) {
   LayerState& below = layout_.layers[k - 1];
   const int shift_before = below.gradient_shift;

@@ -39,6 +39,9 @@ class AcceleratorEngine : public TrainingEngine {
   std::uint64_t host_element_operations() const { return host_element_operations_; }
   /// Master weights of a layer, fixed point, [out][tap][in] without padding.
   std::vector<std::int32_t> weights(int layer);
+  /// Of the gradients of a layer's (pooled) pre-activations in the last step, the share that is
+  /// exactly 0.
+  double zero_gradient_share(int layer);
   const Network& network() const { return network_; }
   const LayerState& layer(int index) const {
     return layout_.layers.at(static_cast<std::size_t>(index));

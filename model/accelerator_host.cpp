@@ -117,8 +117,7 @@ void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
 void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
   if (!s.layer.batch_norm) return;
   const std::size_t channels = s.gamma.size();
-  const auto* sums =
-      training ? host_.read<std::int64_t>(s.statistics, 2 * channels) : nullptr;
+  const auto* sums = training ? host_.read<std::int64_t>(s.statistics, 2 * channels) : nullptr;
   const double count = static_cast<double>(batch_) * s.output_pixels();
   const double unit = s.output_unit;
   for (std::size_t c = 0; c < channels; ++c) {
@@ -174,8 +173,8 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
     return (level - offset[c]) / slope[c];
   };
   const auto table_words = static_cast<std::size_t>(words);
-  auto* thresholds = host_.write<std::int32_t>(s.activation_table,
-                                               table_words * static_cast<std::size_t>(nodes));
+  auto* thresholds =
+      host_.write<std::int32_t>(s.activation_table, table_words * static_cast<std::size_t>(nodes));
   auto* signs = host_.write<std::int32_t>(s.sign_table, table_words);
   auto* lows = host_.write<std::int32_t>(s.low_table, table_words);
   auto* highs = host_.write<std::int32_t>(s.high_table, table_words);
@@ -279,8 +278,7 @@ void AcceleratorEngine::write_gradient_unit(std::size_t k) {
 
 /// The largest |gradient| of the layer in this step, in units of its tensor.
 std::uint32_t AcceleratorEngine::gradient_peak(const LayerState& s) {
-  const auto* maxima =
-      host_.read<std::uint32_t>(s.gradient_max, static_cast<std::size_t>(batch_));
+  const auto* maxima = host_.read<std::uint32_t>(s.gradient_max, static_cast<std::size_t>(batch_));
   return *std::max_element(maxima, maxima + batch_);
 }
 
@@ -306,9 +304,9 @@ std::vector<double> AcceleratorEngine::read_logits(int count) {
   std::vector<double> logits;
   for (int sample = 0; sample < count; ++sample)
     for (int c = 0; c < s.layer.out_channels; ++c)
-      logits.push_back(
-          *host_.read<std::int32_t>(s.output.element_address(sample, 0, c)) * s.output_unit +
-          s.bias[static_cast<std::size_t>(c)]);
+      logits.push_back(*host_.read<std::int32_t>(s.output.element_address(sample, 0, c)) *
+                           s.output_unit +
+                       s.bias[static_cast<std::size_t>(c)]);
   return logits;
 }
 

@@ -173,8 +173,7 @@ std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers&
   for (const float w : weight_values) peak = std::max(peak, std::abs(w));
   // The largest code of the layer is n_W: f_W divides by the maximum.
   if (quantizes(layer.weight_bits) && peak > 0.0f)
-    weights = as_integers(weight_values,
-                          peak / static_cast<float>((1 << layer.weight_bits) - 1));
+    weights = as_integers(weight_values, peak / static_cast<float>((1 << layer.weight_bits) - 1));
   std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
   const float scale = input.scale * weights.scale;
   for (float& o : output) o *= scale;
@@ -320,8 +319,8 @@ double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* l
 std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {
   std::vector<std::uint64_t> fingerprints;
   for (const State& state : states_)
-    fingerprints.push_back(fingerprint(state.weights.value.data(),
-                                       state.weights.value.size() * sizeof(float)));
+    fingerprints.push_back(
+        fingerprint(state.weights.value.data(), state.weights.value.size() * sizeof(float)));
   return fingerprints;
 }
 

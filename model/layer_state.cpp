@@ -54,8 +54,9 @@ class Layouter {
   TrainingLayout run() {
     TrainingLayout layout;
     const Layer& head = network_.layers.front();
-    layout.images = memory_.elements("images", batch_, head.in_height * head.in_width,
-                                     head.in_channels, ElementType::kUnsigned8, MemoryContent::kImages);
+    layout.images =
+        memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
+                         ElementType::kUnsigned8, MemoryContent::kImages);
     layout.image_codes =
         memory_.planes("image codes", batch_, layout.images.pixels, head.input_bits,
                        head.in_channels, false, PlaneType::kUnipolar);
