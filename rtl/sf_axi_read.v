@@ -41,10 +41,12 @@ module sf_axi_read #(
   // The first requester at or after turn_q
   reg                  found;
   reg [ClientBits-1:0] chosen;
-  integer i, candidate;
-  always @* begin
-    found  = 1'b0;
-    chosen = {ClientBits{1'b0}};
+  always @* begin : choosing
+    integer i, candidate;
+    i         = 0;
+    candidate = 0;
+    found     = 1'b0;
+    chosen    = {ClientBits{1'b0}};
     for (i = Clients - 1; i >= 0; i = i - 1) begin
       candidate = {{(32-ClientBits){1'b0}}, turn_q} + i;
       if (candidate >= Clients) candidate = candidate - Clients;

@@ -44,8 +44,9 @@ module sf_axi_write #(
   reg [8*BusBytes-1:0] data;
   reg [BusBytes-1:0]   strobe;
   reg [Clients-1:0] chosen;
-  integer i;
-  always @* begin
+  always @* begin : choosing
+    integer i;
+    i       = 0;
     found   = 1'b0;
     chosen  = {Clients{1'b0}};
     address = request_address_i[31:0];

@@ -70,8 +70,8 @@ module sf_control #(
 
   wire deadlock = still_q == DeadlockCycles;
   wire fail = busy_q & ~halt_q & (illegal_i | bus_error_i | deadlock);
-  integer i;
-  always @(posedge clk_i or negedge rst_ni) begin
+  always @(posedge clk_i or negedge rst_ni) begin : registers
+    integer i;
     if (!rst_ni) begin
       bvalid_q   <= 1'b0;
       busy_q     <= 1'b0;

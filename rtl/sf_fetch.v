@@ -163,8 +163,8 @@ module sf_fetch #(
       endcase
     end
   end
-  integer i;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : fetching
+    integer i;
     if (state_q == STATE_IDLE) begin
       address_q <= base_i;
       left_q    <= count_i;
