@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/dataset.hpp"
+#include "model/interrupt.hpp"
 
 namespace solfege {
 namespace {
@@ -55,6 +56,7 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
   for (int first = 0; first < images.count(); first += batch) {
+    Interrupt::check();
     const int size = std::min(batch, images.count() - first);
     const std::vector<int> classes = engine.predict(images.image(first), size);
     for (int i = 0; i < size; ++i) correct += classes[i] == images.labels[first + i];
