@@ -11,7 +11,7 @@
 
 #include "cost/boolean_function.hpp"
 #include "cost/liberty_syntax.hpp"
-#include "cost/process.hpp"
+#include "model/cache.hpp"
 
 namespace solfege {
 namespace {

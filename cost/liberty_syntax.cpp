@@ -5,29 +5,20 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
-#include <filesystem>
 
 #include "cost/liberty.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
 
 constexpr const char* kNoHeader = "it has no `library (NAME) {` header";
 
-std::string read_file(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  std::FILE* file = fs::is_regular_file(path, error) ? std::fopen(path.c_str(), "rb") : nullptr;
-  if (file == nullptr)
-    throw InputError(
-        fmt::format("{}: the Liberty file cannot be read; name an existing .lib file{}", path,
-                    path == kDefaultLiberty ? " or run: apt-get install qflow-tech-osu018" : ""));
-  std::string text(fs::file_size(path, error), '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  std::fclose(file);
-  return text;
+/// What to do about a library that cannot be read.
+std::string fix_of(const std::string& path) {
+  return path == kDefaultLiberty ? "name another .lib file, or run: apt-get install qflow-tech-osu018"
+                                 : "name an existing .lib file";
 }
 
 std::string_view trimmed(const char* first, const char* last) {
@@ -182,7 +173,7 @@ std::string_view LibertyStatement::text(std::string_view wanted) const {
   return s == nullptr ? std::string_view() : s->value;
 }
 
-LibertyFile::LibertyFile(const std::string& path) : path_(path), text_(read_file(path)) {
+LibertyFile::LibertyFile(const std::string& path) : path_(path), text_(read_file(path, fix_of(path))) {
   library_ = Parser(*this, text_).library();
 }
 

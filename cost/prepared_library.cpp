@@ -10,8 +10,9 @@
 
 #include "cost/boolean_function.hpp"
 #include "cost/liberty_syntax.hpp"
-#include "cost/process.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -217,19 +218,19 @@ void prepare(const std::string& liberty, const fs::path& folder) {
                          [](const LibertyPin& pin) { return pin.direction == "output"; }))
       notes += fmt::format("cell {} is not used: an output has no function\n", cell->name);
   }
-  write_text(folder / "cells.lib", Writer(cells, false).text(file.library()));
-  write_text(folder / "timing.lib", Writer(cells, true).text(file.library()));
-  write_text(folder / "notes.txt", notes);
+  write_file(folder / "cells.lib", Writer(cells, false).text(file.library()));
+  write_file(folder / "timing.lib", Writer(cells, true).text(file.library()));
+  write_file(folder / "notes.txt", notes);
   LibertyLibrary usable = all;
   usable.cells.erase(
       std::remove_if(usable.cells.begin(), usable.cells.end(),
                      [&](const LibertyCell& cell) { return cells.count(cell.name) == 0; }),
       usable.cells.end());
   require_complete(usable, liberty);
-  write_text(folder / "gates.genlib", genlib(usable));
+  write_file(folder / "gates.genlib", genlib(usable));
   const AdderCells adders = find_adder_cells(usable);
-  write_text(folder / "explicit_adders.v", explicit_adders_map(adders));
-  write_text(folder / "ripple.v", ripple_map());
+  write_file(folder / "explicit_adders.v", explicit_adders_map(adders));
+  write_file(folder / "ripple.v", ripple_map());
 }
 
 }  // namespace
@@ -238,7 +239,7 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   PreparedLibrary p;
   p.path = liberty.empty() ? kDefaultLiberty : liberty;
   // Of the content: the same library under another path is the same.
-  const std::string hash = content_hash({kFormat, read_text(p.path)});
+  const std::string hash = content_hash({kFormat, LibertyFile(p.path).text()});
   const fs::path folder = cached_folder(cache_directory, "library-" + hash,
                                         [&](const fs::path& part) { prepare(p.path, part); });
   p.folder = folder;
@@ -249,7 +250,7 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   p.library.path = p.path;
   p.adders = find_adder_cells(p.library);
   p.hash = hash;
-  const std::string notes = read_text(folder / "notes.txt");
+  const std::string notes = read_file(folder / "notes.txt");
   for (std::size_t at = 0; at < notes.size();) {
     const auto end = notes.find('\n', at);
     p.notes.push_back(notes.substr(at, end - at));

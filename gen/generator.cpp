@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <utility>
 #include <vector>
 
 #include "gen/verilog_writer.hpp"
+#include "model/cache.hpp"
 #include "model/descriptor.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "model/registers.hpp"
 #include "model/tanh_slope.hpp"
 #include "model/version.hpp"
@@ -22,6 +23,8 @@ namespace solfege {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kIncomplete = "is the source tree complete?";
 
 std::string banner(const Config& config, const std::string& what) {
   return fmt::format(
@@ -37,16 +40,6 @@ std::string upper(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return text;
-}
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw InputError(
-        fmt::format("{}: cannot be read; is the source tree complete?", path.string()));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 /// Constants of the descriptor, its enumerations, and the control registers.
@@ -289,8 +282,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
         fmt::format("{}: not found; the hand-written RTL belongs there", rtl.string()));
   for (const auto& entry : fs::directory_iterator(rtl)) {
     const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".v") files[name] = read_text(entry.path());
-    if (entry.path().extension() == ".vlt") files[name] = read_text(entry.path());
+    if (entry.path().extension() == ".v") files[name] = read_file(entry.path(), kIncomplete);
+    if (entry.path().extension() == ".vlt") files[name] = read_file(entry.path(), kIncomplete);
   }
   files["sf_descriptor.vh"] = descriptor_header(config);
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
@@ -346,23 +339,24 @@ std::map<std::string, std::string> generate_files(const Config& config) {
 }
 
 void generate(const Config& config, const std::string& directory) {
-  const auto files = generate_files(config);
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error || !fs::is_directory(directory))
-    throw InputError(fmt::format("{}: cannot be made a folder; choose another with -o", directory));
-  for (const auto& [name, text] : files) {
+  std::vector<std::pair<std::string, std::string>> changed;
+  std::error_code ignored;
+  for (const auto& [name, text] : generate_files(config)) {
     const fs::path path = fs::path(directory) / name;
-    std::ifstream old(path, std::ios::binary);
-    if (old) {
-      std::ostringstream present;
-      present << old.rdbuf();
-      if (present.str() == text) continue;
-    }
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file << text;
-    if (!file.flush()) throw InputError(fmt::format("{}: cannot be written", path.string()));
+    if (!fs::is_regular_file(path, ignored) || read_file(path) != text)
+      changed.emplace_back(name, text);
   }
+  write_files(directory, changed);
+}
+
+std::string generate_cached(const Config& config) {
+  const auto files = generate_files(config);
+  std::vector<std::string> inputs;
+  for (const auto& [name, text] : files) inputs.insert(inputs.end(), {name, text});
+  return cached_folder(cache_directory(), "generated-" + content_hash(inputs),
+                       [&](const fs::path& part) {
+                         write_files(part, {files.begin(), files.end()});
+                       });
 }
 
 }  // namespace solfege

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/interrupt.hpp"
+
 namespace solfege {
 namespace {
 
@@ -151,6 +153,7 @@ ProgramTiming TimingModel::run(const Program& program,
     memory_.step(read_.valid, read_.beats, write_.address_valid, write_.data_valid, cycle_);
     read_.step(reader, reader_beats, arready, response, rlast);
     write_.step(writer, awready, wready, bvalid);
+    if ((now & 0xfffff) == 0) Interrupt::check();
     if (progress && (now & 0xfffff) == 0 &&
         !progress(static_cast<double>(retired_count) /
                   static_cast<double>(program.operations.size())))

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/dataset.hpp"
+#include "model/interrupt.hpp"
 
 namespace solfege {
 namespace {
@@ -59,6 +60,7 @@ std::uint64_t fingerprint(const void* bytes, std::size_t count) { return XXH64(b
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
   for (int first = 0; first < images.count(); first += batch) {
+    Interrupt::check();
     const int size = std::min(batch, images.count() - first);
     const std::vector<int> classes = engine.predict(images.image(first), size);
     for (int i = 0; i < size; ++i) correct += classes[i] == images.labels[first + i];

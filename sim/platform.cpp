@@ -21,7 +21,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <stdexcept>
 #include <systemc>
@@ -588,6 +587,11 @@ class Dut : public sc_core::sc_module {
     trace_open_ = false;
   }
 
+  void end_trace() {
+    library_.trace_close(model_);
+    trace_from_ = kNever;
+  }
+
  private:
   void rising_edge() {
     next_trigger(rising_);
@@ -623,11 +627,7 @@ class Dut : public sc_core::sc_module {
   void dump(std::uint8_t clock) {
     if (!trace_open_) library_.trace_open(model_, trace_path_.c_str());
     trace_open_ = true;
-    if (cycle_ > trace_to_) {
-      library_.trace_close(model_);
-      trace_from_ = kNever;
-      return;
-    }
+    if (cycle_ > trace_to_) return end_trace();
     library_.trace_dump(model_, cycle_ * kPeriodPs + (clock ? 0 : kHalfPeriodPs));
   }
 
@@ -897,8 +897,9 @@ void Platform::trace(const std::string& fst_path, std::uint64_t from_cycle,
   if (!modules_->waveforms) {
     throw InputError("waveforms need a simulator built for them (DutOptions::waveforms)");
   }
-  if (!std::ofstream(fst_path)) throw InputError(fst_path + ": cannot be written");
   modules_->dut.trace(fst_path, from_cycle, to_cycle);
 }
+
+void Platform::end_trace() { modules_->dut.end_trace(); }
 
 }  // namespace solfege

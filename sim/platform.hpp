@@ -108,6 +108,8 @@ class Platform {
   /// is one nanosecond. The library must have been built with waveforms (else InputError). Replaces
   /// an earlier window.
   void trace(const std::string& fst_path, std::uint64_t from_cycle, std::uint64_t to_cycle);
+  /// Ends the window and closes the file.
+  void end_trace();
 
  private:
   struct Modules;

@@ -10,6 +10,8 @@
 #include "gen/generator.hpp"
 #include "model/cycle_model.hpp"
 #include "model/error.hpp"
+#include "model/interrupt.hpp"
+#include "model/progress.hpp"
 #include "model/registers.hpp"
 #include "sim/netlist_dut.hpp"
 
@@ -38,8 +40,10 @@ DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
     return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
   std::string directory = options.generated_directory;
-  if (directory.empty()) directory = dut_cache_directory() + "/generated-" + config.hash();
-  generate(config, directory);
+  if (directory.empty())
+    directory = generate_cached(config);
+  else
+    generate(config, directory);
   DutOptions dut = options.dut;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
   return build_dut(directory, dut);
@@ -55,8 +59,10 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
     throw std::runtime_error("the simulator answers with the hash of another configuration");
-  if (!options.fst_path.empty())
-    platform_->trace(options.fst_path, options.fst_from, options.fst_to);
+  if (!options.fst_path.empty()) {
+    waveforms_ = std::make_unique<WaveformFile>(options.fst_path);
+    platform_->trace(waveforms_->part().string(), options.fst_from, options.fst_to);
+  }
   if (options.memory.ideal || options.memory.stall_probability == 0) {
     MemoryTiming memory;
     memory.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
@@ -67,6 +73,14 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
 }
 
 RtlDevice::~RtlDevice() = default;
+
+void RtlDevice::finish_waveforms() {
+  if (!waveforms_) return;
+  platform_->end_trace();
+  if (!waveforms_->finish())
+    say(fmt::format("solfege: note: no waveforms: the runs ended at cycle {}, before --fst-from",
+                    platform_->cycle()));
+}
 
 bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region,
                         const std::uint8_t* expected, std::uint64_t cycle) {
@@ -105,6 +119,8 @@ void RtlDevice::run(const Program& program) {
   std::size_t golden_next = 0;
   std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
   auto on_retire = [&](const Retire& retire) {
+    Interrupt::check();
+    if (waveforms_) waveforms_->check();
     const std::size_t index = retire.tag;
     const Operation& operation = program.operations.at(index);
     const std::uint64_t predicted = active_cycles(operation.descriptor, config_);

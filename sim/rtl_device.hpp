@@ -11,6 +11,7 @@
 #include "model/device.hpp"
 #include "model/timing_model.hpp"
 #include "sim/platform.hpp"
+#include "sim/waveform_file.hpp"
 
 namespace solfege {
 
@@ -53,6 +54,10 @@ class RtlDevice : public Device {
 
   const RtlTally& tally() const { return tally_; }
 
+  /// Ends the waveforms, if there are any, once all runs are done. InputError if they cannot be
+  /// written.
+  void finish_waveforms();
+
  private:
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.
@@ -60,6 +65,7 @@ class RtlDevice : public Device {
                const std::uint8_t* expected, std::uint64_t cycle);
 
   Config config_;
+  std::unique_ptr<WaveformFile> waveforms_;  ///< null: none; outlives its writer
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
   std::unique_ptr<TimingModel> timing_;  ///< null when the memory's pauses are random
