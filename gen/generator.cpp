@@ -121,6 +121,7 @@ std::vector<Port> top_ports(const Config& config) {
           {in, "s_axil_wvalid_i", 1},
           {out, "s_axil_wready_o", 1},
           {in, "s_axil_wdata_i", 32},
+          {in, "s_axil_wstrb_i", 4},
           {out, "s_axil_bvalid_o", 1},
           {in, "s_axil_bready_i", 1},
           {out, "s_axil_bresp_o", 2},
@@ -236,6 +237,11 @@ std::string driver_header(const Config& config) {
   text += fmt::format("#define SOLFEGE_ERROR_{} {}u /* {} */\n", #NAME, code, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
+#define SOLFEGE_ROW(NAME, number, meaning)                                                       \
+  text += fmt::format("#define SOLFEGE_ENGINE_{} {}u /* {}, in the status register */\n", #NAME, \
+                      number, meaning);
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
   text +=
       fmt::format("#define SOLFEGE_CONFIG_HASH 0x{}ull\n#define SOLFEGE_DESCRIPTOR_BYTES {}u\n\n",
                   config.hash(), kDescriptorBytes);
@@ -257,6 +263,11 @@ std::string address_map(const Config& config) {
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text +=
+      "\nBits 1:0 of an address are ignored; writes obey their strobes. An access that the table "
+      "does "
+      "not allow changes\nnothing, reads 0 and is answered with SLVERR. The interrupt is high "
+      "while "
+      "done or error is set; a start clears done,\nclear both.\n"
       "\nCounters, 64 bits each, low word first:\n\n| offset | counter | counts |\n|---|---|---|\n";
   std::uint32_t offset = registers::counters;
 #define SOLFEGE_ROW(name, meaning)                                         \
@@ -264,10 +275,16 @@ std::string address_map(const Config& config) {
   offset += 8;
   SOLFEGE_COUNTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-  text += "\nError codes:\n\n| code | name | meaning |\n|---|---|---|\n";
+  text +=
+      "\nError codes, and the engine and tag that the status then names:\n\n"
+      "| code | name | meaning |\n|---|---|---|\n";
 #define SOLFEGE_ROW(NAME, code, meaning) \
   text += fmt::format("| {} | {} | {} |\n", code, #NAME, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += "\n| engine | name |\n|---|---|\n";
+#define SOLFEGE_ROW(NAME, number, meaning) text += fmt::format("| {} | {} |\n", number, meaning);
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   return text;
 }

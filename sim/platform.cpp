@@ -488,6 +488,7 @@ class AxiLiteMaster : public sc_core::sc_module {
     pins.s_axil_rready_i = rready_;
     pins.s_axil_awaddr_i = pins.s_axil_araddr_i = address_;
     pins.s_axil_wdata_i = data_;
+    pins.s_axil_wstrb_i = 0xf;
   }
 
  private:
@@ -869,6 +870,7 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
     result.done = done && !result.error;
     result.timed_out = !done && !result.error;
     result.error_code = static_cast<int>(status >> 8 & 0xff);
+    result.error_engine = static_cast<int>(status >> 4 & 7);
     result.error_tag = static_cast<int>(status >> 16);
     std::uint32_t address = kRegCounters;
     for (std::uint64_t* counter :

@@ -61,7 +61,8 @@ struct RunResult {
   bool stopped = false;    ///< on_retire returned false; the counters were not read
   bool timed_out = false;  ///< neither within max_cycles; the counters show where it stands
   int error_code = 0;
-  int error_tag = 0;  ///< of the descriptor at fault
+  int error_engine = 0;  ///< 0 array, 1 stream, 2 dma, 3 turner, 4 descriptor fetch
+  int error_tag = 0;     ///< of the descriptor at fault
   Counters counters;
   std::uint64_t first_cycle = 0;  ///< the start register was written
   std::uint64_t last_cycle = 0;   ///< the interrupt was seen, or the run given up
