@@ -55,9 +55,7 @@ void open_library(Run& run) {
   if (p.adders.full) r.full_adder_cell = p.adders.full->cell;
   if (p.adders.half) r.half_adder_cell = p.adders.half->cell;
   r.notes = p.adders.notes;
-  if (!p.notes.empty())
-    r.notes.push_back(fmt::format("{} cells without function are not used ({})", p.notes.size(),
-                                  p.notes.front()));
+  r.notes.insert(r.notes.end(), p.notes.begin(), p.notes.end());
 }
 
 // ---- The popcount's two forms ----
