@@ -389,8 +389,9 @@ class Runs(SystemTest):
         """A simulated step takes minutes; a signal ends it at once and keeps the steps before it."""
         checkpoint = self.folder / "run.ckpt"
         network = self.folder / "long.toml"
-        network.write_text('[[layer]]\ntype = "fc"\nchannels = 400\n' * 3 + '[[layer]]\ntype = "fc"\n')
-        arguments = ["train", TINY, "--network", network, "--batch", 128, "--steps", 2, "--engine", "lockstep",
+        conv = '[[layer]]\ntype = "conv"\nchannels = 32\nkernel = 3\npadding = 1\n'
+        network.write_text(conv + conv + 'pool = 14\n[[layer]]\ntype = "fc"\n')
+        arguments = ["train", TINY, "--network", network, "--batch", 32, "--steps", 2, "--engine", "lockstep",
                      "--checkpoint", checkpoint]
         process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in process.stdout:
