@@ -142,6 +142,7 @@ Training::Training(const Config& config, const TrainOptions& options, Dataset da
              config_.weight_bits, config_.activation_bits, config_.gradient_bits, options.batch,
              steps_, options.engine);
   if (resumed_from_ > 0) fmt::print("resumed after step {}\n", resumed_from_);
+  std::fflush(stdout);  // a step may take long
 }
 
 void Training::make_engine() {
