@@ -45,11 +45,15 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
                                  "Verilog macro of the simulated design (tests break it so)");
   auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file")
                   ->check(output_file());
+  auto* design = app->add_option("--design", o.design,
+                                 "simulate the Verilog of this folder, made by generate, as it "
+                                 "stands");
   auto* netlist = app->add_option("--netlist", o.netlist,
                                   "simulate the gates of this folder, made by synth --netlist, "
                                   "instead of the RTL")
                       ->excludes(structural)
                       ->excludes(define)
+                      ->excludes(design)
                       ->excludes(fst);
   app->add_option("--reset-seed", o.reset_seed,
                   "of what the netlist's flip-flops and memories start with")

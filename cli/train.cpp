@@ -30,6 +30,7 @@ RtlOptions SimulationOptions::rtl() const {
   options.fst_path = fst_path;
   options.fst_from = fst_from;
   options.fst_to = fst_to;
+  options.design_directory = design;
   options.netlist_directory = netlist;
   options.reset_seed = reset_seed;
   return options;
@@ -133,6 +134,7 @@ Training::Training(const Config& config, const TrainOptions& options, Dataset da
              config_.weight_bits, config_.activation_bits, config_.gradient_bits, options.batch,
              steps_, options.engine);
   if (resumed_from_ > 0) fmt::print("resumed after step {}\n", resumed_from_);
+  std::fflush(stdout);  // a step may take long
 }
 
 void Training::make_engine() {

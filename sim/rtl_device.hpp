@@ -19,10 +19,10 @@ struct RtlOptions {
   bool lockstep = false;  ///< compare every tensor with the golden model after every descriptor
   MemoryModel memory;
   DutOptions dut;
-  std::string generated_directory;  ///< empty: a folder of the cache, by configuration hash
-  std::string netlist_directory;    ///< of write_netlist(), simulated in the RTL's place
-  std::uint64_t reset_seed = 1;     ///< of what a netlist's flip-flops and memories start with
-  std::string fst_path;             ///< empty: no waveforms
+  std::string design_directory;   ///< of generate(), simulated as it stands; empty: made anew
+  std::string netlist_directory;  ///< of write_netlist(), simulated in the RTL's place
+  std::uint64_t reset_seed = 1;   ///< of what a netlist's flip-flops and memories start with
+  std::string fst_path;           ///< empty: no waveforms
   std::uint64_t fst_from = 0, fst_to = 0;
 };
 
@@ -49,7 +49,9 @@ class RtlDevice : public Device {
   ~RtlDevice() override;
 
   std::vector<std::uint8_t>& memory() override { return platform_->memory(); }
-  /// Throws CheckFailed with the first difference in lockstep, or when the device reports an error.
+  /// Throws CheckFailed with the first difference in lockstep, when the device reports an error,
+  /// and, with what every engine waits for, when it takes many times what the timing model
+  /// predicts.
   void run(const Program& program) override;
 
   const RtlTally& tally() const { return tally_; }
@@ -68,7 +70,9 @@ class RtlDevice : public Device {
   std::unique_ptr<WaveformFile> waveforms_;  ///< null: none; outlives its writer
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
-  std::unique_ptr<TimingModel> timing_;  ///< null when the memory's pauses are random
+  MemoryTiming memory_timing_;
+  double stall_probability_ = 0;         ///< the timing model is exact without pauses
+  std::unique_ptr<TimingModel> timing_;  ///< null before the first run, and after a failed one
   std::uint32_t program_address_;
   bool lockstep_;
   RtlTally tally_;
