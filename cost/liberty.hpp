@@ -94,7 +94,7 @@ struct LibertyLibrary {
 /// an area, units missing or unknown, files of different corners.
 LibertyLibrary read_liberty(const std::string& name);
 
-/// Where Debian's qflow-tech-osu018 puts the default library.
-constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+/// The default library, osu018_stdcells.lib of Debian's qflow-tech-osu018, where CMake found it.
+constexpr const char* kDefaultLiberty = SOLFEGE_DEFAULT_LIBERTY;
 
 }  // namespace solfege

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 /// What to do about a library that cannot be read.
 std::string fix_of(const std::string& path) {
-  return path == kDefaultLiberty ? "name another .lib file, or run: apt-get install qflow-tech-osu018"
+  return path == kDefaultLiberty ? "name another .lib file, or run: scripts/install"
                                  : "name an existing .lib file";
 }
 

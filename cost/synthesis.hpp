@@ -44,7 +44,7 @@ struct PopcountComparison {
 };
 
 struct SynthesisOptions {
-  std::string liberty;  ///< empty: osu018 of Debian's qflow-tech-osu018
+  std::string liberty;  ///< empty: kDefaultLiberty
   std::string top;      ///< module (base name or label) to stop at; empty: the whole machine
   AdderStyle adders = AdderStyle::kRipple;
   bool timing = true;

@@ -15,7 +15,7 @@
 namespace solfege {
 namespace {
 
-constexpr const char* kOsu018 = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+constexpr const char* kOsu018 = kDefaultLiberty;
 
 std::string osu018() {
   std::ostringstream text;
