@@ -310,8 +310,9 @@ EnergyReport price(const Config& config, const std::vector<Program>& step,
       for (EnergyLine line : counter.count(step[p].operations[i], timings[p].operations[i])) {
         const bool off_chip = line.unit == "DRAM";
         const double pj = line.total_pj();
-        for (EnergyShare* s :
-             {&share(report.units, line.unit, ""), &share(report.passes, line.layer, line.pass)})
+        EnergyShare* const of_unit = &share(report.units, line.unit, "");
+        EnergyShare* const of_pass = &share(report.passes, line.layer, line.pass);
+        for (EnergyShare* s : {of_unit, of_pass})
           (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
         (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
         merge(report.lines, by_pass, line);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets tests that are written for Catch2 2.13 build with Catch2 3, which has no header of this name.
-// Only builds with Catch2 3 have this folder in their include path (tests/CMakeLists.txt, tests/rtl/run).
+// Lets tests that are written for Catch2 2.13 build with Catch2 3, which has no header of this
+// name. Only builds with Catch2 3 have this folder in their include path (tests/CMakeLists.txt,
+// tests/rtl/run).
 #pragma once
 #include <catch2/catch_all.hpp>
 #include <string>
