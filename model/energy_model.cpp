@@ -312,8 +312,7 @@ EnergyReport price(const Config& config, const std::vector<Program>& step,
         const double pj = line.total_pj();
         EnergyShare* const of_unit = &share(report.units, line.unit, "");
         EnergyShare* const of_pass = &share(report.passes, line.layer, line.pass);
-        for (EnergyShare* s : {of_unit, of_pass})
-          (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
+        for (EnergyShare* s : {of_unit, of_pass}) (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
         (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
         merge(report.lines, by_pass, line);
         line.layer.clear();
