@@ -249,8 +249,6 @@ const std::vector<LegalityRule> kStream = {
 const std::vector<LegalityRule> kTurn = {
     {"its source has rows", [](const D& d, const C&) { return d.source_rows != 0; }},
     {"its source has lanes", [](const D& d, const C&) { return d.source_lanes != 0; }},
-    {"source and target have words",
-     [](const D& d, const C&) { return d.source_words != 0 && d.target_words != 0; }},
     {"its source begins with an operand word or a beat",
      [](const D& d, const C& c) { return multiple(d.source_address, unit(c, d.source_columns)); }},
     {"its target begins with an operand word or a beat",

@@ -4,11 +4,12 @@
 // client_idle_o: every one of that client, whatever the others write (answers come in order, so a queue of their
 // owners tells whose an answer is; error_o names whose write failed).
 // Handshake: the channels' valids and payloads are registers and stay until they are taken. Address and data of a write
-// appear together one cycle after it was accepted and may be taken in any order; at most 128 writes await answers.
+// appear together one cycle after it was accepted and may be taken in any order; at most Outstanding await answers.
 `default_nettype none
 module sf_axi_write #(
     parameter Clients = 3,
-    parameter BusBytes = 64
+    parameter BusBytes = 64,
+    parameter Outstanding = 128  // power of two
 ) (
     input  wire                          clk_i,
     input  wire                          rst_ni,
@@ -38,10 +39,11 @@ module sf_axi_write #(
   reg [31:0]           address_q;
   reg [8*BusBytes-1:0] data_q;
   reg [BusBytes-1:0]   strobe_q;
-  reg [7:0]            waiting_q;  // accepted, not answered
+  localparam WaitBits = $clog2(Outstanding) + 1;
+  reg [WaitBits-1:0]   waiting_q;  // accepted, not answered
 
   wire can_take = enable_i & (~address_valid_q | m_axi_awready_i) & (~data_valid_q | m_axi_wready_i)
-                  & ~waiting_q[7];
+                  & ~waiting_q[WaitBits-1];
   reg               found;
   reg [31:0]        address;
   reg [8*BusBytes-1:0] data;
@@ -67,14 +69,14 @@ module sf_axi_write #(
     end
   end
   wire take = found & can_take;
-  wire [7:0] waiting_next = waiting_q + {7'd0, take} - {7'd0, m_axi_bvalid_i};
+  wire [WaitBits-1:0] waiting_next = waiting_q + {{(WaitBits-1){1'b0}}, take} - {{(WaitBits-1){1'b0}}, m_axi_bvalid_i};
   assign request_ready_o = can_take ? chosen : {Clients{1'b0}};
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       address_valid_q <= 1'b0;
       data_valid_q    <= 1'b0;
-      waiting_q       <= 8'd0;
+      waiting_q       <= {WaitBits{1'b0}};
     end else begin
       if (take) address_valid_q <= 1'b1;
       else if (m_axi_awready_i) address_valid_q <= 1'b0;
@@ -95,7 +97,7 @@ module sf_axi_write #(
   wire [ClientBits-1:0] owner;
   sf_fifo #(
       .Width(ClientBits),
-      .Depth(128)
+      .Depth(Outstanding)
   ) u_owners (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -111,13 +113,13 @@ module sf_axi_write #(
   genvar client;
   generate
     for (client = 0; client < Clients; client = client + 1) begin : gen_client
-      reg [7:0] until_q;  // answers up to this client's last one
+      reg [WaitBits-1:0] until_q;  // answers up to this client's last one
       always @(posedge clk_i or negedge rst_ni) begin
-        if (!rst_ni) until_q <= 8'd0;
+        if (!rst_ni) until_q <= {WaitBits{1'b0}};
         else if (take & chosen[client]) until_q <= waiting_next;
-        else if (m_axi_bvalid_i && until_q != 8'd0) until_q <= until_q - 8'd1;
+        else if (m_axi_bvalid_i && until_q != {WaitBits{1'b0}}) until_q <= until_q - 1'b1;
       end
-      assign client_idle_o[client] = until_q == 8'd0;
+      assign client_idle_o[client] = until_q == {WaitBits{1'b0}};
     end
   endgenerate
   always @(posedge clk_i) begin
@@ -136,6 +138,6 @@ module sf_axi_write #(
   assign m_axi_wlast_o   = 1'b1;
   assign m_axi_bready_o  = 1'b1;
   assign error_o         = {{(Clients-1){1'b0}}, m_axi_bvalid_i & m_axi_bresp_i[1]} << owner;
-  assign idle_o          = waiting_q == 8'd0;
+  assign idle_o          = waiting_q == {WaitBits{1'b0}};
 endmodule
 `default_nettype wire

@@ -200,7 +200,6 @@ module sf_fetch #(
   wire [31:0] source_unit = descriptor_q[F_SOURCE_COLUMNS] ? ColumnUnit : RowUnit;
   wire [31:0] target_unit = descriptor_q[F_TARGET_COLUMNS] ? ColumnUnit : RowUnit;
   wire turn_ok = descriptor_q[F_SOURCE_ROWS+:16] != 16'd0 && descriptor_q[F_SOURCE_LANES+:16] != 16'd0
-      && descriptor_q[F_SOURCE_WORDS+:16] != 16'd0 && descriptor_q[F_TARGET_WORDS+:16] != 16'd0
       && (descriptor_q[F_SOURCE_ADDRESS+:32] & (source_unit - 32'd1)) == 32'd0
       && (descriptor_q[F_TARGET_ADDRESS+:32] & (target_unit - 32'd1)) == 32'd0
       && {16'd0, descriptor_q[F_SOURCE_LANES+:16]} <= source_reach;

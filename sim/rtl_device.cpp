@@ -38,6 +38,14 @@ std::string error_name(int code) {
   return "unknown";
 }
 
+std::string engine_name(int engine) {
+#define SOLFEGE_CASE(NAME, number, meaning) \
+  if (engine == number) return meaning;
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_CASE)
+#undef SOLFEGE_CASE
+  return "unknown";
+}
+
 DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
     return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
@@ -195,8 +203,8 @@ void RtlDevice::run(const Program& program) {
   if (result.error) {
     const auto tag = static_cast<std::size_t>(result.error_tag);
     throw CheckFailed(fmt::format(
-        "the device stopped with error {} ({}) at descriptor {} ({}); {}", result.error_code,
-        error_name(result.error_code), result.error_tag,
+        "the device stopped with error {} ({}), {}, at descriptor {} ({}); {}", result.error_code,
+        error_name(result.error_code), engine_name(result.error_engine), result.error_tag,
         tag < program.operations.size() ? program.operations[tag].label : "?", standstill()));
   }
   if (result.timed_out)

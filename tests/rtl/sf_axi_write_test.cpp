@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sf_axi_write: every accepted write leaves once, in order and unchanged, and each client's idle
-// means that all its own writes were answered, whatever the others do.
+// means that all its own writes were answered, whatever the others do. An error names its client.
 #include <deque>
 #include <vector>
 
@@ -25,7 +25,7 @@ TEST_CASE("clients share the channel and know their own writes") {
   std::vector<int> waiting(SF_CLIENTS);
   std::vector<Write> asking(SF_CLIENTS);
   std::vector<bool> asks(SF_CLIENTS);
-  int on_address = 0, on_data = 0, done = 0, alone = 0;
+  int on_address = 0, on_data = 0, done = 0, alone = 0, failures = 0;
   for (int cycle = 0; cycle < 40000; ++cycle) {
     const int busy = cycle / 1000 % 2 == 0 ? 30 : 5;
     top.enable_i = random.chance(95);
@@ -45,7 +45,9 @@ TEST_CASE("clients share the channel and know their own writes") {
     top.m_axi_bvalid_i = std::min(on_address, on_data) > 0 && random.chance(50);
     top.m_axi_bresp_i = random.chance(5) ? 2 : 0;
     settle(top);
-    REQUIRE(top.error_o == (top.m_axi_bvalid_i && top.m_axi_bresp_i == 2));
+    const bool failed = top.m_axi_bvalid_i && top.m_axi_bresp_i == 2;
+    REQUIRE(top.error_o == (failed ? 1u << answers.front() : 0u));
+    failures += failed;
     int all = 0;
     for (int client = 0; client < SF_CLIENTS; ++client) {
       all += waiting[client];
@@ -91,4 +93,5 @@ TEST_CASE("clients share the channel and know their own writes") {
   }
   CHECK(done > 3000);
   CHECK(alone > 1000);
+  CHECK(failures > 100);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the device does with programs it must refuse, and with a memory that fails: stop with a
-// code, write nothing more, and run the next program. State space: the three error codes in the
-// engines that use memory, each followed by a good program; then stream unit and turner at the same
-// time. One Platform a process, so one test case. Descriptors are made by hand from the contract.
+// code that names engine and descriptor, write nothing more, and run the next program. State space:
+// the four error codes in the engines that use memory and in the fetch, each followed by a good
+// program; then stream unit and turner at the same time. One Platform a process, so one test case.
+// Descriptors are made by hand from the contract.
 #define CATCH_CONFIG_MAIN
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -39,6 +40,21 @@ Descriptor copy_block(const Config& config) {
   d.count0 = static_cast<std::uint32_t>(kBlockElements / config.stream_lanes);
   d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
   d.channels = d.samples = kBlock;
+  return d;
+}
+
+/// All rows of a table.
+Descriptor fill_table(const Config& config) {
+  Descriptor d = copy_block(config);
+  d.destination = static_cast<std::uint32_t>(Destination::kTable);
+  d.count0 = static_cast<std::uint32_t>(config.table_channels / config.stream_lanes);
+  d.channels = d.samples = 0xffff;
+  return d;
+}
+Descriptor fill_samples(const Config& config) {
+  Descriptor d = fill_table(config);
+  d.table = static_cast<std::uint32_t>(Table::kSample);
+  d.count0 = static_cast<std::uint32_t>(std::max(1, config.max_batch / config.stream_lanes));
   return d;
 }
 
@@ -110,6 +126,20 @@ const Illegal kIllegal[] = {
     {"unfolding of no plane", unfold_block, [](Descriptor& d) { d.unfold_planes = 0; }},
     {"unfolding without taps", unfold_block, [](Descriptor& d) { d.unfold_kernel_width = 0; }},
     {"unfolding of an empty map", unfold_block, [](Descriptor& d) { d.unfold_height = 0; }},
+    {"stream from beside a chunk", copy_block, [](Descriptor& d) { d.x_address += 2; }},
+    {"stream to beside a chunk", copy_block, [](Descriptor& d) { d.destination_address += 2; }},
+    {"stream by odd strides", copy_block, [](Descriptor& d) { d.stride_a1 = 1; }},
+    {"more rows than a table has", fill_table, [](Descriptor& d) { d.count0 += 1; }},
+    {"more samples than their table has", fill_samples, [](Descriptor& d) { d.count1 += 1; }},
+    {"transposition from beside words", turn_block, [](Descriptor& d) { d.source_address += 2; }},
+    {"transposition of lanes beyond the words", turn_block,
+     [](Descriptor& d) { d.source_lanes += 1; }},
+    {"transposition of rows beyond the target", turn_block,
+     [](Descriptor& d) { d.source_rows += 1; }},
+    {"unfolding of pixels beyond the target", unfold_block,
+     [](Descriptor& d) { d.unfold_out_height = 0x7fff; }},
+    {"unfolding of maps that no counter holds", unfold_block,
+     [](Descriptor& d) { d.unfold_width = 0x8000; }},
     {"taps that share beats", unfold_block, [](Descriptor& d) { d.unfold_tap_rows -= 1; }},
 };
 
@@ -173,6 +203,15 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     CHECK(good.counters.write_beats > 0);
     CHECK(good.counters.array_active == 0);
   };
+
+  // 0: nothing has run yet, and what waits is the turner: no other engine's descriptor is named
+  Descriptor stuck = turn_block(config);
+  stuck.wait_mask = 0x80;
+  const RunResult first_run = run({gemm_tile(config), stuck});
+  CHECK(first_run.error);
+  CHECK(first_run.error_code == 3);
+  CHECK(first_run.error_engine == 3);
+  CHECK(first_run.error_tag == 1);
   check_good();
 
   // 1: an illegal descriptor after a good one; its tag is reported
@@ -185,6 +224,7 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     const RunResult result = run({copy_block(config), bad});
     CHECK(result.error);
     CHECK(result.error_code == 1);
+    CHECK(result.error_engine == 4);
     CHECK(result.error_tag == 1);
     check_good();
   }
@@ -203,13 +243,62 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     MemoryModel failing = memory;
     failing.error_address = address;
     platform.set_memory_model(failing);
-    const RunResult result = run({descriptor});
+    const RunResult result = run({gemm_tile(config), gemm_tile(config), descriptor});
     CHECK(result.error);
     CHECK(result.error_code == 2);
+    const auto opcode = static_cast<Opcode>(descriptor.opcode);
+    CHECK(result.error_engine == (opcode == Opcode::kStream ? 1 : opcode == Opcode::kLoad ? 2 : 3));
+    CHECK(result.error_tag == 2);
     CHECK_FALSE(copied());
     CHECK_FALSE(turned());
     platform.set_memory_model(memory);
     check_good();
+  }
+
+  // The same while another engine is at work: the stream unit copies again and again, the DMA fails
+  {
+    MemoryModel failing = memory;
+    failing.error_address = kPlanes;
+    platform.set_memory_model(failing);
+    std::vector<Descriptor> mixed(6, copy_block(config));
+    mixed[1] = load_words(config);
+    const RunResult result = run(mixed);
+    CHECK(result.error_code == 2);
+    CHECK(result.error_engine == 2);
+    CHECK(result.error_tag == 1);
+    // The fetch fails at the third descriptor
+    failing.error_address = kProgram + 2 * kDescriptorBytes + 4;
+    platform.set_memory_model(failing);
+    const RunResult fetch = run(std::vector<Descriptor>(4, copy_block(config)));
+    CHECK(fetch.error_code == 2);
+    CHECK(fetch.error_engine == 4);
+    CHECK(fetch.error_tag == 2);
+    platform.set_memory_model(memory);
+    check_good();
+  }
+
+  // A program that is not aligned, or that runs over the end of addresses, is not begun. One across
+  // a page is (the platform itself refuses bursts that cross 4 KiB).
+  for (const auto& [base, count] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
+           {kProgram + 64, 1}, {kProgram + 4, 1}, {kProgram - 4, 1}, {0xffffff80u, 2}}) {
+    CAPTURE(base, count);
+    const RunResult result = platform.run(base, count, {}, 100000);
+    CHECK(result.error);
+    CHECK(result.error_code == 4);
+    CHECK(result.error_engine == 4);
+    CHECK(result.error_tag == 0);
+    CHECK(result.counters.read_beats == 0);
+    check_good();
+  }
+  {
+    run({copy_block(config), turn_block(config)});
+    const auto copy =
+        Program{{operation(copy_block(config)), operation(turn_block(config))}}.encode();
+    std::fill(&byte(kTarget), &byte(kTarget) + kBytes, std::uint8_t{0});
+    std::memcpy(platform.memory().data() + kProgram - kDescriptorBytes, copy.data(),
+                4 * copy.size());
+    CHECK(platform.run(kProgram - kDescriptorBytes, 2, {}, 100000).done);
+    CHECK(copied());
   }
 
   // 3: a token that nobody signals; nothing may be written
@@ -219,8 +308,23 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     const RunResult result = run({waiting});
     CHECK(result.error);
     CHECK(result.error_code == 3);
+    CHECK(result.error_engine == (waiting.opcode == copy_block(config).opcode ? 1 : 3));
+    CHECK(result.error_tag == 0);
     for (std::uint32_t i = 0; i < lanes * word; ++i) CHECK(byte(kTurnedPlanes + i) == 0);
     CHECK_FALSE(copied());
+    check_good();
+  }
+
+  // Of several that wait the first of the program is named: the others wait for it.
+  {
+    Descriptor root = load_words(config), follower = copy_block(config);
+    root.wait_mask = 0x80;
+    root.signal_mask = follower.wait_mask = kPacked;
+    const RunResult result = run({turn_block(config), root, follower});
+    CHECK(result.error_code == 3);
+    CHECK(result.error_engine == 2);
+    CHECK(result.error_tag == 1);
+    CHECK(turned());
     check_good();
   }
 
