@@ -117,8 +117,7 @@ const Illegal kIllegal[] = {
 
 TEST_CASE("Bad programs and bus errors stop the device with a code") {
   const Config config = Config::load(std::string(SOLFEGE_SOURCE_DIR) + "/configs/tiny.toml");
-  const std::string directory = dut_cache_directory() + "/generated-" + config.hash();
-  generate(config, directory);
+  const std::string directory = generate_cached(config);
   MemoryModel memory;
   Platform platform(build_dut(directory), config.bus_bytes, memory, 1 << 20);
   const auto lanes = static_cast<std::uint32_t>(config.lanes), word = lanes / 8;
