@@ -254,6 +254,12 @@ int run(int argc, char** argv) {
       ->check(output_folder());
   synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
+  CLI::App* keys_app = app.add_subcommand("keys", "the keys of a configuration and their ranges");
+  keys_app->add_option("CONFIG", common.config_path, "show this one's values; none: the defaults");
+  keys_app->add_option("--json", common.json_path, "write the report to this file")
+      ->check(output_file());
+  keys_app->callback([&] { command = [&] { return run_keys(common); }; });
+
   std::vector<std::string> reports;
   std::string plot_path;
   CLI::App* plot_app =

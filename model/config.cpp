@@ -69,7 +69,7 @@ constexpr std::array<Field, 21> kFields = {{
     {"bits", "activation", &Config::activation_bits, 1, 8},
     {"bits", "gradient", &Config::gradient_bits, 1, 8},
     {"bits", "edge", &Config::edge_bits, 1, 8},
-    {"bits", "wide", &Config::wide_bits, 8, 32},
+    {"bits", "wide", &Config::wide_bits, 17, 32},
     {"array", "rows", &Config::rows, 2, 64, true},
     {"array", "columns", &Config::columns, 2, 64, true},
     {"array", "lanes", &Config::lanes, 16, 256, true},
@@ -103,6 +103,11 @@ const Field* find_field(std::string_view section, std::string_view key) {
     return field.section == section && field.key == key;
   });
   return found == kFields.end() ? nullptr : &*found;
+}
+
+const Field& find_field(const std::string& name) {
+  return *std::find_if(kFields.begin(), kFields.end(),
+                       [&](const Field& field) { return field.name() == name; });
 }
 
 std::string known_sections() {
@@ -278,6 +283,24 @@ const std::vector<ConfigKey>& config_keys() {
     return list;
   }();
   return keys;
+}
+
+bool allows_at_least(const std::string& name, std::int64_t need) {
+  return need <= find_field(name).max;
+}
+
+std::string advise_at_least(const std::string& name, std::int64_t need,
+                            const std::string& otherwise) {
+  const Field& field = find_field(name);
+  if (!allows_at_least(name, need))
+    return fmt::format("no configuration holds it, allowed are {}; {}", field.range(), otherwise);
+  std::int64_t value = std::max(need, field.min);
+  if (field.power_of_two) value = std::int64_t{1} << ceil_log2(value);
+  return fmt::format("allowed are {}; set {} = {}", field.range(), name, value);
+}
+
+std::int64_t config_value(const Config& config, const std::string& name) {
+  return find_field(name).get(config);
 }
 
 std::string Config::canonical() const {

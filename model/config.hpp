@@ -17,7 +17,7 @@ struct Config {
   int activation_bits = 2;  ///< A, 1..8
   int gradient_bits = 4;    ///< G, 1..8
   int edge_bits = 8;        ///< pixels, and weights and gradient of the first and last layer, 1..8
-  int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 8..32
+  int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 17..32
 
   // [array] R x C processing elements of L lanes; all powers of two
   int rows = 16;                    ///< R, 2..64
@@ -66,5 +66,13 @@ struct ConfigKey {
 };
 /// Every key, in the canonical order. The relations between keys are Config::validate's.
 const std::vector<ConfigKey>& config_keys();
+/// Whether the range of the key has values of at least `need`.
+bool allows_at_least(const std::string& name, std::int64_t need);
+/// How to give a key at least `need`: "set KEY = VALUE", the smallest value that is allowed. Where
+/// the range ends below it, that no configuration does, and `otherwise`.
+std::string advise_at_least(const std::string& name, std::int64_t need,
+                            const std::string& otherwise);
+/// The value of the key of this name, which must be one of config_keys().
+std::int64_t config_value(const Config& config, const std::string& name);
 
 }  // namespace solfege
