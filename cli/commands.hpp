@@ -99,6 +99,7 @@ int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);
 int run_synth(const CommonOptions& common, const SynthOptions& options);
+int run_keys(const CommonOptions& common);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

@@ -23,9 +23,11 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
       image_layer_(network.layers.front()),
       random_state_(seeded_state(config.random_seed)) {
   if (batch < 1 || batch > config.max_batch)
-    throw InputError(
-        fmt::format("--batch {}: allowed 1..{} (stream.max_batch of the configuration)", batch,
-                    config.max_batch));
+    throw InputError(fmt::format(
+        "--batch {}: stream.max_batch of the configuration is {}: {}", batch, config.max_batch,
+        batch < 1 ? "choose 1 or more"
+                  : advise_at_least("stream.max_batch", batch, "lower --batch") +
+                        fmt::format(" or --batch {}", config.max_batch)));
   layout_ = lay_out_training(config_, network_, batch_);
   device_ = make_device(layout_.size_bytes);
   if (device_->memory().size() < layout_.size_bytes)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace solfege {
 
@@ -16,7 +17,7 @@ struct Config {
   int activation_bits = 2;  ///< A, 1..8
   int gradient_bits = 4;    ///< G, 1..8
   int edge_bits = 8;        ///< pixels, and weights and gradient of the first and last layer, 1..8
-  int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 8..32
+  int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 17..32
 
   // [array] R x C processing elements of L lanes; all powers of two
   int rows = 16;                    ///< R, 2..64
@@ -30,9 +31,10 @@ struct Config {
   // [stream]
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)
   int stored_bits = 16;          ///< stored pre-activations and gradients: 16 or 32
-  int table_channels = 512;      ///< of the per-channel tables, power of two, S..8192
-  int threshold_channels = 512;  ///< with thresholds of their own, power of two, S..8192
-  int max_batch = 256;           ///< samples of the per-sample table, power of two, 2..65536
+  int table_channels = 512;      ///< of the per-channel tables, power of two, 16..min(8192, 2048 S)
+  int threshold_channels = 512;  ///< with thresholds of their own, power of two, 16..8192,
+                                 ///< at most 65535 S / (2^A - 1)
+  int max_batch = 256;           ///< samples of the per-sample table, power of two, 16..8192
 
   // [random]
   int random_bits = 16;           ///< r, 4..16
@@ -54,5 +56,23 @@ struct Config {
   /// of the widest bits. Sums of wider operands (scaled and logit gradients) are checked per layer.
   int required_accumulator_bits() const;
 };
+
+/// A key of the TOML file with its range.
+struct ConfigKey {
+  std::string name;  ///< section.key
+  std::int64_t min, max;
+  bool power_of_two;   ///< only powers of two from min to max
+  std::int64_t value;  ///< when the file does not say
+};
+/// Every key, in the canonical order. The relations between keys are Config::validate's.
+const std::vector<ConfigKey>& config_keys();
+/// Whether the range of the key has values of at least `need`.
+bool allows_at_least(const std::string& name, std::int64_t need);
+/// How to give a key at least `need`: "set KEY = VALUE", the smallest value that is allowed. Where
+/// the range ends below it, that no configuration does, and `otherwise`.
+std::string advise_at_least(const std::string& name, std::int64_t need,
+                            const std::string& otherwise);
+/// The value of the key of this name, which must be one of config_keys().
+std::int64_t config_value(const Config& config, const std::string& name);
 
 }  // namespace solfege

@@ -17,6 +17,18 @@ const std::vector<DescriptorField>& descriptor_fields() {
   return fields;
 }
 
+std::string Descriptor::overflow() const {
+  std::string found;
+  auto look = [&](const char* field, int width, std::uint32_t value) {
+    if (found.empty() && width < 32 && (value >> width) != 0)
+      found = fmt::format("{} = {} of at most {}", field, value, (1u << width) - 1);
+  };
+#define SOLFEGE_LOOK(name, word, lsb, width) look(#name, width, this->name);
+  SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_LOOK)
+#undef SOLFEGE_LOOK
+  return found;
+}
+
 std::array<std::uint32_t, kDescriptorWords> Descriptor::encode() const {
   std::array<std::uint32_t, kDescriptorWords> encoded{};
   std::array<std::uint32_t, kDescriptorWords> used{};

@@ -191,6 +191,9 @@ struct Descriptor {
 #undef SOLFEGE_MEMBER
 
   std::array<std::uint32_t, kDescriptorWords> encode() const;
+  /// The first field that its bits cannot hold, as "name = value of at most limit"; empty if all
+  /// do.
+  std::string overflow() const;
 };
 
 struct DescriptorField {

@@ -71,17 +71,19 @@ class Layouter {
  private:
   void need_channels(const Layer& l, int have, const char* key) const {
     if (l.out_channels > have)
-      throw InputError(
-          fmt::format("stream.{} = {}: layer {} has {} channels; raise it to {} or more", key, have,
-                      l.name, l.out_channels, l.out_channels));
+      throw InputError(fmt::format("stream.{} = {}: layer {} has {} channels: {}", key, have,
+                                   l.name, l.out_channels,
+                                   advise_at_least(fmt::format("stream.{}", key), l.out_channels,
+                                                   "give the layer fewer channels")));
   }
   void need_bits(const Layer& l, const char* pass, double terms, int a, int b) const {
     const int need = 1 + a + b + ceil_log2(terms);
     if (need > config_.accumulator_bits)
-      throw InputError(fmt::format(
-          "array.accumulator_bits = {}: {} of layer {} with batch {} needs {}; raise it, or lower "
-          "--batch",
-          config_.accumulator_bits, pass, l.name, batch_, need));
+      throw InputError(
+          fmt::format("array.accumulator_bits = {}: {} of layer {} with batch {} needs {}: {}",
+                      config_.accumulator_bits, pass, l.name, batch_, need,
+                      advise_at_least("array.accumulator_bits", need,
+                                      "lower --batch, or the layer's bits, channels or kernel")));
   }
 
   LayerState layer(std::size_t k) {
@@ -172,9 +174,10 @@ class Layouter {
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
       if (scaled_planes > config_.wide_bits)
-        throw InputError(
-            fmt::format("bits.wide = {}: the scaled gradient of layer {} has {} planes; raise it",
-                        config_.wide_bits, l.name, scaled_planes));
+        throw InputError(fmt::format(
+            "bits.wide = {}: the scaled gradient of layer {} has {} planes: {}", config_.wide_bits,
+            l.name, scaled_planes,
+            advise_at_least("bits.wide", scaled_planes, "lower the layer's gradient_bits")));
       s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, scaled_planes,
                                          l.out_channels, false, PlaneType::kSigned);
       s.scaled_gradient_by_sample =

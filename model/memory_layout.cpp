@@ -12,8 +12,9 @@ std::uint32_t MemoryLayout::take(std::uint64_t bytes, MemoryContent content) {
   const std::uint64_t end = next_ + (bytes + 4095) / 4096 * 4096;
   if (end > 0xf0000000u)
     throw InputError(
-        "the tensors need more than the 4 GiB a 32-bit address reaches; lower --batch or choose a "
-        "smaller network");
+        "the tensors need more than the 4 GiB a 32-bit address reaches, whatever the "
+        "configuration; "
+        "lower --batch or choose a smaller network");
   next_ = static_cast<std::uint32_t>(end);
   regions_.push_back({address, bytes, content});
   return address;
@@ -27,7 +28,10 @@ ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixe
   t.pixels = pixels;
   t.channels = channels;
   t.type = type;
-  t.address = take(t.size() * static_cast<std::uint64_t>(t.bytes()), content);
+  // Not by size(), whose strides are of 32 bits: they hold what is accepted here.
+  t.address = take(static_cast<std::uint64_t>(blocks(rows)) * static_cast<std::uint64_t>(pixels) *
+                       t.pixel_stride() * static_cast<std::uint64_t>(t.bytes()),
+                   content);
   return t;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
 #include <optional>
@@ -243,7 +244,10 @@ void read_stages(const Section& section, Position position, Layer& layer) {
                  fmt::format("does not divide the layer's map of {} x {} pixels", layer.out_height,
                              layer.out_width),
                  fmt::format("{}", fmt::join(divisors, ", ")),
-                 fmt::format("{}, or change the padding or kernel", divisors.back()));
+                 fmt::format("{}, or change the padding or kernel",
+                             *std::min_element(divisors.begin(), divisors.end(), [&](int a, int b) {
+                               return std::abs(a - layer.pool) < std::abs(b - layer.pool);
+                             })));
 }
 
 /// Why the sum of layer `from` cannot be added to that of `layer`, its successor at the end of

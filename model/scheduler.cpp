@@ -85,6 +85,11 @@ std::vector<std::uint32_t> Program::encode() const {
 }
 
 Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& label) {
+  if (const std::string overflow = descriptor.overflow(); !overflow.empty())
+    throw InputError(
+        fmt::format("layer {}, {}: {}: a descriptor says {}, and no configuration more; make the "
+                    "layer's map, channels or kernel smaller, or lower --batch",
+                    layer_, pass_, label, overflow));
   Operation operation;
   operation.descriptor = descriptor;
   operation.layer = layer_;
@@ -312,13 +317,26 @@ int ProgramBuilder::half_words(const Buffer& buffer) const {
   return depth / 2 - (words_a_beat - 1) * 2;
 }
 
-InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const std::string& label,
-                                     const Layer& layer) const {
-  return InputError(fmt::format(
-      "array.{} = {}: {} of layer {} needs {} words in half a buffer; raise it to {} or more",
-      buffer.columns ? "column_buffer_depth" : "row_buffer_depth",
-      buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth, label, layer.name,
-      need, 2 * need));
+InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
+                                     const std::string& label, const Layer& layer) const {
+  const std::string key = buffer.columns ? "array.column_buffer_depth" : "array.row_buffer_depth";
+  const std::int64_t depth = config_value(config_, key), lost = depth / 2 - half_words(buffer);
+  const std::int64_t pixel_planes = need / tensor.words();  // a word each where all lanes fit one
+  auto depth_for = [&](int lanes) {
+    return 2 * (pixel_planes * ((tensor.lanes + lanes - 1) / lanes) + lost);
+  };
+  std::string advice = advise_at_least(key, depth_for(config_.lanes),
+                                       "lower --batch, or make the layer's map or kernel smaller");
+  // Wider words are fewer.
+  for (int lanes = config_.lanes;
+       !allows_at_least(key, depth_for(config_.lanes)) && allows_at_least("array.lanes", lanes);
+       lanes *= 2)
+    if (allows_at_least(key, depth_for(lanes))) {
+      advice = advise_at_least("array.lanes", lanes, "");
+      break;
+    }
+  return InputError(fmt::format("{} = {}: {} of layer {} needs {} words in half a buffer: {}", key,
+                                depth, label, layer.name, need, advice));
 }
 
 ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor,
@@ -439,8 +457,9 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
   const int batch = rows.pixels;
   const int tap_rows = unfolded_tap_rows(result.channels, config_.columns);
   const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
-  if (row_sample > half_words(rows_)) throw too_small(rows_, row_sample, label, layer);
-  if (column_sample > half_words(columns_)) throw too_small(columns_, column_sample, label, layer);
+  if (row_sample > half_words(rows_)) throw too_small(rows_, row_sample, rows, label, layer);
+  if (column_sample > half_words(columns_))
+    throw too_small(columns_, column_sample, columns, label, layer);
   const int samples =
       std::min({batch, half_words(rows_) / row_sample, half_words(columns_) / column_sample});
   const std::uint64_t useful =
@@ -533,10 +552,11 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     };
     while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half))
       --tap_rows;
-    if (row_need(1) > row_half) throw too_small(rows_, row_need(1), label, layer);
-    if (column_need(1) > column_half) throw too_small(columns_, column_need(1), label, layer);
+    if (row_need(1) > row_half) throw too_small(rows_, row_need(1), rows, label, layer);
+    if (column_need(1) > column_half)
+      throw too_small(columns_, column_need(1), columns, label, layer);
   } else if (column_group_words > column_half) {
-    throw too_small(columns_, column_group_words, label, layer);
+    throw too_small(columns_, column_group_words, columns, label, layer);
   }
   const bool split = tap_rows < tap_height;
   const int groups_a_block =
@@ -554,7 +574,7 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
       return most;
     };
     while (tile_rows > 1 && need(tile_rows) > row_half) --tile_rows;
-    if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), label, layer);
+    if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), rows, label, layer);
   }
 
   const int chunks = config_.columns / config_.stream_lanes;

@@ -96,8 +96,8 @@ class ProgramBuilder {
   Place require(Buffer& buffer, const PackedTensor& tensor, std::uint32_t first_word, int words,
                 bool* fresh);
   int half_words(const Buffer& buffer) const;
-  InputError too_small(const Buffer& buffer, int need, const std::string& label,
-                       const Layer& layer) const;
+  InputError too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
+                       const std::string& label, const Layer& layer) const;
   Operation& append(Descriptor descriptor, const std::string& label);
   Operation& append_gemm(Descriptor descriptor, const Place& row, const Place& column, bool fresh,
                          const std::string& label);

@@ -174,7 +174,6 @@ ProgramTiming TimingModel::run(const Program& program,
     memory_.step(read_.valid, read_.beats, write_.address_valid, write_.data_valid, cycle_);
     read_.step(reader, reader_beats, arready, response, rlast);
     write_.step(writer, awready, wready, bvalid);
-    if ((now & 0xfffff) == 0) Interrupt::check();
     bool moved = response || bvalid || reader >= 0 || writer >= 0 || given;
     for (std::size_t e = 0; e < kEngines; ++e)
       moved = moved || started[e] || (queues_[e].running && !stalled[e]);
@@ -182,6 +181,7 @@ ProgramTiming TimingModel::run(const Program& program,
     if (now - last_move > patience_)
       stuck(program, result, fetch_.active() ? fetch_.index() : result.operations.size(),
             fmt::format("nothing moves for {} cycles", patience_));
+    if ((now & 0xfffff) == 0) Interrupt::check();
     if (progress && (now & 0xfffff) == 0 &&
         !progress(static_cast<double>(retired_count) /
                   static_cast<double>(program.operations.size())))

@@ -35,7 +35,10 @@ class Random {
 /// Memory every case lays its tensors out in.
 constexpr std::size_t kMemoryBytes = std::size_t{32} << 20;
 
-/// What a random program may not ask for: another is drawn.
+/// Parts that are drawn for a program before it is content with those that fit.
+constexpr int kMostTries = 100;
+
+/// What a random part may not ask for: another is drawn.
 struct TooLarge {};
 
 class Case {
@@ -44,32 +47,47 @@ class Case {
       : config_(config), memory_(memory), random_(seed), layout_(config), builder_(config) {}
 
   Program make() {
-    while (true) {
-      layout_ = MemoryLayout(config_);
-      builder_ = ProgramBuilder(config_);
-      builder_.set_place("random", "verify");
-      std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes),
-                std::uint8_t{0});
+    layout_ = MemoryLayout(config_);
+    builder_ = ProgramBuilder(config_);
+    builder_.set_place("random", "verify");
+    std::fill(memory_.begin(), memory_.begin() + static_cast<std::ptrdiff_t>(kMemoryBytes),
+              std::uint8_t{0});
+    // Several parts, so that engines work on one while others go on to the next
+    const int parts = random_.in(1, 3);
+    int tries = 0;
+    for (part_ = 1; part_ <= parts && !(part_ > 1 && tries > kMostTries); ++tries) {
+      const ProgramBuilder builder = builder_;
+      const MemoryLayout layout = layout_;
       try {
-        const int kind = random_.in(0, 11);
-        if (kind < 5)
-          product();
-        else if (kind < 6)
-          sample_product();
-        else if (kind < 10)
-          pass();
-        else if (kind < 11)
-          corner_turn();
-        else
-          unfolding();
-        return builder_.take();
+        add_part();
+        ++part_;
+        continue;
       } catch (const TooLarge&) {
       } catch (const InputError&) {  // an operand that exceeds the buffers
       }
+      builder_ = builder;
+      layout_ = layout;
     }
+    return builder_.take();
   }
 
  private:
+  void add_part() {
+    const int kind = random_.in(0, 11);
+    if (kind < 5)
+      product();
+    else if (kind < 6)
+      sample_product();
+    else if (kind < 10)
+      pass();
+    else if (kind < 11)
+      corner_turn();
+    else
+      unfolding();
+  }
+  /// Tensors of different parts have different names.
+  std::string named(const std::string& name) const { return fmt::format("{} {}", name, part_); }
+
   std::uint32_t take(std::size_t bytes) {
     const std::uint32_t address = layout_.take(bytes);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
@@ -86,7 +104,7 @@ class Case {
 
   ElementTensor elements(const std::string& name, int rows, int pixels, int channels,
                          ElementType type) {
-    const ElementTensor t = layout_.elements(name, rows, pixels, channels, type);
+    const ElementTensor t = layout_.elements(named(name), rows, pixels, channels, type);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     return t;
   }
@@ -99,7 +117,7 @@ class Case {
   /// Bits everywhere, also in lanes beyond the tensor's.
   PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes,
                       bool columns, PlaneType type) {
-    const PackedTensor t = layout_.planes(name, rows, pixels, count, lanes, columns, type);
+    const PackedTensor t = layout_.planes(named(name), rows, pixels, count, lanes, columns, type);
     fill(t.address, t.size_bytes());
     return t;
   }
@@ -231,16 +249,22 @@ class Case {
 
   void product() {
     const auto mode = static_cast<WindowMode>(random_.in(0, 2));
-    const bool fully_connected = random_.chance(30);
+    // Tiles of one operation: one plane each, one tap, one word
+    const bool single = random_.chance(25);
+    const bool fully_connected = single || random_.chance(30);
     Layer l = random_layer(fully_connected, 9);
-    const int batch = random_.in(1, std::min(config_.max_batch, 3 * config_.rows));
-    l.in_channels = random_.in(1, fully_connected ? 5 * config_.lanes : 2 * config_.columns + 3);
-    l.out_channels = random_.in(1, 2 * config_.columns + 3);
+    const int most = single ? config_.lanes : config_.max_batch;
+    const int batch = random_.in(1, std::min(most, 3 * config_.rows));
+    l.in_channels = random_.in(1, single            ? config_.lanes
+                                  : fully_connected ? 5 * config_.lanes
+                                                    : 2 * config_.columns + 3);
+    l.out_channels = random_.in(1, single ? config_.lanes : 2 * config_.columns + 3);
     const int taps = l.kernel_height * l.kernel_width, in = l.in_height * l.in_width,
               out = l.out_height * l.out_width;
     int row_planes =
         random_.chance(20) ? random_.in(9, std::min(20, config_.wide_bits)) : random_.in(1, 8);
     int column_planes = random_.in(1, 8);
+    if (single) row_planes = column_planes = 1;
     // Rows, pixels and lanes of the row operand; rows, pixels of the column operand; result pixels
     struct Shape {
       int rows, row_pixels, lanes, columns, column_pixels, pixels;
@@ -287,11 +311,11 @@ class Case {
     const PackedTensor input =
         clean_planes("input codes", batch, in, column_planes, l.in_channels, false, plane_type());
     PackedTensor rows =
-        layout_.planes("unfolded gradient", unfolded_tap_rows(l.out_channels, config_.rows), batch,
-                       row_planes, out, false, gradient.type);
-    PackedTensor columns =
-        layout_.planes("unfolded input", taps * unfolded_tap_rows(l.in_channels, config_.columns),
-                       batch, column_planes, out, true, input.type);
+        layout_.planes(named("unfolded gradient"), unfolded_tap_rows(l.out_channels, config_.rows),
+                       batch, row_planes, out, false, gradient.type);
+    PackedTensor columns = layout_.planes(named("unfolded input"),
+                                          taps * unfolded_tap_rows(l.in_channels, config_.columns),
+                                          batch, column_planes, out, true, input.type);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     builder_.unfold(gradient, rows, l, true);
     builder_.unfold(input, columns, l, false);
@@ -312,12 +336,19 @@ class Case {
   }
 
   void pass() {
-    const int rows = random_.in(1, std::min(config_.max_batch, 40));
-    const int channels =
-        random_.in(1, std::min({config_.threshold_channels, config_.table_channels, 5 * kBlock}));
+    int rows = random_.in(1, std::min(config_.max_batch, 40));
+    const int most = std::min(config_.threshold_channels, config_.table_channels);
+    int channels = random_.in(1, std::min(most, 5 * kBlock));
     StreamPass p;
     int pixels = random_.in(1, 5), result_pixels = pixels;
-    const int side = random_.pick({1, 1, 2, 3});
+    int side = random_.pick({1, 1, 2, 3});
+    // Now and then all that the tables hold
+    const bool full_samples = random_.chance(6), full_channels = !full_samples && random_.chance(6);
+    if (full_samples) rows = config_.max_batch - random_.in(0, 1);
+    if (full_channels) channels = most - random_.in(0, 1);
+    if (full_samples || full_channels) pixels = result_pixels = side = 1;
+    if (full_samples) channels = random_.in(1, kBlock);
+    if (full_channels) rows = random_.in(1, kBlock);
     if (side > 1) {
       const int windows_x = random_.in(1, 2), windows_y = random_.in(1, 2);
       (random_.chance(50) ? p.pool : p.route) = side;
@@ -422,13 +453,14 @@ class Case {
                      random_.chance(50), PlaneType::kUnipolar);
     const int taps = gradient ? 1 : l.kernel_height * l.kernel_width;
     const int tap_rows = unfolded_tap_rows(channels, columns ? config_.columns : config_.rows);
-    const PackedTensor target = layout_.planes("target", taps * tap_rows, samples, count, out,
-                                               columns, PlaneType::kUnipolar);
+    const PackedTensor target = layout_.planes(named("target"), taps * tap_rows, samples, count,
+                                               out, columns, PlaneType::kUnipolar);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     builder_.unfold(source, target, l, gradient);
   }
 
   const Config& config_;
+  int part_ = 1;
   std::vector<std::uint8_t>& memory_;
   Random random_;
   MemoryLayout layout_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_array against integer products: every combination of plane types, masks, weights and signs,
-// with bubbles between operations and a drain that takes when it likes while the next tile is
-// computed.
+// sf_array against integer products: every combination of plane types, which change from tile to
+// tile, masks, weights and signs, tiles of one operation and of several, with bubbles between
+// operations and a drain that takes when it likes while the next tile is computed.
 #include <array>
 #include <deque>
 #include <vector>
@@ -22,11 +22,13 @@ struct Totals {
   int tiles = 0;
   int overlapped = 0;  // operations that entered while a tile was draining
   int held = 0;        // cycles in which a tile waited for the one before
+  int single = 0;      // tiles of one operation
 };
 
-Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar, int operate,
-           int take, int tiles) {
+/// Tiles of up to `longest` operations.
+Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, int tiles) {
   Totals totals;
+  bool row_bipolar = false, column_bipolar = false;
   Tile sum{};
   std::deque<std::pair<int, Tile>> flying;  // cycle of its capture, values
   Tile draining{};
@@ -37,8 +39,12 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
   for (int cycle = 0; totals.tiles < tiles; ++cycle) {
     REQUIRE(cycle < 400 * tiles);
     if (left == 0) {
-      left = random.between(1, 12);
+      left = random.between(1, longest);
       first = totals.tiles == 0 || random.chance(80);  // else the sums go on from the last tile's
+      if (first) {
+        row_bipolar = random.chance(50);
+        column_bipolar = random.chance(50);
+      }
     }
     const bool last = left == 1;
     top.valid_i = random.chance(operate);
@@ -75,6 +81,7 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
       for (auto& tile : flying) ++tile.first;
     if (top.valid_i && !hold) {
       totals.overlapped += visible;
+      const bool first_operation = first;
       if (first) sum = {};
       first = false;
       for (int r = 0; r < kRows; ++r)
@@ -87,6 +94,7 @@ Totals run(Random& random, Vsf_array& top, bool row_bipolar, bool column_bipolar
           product *= int64_t{1} << top.shift_i;
           sum[r * kColumns + c] += top.negate_i ? -product : product;
         }
+      totals.single += first_operation && last;
       --left;
       if (capture) {
         flying.emplace_back(cycle + kLatency, sum);
@@ -119,15 +127,16 @@ TEST_CASE("tiles are integer products") {
   Vsf_array top;
   top.clear_i = top.valid_i = top.take_i = 0;
   reset(top);
-  int overlapped = 0, held = 0;
-  for (int types = 0; types < 4; ++types)
+  int overlapped = 0, held = 0, single = 0;
+  for (const int longest : {1, 2, 4, 12})
     for (const auto& [operate, take] :
          std::vector<std::pair<int, int>>{{100, 100}, {100, 40}, {50, 100}, {60, 30}}) {
-      CAPTURE(types, operate, take);
+      CAPTURE(longest, operate, take);
       // A run may leave a sum and tiles on their way: clearing must leave nothing.
-      const Totals totals = run(random, top, types & 1, types & 2, operate, take, 60);
+      const Totals totals = run(random, top, longest, operate, take, 60);
       overlapped += totals.overlapped;
       held += totals.held;
+      single += totals.single;
       top.clear_i = 1;
       settle(top);
       edge(top);
@@ -135,6 +144,7 @@ TEST_CASE("tiles are integer products") {
     }
   REQUIRE(overlapped > 1000);
   REQUIRE(held > 1000);
+  REQUIRE(single > 200);
 }
 
 TEST_CASE("clear drops a tile that is draining and one that is on its way") {
@@ -164,6 +174,6 @@ TEST_CASE("clear drops a tile that is draining and one that is on its way") {
       REQUIRE(!top.tile_valid_o);
       edge(top);
     }
-    run(random, top, true, true, 80, 80, 3);
+    run(random, top, 12, 80, 80, 3);
   }
 }
