@@ -27,15 +27,18 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   auto* define = app->add_option("--define", o.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
   auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
-  auto* netlist = app->add_option("--netlist", o.netlist,
-                                  "simulate the gates of this folder, made by synth --netlist, "
-                                  "instead of the RTL")
-                      ->excludes(structural)
-                      ->excludes(define)
-                      ->excludes(fst);
+  auto* design =
+      app->add_option("--design", o.design,
+                      "simulate the Verilog in this folder, made by generate and perhaps "
+                      "changed since, as it stands");
+  app->add_option("--netlist", o.netlist,
+                  "simulate the gates of this folder, made by synth --netlist, instead of the RTL")
+      ->excludes(structural)
+      ->excludes(define)
+      ->excludes(fst)
+      ->excludes(design);
   app->add_option("--reset-seed", o.reset_seed,
-                  "of what the netlist's flip-flops and memories start with")
-      ->needs(netlist)
+                  "of what registers and memories hold before the reset")
       ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();

@@ -29,6 +29,7 @@ RtlOptions SimulationOptions::rtl() const {
   options.fst_path = fst_path;
   options.fst_from = fst_from;
   options.fst_to = fst_to;
+  options.design_directory = design;
   options.netlist_directory = netlist;
   options.reset_seed = reset_seed;
   return options;

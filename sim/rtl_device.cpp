@@ -37,10 +37,13 @@ std::string error_name(int code) {
 DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
     return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
-  std::string directory = options.generated_directory;
-  if (directory.empty()) directory = dut_cache_directory() + "/generated-" + config.hash();
-  generate(config, directory);
+  std::string directory = options.design_directory;
+  if (directory.empty()) {
+    directory = dut_cache_directory() + "/generated-" + config.hash();
+    generate(config, directory);
+  }
   DutOptions dut = options.dut;
+  dut.reset_seed = options.reset_seed;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
   return build_dut(directory, dut);
 }

@@ -18,10 +18,10 @@ struct RtlOptions {
   bool lockstep = false;  ///< compare every tensor with the golden model after every descriptor
   MemoryModel memory;
   DutOptions dut;
-  std::string generated_directory;  ///< empty: a folder of the cache, by configuration hash
-  std::string netlist_directory;    ///< of write_netlist(), simulated in the RTL's place
-  std::uint64_t reset_seed = 1;     ///< of what a netlist's flip-flops and memories start with
-  std::string fst_path;             ///< empty: no waveforms
+  std::string design_directory;   ///< of generate(), simulated as it stands; empty: a fresh one
+  std::string netlist_directory;  ///< of write_netlist(), simulated in the RTL's place
+  std::uint64_t reset_seed = 1;   ///< of what registers and memories hold before the reset
+  std::string fst_path;           ///< empty: no waveforms
   std::uint64_t fst_from = 0, fst_to = 0;
 };
 
