@@ -27,10 +27,9 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   auto* define = app->add_option("--define", o.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
   auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
-  auto* design =
-      app->add_option("--design", o.design,
-                      "simulate the Verilog in this folder, made by generate and perhaps "
-                      "changed since, as it stands");
+  auto* design = app->add_option("--design", o.design,
+                                 "simulate the Verilog of this folder, made by generate, as it "
+                                 "stands");
   app->add_option("--netlist", o.netlist,
                   "simulate the gates of this folder, made by synth --netlist, instead of the RTL")
       ->excludes(structural)

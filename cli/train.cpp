@@ -32,6 +32,7 @@ RtlOptions SimulationOptions::rtl() const {
   options.design_directory = design;
   options.netlist_directory = netlist;
   options.reset_seed = reset_seed;
+  options.poll = Interrupt::check;
   return options;
 }
 
@@ -98,6 +99,7 @@ class Training {
   void make_engine();
   void resume();
   void evaluate();
+  void keep();  ///< what a checkpoint of the step just done needs
   void save();
   bool simulated() const { return options_.engine == "rtl" || options_.engine == "lockstep"; }
 
@@ -172,9 +174,13 @@ void Training::resume() {
         options_.resume_path, steps_, state_.step));
 }
 
+void Training::keep() {
+  if (!options_.checkpoint_path.empty()) state_.payload = accelerator_->state();
+}
+
 void Training::save() {
   if (options_.checkpoint_path.empty() || saved_step_ == state_.step) return;
-  state_.payload = accelerator_->state();
+  if (!simulated()) keep();
   state_.save(options_.checkpoint_path);
   saved_step_ = state_.step;
 }
@@ -200,12 +206,14 @@ int Training::run() {
   const std::uint64_t report_every = std::max<std::uint64_t>(1, steps_ / 20);
   const auto every = static_cast<std::uint64_t>(options_.checkpoint_every);
   std::vector<std::uint8_t> pixels, labels;
+  if (simulated()) keep();
   try {
     while (state_.step < steps_ && interrupt.signal() == 0) {
       batches.next(pixels, labels);
       const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
       state_.losses.push_back(loss);
       const std::uint64_t step = ++state_.step;
+      if (simulated()) keep();
       progress.at(static_cast<long>(step), fmt::format("loss {:.4f}", loss));
       if (step % report_every == 0 || step == 1 || step == steps_)
         fmt::print("step {:5}  loss {:.4f}\n", step, loss);
@@ -222,6 +230,7 @@ int Training::run() {
   } catch (const CheckFailed& check) {
     failure = check.what();
     return 0;
+  } catch (const Interrupted&) {  // within a simulated program; the step at hand is lost
   }
   save();
   return interrupt.signal();

@@ -24,6 +24,8 @@ class TimedMemory {
        bvalid = false;
   /// At the rising edge that ends `cycle`'s predecessor, with the requests of the cycle that ends.
   void step(bool arvalid, unsigned beats, bool awvalid, bool wvalid, std::uint64_t cycle);
+  /// Cycles between a beat's turn and its answer at most.
+  std::uint64_t slowest_answer() const { return latency_ + service_ps_ / 1000; }
 
  private:
   struct Beat {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/timing_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "model/cycle_model.hpp"
+#include "model/error.hpp"
+#include "model/watchdog.hpp"
 
 namespace solfege {
 namespace {
@@ -13,11 +19,20 @@ enum Engine { kArray = 0, kStream, kDma, kTurner };
 constexpr int kReaderEngine[] = {-1, kDma, kStream, kStream, kTurner};
 constexpr int kWriterEngine[] = {kStream, kStream, kTurner};
 
+[[noreturn]] void stuck(const Program& program, const ProgramTiming& timing, std::size_t fetched,
+                        const std::string& what) {
+  std::vector<bool> retired;
+  for (const OperationTiming& operation : timing.operations) retired.push_back(operation.end != 0);
+  throw CheckFailed(fmt::format("watchdog: in the timing model {}; {}", what,
+                                describe_standstill(program, retired, fetched)));
+}
+
 }  // namespace
 
 TimingModel::TimingModel(const Config& config, const MemoryTiming& memory)
     : config_(config),
       memory_(memory, config.bus_bytes),
+      patience_(1000 + 2 * memory_.slowest_answer()),
       fetch_(config.bus_bytes),
       queues_{TimedQueue(config.descriptor_queue_depth), TimedQueue(config.descriptor_queue_depth),
               TimedQueue(config.descriptor_queue_depth), TimedQueue(config.descriptor_queue_depth)},
@@ -36,9 +51,11 @@ ProgramTiming TimingModel::run(const Program& program,
   static const Descriptor kNone;
   std::array<std::uint8_t, 8> tokens{};
   std::array<bool, kEngines> started{}, done{}, stalled{};
+  std::array<std::uint64_t, kEngines> limits{};  // cycles the running descriptors may advance
   bool starting = true;
   std::uint64_t now = 0;
   std::size_t retired_count = 0;
+  std::uint64_t last_move = 0;  // the last cycle in which anything advanced
 
   for (;;) {
     // ---- What the registers offer in this cycle ----
@@ -115,6 +132,7 @@ ProgramTiming TimingModel::run(const Program& program,
         OperationTiming& timing = result.operations[index];
         timing.start = now;
         timing.active = 1;
+        limits[e] = 1000 + 2 * active_cycles(program.operations[index].descriptor, config_);
         for (std::uint32_t mask = program.operations[index].descriptor.wait_mask; mask != 0;
              mask &= mask - 1)
           --tokens[static_cast<std::size_t>(__builtin_ctz(mask))];
@@ -127,6 +145,10 @@ ProgramTiming TimingModel::run(const Program& program,
           ++timing.stall;
         else
           ++timing.active;
+        if (timing.active > limits[e])
+          stuck(program, result, fetch_.active() ? fetch_.index() : result.operations.size(),
+                fmt::format("descriptor {} advances for more than {} cycles, its bound", index,
+                            limits[e]));
         if (retired) {
           timing.end = now + 1;
           ++retired_count;
@@ -151,6 +173,13 @@ ProgramTiming TimingModel::run(const Program& program,
     memory_.step(read_.valid, read_.beats, write_.address_valid, write_.data_valid, cycle_);
     read_.step(reader, reader_beats, arready, response, rlast);
     write_.step(writer, awready, wready, bvalid);
+    bool moved = response || bvalid || reader >= 0 || writer >= 0 || given;
+    for (std::size_t e = 0; e < kEngines; ++e)
+      moved = moved || started[e] || (queues_[e].running && !stalled[e]);
+    if (moved) last_move = now;
+    if (now - last_move > patience_)
+      stuck(program, result, fetch_.active() ? fetch_.index() : result.operations.size(),
+            fmt::format("nothing moves for {} cycles", patience_));
     if (progress && (now & 0xfffff) == 0 &&
         !progress(static_cast<double>(retired_count) /
                   static_cast<double>(program.operations.size())))

@@ -36,12 +36,14 @@ class TimingModel {
  public:
   TimingModel(const Config& config, const MemoryTiming& memory);
   /// `progress` (may be empty) hears of the fraction done now and then, and may stop with false;
-  /// then the result is incomplete.
+  /// then the result is incomplete. Throws CheckFailed, with what every engine waits for, where
+  /// nothing can move any more or a descriptor does not end; the model is of no use after that.
   ProgramTiming run(const Program& program, const std::function<bool(double)>& progress = nullptr);
 
  private:
   Config config_;
   TimedMemory memory_;
+  std::uint64_t patience_;  ///< cycles in which something must move
   TimedAxiRead read_;
   TimedAxiWrite write_;
   TimedFetch fetch_;

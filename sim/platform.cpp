@@ -236,6 +236,7 @@ class AxiSlave : public sc_core::sc_module {
     stall_threshold_ = static_cast<unsigned>(std::lround(actual.stall_probability * 4096));
     random_ = actual.stall_seed * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u;
     response_capacity_ = static_cast<std::size_t>(actual.latency_cycles) + kPipelineBeats;
+    silent_address_ = actual.silent_address;
     reset();
   }
 
@@ -278,6 +279,32 @@ class AxiSlave : public sc_core::sc_module {
     arready_ = read_addresses_.room() > 0 && !(stalls & 4);
     awready_ = write_addresses_.room() > 0 && !(stalls & 8);
     wready_ = write_data_.room() > 0 && !(stalls & 16);
+  }
+
+  /// Counts the descriptors of a program that are asked for, from here on.
+  void watch_program(std::uint32_t base, std::uint32_t count) {
+    program_base_ = base;
+    program_count_ = count;
+    fetched_ = 0;
+  }
+  std::uint32_t fetched() const { return fetched_; }
+
+  /// What is under way, or held off, on the pins of this cycle; empty if nothing is.
+  std::string describe(const DutPins& pins) const {
+    std::string text;
+    const auto add = [&](std::size_t count, const char* what) {
+      if (count == 0) return;
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+    };
+    add(rvalid_ && !pins.m_axi_rready_o, "read beat offered that the design does not take");
+    add(reads_.size() - rvalid_, "read beats without answer");
+    add(read_addresses_.size(), "read bursts waiting");
+    add(pins.m_axi_arvalid_o && !arready_, "read address not accepted");
+    add(bvalid_ && !pins.m_axi_bready_o, "write answer offered that the design does not take");
+    add(acknowledgements_.size() - bvalid_, "write beats without answer");
+    add(write_addresses_.size(), "write addresses waiting");
+    add(write_data_.size(), "write data waiting");
+    return text;
   }
 
   /// At the falling edge.
@@ -324,7 +351,7 @@ class AxiSlave : public sc_core::sc_module {
   [[noreturn]] static void violation(const std::string& what, std::uint32_t address) {
     char text[16];
     std::snprintf(text, sizeof text, "0x%08x", address);
-    throw std::runtime_error("the design violates AXI4: " + what + ", address " + text);
+    throw CheckFailed("the design violates AXI4: " + what + ", address " + text);
   }
 
   void accept_read(const DutPins& pins) {
@@ -335,6 +362,8 @@ class AxiSlave : public sc_core::sc_module {
     if (burst.address % kBoundary + burst.beats * bus_bytes_ > kBoundary) {
       violation("read burst crosses a 4 KiB boundary", burst.address);
     }
+    const std::uint32_t descriptor = (burst.address - program_base_) / kDescriptorBytes;
+    if (descriptor < program_count_) fetched_ = std::max(fetched_, descriptor + 1);
   }
 
   void accept_write_address(const DutPins& pins) {
@@ -418,6 +447,7 @@ class AxiSlave : public sc_core::sc_module {
     memory->b_transport(payload_, delay);
     const std::uint64_t delay_ps = delay.value();
     server_free_ps_ = now + delay_ps - latency_ps_;
+    if (silent_address_ && *silent_address_ - address < bus_bytes_) return kNever / 2;
     return delay_ps ? (delay_ps + kPeriodPs - 1) / kPeriodPs : 0;
   }
 
@@ -439,6 +469,8 @@ class AxiSlave : public sc_core::sc_module {
   unsigned stall_threshold_ = 0;
   std::uint64_t random_ = 0;
   std::size_t response_capacity_ = kPipelineBeats;
+  std::optional<std::uint64_t> silent_address_;
+  std::uint32_t program_base_ = 0, program_count_ = 0, fetched_ = 0;
 
   Ring<ReadBurst> read_addresses_;
   Ring<ReadBeat> reads_;  // the front stays while it is on the pins
@@ -567,14 +599,21 @@ class Dut : public sc_core::sc_module {
   }
 
   /// Notifies `woken()` at the first cycle with the interrupt high, a stop by the listener, an
-  /// exception, or at cycle `deadline`.
-  void arm(std::uint64_t deadline) {
-    deadline_ = deadline;
+  /// exception, or when the patience is over.
+  void arm(const Patience& patience) {
+    const auto later = [&](std::uint64_t cycles) {
+      return cycles < kNever - cycle_ ? cycle_ + cycles : kNever;
+    };
+    deadline_ = later(patience.total);
+    quiet_ = patience.quiet;
+    quiet_deadline_ = later(quiet_);
     armed_ = true;
   }
   const sc_core::sc_event& woken() const { return wake_; }
 
   bool interrupt() const { return pins_.irq_o; }
+  const DutPins& pins() const { return pins_; }
+  void set_poll(std::function<void()> poll) { poll_ = std::move(poll); }
   bool stop_requested() const { return stop_requested_; }
 
   /// The exception of a clock edge, if there was one; forgets it.
@@ -594,13 +633,18 @@ class Dut : public sc_core::sc_module {
     falling_.notify(half_period_);
     ++cycle_;
     try {
-      if (pins_.trace_valid_o) retire();
+      if (pins_.trace_valid_o) {
+        if (quiet_ < kNever - cycle_) quiet_deadline_ = cycle_ + quiet_;
+        retire();
+      }
+      if (armed_ && poll_ && cycle_ % kPollCycles == 0) poll_();
       control_.sample(pins_);
       if (pins_.rst_ni) bus_.sample(pins_, cycle_);
     } catch (...) {  // must not unwind through the SystemC kernel
       if (!failure_) failure_ = std::current_exception();
     }
-    if (armed_ && (pins_.irq_o || stop_requested_ || cycle_ >= deadline_ || failure_)) {
+    if (armed_ && (pins_.irq_o || stop_requested_ || cycle_ >= deadline_ ||
+                   cycle_ >= quiet_deadline_ || failure_)) {
       armed_ = false;
       wake_.notify(sc_core::SC_ZERO_TIME);
     }
@@ -646,6 +690,8 @@ class Dut : public sc_core::sc_module {
     }
   }
 
+  static constexpr std::uint64_t kPollCycles = 64;
+
   DutLibrary library_;
   AxiLiteMaster& control_;
   AxiSlave& bus_;
@@ -656,7 +702,8 @@ class Dut : public sc_core::sc_module {
   std::uint64_t cycle_ = 0;
 
   bool armed_ = false;
-  std::uint64_t deadline_ = kNever;
+  std::uint64_t deadline_ = kNever, quiet_ = kNever, quiet_deadline_ = kNever;
+  std::function<void()> poll_;
   bool stop_requested_ = false;
   const std::function<bool(const Retire&)>* on_retire_ = nullptr;
   std::exception_ptr failure_;
@@ -743,10 +790,9 @@ class HostProcess : public sc_core::sc_module {
     if (payload.is_response_ok()) return;
     char text[16];
     std::snprintf(text, sizeof text, "0x%03x", address);
-    throw std::runtime_error(std::string("control register ") + text +
-                             (payload.get_response_status() == tlm::TLM_INCOMPLETE_RESPONSE
-                                  ? " does not answer"
-                                  : " answers with a bus error"));
+    if (payload.get_response_status() == tlm::TLM_INCOMPLETE_RESPONSE)
+      throw CheckFailed(std::string("watchdog: control register ") + text + " does not answer");
+    throw CheckFailed(std::string("control register ") + text + " answers with a bus error");
   }
 
   std::function<void()> job_;
@@ -819,7 +865,7 @@ Platform::Platform(const DutLibrary& library, int bus_bytes, const MemoryModel& 
   m.host.execute([&] {
     m.reset_design();
     if (m.host.read_register(kRegId) != kId) {
-      throw std::runtime_error(library.path + ": not a Solfege design, its ID register differs");
+      throw CheckFailed(library.path + ": not a Solfege design, its ID register differs");
     }
     m.config_hash = m.host.read_register_pair(kRegConfigHash);
     if (!m.host.probe_memory(memory_bytes - 1)) throw std::logic_error("memory not connected");
@@ -839,11 +885,13 @@ std::uint64_t Platform::config_hash() const { return modules_->config_hash; }
 
 std::uint64_t Platform::cycle() const { return modules_->dut.cycle(); }
 
+void Platform::set_poll(std::function<void()> poll) { modules_->dut.set_poll(std::move(poll)); }
+
 void Platform::set_memory_model(const MemoryModel& model) { modules_->set_model(model); }
 
 RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
                         const std::function<bool(const Retire&)>& on_retire,
-                        std::uint64_t max_cycles) {
+                        const Patience& patience) {
   Modules& m = *modules_;
   RunResult result;
   const auto job = [&] {
@@ -852,11 +900,13 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
     m.host.write_register(kRegDescriptorBase, descriptor_base);
     m.host.write_register(kRegDescriptorCount, count);
     result.first_cycle = m.dut.cycle();
+    m.bus.watch_program(descriptor_base, count);
     m.host.write_register(kRegControl, kControlStart);
-    const std::uint64_t start = m.dut.cycle();
-    m.dut.arm(max_cycles < kNever - start ? start + max_cycles : kNever);
+    m.dut.arm(patience);
     m.host.wait_for(m.dut.woken());
     result.last_cycle = m.dut.cycle();
+    result.fetched = m.bus.fetched();
+    result.bus = m.bus.describe(m.dut.pins());
     if (const std::exception_ptr failure = m.dut.take_failure()) std::rethrow_exception(failure);
     if (m.dut.stop_requested()) {
       result.stopped = true;

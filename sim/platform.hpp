@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "../model/watchdog.hpp"
 #include "dut_library.hpp"
 
 namespace solfege {
@@ -33,6 +34,8 @@ struct MemoryModel {
   std::uint64_t stall_seed = 1;
   /// Reads and writes of the beat with this byte are answered with SLVERR. A write changes nothing.
   std::optional<std::uint64_t> error_address;
+  /// Reads and writes of the beat with this byte are never answered, nor what comes after them.
+  std::optional<std::uint64_t> silent_address;
 };
 
 /// A descriptor an engine has completed.
@@ -59,12 +62,14 @@ struct RunResult {
   bool done = false;       ///< the device completed every descriptor
   bool error = false;      ///< the device reported an error; see error_code and error_tag
   bool stopped = false;    ///< on_retire returned false; the counters were not read
-  bool timed_out = false;  ///< neither within max_cycles; the counters show where it stands
+  bool timed_out = false;  ///< neither within the patience; the counters show where it stands
   int error_code = 0;
   int error_tag = 0;  ///< of the descriptor at fault
   Counters counters;
   std::uint64_t first_cycle = 0;  ///< the start register was written
   std::uint64_t last_cycle = 0;   ///< the interrupt was seen, or the run given up
+  std::uint32_t fetched = 0;      ///< descriptors that have been asked for
+  std::string bus;  ///< timed_out: what the memory bus waits for; empty if for nothing
 };
 
 /// A design, its memory and its host. SystemC has one simulation a process, so there can be one
@@ -72,8 +77,8 @@ struct RunResult {
 class Platform {
  public:
   /// Elaborates, resets the design and checks that its ID register answers. `bus_bytes` (4..64, a
-  /// power of two) is the width the design was generated for. Throws std::runtime_error if the
-  /// design does not answer, InputError for values out of range.
+  /// power of two) is the width the design was generated for. Throws CheckFailed if the design does
+  /// not answer, InputError for values out of range.
   Platform(const DutLibrary& library, int bus_bytes, const MemoryModel& model,
            std::size_t memory_bytes);
   ~Platform();
@@ -98,11 +103,14 @@ class Platform {
   ///
   /// `on_retire` (may be empty) is called in the cycle after a descriptor retires, before memory
   /// sees any later access; false ends the run there. A run after one that stopped or timed out
-  /// begins with a reset. Throws what on_retire throws, and std::runtime_error if the design
-  /// violates the AXI protocol.
+  /// begins with a reset. Throws what on_retire throws, and CheckFailed if the design violates the
+  /// AXI protocol or its registers do not answer.
   RunResult run(std::uint32_t descriptor_base, std::uint32_t count,
                 const std::function<bool(const Retire&)>& on_retire = {},
-                std::uint64_t max_cycles = std::uint64_t{1} << 40);
+                const Patience& patience = {});
+
+  /// Called every few cycles of a run, which ends with what it throws. May be empty.
+  void set_poll(std::function<void()> poll);
 
   /// Writes the design's signals to an FST file while from_cycle <= cycle() <= to_cycle; one cycle
   /// is one nanosecond. The library must have been built with waveforms (else InputError). Replaces

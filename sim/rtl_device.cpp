@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -11,6 +12,7 @@
 #include "model/cycle_model.hpp"
 #include "model/error.hpp"
 #include "model/registers.hpp"
+#include "model/watchdog.hpp"
 #include "sim/netlist_dut.hpp"
 
 namespace solfege {
@@ -57,15 +59,15 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
   platform_ = std::make_unique<Platform>(library, config.bus_bytes, options.memory,
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
-    throw std::runtime_error("the simulator answers with the hash of another configuration");
+    throw CheckFailed("the simulator answers with the hash of another configuration");
   if (!options.fst_path.empty())
     platform_->trace(options.fst_path, options.fst_from, options.fst_to);
-  if (options.memory.ideal || options.memory.stall_probability == 0) {
-    MemoryTiming memory;
-    memory.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
-    memory.bytes_per_cycle = options.memory.ideal ? 0 : options.memory.bytes_per_cycle;
-    timing_ = std::make_unique<TimingModel>(config, memory);
+  platform_->set_poll(options.poll);
+  if (!options.memory.ideal) {
+    memory_timing_.bytes_per_cycle = options.memory.bytes_per_cycle;
+    stall_probability_ = options.memory.stall_probability;
   }
+  memory_timing_.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
   if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
 }
 
@@ -103,30 +105,43 @@ void RtlDevice::run(const Program& program) {
   // What the host has written since the last run; the device's own writes were compared then.
   if (lockstep_) std::memcpy(golden_->memory().data(), memory.data(), golden_->memory().size());
 
-  ProgramTiming timing;
-  if (timing_) timing = timing_->run(program);
+  // A run that does not end well leaves the device to be reset, so the model starts anew, too.
+  std::unique_ptr<TimingModel> model = std::move(timing_);
+  if (model == nullptr) model = std::make_unique<TimingModel>(config_, memory_timing_);
+  const ProgramTiming timing = model->run(program);
+  const bool predicts = stall_probability_ == 0;
+  std::vector<bool> retired(program.operations.size());
+  std::uint64_t last_retired = 0;
   std::size_t golden_next = 0;
   std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
   auto on_retire = [&](const Retire& retire) {
     const std::size_t index = retire.tag;
-    const Operation& operation = program.operations.at(index);
+    if (index >= retired.size() || retired[index])
+      throw CheckFailed(fmt::format("the device retires descriptor {}{}", index,
+                                    index < retired.size()
+                                        ? " twice"
+                                        : fmt::format(", and the program has {}", retired.size())));
+    retired[index] = true;
+    last_retired = retire.cycle;
+    const Operation& operation = program.operations[index];
     const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
     tally_.simulated_cycles += retire.active_cycles;
     tally_.stall_cycles += retire.stall_cycles;
     tally_.predicted_cycles += predicted;
     bool apart = predicted != retire.active_cycles;
-    if (timing_) {
-      const OperationTiming& model = timing.operations[index];
-      apart = apart || model.active != retire.active_cycles || model.stall != retire.stall_cycles;
+    if (predicts) {
+      const OperationTiming& expected = timing.operations[index];
+      apart =
+          apart || expected.active != retire.active_cycles || expected.stall != retire.stall_cycles;
     }
     if (apart && ++tally_.cycles_apart == 1)
       tally_.first_difference_in_cycles = fmt::format(
           "descriptor {} ({} {}: {}): {} advancing and {} waiting, predicted {}{}", index,
           operation.layer, operation.pass, operation.label, retire.active_cycles,
           retire.stall_cycles, predicted,
-          timing_ ? fmt::format(", timing model {} and {}", timing.operations[index].active,
-                                timing.operations[index].stall)
-                  : "");
+          predicts ? fmt::format(", timing model {} and {}", timing.operations[index].active,
+                                 timing.operations[index].stall)
+                   : "");
     ++tally_.descriptors;
     if (!lockstep_ || operation.writes.empty()) return true;
     // Program order is an order of the dependences, so everything up to here may run in the golden
@@ -155,21 +170,36 @@ void RtlDevice::run(const Program& program) {
     ahead.erase(index);
     return equal;
   };
+  const Patience patience = patience_for(timing, stall_probability_);
   const RunResult result = platform_->run(
-      program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire);
+      program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire, patience);
+  auto standstill = [&] {
+    return describe_standstill(program, retired, result.fetched) +
+           (result.bus.empty() ? "" : "; memory: " + result.bus);
+  };
   Counters& sum = tally_.counters;
 #define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
   SOLFEGE_COUNTERS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
-  tally_.predicted_device_cycles += timing.cycles;
+  if (predicts) tally_.predicted_device_cycles += timing.cycles;
   if (result.error) {
     const auto tag = static_cast<std::size_t>(result.error_tag);
-    throw CheckFailed(
-        fmt::format("the device stopped with error {} ({}) at descriptor {} ({})",
-                    result.error_code, error_name(result.error_code), result.error_tag,
-                    tag < program.operations.size() ? program.operations[tag].label : "?"));
+    throw CheckFailed(fmt::format(
+        "the device stopped with error {} ({}) at descriptor {} ({}); {}", result.error_code,
+        error_name(result.error_code), result.error_tag,
+        tag < program.operations.size() ? program.operations[tag].label : "?", standstill()));
   }
-  if (result.timed_out) throw CheckFailed("the device did not finish");
+  if (result.timed_out)
+    throw CheckFailed(fmt::format(
+        "watchdog: the device does not finish: {} cycles since its start, {} since a descriptor "
+        "retired, {} predicted in all; {}",
+        result.last_cycle - result.first_cycle,
+        result.last_cycle - std::max(last_retired, result.first_cycle), timing.cycles,
+        standstill()));
+  if (const auto left = std::find(retired.begin(), retired.end(), false);
+      result.done && left != retired.end())
+    throw CheckFailed(fmt::format("the device is done, and descriptor {} has not retired",
+                                  left - retired.begin()));
   if (result.stopped) throw CheckFailed("first difference: " + tally_.first_difference);
   if (lockstep_) {
     for (; golden_next < program.operations.size(); ++golden_next)
@@ -184,6 +214,7 @@ void RtlDevice::run(const Program& program) {
       throw CheckFailed("first difference: " + tally_.first_difference);
     }
   }
+  timing_ = std::move(model);
 }
 
 }  // namespace solfege

@@ -18,11 +18,12 @@ struct RtlOptions {
   bool lockstep = false;  ///< compare every tensor with the golden model after every descriptor
   MemoryModel memory;
   DutOptions dut;
-  std::string design_directory;   ///< of generate(), simulated as it stands; empty: a fresh one
+  std::string design_directory;   ///< of generate(), simulated as it stands; empty: made anew
   std::string netlist_directory;  ///< of write_netlist(), simulated in the RTL's place
   std::uint64_t reset_seed = 1;   ///< of what registers and memories hold before the reset
   std::string fst_path;           ///< empty: no waveforms
   std::uint64_t fst_from = 0, fst_to = 0;
+  std::function<void()> poll;  ///< called now and then; what it throws ends the run
 };
 
 /// What the runs so far have shown. Descriptors: cycles in which their engine advances, and those
@@ -48,7 +49,9 @@ class RtlDevice : public Device {
   ~RtlDevice() override;
 
   std::vector<std::uint8_t>& memory() override { return platform_->memory(); }
-  /// Throws CheckFailed with the first difference in lockstep, or when the device reports an error.
+  /// Throws CheckFailed with the first difference in lockstep, when the device reports an error,
+  /// and, with what every engine waits for, when it takes many times what the timing model
+  /// predicts.
   void run(const Program& program) override;
 
   const RtlTally& tally() const { return tally_; }
@@ -62,7 +65,9 @@ class RtlDevice : public Device {
   Config config_;
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
-  std::unique_ptr<TimingModel> timing_;  ///< null when the memory's pauses are random
+  MemoryTiming memory_timing_;
+  double stall_probability_ = 0;         ///< the timing model is exact without pauses
+  std::unique_ptr<TimingModel> timing_;  ///< null before the first run, and after a failed one
   std::uint32_t program_address_;
   bool lockstep_;
   RtlTally tally_;

@@ -140,7 +140,7 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
       program.operations.push_back(operation(descriptor));
     const auto words = program.encode();
     std::memcpy(platform.memory().data() + kProgram, words.data(), 4 * words.size());
-    return platform.run(kProgram, static_cast<std::uint32_t>(descriptors.size()), {}, 100000);
+    return platform.run(kProgram, static_cast<std::uint32_t>(descriptors.size()), {}, {100000});
   };
   auto copied = [&] { return std::equal(&byte(kSource), &byte(kSource) + kBytes, &byte(kTarget)); };
   // One word, one plane and one pixel: row r is the r-th word
@@ -238,13 +238,12 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
   const auto words = Program{{operation(third), operation(second), operation(first)}}.encode();
   std::memcpy(platform.memory().data() + kProgram, words.data(), 4 * words.size());
   CHECK(platform
-            .run(
-                kProgram, 3,
-                [&](const Retire& retire) {
-                  engines.push_back(retire.engine);
-                  return true;
-                },
-                100000)
+            .run(kProgram, 3,
+                 [&](const Retire& retire) {
+                   engines.push_back(retire.engine);
+                   return true;
+                 },
+                 {100000})
             .done);
   CHECK(engines == std::vector<int>{1, 3, 2});
 }

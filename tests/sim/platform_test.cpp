@@ -367,7 +367,7 @@ TEST_CASE("a run that does not end is given up", "[platform]") {
   MemoryModel slow;
   slow.bytes_per_cycle = 0.5;
   platform().set_memory_model(slow);
-  const RunResult result = platform().run(0x1000, 256, {}, 500);
+  const RunResult result = platform().run(0x1000, 256, {}, {500});
   CHECK(result.timed_out);
   CHECK_FALSE(result.done);
   CHECK(result.counters.cycles >= 490);
@@ -412,7 +412,7 @@ TEST_CASE("the platform's cost of a cycle", "[platform]") {
   platform().set_memory_model(crawling);
   constexpr std::uint64_t kCycles = 2000000;
   auto start = std::chrono::steady_clock::now();
-  platform().run(0x1000, 4000, {}, kCycles);
+  platform().run(0x1000, 4000, {}, {kCycles});
   std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
   std::cerr << "waiting: " << elapsed.count() / kCycles << " ns a cycle\n";
 

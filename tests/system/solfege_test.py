@@ -385,6 +385,26 @@ class Runs(SystemTest):
         self.assertEqual(resumed["loss"], whole["loss"])
         self.assertEqual(weights, whole_weights)
 
+    def test_interrupt_within_a_program(self):
+        """A simulated step takes minutes; a signal ends it at once and keeps the steps before it."""
+        checkpoint = self.folder / "run.ckpt"
+        network = self.folder / "long.toml"
+        network.write_text('[[layer]]\ntype = "fc"\nchannels = 400\n' * 3 + '[[layer]]\ntype = "fc"\n')
+        arguments = ["train", TINY, "--network", network, "--batch", 128, "--steps", 2, "--engine", "lockstep",
+                     "--checkpoint", checkpoint]
+        process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if " steps, engine lockstep" in line:
+                break
+        time.sleep(1)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+        self.assertLess(time.monotonic() - sent, 10)
+        self.assertEqual(process.returncode, 143, error)
+        self.assertIn("after step 0", error)
+        self.assertTrue(checkpoint.exists())
+
     def test_plots(self):
         a, b, picture = (self.folder / name for name in ("a.json", "b.json", "both.svg"))
         self.solfege(*self.ARGUMENTS, "--epochs", 2, "--json", a, "--plot", self.folder / "a.svg")
@@ -446,6 +466,21 @@ class Verify(SystemTest):
     def test_broken_rtl_is_caught(self):
         report = self.report("verify", TINY, "--cases", 60, "--seed", 1, "--define", "SF_BREAK_PE_TERM", code=1)
         self.assertGreater(report["mismatched_cases"], 0)
+
+    def test_hanging_rtl_is_ended(self):
+        design = self.folder / "design"
+        self.solfege("generate", TINY, "-o", design)
+        queue = design / "sf_engine_queue.v"
+        good = queue.read_text()
+        bad = re.sub(r"assign retire_o .*;", "assign retire_o = 1'b0;", good)
+        self.assertNotEqual(good, bad)
+        queue.write_text(bad)
+        done = self.solfege("verify", TINY, "--design", design, "--cases", 2, "--seed", 3, code=1)
+        for part in ("case 0: watchdog: the device does not finish", "descriptor 0", "2 mismatched"):
+            self.assertIn(part, done.stdout)
+        done = self.solfege("train", TINY, "--design", design, "--engine", "rtl", "--network", "tiny_mlp", "--batch", 4,
+                            "--steps", 1, code=1)
+        self.assertIn("watchdog: the device does not finish", done.stderr)
 
 
 class Reports(SystemTest):
