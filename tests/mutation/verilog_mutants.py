@@ -96,6 +96,7 @@ class Module:
         self.scopes = {}     # name -> [start, end] of the block that declares it
         self.families = []   # localparams of one declaration: states
         self.constants = set()
+        self.turned = set()  # counters of the while loops around
         self.found = []
         self._declarations()
         while self._peek() != "module":
@@ -341,16 +342,22 @@ class Module:
             self._loop(self.text[head_start + 1:head_end - 1], body_start, self.tokens[self.at - 1].end)
         elif word == "while":
             self._next()
-            self._skip_balanced()
+            head = self._token().start
+            end = self._skip_balanced().end
+            turned, self.turned = self.turned, self.turned | set(re.findall(r"[A-Za-z_]\w*", self.text[head:end]))
             self._statement()
+            self.turned = turned
         elif word == ";":
             self._next()
         else:
             name = self._peek()
             self._skip_left()
             sign = self._next("=", "<=").text
-            self._whole(self._expression())
+            value = self._expression()
             end = self._next(";").end
+            if sign == "=" and name in self.turned:  # the counter of a while loop, which would not end
+                return
+            self._whole(value)
             if not (sign == "=" and name in self.declared and self.declared[name][3] == "integer"):
                 self._add(first, end, "", "statement left out", statement=True)
 
