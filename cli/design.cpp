@@ -12,6 +12,7 @@
 #include "model/cycle_model.hpp"
 #include "model/dataset.hpp"
 #include "model/error.hpp"
+#include "model/interrupt.hpp"
 #include "sim/verify.hpp"
 
 namespace solfege {
@@ -135,6 +136,7 @@ int run_cycles(const CommonOptions& common, const StepOptions& options) {
     Progress progress("cycles", static_cast<int>(programs.size()));
     TimingModel timing(config, options.memory);
     for (const Program& program : programs) {
+      Interrupt::check();
       timings.push_back(timing.run(program));
       progress.at(static_cast<int>(timings.size()));
     }

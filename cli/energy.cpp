@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // solfege energy: what operations, a step, and other datapaths cost.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include "cli/commands.hpp"
 #include "cli/energy_report.hpp"
-#include "cli/interrupt.hpp"
 #include "cost/activity_file.hpp"
 #include "cost/gate_simulation.hpp"
 #include "cost/mapped_unit.hpp"
 #include "cost/prepared_library.hpp"
 #include "cost/units.hpp"
 #include "gen/generator.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
-#include "sim/dut_library.hpp"
+#include "model/files.hpp"
+#include "model/interrupt.hpp"
 
 namespace solfege {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// Real macros, with read and write energies by the foundry.
 constexpr const char* kDefaultMemory = "ihp130";
@@ -31,40 +27,9 @@ constexpr const char* kDefaultMemory = "ihp130";
 /// Of each tensor, for the comparison of datapaths.
 constexpr std::size_t kComparedValues = 20000;
 
-/// A folder that goes with the run.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const std::string& name)
-      : path_(fs::temp_directory_path() / fmt::format("solfege-{}-{}", name, getpid())) {}
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string path() const { return path_.string(); }
-
- private:
-  fs::path path_;
-};
-
-/// Before long work: InputError if a file cannot be made there.
-void require_writable(const char* option, const std::string& path) {
-  if (path.empty()) return;
-  const fs::path folder = fs::absolute(path).parent_path();
-  if (access(folder.c_str(), W_OK) != 0 || fs::is_directory(path))
-    throw InputError(
-        fmt::format("{} {}: cannot be written; name a file in an existing folder", option, path));
-}
-
-/// Whole or not at all.
-void write_file(const char* option, const std::string& path, const std::string& text) {
-  if (path.empty()) return;
-  std::ofstream file(path + ".part", std::ios::binary);
-  file << text;
-  if (!file.flush() || std::rename((path + ".part").c_str(), path.c_str()) != 0)
-    throw InputError(
-        fmt::format("{} {}: cannot be written; name a file in an existing folder", option, path));
+/// Writes a file that was asked for.
+void write_wanted(const std::string& path, const std::string& text) {
+  if (!path.empty()) write_file(path, text);
 }
 
 // ---- The netlists' tiers ----
@@ -76,8 +41,8 @@ struct SampledStep {
   TrainingValues values;  ///< only for a comparison
 };
 
-/// Samples the second step of a training run: the first leaves weights and statistics that are no
-/// longer those of the start. Units that see no tensor get synthetic windows.
+/// Samples a step of a training run: not the first, which starts from untrained statistics, and one
+/// in which every layer has a gradient. Units that see no tensor get synthetic windows.
 SampledStep sample(const Config& config, const Network& network, const Images& images,
                    const EnergyOptions& options) {
   SamplingOptions sampling;
@@ -147,11 +112,7 @@ PricedStep price_sampled(const Config& config, const std::string& rtl, const Ste
 void write_activity(const std::string& directory, const Config& config, const std::string& rtl,
                     const std::vector<std::string>& liberties, const WindowsByUnit& windows,
                     const std::string& cache) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error)
-    throw InputError(fmt::format("--activity {}: the folder cannot be made: {}; choose another",
-                                 directory, error.message()));
+  std::vector<std::pair<std::string, std::string>> files;
   for (const std::string& liberty : liberties) {
     const LibertyLibrary library = read_liberty(liberty);
     for (const auto& [unit, list] : windows) {
@@ -160,17 +121,14 @@ void write_activity(const std::string& directory, const Config& config, const st
       GateSimulation simulation(mapped.netlist, library, mapped.design.clock);
       const GateRun run =
           simulation.run(list.front().vectors, DelayModel::kTimed, list.front().warm_up);
-      const std::string stem = (fs::path(directory) / (library.name + "_" + unit)).string();
+      const std::string stem = library.name + "_" + unit;
       const double cycle_ns = std::max(1.0, 1.25 * simulation.critical_path_ns());
-      write_file("--activity", stem + ".saif",
-                 switching_activity(mapped.netlist, run, mapped.design.clock, cycle_ns));
-      fs::copy_file(mapped.netlist_verilog, stem + ".v", fs::copy_options::overwrite_existing,
-                    error);
-      if (error)
-        throw InputError(
-            fmt::format("--activity {}.v: cannot be written: {}", stem, error.message()));
+      files.emplace_back(stem + ".saif",
+                         switching_activity(mapped.netlist, run, mapped.design.clock, cycle_ns));
+      files.emplace_back(stem + ".v", read_file(mapped.netlist_verilog));
     }
   }
+  write_files(directory, files);
   fmt::print("activity of {} units for {} libraries in {}\n", windows.size(), liberties.size(),
              directory);
 }
@@ -214,9 +172,7 @@ struct Priced {
 Priced price_netlists(const Config& config, const Network& network, const Images& images,
                       const EnergyOptions& options, const std::vector<std::string>& liberties,
                       Json& report) {
-  const TemporaryFolder work("energy");
-  const std::string rtl = work.path() + "/rtl", cache = dut_cache_directory() + "/units";
-  generate(config, rtl);
+  const std::string rtl = generate_cached(config), cache = cache_directory() + "/units";
   const SampledStep step = sample(config, network, images, options);
   Priced priced;
   {
@@ -227,6 +183,11 @@ Priced price_netlists(const Config& config, const Network& network, const Images
                                              progress.at(100L * done / total, what);
                                            });
   }
+  print_sampled_step(step.samples);
+  report["priced_step"] = step.samples.step;
+  report["zero_gradient_share"] = Json::array();
+  for (const LayerGradient& g : step.samples.gradients)
+    report["zero_gradient_share"].push_back({{"layer", g.layer}, {"share", g.zero_share}});
   print_operations(priced.operations);
   report["netlist_operations"] = json_of(priced.operations);
   report["netlist_steps"] = Json::array();
@@ -262,16 +223,13 @@ void print_library_notes(const LibertyLibrary& library) {
 int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   // What is refused is refused before anything is printed.
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
-  require_writable("--csv", options.csv_path);
-  require_writable("--ert", options.ert_path);
-  require_writable("--art", options.art_path);
   const Config config = Config::load(common.config_path);
   std::vector<std::string> liberties = options.liberties;
   if (liberties.empty()) liberties.push_back(kDefaultLiberty);
   if (!options.memory.empty()) (void)MemoryTechnology(options.memory);
   if (!options.published_only)
     for (const std::string& liberty : liberties)
-      (void)prepare_library(liberty, dut_cache_directory() + "/units");
+      (void)prepare_library(liberty, cache_directory() + "/units");
   Dataset data;
   Network network;
   if (!options.published_only) {
@@ -290,17 +248,14 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   Priced priced{{}, chart_of(published, options.step.network)};
   if (!options.published_only) {
     for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
-    const int ended = interruptible("energy", "what is mapped and fitted stays cached", [&] {
-      priced = price_netlists(config, network, data.train, options, liberties, report);
-    });
-    if (ended != 0) return ended;
+    priced = price_netlists(config, network, data.train, options, liberties, report);
   }
   if (!options.plot_path.empty()) plot_bars(options.plot_path, priced.chart);
-  write_file("--csv", options.csv_path, csv_of(priced.operations, published));
+  write_wanted(options.csv_path, csv_of(priced.operations, published));
   const std::vector<ReferenceComponent> components =
       components_of(config, priced.operations, published);
-  write_file("--ert", options.ert_path, energy_reference_table(components));
-  write_file("--art", options.art_path, area_reference_table(components));
+  write_wanted(options.ert_path, energy_reference_table(components));
+  write_wanted(options.art_path, area_reference_table(components));
   write_report(common, report);
   return 0;
 }

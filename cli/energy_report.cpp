@@ -123,6 +123,21 @@ static void print_accesses(const StepEnergy& step) {
     fmt::print("{:<32} {:>14.0f} {:>14.3f}\n", row.unit + " " + row.action, row.actions, row.pj());
 }
 
+void print_sampled_step(const StepSamples& samples) {
+  std::vector<std::string> dead, shares;
+  for (const LayerGradient& g : samples.gradients) {
+    shares.push_back(fmt::format("{} {:.3f}", g.layer, g.zero_share));
+    if (g.zero_share == 1.0) dead.push_back(g.layer);
+  }
+  fmt::print(
+      "\npriced step: step {} of the training, {}\n  share of gradients that are exactly 0: {}\n",
+      samples.step,
+      dead.empty() ? "the first after step 1 in which every layer has a gradient"
+                   : fmt::format("though in none up to it every layer has a gradient: {} has none",
+                                 fmt::join(dead, ", ")),
+      fmt::join(shares, ", "));
+}
+
 void print_step(const PricedStep& priced) {
   const StepEnergy &zero = priced.zero, &timed = priced.timed;
   fmt::print(
@@ -229,7 +244,7 @@ void print_operations(const std::vector<OperationEnergy>& rows) {
     fmt::print("\n");
   }
   fmt::print(
-      "netlist figures: toggles of the mapped unit under operands of this network's second step, "
+      "netlist figures: toggles of the mapped unit under operands of the priced step, "
       "no wires; truth lies near the interval from zero-delay to timed\n");
 }
 

@@ -26,6 +26,8 @@ struct PricedStep {
 
 // ---- On stdout ----
 void print_published(const EnergyReport& energy);
+/// Which step of the training the operands are of, and how its gradients were.
+void print_sampled_step(const StepSamples& samples);
 void print_step(const PricedStep& priced);
 void print_operations(const std::vector<OperationEnergy>& rows);
 

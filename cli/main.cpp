@@ -1,32 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // The solfege program: options to commands, errors to exit codes.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "cli/commands.hpp"
+#include "cli/options.hpp"
 #include "model/error.hpp"
+#include "model/interrupt.hpp"
+#include "model/progress.hpp"
 #include "model/version.hpp"
 
 namespace {
 
+using solfege::number;
+using solfege::output_file;
+using solfege::output_folder;
+using solfege::positive_number;
+using solfege::whole_number;
+
+constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000;
+
 void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
   app->add_option("--memory-latency", o.memory.latency_cycles, "cycles, 0..4096")
-      ->check(CLI::Range(0, 4096))
+      ->check(whole_number(0, 4096))
       ->capture_default_str();
   app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
                   "bandwidth; 0 is a beat a cycle each way")
-      ->check(CLI::Range(0.0, 1e6));
+      ->check(number(0, 1e6));
   app->add_option("--memory-stalls", o.memory.stall_probability,
                   "chance that a channel pauses, 0..0.95")
-      ->check(CLI::Range(0.0, 0.95));
-  app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls");
+      ->check(number(0, 0.95));
+  app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
+      ->check(whole_number(0));
   auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
                                    "simulate the full-adder form that is synthesised");
   auto* define = app->add_option("--define", o.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
-  auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file");
+  auto* fst =
+      app->add_option("--fst", o.fst_path, "waveforms to this FST file")->check(output_file());
   auto* design = app->add_option("--design", o.design,
                                  "simulate the Verilog of this folder, made by generate, as it "
                                  "stands");
@@ -38,14 +56,17 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
       ->excludes(design);
   app->add_option("--reset-seed", o.reset_seed,
                   "of what registers and memories hold before the reset")
+      ->check(whole_number(0))
       ->capture_default_str();
-  app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms");
-  app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")->capture_default_str();
+  app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));
+  app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")
+      ->check(whole_number(0))
+      ->capture_default_str();
 }
 
 void add_resize(CLI::App* app, int& side) {
   app->add_option("--resize", side, "side to resize the images to, in pixels, 1..1024")
-      ->check(CLI::Range(1, 1024));
+      ->check(whole_number(1, 1024));
 }
 
 void add_step(CLI::App* app, solfege::StepOptions& o) {
@@ -55,17 +76,19 @@ void add_step(CLI::App* app, solfege::StepOptions& o) {
                   "network's, or built-in digits");
   add_resize(app, o.resize);
   app->add_option("--batch", o.batch, "samples of a step")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostSamples))
       ->capture_default_str();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+/// Runs a command line to its end, and says what went wrong.
+int run(int argc, char** argv) {
   using namespace solfege;
   CLI::App app{"Solfege generates, simulates and costs hardware that trains DoReFa networks."};
   app.set_version_flag("--version", std::string("solfege ") + kVersion);
   app.require_subcommand(1);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return fmt::format("solfege: {}; see --help\n", error.what());
+  });
   app.footer(
       "Examples:\n  solfege train configs/w1a2g4.toml --network mlp --steps 20 --engine lockstep\n"
       "  solfege generate configs/tiny.toml -o build/tiny");
@@ -76,7 +99,8 @@ int main(int argc, char** argv) {
   auto add = [&](const char* name, const char* text) {
     CLI::App* sub = app.add_subcommand(name, text);
     sub->add_option("CONFIG", common.config_path, "configuration (TOML)")->required();
-    sub->add_option("--json", common.json_path, "write the report to this file");
+    sub->add_option("--json", common.json_path, "write the report to this file")
+        ->check(output_file());
     return sub;
   };
 
@@ -88,7 +112,9 @@ int main(int argc, char** argv) {
   SynthOptions synth;
 
   CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
-  generate_app->add_option("-o,--output", directory, "folder to write")->required();
+  generate_app->add_option("-o,--output", directory, "folder to write")
+      ->required()
+      ->check(output_folder());
   generate_app->callback([&] { command = [&] { return run_generate(common, directory); }; });
 
   CLI::App* train_app = add("train", "train a network");
@@ -98,62 +124,70 @@ int main(int argc, char** argv) {
                         "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
   add_resize(train_app, train.resize);
   train_app->add_option("--batch", train.batch, "samples of a step")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostSamples))
       ->capture_default_str();
   auto* steps =
       train_app
           ->add_option("--steps", train.steps, "training steps, those before --resume included")
-          ->check(CLI::PositiveNumber);
+          ->check(whole_number(1, kMostRepeats));
   train_app->add_option("--epochs", train.epochs, "passes over the training images (default 1)")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number(1e6))
       ->excludes(steps);
   train_app->add_option("--engine", train.engine, "golden, rtl, lockstep or float")
       ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
       ->capture_default_str();
   train_app->add_option("--seed", train.seed, "of initial weights and order of images")
+      ->check(whole_number(0))
       ->capture_default_str();
   train_app
       ->add_option(
           "--test-images", train.test_images,
           "images of the test set to classify at the end; default all, for the RTL a batch")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0, kMostSamples));
   train_app->add_flag("--evaluate-every-epoch", train.evaluate_every_epoch,
                       "accuracy after each epoch, not only at the end; --epochs does so too");
-  train_app->add_option("--weights", train.weights_path,
-                        "write the trained master weights, one number a line");
-  auto* checkpoint = train_app->add_option("--checkpoint", train.checkpoint_path,
-                                           "write the state of the training to this file");
+  train_app
+      ->add_option("--weights", train.weights_path,
+                   "write the trained master weights, one number a line")
+      ->check(output_file());
+  auto* checkpoint = train_app
+                         ->add_option("--checkpoint", train.checkpoint_path,
+                                      "write the state of the training to this file")
+                         ->check(output_file());
   train_app
       ->add_option("--checkpoint-every", train.checkpoint_every,
                    "steps between checkpoints; default only at the end and at Ctrl-C")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostRepeats))
       ->needs(checkpoint);
   train_app->add_option("--resume", train.resume_path, "continue from this checkpoint");
-  train_app->add_option("--plot", train.plot_path, "draw loss and accuracy to this .svg or .png");
+  train_app->add_option("--plot", train.plot_path, "draw loss and accuracy to this .svg or .png")
+      ->check(output_file());
   add_simulation(train_app, train.simulation);
   train_app->callback([&] { command = [&] { return run_train(common, train); }; });
 
   CLI::App* verify_app =
       add("verify", "random operations on the RTL against the golden and the cycle model");
   verify_app->add_option("--cases", verify.cases, "random programs")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostRepeats))
       ->capture_default_str();
-  verify_app->add_option("--seed", verify.seed, "replay: the seed a run printed");
+  verify_app->add_option("--seed", verify.seed, "replay: the seed a run printed")
+      ->check(whole_number(0));
   verify_app->add_option("--first-case", verify.first_case, "replay: number of the first case")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0, kMostRepeats));
   add_simulation(verify_app, verify.simulation);
   verify_app->callback([&] { command = [&] { return run_verify(common, verify); }; });
 
   CLI::App* cycles_app = add("cycles", "cycles of a training step, per layer and pass");
   add_step(cycles_app, cycles);
   cycles_app->add_option("--memory-latency", cycles.memory.latency_cycles, "cycles, 0..4096")
-      ->check(CLI::Range(0, 4096))
+      ->check(whole_number(0, 4096))
       ->capture_default_str();
   cycles_app
       ->add_option("--memory-bytes-per-cycle", cycles.memory.bytes_per_cycle,
                    "bandwidth; 0 is a beat a cycle each way")
-      ->check(CLI::Range(0.0, 1e6));
-  cycles_app->add_option("--plot", cycles.plot_path, "draw the roofline to this .svg or .png");
+      ->check(number(0, 1e6));
+  cycles_app->add_option("--plot", cycles.plot_path, "draw the roofline to this .svg or .png")
+      ->check(output_file());
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
@@ -174,17 +208,23 @@ int main(int argc, char** argv) {
                  "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
       ->excludes(published);
   energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
-      ->check(CLI::Range(0.001, 1e6))
+      ->check(number(0.001, 1e6))
       ->capture_default_str();
-  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file");
-  energy_app->add_option("--ert", energy.ert_path,
-                         "write Accelergy's energy reference table (YAML)");
-  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)");
-  energy_app->add_option("--plot", energy.plot_path,
-                         "draw the step's energy by unit to this .svg or .png");
+  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file")
+      ->check(output_file());
+  energy_app
+      ->add_option("--ert", energy.ert_path, "write Accelergy's energy reference table (YAML)")
+      ->check(output_file());
+  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)")
+      ->check(output_file());
+  energy_app
+      ->add_option("--plot", energy.plot_path,
+                   "draw the step's energy by unit to this .svg or .png")
+      ->check(output_file());
   energy_app
       ->add_option("--activity", energy.activity_directory,
                    "write netlists and their switching activity (SAIF) to this folder")
+      ->check(output_folder())
       ->excludes(published);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
@@ -197,16 +237,19 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"ripple", "prefix"}))
       ->capture_default_str();
   synth_app->add_option("--period", synth.period_ns, "clock period to report slack for, in ns")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number(1e6));
   synth_app->add_flag("--no-timing", synth.no_timing, "area only");
   synth_app->add_flag("--fpga", synth.fpga,
                       "look-up tables of --top, or one processing element, in three families");
   synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
-      ->check(CLI::PositiveNumber);
-  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png");
-  synth_app->add_option("--netlist", synth.netlist_directory,
-                        "only write the gate-level netlist to this folder, for --netlist of train "
-                        "and verify");
+      ->check(whole_number(1, 1024));
+  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png")
+      ->check(output_file());
+  synth_app
+      ->add_option("--netlist", synth.netlist_directory,
+                   "only write the gate-level netlist to this folder, for --netlist of train "
+                   "and verify")
+      ->check(output_folder());
   synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   std::vector<std::string> reports;
@@ -214,7 +257,9 @@ int main(int argc, char** argv) {
   CLI::App* plot_app =
       app.add_subcommand("plot", "lay the curves of training reports over another");
   plot_app->add_option("REPORT", reports, "JSON reports of solfege train")->required();
-  plot_app->add_option("-o,--output", plot_path, "picture to draw, .svg or .png")->required();
+  plot_app->add_option("-o,--output", plot_path, "picture to draw, .svg or .png")
+      ->required()
+      ->check(output_file());
   plot_app->callback([&] { command = [&] { return run_plot(reports, plot_path); }; });
 
   try {
@@ -223,10 +268,34 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const InputError& error) {
-    fmt::print(stderr, "solfege: {}\n", error.what());
+    say(fmt::format("solfege: {}", error.what()));
+    return 2;
+  } catch (const Interrupted& interrupt) {
+    say(fmt::format("solfege: interrupted by {}; what is in the cache stays",
+                    strsignal(interrupt.signal)));
+    return 128 + interrupt.signal;
+  } catch (const std::bad_alloc&) {
+    say("solfege: the memory is not enough for this; choose a smaller batch, network or machine");
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "solfege: {}\n", error.what());
+    if (std::ferror(stdout) == 0) say(fmt::format("solfege: {}", error.what()));
     return 1;
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Nothing that is opened later may take the numbers of the standard streams.
+  for (int file = 0; file >= 0 && file <= STDERR_FILENO;) {
+    file = open("/dev/null", O_RDWR);
+    if (file > STDERR_FILENO) close(file);
+  }
+  solfege::Interrupt::install();
+  const int code = run(argc, argv);
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  solfege::say(fmt::format("solfege: standard output cannot be written: {}; free space",
+                           errno != 0 ? std::strerror(errno) : "its file or disk is full"));
+  return 2;
 }

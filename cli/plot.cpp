@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/plot.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cmath>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
-#include <memory>
+#include <sstream>
 
 #include "model/error.hpp"
-
-extern char** environ;
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
 
 constexpr int kWidth = 960, kHeight = 540;  // pixels of a chart
-
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 /// A string of gnuplot in single quotes, where nothing but the quote is special. Charts are drawn
 /// without enhanced text, so that underscores stay underscores.
@@ -45,45 +34,10 @@ std::string terminal(const std::string& path, int charts) {
                      svg ? "svg" : "pngcairo", kWidth, kHeight * charts);
 }
 
-/// Runs gnuplot with a script on its standard input. Returns its first complaint if it failed.
-std::string run_gnuplot(const std::string& script) {
-  const File complaints(std::tmpfile(), std::fclose);
-  if (complaints == nullptr) return std::strerror(errno);
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return std::strerror(errno);
-  File script_end(fdopen(ends[1], "w"), std::fclose);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(complaints.get()), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, fileno(complaints.get()), STDERR_FILENO);
-  std::string program = "gnuplot";
-  std::array<char*, 2> arguments = {program.data(), nullptr};
-  pid_t child = 0;
-  const int error =
-      posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[0]);
-  if (error != 0) return fmt::format("gnuplot cannot be started: {}", std::strerror(error));
-
-  // A gnuplot that gives up early must not end this program by SIGPIPE.
-  struct sigaction ignore = {}, before = {};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, &before);
-  std::fwrite(script.data(), 1, script.size(), script_end.get());
-  const bool written = std::fflush(script_end.get()) == 0;
-  script_end.reset();
-  sigaction(SIGPIPE, &before, nullptr);
-
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (written && WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
-  std::rewind(complaints.get());
-  std::array<char, 300> line{};
-  while (std::fgets(line.data(), line.size(), complaints.get()) != nullptr) {
-    std::string text = line.data();
-    text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
+/// The first complaint of gnuplot.
+std::string complaint(const std::string& said) {
+  std::istringstream lines(said);
+  for (std::string text; std::getline(lines, text);) {
     const bool echo = text.rfind("gnuplot>", 0) == 0 || text.rfind("plot>", 0) == 0;
     const std::size_t first = text.find_first_not_of(" ^");  // ^ points at the place
     if (echo || first == std::string::npos) continue;
@@ -97,32 +51,15 @@ std::string run_gnuplot(const std::string& script) {
 
 /// Draws `script` (which begins with the terminal) to the path.
 void draw(const std::string& path, const std::string& script) {
-  const std::string temporary = path + ".part";
-  const std::string failure =
-      run_gnuplot(fmt::format("set output {}\n", literal(temporary)) + script + "unset output\n");
-  std::error_code ignored;
-  const bool drawn = failure.empty() && std::filesystem::exists(temporary, ignored);
-  if (drawn && std::rename(temporary.c_str(), path.c_str()) == 0) return;
-  std::filesystem::remove(temporary, ignored);
-  throw InputError(fmt::format("{}: the plot cannot be drawn ({}); check the path and gnuplot",
-                               path, failure.empty() ? std::strerror(errno) : failure));
-}
-
-/// Whether a program of this name is on the path.
-bool installed(const std::string& program) {
-  const char* variable = std::getenv("PATH");
-  std::string path = variable == nullptr ? "" : variable;
-  for (std::size_t first = 0; first <= path.size();) {
-    const std::size_t end = std::min(path.find(':', first), path.size());
-    const std::string file = path.substr(first, end - first) + "/" + program;
-    if (access(file.c_str(), X_OK) == 0) return true;
-    first = end + 1;
-  }
-  return false;
+  const ProcessOutput drawn = capture_process({"gnuplot"}, script, "gnuplot-nox");
+  if (drawn.status != 0 || drawn.output.empty())
+    throw InputError(fmt::format("{}: the plot cannot be drawn ({}); check gnuplot", path,
+                                 complaint(drawn.errors)));
+  write_file(path, drawn.output);
 }
 
 void require_gnuplot(const std::string& path) {
-  if (installed("gnuplot")) return;
+  if (!find_program("gnuplot").empty()) return;
   throw InputError(fmt::format(
       "{}: plots need gnuplot, which is not installed; run scripts/install, or apt-get install "
       "gnuplot-nox",
@@ -162,10 +99,8 @@ void require_plottable(const std::string& option, const std::string& path) {
     throw InputError(
         fmt::format("{} {}: allowed are files ending in .svg or .png; rename it", option, path));
   }
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw InputError(
-        fmt::format("{} {}: there is no folder {}; make it", option, path, folder.string()));
+  if (const std::string reason = why_unwritable(path); !reason.empty())
+    throw InputError(fmt::format("{} {}: {}", option, path, reason));
   require_gnuplot(option + " " + path);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/config.hpp"
+#include "model/progress.hpp"
 
 namespace solfege {
 
@@ -20,23 +21,8 @@ struct CommonOptions {
 /// Starts a report: tool_version, config, config_hash, command.
 Json make_report(const CommonOptions& options, const Config& config);
 
-/// Writes the report to options.json_path if that is set; through a temporary file, so that no
-/// partial file is left. Throws InputError if it cannot be written.
+/// Writes the report to options.json_path if that is set. Throws InputError if it cannot be
+/// written.
 void write_report(const CommonOptions& options, const Json& report);
-
-/// A line on stderr that shows how far long work is: in place on a terminal, else one line in ten
-/// seconds.
-class Progress {
- public:
-  Progress(std::string what, long total);
-  ~Progress();
-  void at(long done, const std::string& detail = "");
-
- private:
-  std::string what_;
-  long total_;
-  bool terminal_, shown_ = false;
-  double started_, last_;
-};
 
 }  // namespace solfege

@@ -7,12 +7,11 @@
 #include <optional>
 
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/plot.hpp"
 #include "cost/netlist_writer.hpp"
 #include "cost/synthesis.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
-#include "sim/dut_library.hpp"
 
 namespace solfege {
 namespace {
@@ -208,8 +207,8 @@ BarChart chart_of(const SynthesisReport& r, const Config& config) {
 int write_gates(const CommonOptions& common, const Config& config, const std::string& liberty,
                 const std::string& directory) {
   const NetlistSummary netlist =
-      write_netlist(config, liberty, directory, dut_cache_directory(),
-                    [](const std::string& phase) { fmt::print(stderr, "netlist: {}\n", phase); });
+      write_netlist(config, liberty, directory, cache_directory(),
+                    [](const std::string& phase) { say("netlist: " + phase); });
   fmt::print("{}: {} cells of {}, {} of them flip-flops, {:.3f} mm2, memories apart\n", directory,
              netlist.cells, netlist.library, netlist.flip_flops, netlist.area_um2 * 1e-6);
   fmt::print("simulate it: solfege verify {} --netlist {}\n", common.config_path, directory);
@@ -238,17 +237,15 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   wanted.fpga = options.fpga;
   wanted.jobs = options.jobs;
   SynthesisReport r;
-  const int ended = interruptible("synthesis", "what is mapped stays cached", [&] {
+  {
     std::optional<Progress> progress;
     std::string shown;
-    r = synthesize(config, wanted, dut_cache_directory(),
+    r = synthesize(config, wanted, cache_directory(),
                    [&](const std::string& phase, int done, int total) {
-                     Interrupt::check();  // ends the tools that run, too
                      if (phase != shown) progress.emplace(shown = phase, total);
                      progress->at(done);
                    });
-  });
-  if (ended != 0) return ended;
+  }
   print_modules(r, config);
   print_memories(r);
   print_popcounts(r);

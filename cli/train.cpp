@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/training_charts.hpp"
 #include "model/accelerator_engine.hpp"
 #include "model/batches.hpp"
@@ -18,6 +17,8 @@
 #include "model/dataset.hpp"
 #include "model/dorefa.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
+#include "model/interrupt.hpp"
 
 namespace solfege {
 
@@ -32,26 +33,16 @@ RtlOptions SimulationOptions::rtl() const {
   options.design_directory = design;
   options.netlist_directory = netlist;
   options.reset_seed = reset_seed;
-  options.poll = Interrupt::check;
   return options;
 }
 
 namespace {
 
-void write_weights(const std::string& path, const AcceleratorEngine& engine) {
-  std::ofstream file(path + ".part");
+void write_weights(const std::string& path, AcceleratorEngine& engine) {
+  std::string text;
   for (int layer = 0; layer < static_cast<int>(engine.network().layers.size()); ++layer)
-    for (const std::int32_t weight : engine.weights(layer)) file << weight << "\n";
-  if (!file.flush() || std::rename((path + ".part").c_str(), path.c_str()) != 0)
-    throw InputError(fmt::format("--weights {}: cannot be written", path));
-}
-
-/// Asks for what would otherwise fail after hours.
-void require_folder(const char* option, const std::string& path) {
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (path.empty() || folder.empty() || std::filesystem::is_directory(folder)) return;
-  throw InputError(fmt::format("{} {}: there is no folder {}; make it, or name a file elsewhere",
-                               option, path, folder.string()));
+    for (const std::int32_t weight : engine.weights(layer)) text += fmt::format("{}\n", weight);
+  write_file(path, text);
 }
 
 void validate(const TrainOptions& options, const Images& train) {
@@ -74,8 +65,6 @@ void validate(const TrainOptions& options, const Images& train) {
             fmt::format("{} {}: the float engine has no checkpoints; use golden, rtl or lockstep",
                         option, *path));
   }
-  require_folder("--checkpoint", options.checkpoint_path);
-  require_folder("--weights", options.weights_path);
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
 }
 
@@ -84,22 +73,25 @@ class Training {
  public:
   Training(const Config& config, const TrainOptions& options, Dataset data, Network network);
 
-  /// All steps. Returns the signal that ended them early, or 0.
-  int run();
+  /// All steps. An interrupt ends them where it comes, and the last whole one is saved.
+  void run();
   std::uint64_t step() const { return state_.step; }  ///< steps done, those resumed from included
   /// The accuracy at the end. Throws CheckFailed like every use of the device.
   void evaluate_at_end();
   void report_to(Json& report);
 
   std::string failure;  ///< what a check found; then the run is over
+  void finish_waveforms() {
+    if (rtl_ != nullptr) rtl_->finish_waveforms();
+  }
   RtlTally tally() const { return rtl_ != nullptr ? rtl_->tally() : RtlTally{}; }
-  const AcceleratorEngine* accelerator() const { return accelerator_; }
+  AcceleratorEngine* accelerator() const { return accelerator_; }
 
  private:
   void make_engine();
   void resume();
   void evaluate();
-  void keep();  ///< what a checkpoint of the step just done needs
+  void keep();  ///< what save() writes
   void save();
   bool simulated() const { return options_.engine == "rtl" || options_.engine == "lockstep"; }
 
@@ -115,6 +107,7 @@ class Training {
   Checkpoint state_;
   std::uint64_t resumed_from_ = 0;
   std::uint64_t saved_step_ = ~std::uint64_t{0}, evaluated_step_ = ~std::uint64_t{0};
+  std::vector<int> layers_unchanged_;  ///< of each step of this run
   double accuracy_ = 0;
 };
 
@@ -129,19 +122,19 @@ Training::Training(const Config& config, const TrainOptions& options, Dataset da
                : std::max<std::uint64_t>(
                      1, static_cast<std::uint64_t>((options.epochs > 0 ? options.epochs : 1.0) *
                                                    per_epoch_));
+  state_.run = RunIdentity::of(config_, network_, data_, options.seed, options.batch);
   test_images_ = std::min(options.test_images >= 0 ? options.test_images
                           : simulated()            ? options.batch
                                                    : data_.test.count(),
                           data_.test.count());
   data_.test.labels.resize(static_cast<std::size_t>(test_images_));
-  state_.run =
-      RunIdentity::of(config_, network_, data_.name, data_.train, options.seed, options.batch);
   make_engine();
   if (!options.resume_path.empty()) resume();
   fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network_.name, data_.name,
              config_.weight_bits, config_.activation_bits, config_.gradient_bits, options.batch,
              steps_, options.engine);
   if (resumed_from_ > 0) fmt::print("resumed after step {}\n", resumed_from_);
+  std::fflush(stdout);  // a step may take long
 }
 
 void Training::make_engine() {
@@ -180,7 +173,7 @@ void Training::keep() {
 
 void Training::save() {
   if (options_.checkpoint_path.empty() || saved_step_ == state_.step) return;
-  if (!simulated()) keep();
+  const Interrupt::Finish whole;
   state_.save(options_.checkpoint_path);
   saved_step_ = state_.step;
 }
@@ -192,8 +185,7 @@ void Training::evaluate() {
   state_.accuracies.push_back({state_.step, accuracy_});
 }
 
-int Training::run() {
-  const Interrupt interrupt;
+void Training::run() {
   Batches batches(data_.train, options_.batch, options_.seed, state_.step);
   const auto per_epoch = static_cast<std::uint64_t>(per_epoch_);
   // The rate after so many epochs, by the multiplications an uninterrupted run makes.
@@ -202,18 +194,23 @@ int Training::run() {
     learning_rate *= network_.learning_rate_decay;
   engine_->set_learning_rate(learning_rate);
 
-  Progress progress("training", static_cast<long>(steps_));
+  Progress progress("training", static_cast<long>(steps_), static_cast<long>(state_.step));
   const std::uint64_t report_every = std::max<std::uint64_t>(1, steps_ / 20);
   const auto every = static_cast<std::uint64_t>(options_.checkpoint_every);
   std::vector<std::uint8_t> pixels, labels;
-  if (simulated()) keep();
   try {
-    while (state_.step < steps_ && interrupt.signal() == 0) {
+    keep();
+    while (state_.step < steps_) {
+      Interrupt::check();
       batches.next(pixels, labels);
+      const std::vector<std::uint64_t> before = engine_->weight_fingerprints();
       const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
+      const std::vector<std::uint64_t> after = engine_->weight_fingerprints();
+      layers_unchanged_.push_back(static_cast<int>(std::inner_product(
+          before.begin(), before.end(), after.begin(), 0, std::plus<>(), std::equal_to<>())));
       state_.losses.push_back(loss);
       const std::uint64_t step = ++state_.step;
-      if (simulated()) keep();
+      keep();
       progress.at(static_cast<long>(step), fmt::format("loss {:.4f}", loss));
       if (step % report_every == 0 || step == 1 || step == steps_)
         fmt::print("step {:5}  loss {:.4f}\n", step, loss);
@@ -229,11 +226,12 @@ int Training::run() {
     }
   } catch (const CheckFailed& check) {
     failure = check.what();
-    return 0;
-  } catch (const Interrupted&) {  // within a simulated program; the step at hand is lost
+    return;
+  } catch (const Interrupted&) {
+    save();
+    throw;
   }
   save();
-  return interrupt.signal();
 }
 
 void Training::evaluate_at_end() {
@@ -252,6 +250,7 @@ void Training::report_to(Json& report) {
   report["resumed_from"] = resumed_from_ > 0 ? Json(resumed_from_) : Json(nullptr);
   report["steps_per_epoch"] = per_epoch_;
   report["loss"] = state_.losses;
+  report["layers_unchanged"] = layers_unchanged_;
   report["accuracy"] = evaluated_step_ == state_.step ? Json(accuracy_) : Json(nullptr);
   report["test_images"] = test_images_;
   report["accuracy_history"] = Json::array();
@@ -332,12 +331,14 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   validate(options, data.train);
   const auto started = std::chrono::steady_clock::now();
   Training training(config, options, std::move(data), std::move(network));
-  if (const int signal = training.run(); signal != 0) {
-    fmt::print(stderr, "solfege: stopped by signal {} after step {}{}\n", signal, training.step(),
-               options.checkpoint_path.empty()
-                   ? ""
-                   : fmt::format("; continue with --resume {}", options.checkpoint_path));
-    return 128 + signal;
+  try {
+    training.run();
+  } catch (const Interrupted&) {
+    say(fmt::format("solfege: training stopped after step {}{}", training.step(),
+                    options.checkpoint_path.empty()
+                        ? ""
+                        : fmt::format("; continue with --resume {}", options.checkpoint_path)));
+    throw;
   }
   if (training.failure.empty()) {
     try {
@@ -347,19 +348,21 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
     }
   }
 
+  training.finish_waveforms();
+
   Json report = make_report(common, config);
   training.report_to(report);
   report["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   const RtlTally tally = training.tally();
   if (options.engine == "rtl" || options.engine == "lockstep") print_tally(options, tally);
-  if (const AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
+  if (AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
     fmt::print("host     {} operations on elements\n", accelerator->host_element_operations());
     if (!options.weights_path.empty()) write_weights(options.weights_path, *accelerator);
   }
   if (!training.failure.empty()) {
     report["failure"] = training.failure;
-    fmt::print(stderr, "solfege: {}\n", training.failure);
+    say(fmt::format("solfege: {}", training.failure));
   }
   write_report(common, report);
   if (!options.plot_path.empty())

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <set>
 
 #include "cli/commands.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -92,11 +92,7 @@ Names names_of(const std::vector<TrainingReport>& reports) {
 }
 
 TrainingReport read_report(const std::string& file) {
-  std::ifstream stream(file);
-  if (!stream) {
-    throw InputError(fmt::format("{}: no report can be read; check the path", file));
-  }
-  TrainingReport report{file, Json::parse(stream, nullptr, false)};
+  TrainingReport report{file, Json::parse(read_file(file), nullptr, false)};
   if (!report.json.is_object()) refuse(file, "no JSON object");
   return report;
 }

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# Warnings are errors in everything the project writes itself.
+# Warnings are on in everything the project writes itself, and errors for developers (SOLFEGE_WERROR).
 function(solfege_warnings target)
   # GCC 12 takes its own AVX-512 header and <regex> for uninitialized uses.
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -Wno-maybe-uninitialized)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-maybe-uninitialized)
+  if(SOLFEGE_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
   if(SOLFEGE_NATIVE)
     target_compile_options(${target} PRIVATE -march=native)
   endif()

@@ -10,7 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cost/process.hpp"
+#include "model/files.hpp"
+
 
 namespace solfege {
 namespace {
@@ -134,7 +135,7 @@ Json cell_of(const std::string& type, const Json& directions, const Json& connec
 
 std::size_t bind_found_adders(const std::filesystem::path& from, const std::filesystem::path& to,
                               const std::string& name, const AdderCell& adder) {
-  Json design = Json::parse(read_text(from));
+  Json design = Json::parse(read_file(from));
   Json& module = design.at("modules").at(name);
   const std::vector<Found> found = Search(module).run();
   int next = largest_net(module) + 1;
@@ -166,7 +167,7 @@ std::size_t bind_found_adders(const std::filesystem::path& from, const std::file
     output(adder.carry, f.carry, adder.carry_inverted, "carry");
     cells[fmt::format("$found_adder${}", i)] = cell_of(adder.cell, directions, connections);
   }
-  write_text(to, design.dump());
+  write_file(to, design.dump());
   return found.size();
 }
 

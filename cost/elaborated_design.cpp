@@ -7,9 +7,11 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "cost/process.hpp"
 #include "cost/yosys.hpp"
 #include "gen/generator.hpp"
+#include "model/cache.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
@@ -113,15 +115,15 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
                   fmt::format("json -o netlist.json {}\n", script_name(name))};
   // By source, not by RTLIL: the numbers in Yosys' names change with the configuration.
   const fs::path rtl = design.folder / "rtl";
-  std::string source = read_text(rtl / (base_name(name) + ".v"));
+  std::string source = read_file(rtl / (base_name(name) + ".v"));
   if (source.empty())
     throw std::runtime_error(fmt::format("{}: no source of {}", rtl.string(), name));
   if (base_name(name) == "sf_popcount")
     for (const char* inside : {"sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
-      source += read_text(rtl / (std::string(inside) + ".v"));
+      source += read_file(rtl / (std::string(inside) + ".v"));
   if (source.find("`include") != std::string::npos)
     for (const auto& entry : fs::directory_iterator(rtl))
-      if (entry.path().extension() == ".vh") source += read_text(entry.path());
+      if (entry.path().extension() == ".vh") source += read_file(entry.path());
   task.key = fmt::format("module-{}-{}", base_name(name),
                          content_hash({yosys_version(), task.mapping.key(library), source, stubs}));
   return task;
@@ -140,14 +142,15 @@ ElaboratedDesign elaborate(const Config& config, const PreparedLibrary& library,
   design.folder =
       cached_folder(cache_directory, "design-" + content_hash(inputs), [&](const fs::path& folder) {
         fs::create_directory(folder / "rtl");
-        for (const auto& [name, text] : files) write_text(folder / "rtl" / name, text);
+        for (const auto& [name, text] : files) write_file(folder / "rtl" / name, text);
         fs::create_directory_symlink(library.folder, folder / "library");
         run_yosys(folder, "elaborate", {{"elaborate", script}}, [&](const std::string&, int) {
           if (poll) poll();
         });
+        for (const char* name : {"design.il", "generic.il"}) require_ending(folder / name, "end");
         fs::remove(folder / "library");
       });
-  split(read_text(design.folder / "design.il"), design);
+  split(read_file(design.folder / "design.il"), design);
   const auto statistics = read_statistics(design.folder / "hierarchy.txt");
   for (auto& [name, module] : design.modules)
     if (const auto found = statistics.find(name); found != statistics.end())
@@ -162,8 +165,9 @@ Netlist map_module(const ElaboratedDesign& design, const std::string& module,
                    const std::string& cache_directory, const std::function<void()>& poll) {
   const Task task = task_of(design, module, library, style);
   const fs::path folder = cached_folder(cache_directory, task.key, [&](const fs::path& part) {
-    write_text(part / "module.il", task.input);
+    write_file(part / "module.il", task.input);
     task.mapping.run(part, library, poll);
+    require_ending(part / "netlist.json", "}");
     fs::remove(part / "module.il");
   });
   return read_netlist(folder / "netlist.json", module);
@@ -172,12 +176,12 @@ Netlist map_module(const ElaboratedDesign& design, const std::string& module,
 bool is_mapped(const ElaboratedDesign& design, const std::string& module,
                const PreparedLibrary& library, AdderStyle style,
                const std::string& cache_directory) {
-  return fs::is_directory(fs::path(cache_directory) / task_of(design, module, library, style).key);
+  return is_cached(cache_directory, task_of(design, module, library, style).key);
 }
 
 std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module) {
   ElaboratedDesign generic;
-  split(read_text(design.folder / "generic.il"), generic);
+  split(read_file(design.folder / "generic.il"), generic);
   std::string text;
   std::set<std::string> seen;
   std::vector<std::string> open = {module};

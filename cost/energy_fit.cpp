@@ -2,25 +2,26 @@
 #include "cost/energy_fit.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "cost/unit_features.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
 
 /// Raise when the gate simulation, the features or the fit change.
 constexpr const char* kFormat = "solfege-model-3";
+constexpr const char* kModelFile = "model.json";
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
@@ -332,7 +333,7 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
                        const std::vector<UnitWindow>& held_out, const std::string& cache_directory,
                        const FitProgress& progress) {
   const std::string& unit = mapped.design.name;
-  fs::path path;
+  std::string key;
   if (!cache_directory.empty()) {
     const std::string about =
         fmt::format("{} {} {}", kFormat, library.hash, delays == DelayModel::kTimed);
@@ -340,12 +341,9 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
     for (const std::string& name : feature_names(unit))
       hash = XXH64(name.data(), name.size(), hash);
     hash = hash_of(held_out, hash_of(fitted, hash_of(mapped.netlist, hash)));
-    path = fs::path(cache_directory) / fmt::format("model_{}_{:016x}.json", unit, hash);
-    std::ifstream file(path);
-    if (file) {
-      const Json json = Json::parse(file, nullptr, false);
-      if (!json.is_discarded()) return model_from(json);
-    }
+    key = fmt::format("model-{}-{:016x}", unit, hash);
+    if (is_cached(cache_directory, key))
+      return model_from(Json::parse(read_file(fs::path(cache_directory) / key / kModelFile)));
   }
   auto part = [&](double from, double share) {
     return [&progress, from, share](double done) {
@@ -360,21 +358,10 @@ UnitModel characterise(const Config& config, const MappedUnit& mapped,
   model.flip_flops = mapped.flip_flops;
   model.held_out =
       error_of(model, measure(config, mapped, library, delays, held_out, part(share, 1 - share)));
-  if (!path.empty()) {
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    const std::string partial = path.string() + fmt::format(".{}.tmp", ::getpid());
-    {
-      std::ofstream file(partial, std::ios::trunc);
-      file << json_of(model).dump(1) << "\n";
-      if (!file.flush())
-        throw InputError(
-            fmt::format("{}: cannot be written; free space, or choose another cache "
-                        "folder",
-                        partial));
-    }
-    fs::rename(partial, path);
-  }
+  if (!key.empty())
+    cached_folder(cache_directory, key, [&](const fs::path& part) {
+      write_file(part / kModelFile, json_of(model).dump(1) + "\n");
+    });
   return model;
 }
 

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "cost/process.hpp"
 #include "cost/yosys.hpp"
+#include "model/cache.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -65,7 +66,7 @@ std::vector<FpgaUnit> map_fpga(const ElaboratedDesign& design, const std::string
     const fs::path folder =
         cached_folder(cache_directory, "fpga-" + content_hash({yosys_version(), script, text}),
                       [&](const fs::path& part) {
-                        write_text(part / "generic.il", text);
+                        write_file(part / "generic.il", text);
                         run_yosys(part, "fpga", {{"fpga", script}}, [&](const std::string&, int) {
                           if (poll) poll(family.name);
                         });

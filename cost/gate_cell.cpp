@@ -80,14 +80,10 @@ WeightedTables mix(const std::vector<const LibertyPowerArc*>& arcs, bool rises, 
   return tables;
 }
 
-bool delays_outputs(const std::string& type) {
-  return type.empty() || type.rfind("combinational", 0) == 0 || type == "rising_edge" ||
-         type == "clear" || type == "preset";
-}
-
 }  // namespace
 
 GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
+  if (!cell.unusable.empty()) unusable(cell, cell.unusable);
   if (cell.is_latch) unusable(cell, "it is a latch, or holds more than one flip-flop");
   if (cell.is_memory) unusable(cell, "it is a memory");
   for (const LibertyPin& pin : cell.pins) {
@@ -95,9 +91,10 @@ GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
     if (pin.direction == "output") outputs.push_back(&pin);
     if (pin.direction == "inout") unusable(cell, fmt::format("pin {} is inout", pin.name));
   }
-  if (inputs.size() > 12 || outputs.size() > 8)
-    unusable(cell, fmt::format("it has {} inputs and {} outputs, at most 12 and 8 are allowed",
-                               inputs.size(), outputs.size()));
+  if (inputs.size() > LibertyCell::kMaxInputs || outputs.size() > LibertyCell::kMaxOutputs)
+    unusable(cell, fmt::format("it has {} inputs and {} outputs, at most {} and {} are allowed",
+                               inputs.size(), outputs.size(), LibertyCell::kMaxInputs,
+                               LibertyCell::kMaxOutputs));
   functions();
   choose();
 }
@@ -198,7 +195,7 @@ void GateCell::choose() {
         if (arc.related_pin.empty() || arc.related_pin == input.name) power.push_back(&arc);
       std::vector<const LibertyTimingArc*> timing;
       for (const LibertyTimingArc& arc : output.timing)
-        if (arc.related_pin == input.name && delays_outputs(arc.type)) timing.push_back(&arc);
+        if (arc.related_pin == input.name && arc.delays_output()) timing.push_back(&arc);
       std::map<std::pair<const LibertyTimingArc*, bool>, std::uint16_t> timed[2];
       for (std::uint32_t row = 0; row < rows; ++row) {
         const bool input_rises = row >> i & 1, rises = values[row] >> o & 1;

@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <deque>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 
-#include "cost/boolean_function.hpp"
+#include "cost/liberty_checks.hpp"
 #include "cost/liberty_syntax.hpp"
-#include "cost/process.hpp"
+#include "model/cache.hpp"
 
 namespace solfege {
 namespace {
@@ -25,39 +28,58 @@ struct Template {
   std::vector<std::vector<double>> indexes;
 };
 
+/// What makes a cell unusable, and the rest of the library not.
+struct CellFault {
+  std::string_view at;
+  std::string what;
+};
+
+bool is_cell(const Statement& s) { return s.name == "cell" && s.group; }
+
+/// The number that a text begins with, and where it ends; nullptr if it begins with none.
+const char* read_number(const char* first, const char* last, double& value) {
+  if (first < last && *first == '+') ++first;
+  const auto [end, error] = std::from_chars(first, last, value);
+  if (error == std::errc::result_out_of_range)
+    value = std::strtod(std::string(first, end).c_str(), nullptr);  // 0, for one too small
+  else if (error != std::errc())
+    return nullptr;
+  return std::isfinite(value) ? end : nullptr;
+}
+
 class Reader {
  public:
-  explicit Reader(const std::string& path) : file_(path) {}
+  explicit Reader(const LibertyFile& file) : file_(file) {}
 
   LibertyLibrary read() {
     const Statement& library = file_.library();
     library_.name = std::string(library.value);
     library_.path = file_.path();
-    library_.hash = content_hash({file_.text()});
-    bool any_area = false;
-    for (const Statement& s : library.statements)
-      if (s.name == "cell" && s.group && optional_number(s.text("area"), 0) > 0) any_area = true;
-    if (!any_area) file_.fail(library.name, "it has no cell with an area");
     units(library);
     conditions(library);
     for (const Statement& s : library.statements)
-      if (s.name == "lu_table_template" || s.name == "power_lut_template")
-        templates_[s.value] = table_template(s);
+      if (s.group && (s.name == "lu_table_template" || s.name == "power_lut_template"))
+        templates_[s.value] = &s;
     for (const Statement& s : library.statements)
-      if (s.name == "cell" && s.group) library_.cells.push_back(cell(s));
+      if (is_cell(s)) library_.cells.push_back(usable_cell(s));
     return std::move(library_);
   }
 
  private:
+  /// Of a cell, that it cannot be used; of the library, InputError.
+  [[noreturn]] void fail(std::string_view at, const std::string& what,
+                         const std::string& fix = "name a complete .lib file") const {
+    if (in_cell_) throw CellFault{at, what};
+    file_.fail(at, what, fix);
+  }
+
   // ---- Numbers, units, conditions ----
 
   double number(std::string_view text) const {
     double value = 0;
-    const char* first = text.data();
-    if (!text.empty() && *first == '+') ++first;
-    const auto [end, error] = std::from_chars(first, text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-      file_.fail(text, fmt::format("`{}` should be a number", text));
+    const char* last = text.data() + text.size();
+    if (read_number(text.data(), last, value) != last)
+      fail(text, fmt::format("`{}` should be a number", text));
     return value;
   }
 
@@ -65,43 +87,33 @@ class Reader {
     return text.empty() ? otherwise : number(text);
   }
 
-  /// Numbers separated by anything that is no part of one.
   std::vector<double> numbers(std::string_view text) const {
     std::vector<double> values;
-    const char *at = text.data(), *end = at + text.size();
-    while (true) {
-      while (at < end && (*at == ' ' || *at == ',' || *at == '"' || *at == '\\' || *at == '\n' ||
-                          *at == '\t' || *at == '\r' || *at == '+'))
-        ++at;
-      if (at == end) return values;
-      double value = 0;
-      const auto [next, error] = std::from_chars(at, end, value);
-      if (error != std::errc() || !std::isfinite(value))
-        file_.fail({at, 1}, fmt::format("a list of numbers has `{}`", *at));
-      values.push_back(value);
-      at = next;
-    }
+    LibertyWords words(text);
+    for (std::string_view word; words.next(word);) values.push_back(number(word));
+    return values;
   }
 
-  /// Of "1ns" or "10ps": in `unit`, which is one letter.
-  double scaled(const Statement& library, std::string_view key, char unit) const {
+  /// Of "1ns", "10 ps" or (1, ns): in `unit`, which is one letter.
+  double scaled(const Statement& library, std::string_view key, char unit,
+                const std::string& example) const {
     const Statement* s = library.find(key);
     if (s == nullptr)
-      file_.fail(library.name, fmt::format("it has no {}", key),
-                 fmt::format("add, for example, {} : \"1n{}\"", key, unit));
-    const std::string_view text = s->value;
+      fail(library.name, fmt::format("it has no {}", key),
+           fmt::format("add, for example, {}", example));
+    std::string text;
+    for (const std::string_view word : liberty_words(s->value)) text += word;
     double value = 1;
-    const auto [next, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    std::string_view suffix =
-        text.substr(error == std::errc() ? static_cast<std::size_t>(next - text.data()) : 0);
-    while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
-    const double scale = prefix(suffix, unit);
-    if (scale == 0 || value <= 0)
-      file_.fail(text, fmt::format("{} is `{}`", key, text),
-                 fmt::format("write a number and a unit of {} with at most one of the prefixes "
-                             "m, u, n, p, f, for example \"1n{}\"",
-                             unit, unit));
-    return value * scale;
+    const char* last = text.data() + text.size();
+    const char* end = read_number(text.data(), last, value);
+    if (end == nullptr) end = text.data();
+    const double scale = prefix({end, static_cast<std::size_t>(last - end)}, unit) * value;
+    if (!(scale > 0) || !std::isfinite(1e12 * scale))
+      fail(s->value, fmt::format("{} is `{}`", key, s->value),
+           fmt::format("write a number and a unit of {} with at most one of the prefixes m, u, n, "
+                       "p, f, for example {}",
+                       unit, example));
+    return scale;
   }
 
   /// Of "n" + unit, without regard to case; 0 if unknown.
@@ -125,37 +137,22 @@ class Reader {
   }
 
   void units(const Statement& library) {
-    to_ns_ = scaled(library, "time_unit", 's') * 1e9;
-    const double volt = scaled(library, "voltage_unit", 'V');
-    const Statement* load = library.find("capacitive_load_unit");
-    if (load == nullptr)
-      file_.fail(library.name, "it has no capacitive_load_unit",
-                 "add, for example, capacitive_load_unit (1, pf)");
-    const auto comma = load->value.find(',');
-    double scale = 0;
-    if (comma != std::string_view::npos)
-      scale = prefix(stripped(load->value.substr(comma + 1)), 'F') *
-              number(stripped(load->value.substr(0, comma)));
-    if (scale <= 0)
-      file_.fail(load->value, fmt::format("capacitive_load_unit is `{}`", load->value),
-                 "write (NUMBER, pf) or (NUMBER, ff)");
-    to_pf_ = scale * 1e12;
-    to_pj_ = scale * volt * volt * 1e12;  // by the standard, whatever the power unit is
-    to_nw_ =
-        library.find("leakage_power_unit") ? scaled(library, "leakage_power_unit", 'W') * 1e9 : 0;
-  }
-
-  static std::string_view stripped(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n\"");
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t\r\n\"") - first + 1);
+    to_ns_ = scaled(library, "time_unit", 's', "time_unit : \"1ns\"") * 1e9;
+    const double volt = scaled(library, "voltage_unit", 'V', "voltage_unit : \"1V\"");
+    const double farad =
+        scaled(library, "capacitive_load_unit", 'F', "capacitive_load_unit (1, pf)");
+    to_pf_ = farad * 1e12;
+    to_pj_ = farad * volt * volt * 1e12;  // by the standard, whatever the power unit is
+    if (library.find("leakage_power_unit") != nullptr)
+      to_nw_ = scaled(library, "leakage_power_unit", 'W', "leakage_power_unit : \"1nW\"") * 1e9;
   }
 
   void conditions(const Statement& library) {
     library_.corner = std::string(library.text("default_operating_conditions"));
     const Statement* conditions = nullptr;
     for (const Statement& s : library.statements)
-      if (s.name == "operating_conditions" && (conditions == nullptr || s.value == library_.corner))
+      if (s.group && s.name == "operating_conditions" &&
+          (conditions == nullptr || s.value == library_.corner))
         conditions = &s;
     auto value = [&](std::string_view key, std::string_view nominal) {
       const std::string_view own = conditions == nullptr ? "" : conditions->text(key);
@@ -163,13 +160,13 @@ class Reader {
     };
     if (conditions != nullptr) library_.corner = std::string(conditions->value);
     if (value("voltage", "nom_voltage").empty())
-      file_.fail(library.name, "it has neither operating_conditions with a voltage nor nom_voltage",
-                 "add nom_voltage, which energies need");
-    library_.voltage_v =
-        number(value("voltage", "nom_voltage")) * scaled(library, "voltage_unit", 'V');
+      fail(library.name, "it has neither operating_conditions with a voltage nor nom_voltage",
+           "add nom_voltage, which energies need");
+    library_.voltage_v = number(value("voltage", "nom_voltage")) *
+                         scaled(library, "voltage_unit", 'V', "voltage_unit : \"1V\"");
     if (!(library_.voltage_v > 0))
-      file_.fail(library.name, fmt::format("its voltage is {} V", library_.voltage_v),
-                 "give the supply, above 0, which energies need");
+      fail(library.name, fmt::format("its voltage is {} V", library_.voltage_v),
+           "give the supply, above 0, which energies need");
     library_.temperature_c = optional_number(value("temperature", "nom_temperature"), 25);
     library_.default_max_slew_ns =
         optional_number(library.text("default_max_transition"), 0) * to_ns_;
@@ -179,10 +176,10 @@ class Reader {
 
   // ---- Tables ----
 
-  Template table_template(const Statement& s) {
+  Template table_template(const Statement& s) const {
     Template t;
     for (const char* key : {"variable_1", "variable_2", "variable_3"}) {
-      const std::string_view name = s.text(key);
+      const std::string name = liberty_lower(s.text(key));
       if (name.empty()) break;
       const bool slew = name == "input_net_transition" || name == "input_transition_time" ||
                         name == "constrained_pin_transition";
@@ -199,12 +196,18 @@ class Reader {
     static constexpr std::string_view kKeys[] = {"index_1", "index_2", "index_3"};
     for (std::size_t i = 0; i < indexes.size(); ++i) {
       const Statement* index = s.find(kKeys[i]);
-      if (index != nullptr) indexes[i] = numbers(index->value);
+      if (index == nullptr) continue;
+      indexes[i] = numbers(index->value);
       for (std::size_t k = 1; k < indexes[i].size(); ++k)
         if (indexes[i][k] <= indexes[i][k - 1])
-          file_.fail(index == nullptr ? s.name : index->value,
-                     fmt::format("{} of `{}` does not increase", kKeys[i], s.value));
+          fail(index->value, fmt::format("{} of `{}` does not increase", kKeys[i], s.value));
     }
+  }
+
+  const Template& known_template(const Statement& s) const {
+    const auto found = known_templates_.find(&s);
+    if (found != known_templates_.end()) return found->second;
+    return known_templates_.emplace(&s, table_template(s)).first->second;
   }
 
   /// Axes that are neither slew nor load (a second output's load, the clock's slew of a
@@ -212,29 +215,25 @@ class Reader {
   LibertyTable table(const Statement& s, double scale) const {
     LibertyTable out;
     const Statement* values = s.find("values");
-    if (values == nullptr) file_.fail(s.name, fmt::format("{} has no values", s.name));
+    if (values == nullptr) fail(s.name, fmt::format("{} has no values", s.name));
     out.values = numbers(values->value);
     for (double& value : out.values) value *= scale;
     out.slews_ns = out.loads_pf = {0};
     Template t;
-    if (s.value != "scalar") {
+    if (!s.value.empty() && liberty_lower(s.value) != "scalar") {
       const auto found = templates_.find(s.value);
       if (found == templates_.end())
-        file_.fail(
-            s.value,
-            fmt::format("{} names the table template `{}`, which is not defined", s.name, s.value),
-            "define it with lu_table_template or power_lut_template");
-      t.axes = found->second.axes;
-      t.indexes = found->second.indexes;
+        fail(s.value, fmt::format("{} names the table template `{}`, which is not defined", s.name,
+                                  s.value));
+      t = known_template(*found->second);
       read_indexes(s, t.indexes);
     }
-    std::size_t size = 1;
-    for (const auto& index : t.indexes) size *= index.size();
-    if (size != out.values.size() || size == 0)
-      file_.fail(values->value,
-                 fmt::format("{} ({}) has {} values, but its indexes ask for {}", s.name, s.value,
-                             out.values.size(), size),
-                 "make the values match the template");
+    double asked = 1;  // may be more than any integer
+    for (const auto& index : t.indexes) asked *= static_cast<double>(index.size());
+    const std::size_t size = out.values.size();
+    if (asked != static_cast<double>(size) || size == 0)
+      fail(values->value, fmt::format("{} ({}) has {} values, but its indexes ask for {:.0f}",
+                                      s.name, s.value, size, asked));
     std::size_t slew_stride = 0, load_stride = 0, stride = size;
     for (std::size_t i = 0; i < t.axes.size(); ++i) {
       stride /= t.indexes[i].size();
@@ -256,33 +255,57 @@ class Reader {
 
   // ---- Cells ----
 
-  LibertyCell cell(const Statement& s) {
+  LibertyCell usable_cell(const Statement& s) {
     LibertyCell cell;
+    in_cell_ = true;
+    lost_.clear();
+    try {
+      read_cell(s, cell);
+    } catch (const CellFault& fault) {
+      cell.unusable = fmt::format("{} ({})", fault.what, file_.location(fault.at));
+    }
+    in_cell_ = false;
+    cell.lost = std::move(lost_);
+    if (!cell.unusable.empty())
+      library_.notes.push_back(fmt::format("{}: cell {} is left out: {}", file_.location(s.name),
+                                           cell.name, cell.unusable));
+    return cell;
+  }
+
+  void read_cell(const Statement& s, LibertyCell& cell) {
     cell.name = std::string(s.value);
     cell.area_um2 = optional_number(s.text("area"), 0);
-    cell.dont_use = s.text("dont_use") == "true";
+    if (cell.area_um2 < 0) fail(s.name, "its area is negative");
+    cell.dont_use = liberty_true(s.text("dont_use"));
     grounds_.clear();
     for (const Statement& child : s.statements)
-      if (child.name == "pg_pin" && child.text("pg_type").find("ground") != std::string_view::npos)
+      if (child.name == "pg_pin" &&
+          liberty_lower(child.text("pg_type")).find("ground") != std::string::npos)
         grounds_.push_back(child.value);
     cell.leakage_nw = leakage(s);
     int states = 0;
+    bool bundles = false;
     for (const Statement& child : s.statements) {
       if (!child.group) continue;
       if (child.name == "pin") {
-        for (const std::string& name : words(child.value)) cell.pins.push_back(pin(child, name));
+        for (const std::string_view name : liberty_words(child.value))
+          cell.pins.push_back(pin(child, name));
       } else if (child.name == "bus" || child.name == "bundle") {
         cell.is_memory = cell.is_memory || child.name == "bus";
-        for (const std::string& name : words(child.value)) cell.pins.push_back(bus(child, name));
+        bundles = bundles || child.name == "bundle";
+        for (const std::string_view name : liberty_words(child.value))
+          cell.pins.push_back(bus(s, child, name));
       } else if (child.name == "memory") {
         cell.is_memory = true;
       } else if (child.name == "ff") {
         ++states;
-        const auto names = words(child.value);
-        cell.flip_flop = LibertyFlipFlop{
-            names.empty() ? "" : names[0],         names.size() < 2 ? "" : names[1],
-            std::string(child.text("clocked_on")), std::string(child.text("next_state")),
-            std::string(child.text("clear")),      std::string(child.text("preset"))};
+        const auto names = liberty_words(child.value);
+        cell.flip_flop = LibertyFlipFlop{std::string(names.empty() ? "" : names[0]),
+                                         std::string(names.size() < 2 ? "" : names[1]),
+                                         std::string(child.text("clocked_on")),
+                                         std::string(child.text("next_state")),
+                                         std::string(child.text("clear")),
+                                         std::string(child.text("preset"))};
       } else if (child.name == "latch" || child.name == "latch_bank" || child.name == "ff_bank" ||
                  child.name == "statetable") {
         cell.is_latch = true;
@@ -290,8 +313,10 @@ class Reader {
     }
     if (states > 1) cell.is_latch = true;
     if (cell.is_latch) cell.flip_flop.reset();
-    if (!cell.is_latch && !cell.is_memory) check_functions(s, cell);
-    return cell;
+    if (cell.is_latch || cell.is_memory) return;
+    if (bundles) fail(s.name, "it has a bundle of pins");
+    if (const std::string why = cell_fault(cell); !why.empty()) fail(s.name, why);
+    for (const std::string& lost : take_out_arcs(cell)) lost_.push_back(lost);
   }
 
   bool is_ground(std::string_view rail) const {
@@ -331,26 +356,13 @@ class Reader {
     return sum * to_nw_;
   }
 
-  /// Names separated by blanks or commas.
-  static std::vector<std::string> words(std::string_view text) {
-    std::vector<std::string> names;
-    for (std::size_t at = 0; at < text.size();) {
-      at = text.find_first_not_of(" ,\t\r\n\"\\", at);
-      if (at == text.npos) break;
-      const auto end = std::min(text.find_first_of(" ,\t\r\n\"\\", at), text.size());
-      names.emplace_back(text.substr(at, end - at));
-      at = end;
-    }
-    return names;
-  }
-
-  LibertyPin pin(const Statement& s, const std::string& name) const {
+  LibertyPin pin(const Statement& s, std::string_view name) {
     LibertyPin pin;
-    pin.name = name;
-    pin.direction = std::string(s.text("direction"));
+    pin.name = std::string(name);
+    pin.direction = liberty_lower(s.text("direction"));
     pin.function = std::string(s.text("function"));
     if (!s.text("three_state").empty()) pin.function.clear();  // not a function of its inputs
-    pin.is_clock = s.text("clock") == "true";
+    pin.is_clock = liberty_true(s.text("clock"));
     const std::string_view capacitance = s.text("capacitance");
     if (!capacitance.empty())
       pin.capacitance_pf = number(capacitance) * to_pf_;
@@ -361,7 +373,7 @@ class Reader {
   }
 
   /// Figures of a bit; each bit's are taken to be those of the first that has them.
-  LibertyPin bus(const Statement& s, const std::string& name) const {
+  LibertyPin bus(const Statement& cell, const Statement& s, std::string_view name) {
     LibertyPin bus = pin(s, name);
     double capacitance = 0;
     int bits = 0;
@@ -378,20 +390,23 @@ class Reader {
     if (s.find("capacitance") == nullptr && bits > 0) bus.capacitance_pf = capacitance / bits;
     const std::string_view type = s.text("bus_type");
     const Statement* found = nullptr;
-    for (const Statement& t : file_.library().statements)
-      if (t.name == "type" && t.value == type) found = &t;
+    for (const Statement* place : {&cell, &file_.library()})
+      for (const Statement& t : place->statements)
+        if (found == nullptr && t.group && t.name == "type" && t.value == type) found = &t;
     if (s.name == "bundle") {
-      bus.width = static_cast<int>(words(s.text("members")).size());
+      bus.width = static_cast<int>(liberty_words(s.text("members")).size());
     } else if (found == nullptr) {
-      file_.fail(s.name, fmt::format("bus {} has the type `{}`, which is not defined", name, type),
-                 "define it with a type group");
+      fail(s.name, fmt::format("bus {} has the type `{}`, which is not defined", name, type));
     } else {
-      bus.width = static_cast<int>(number(found->text("bit_width")));
+      const double width = number(found->text("bit_width"));
+      if (!(width >= 1 && width <= 1 << 20))
+        fail(found->name, fmt::format("type {} has {} bits", type, width));
+      bus.width = static_cast<int>(width);
     }
     return bus;
   }
 
-  void arcs(const Statement& s, LibertyPin& pin) const {
+  void arcs(const Statement& s, LibertyPin& pin) {
     for (const Statement& child : s.statements) {
       if (!child.group) continue;
       if (child.name == "timing") {
@@ -407,87 +422,83 @@ class Reader {
           if (t.name == "fall_power" || t.name == "power") arc.fall_pj = table(t, to_pj_);
         }
         if (arc.rise_pj.empty() && arc.fall_pj.empty()) continue;
-        for_related(child, pin.power, arc);
+        const auto related = liberty_words(child.text("related_pin"));
+        if (related.empty()) pin.power.push_back(arc);
+        for (const std::string_view name : related) {
+          arc.related_pin = std::string(name);
+          pin.power.push_back(arc);
+        }
       }
     }
   }
 
   /// Hold, recovery and pulse-width checks are left out; of setup, the constraint is kept.
-  void timing(const Statement& s, LibertyPin& pin) const {
+  void timing(const Statement& s, LibertyPin& pin) {
     LibertyTimingArc arc;
-    arc.type = std::string(s.text("timing_type"));
-    const bool setup = arc.type == "setup_rising" || arc.type == "setup_falling";
+    arc.type = liberty_lower(s.text("timing_type"));
+    const bool wanted = arc.delays_output() || arc.is_setup();
     arc.when = std::string(s.text("when"));
-    arc.sense = std::string(s.text("timing_sense"));
+    arc.sense = liberty_lower(s.text("timing_sense"));
     for (const Statement& t : s.statements) {
       if (!t.group) continue;
-      if (t.name == "cell_rise" || (setup && t.name == "rise_constraint"))
+      if (t.name == "cell_rise" || (arc.is_setup() && t.name == "rise_constraint"))
         arc.rise_delay_ns = table(t, to_ns_);
-      else if (t.name == "cell_fall" || (setup && t.name == "fall_constraint"))
+      else if (t.name == "cell_fall" || (arc.is_setup() && t.name == "fall_constraint"))
         arc.fall_delay_ns = table(t, to_ns_);
       else if (t.name == "rise_transition")
         arc.rise_slew_ns = table(t, to_ns_);
       else if (t.name == "fall_transition")
         arc.fall_slew_ns = table(t, to_ns_);
     }
-    if (arc.rise_delay_ns.empty() && arc.fall_delay_ns.empty()) return;
-    for_related(s, pin.timing, arc);
+    const auto related = liberty_words(s.text("related_pin"));
+    const bool has_tables = !arc.rise_delay_ns.empty() || !arc.fall_delay_ns.empty() ||
+                            !arc.rise_slew_ns.empty() || !arc.fall_slew_ns.empty();
+    if (wanted && (related.empty() || !has_tables))
+      lost_.push_back(fmt::format("pin {}: a timing group without {} is left out ({})", pin.name,
+                                  related.empty() ? "related_pin" : "tables of delays",
+                                  file_.location(s.name)));
+    if (!has_tables) return;
+    for (const std::string_view name : related) {
+      arc.related_pin = std::string(name);
+      add(pin.timing, arc);
+    }
   }
 
-  template <typename Arc>
-  static void for_related(const Statement& s, std::vector<Arc>& arcs, Arc& arc) {
-    const auto pins = words(s.text("related_pin"));
-    if (pins.empty()) {
-      arcs.push_back(std::move(arc));
+  /// Rise and fall of an arc may stand in groups of their own.
+  static void add(std::vector<LibertyTimingArc>& arcs, const LibertyTimingArc& arc) {
+    static constexpr LibertyTable LibertyTimingArc::*kTables[] = {
+        &LibertyTimingArc::rise_delay_ns, &LibertyTimingArc::fall_delay_ns,
+        &LibertyTimingArc::rise_slew_ns, &LibertyTimingArc::fall_slew_ns};
+    auto kind = [](const LibertyTimingArc& a) {
+      const bool plain = a.type.empty() || a.type.rfind("combinational", 0) == 0;
+      return plain ? std::string("combinational") : a.type;
+    };
+    for (LibertyTimingArc& other : arcs) {
+      if (other.related_pin != arc.related_pin || other.when != arc.when ||
+          other.sense != arc.sense || kind(other) != kind(arc))
+        continue;
+      bool apart = true;
+      for (const auto table : kTables)
+        apart = apart && ((other.*table).empty() || (arc.*table).empty());
+      if (!apart) continue;
+      for (const auto table : kTables)
+        if (!(arc.*table).empty()) other.*table = arc.*table;
+      other.type = kind(other);
       return;
     }
-    for (const std::string& name : pins) {
-      arc.related_pin = name;
-      arcs.push_back(arc);
-    }
+    arcs.push_back(arc);
   }
 
-  void check_functions(const Statement& s, const LibertyCell& cell) {
-    std::vector<std::string> inputs;
-    for (const LibertyPin& pin : cell.pins)
-      if (pin.direction == "input") inputs.push_back(pin.name);
-    const std::vector<std::string> pins = inputs;
-    auto check = [&](const std::string& function, const char* what) {
-      if (function.empty()) return;
-      try {
-        BooleanFunction(function, inputs);
-      } catch (const std::invalid_argument& error) {
-        file_.fail(s.name, fmt::format("cell {}, {}: {}", cell.name, what, error.what()),
-                   "correct the function");
-      }
-    };
-    if (cell.flip_flop) {
-      const LibertyFlipFlop& ff = *cell.flip_flop;
-      for (const std::string& state : {ff.state, ff.inverted_state})
-        if (!state.empty()) inputs.push_back(state);
-      check(ff.clocked_on, "clocked_on");
-      check(ff.next_state, "next_state");
-      check(ff.clear, "clear");
-      check(ff.preset, "preset");
-    }
-    for (const LibertyPin& pin : cell.pins) {
-      if (pin.direction != "output") continue;
-      check(pin.function, pin.name.c_str());
-      if (pin.function.empty())
-        library_.notes.push_back(
-            fmt::format("{}:{}: cell {} cannot be simulated: output {} has no function, or is "
-                        "three-state",
-                        file_.path(), file_.line(s.name), cell.name, pin.name));
-    }
-  }
-
-  LibertyFile file_;
+  const LibertyFile& file_;
   LibertyLibrary library_;
   double to_ns_ = 0, to_pf_ = 0, to_pj_ = 0, to_nw_ = 0;
   double default_input_pf_ = 0;
+  bool in_cell_ = false;
   std::vector<std::string_view> grounds_;  ///< of the cell being read
+  std::vector<std::string> lost_;          ///< of the cell being read
   std::string_view default_leakage_;
-  std::map<std::string_view, Template> templates_;
+  std::map<std::string_view, const Statement*> templates_;
+  mutable std::map<const Statement*, Template> known_templates_;
 };
 
 /// Index of the cell of the table that `x` is in, or the nearest.
@@ -538,6 +549,59 @@ bool LibertyLibrary::has_delays() const {
   return false;
 }
 
-LibertyLibrary read_liberty(const std::string& path) { return Reader(path).read(); }
+bool LibertyTimingArc::is_setup() const {
+  return type == "setup_rising" || type == "setup_falling";
+}
+
+bool LibertyTimingArc::delays_output() const {
+  return type.empty() || type.rfind("combinational", 0) == 0 || type == "rising_edge" ||
+         type == "falling_edge" || type == "clear" || type == "preset";
+}
+
+LibertyLibrary read_liberty(const std::string& name) {
+  const std::vector<std::string> paths = liberty_files(name);
+  std::deque<LibertyFile> files;
+  bool any_area = false;
+  for (const std::string& path : paths)
+    for (const Statement& s : files.emplace_back(path).library().statements) {
+      double area = 0;
+      const std::string_view text = is_cell(s) ? s.text("area") : "";
+      read_number(text.data(), text.data() + text.size(), area);
+      any_area = any_area || area > 0;
+    }
+  if (!any_area) files.front().fail(files.front().library().name, "it has no cell with an area");
+  LibertyLibrary all;
+  std::set<std::string> names;
+  for (const LibertyFile& file : files) {
+    LibertyLibrary one = Reader(file).read();
+    if (all.path.empty()) {
+      all.name = one.name;
+      all.path = name;
+      all.voltage_v = one.voltage_v;
+      all.temperature_c = one.temperature_c;
+      all.corner = one.corner;
+      all.default_max_slew_ns = one.default_max_slew_ns;
+    } else if (one.voltage_v != all.voltage_v || one.temperature_c != all.temperature_c) {
+      file.fail(
+          file.library().name,
+          fmt::format("it is of {:g} V and {:g} C, but {} is of {:g} V and {:g} C", one.voltage_v,
+                      one.temperature_c, files.front().path(), all.voltage_v, all.temperature_c),
+          "name files of one corner");
+    }
+    all.notes.insert(all.notes.end(), one.notes.begin(), one.notes.end());
+    for (LibertyCell& cell : one.cells) {
+      if (names.insert(cell.name).second)
+        all.cells.push_back(std::move(cell));
+      else
+        all.notes.push_back(
+            fmt::format("{}: cell {} is there twice: the first counts", file.path(), cell.name));
+    }
+  }
+  all.hash = liberty_hash(paths);
+  // Then each arc is lost, and one note tells it.
+  if (!all.has_delays())
+    for (LibertyCell& cell : all.cells) cell.lost.clear();
+  return all;
+}
 
 }  // namespace solfege

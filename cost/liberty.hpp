@@ -18,6 +18,8 @@ struct LibertyTable {
   double at(double slew_ns, double load_pf) const;
 };
 
+/// Of all timing groups of a pin that have one related pin, condition, sense and kind, and each
+/// other tables: rise and fall may stand in groups of their own.
 struct LibertyTimingArc {
   std::string related_pin;
   std::string when;   ///< Boolean function; empty: always
@@ -26,6 +28,9 @@ struct LibertyTimingArc {
                       ///< data's slew, at the clock's sharpest; other checks are left out.
   std::string sense;  ///< positive_unate, negative_unate, non_unate
   LibertyTable rise_delay_ns, fall_delay_ns, rise_slew_ns, fall_slew_ns;
+
+  bool is_setup() const;
+  bool delays_output() const;  ///< as a gate's arcs do, and a flip-flop's from clock and reset
 };
 
 /// Internal energy of a pin's event. On an input without related_pin: of that pin's own events.
@@ -54,6 +59,8 @@ struct LibertyFlipFlop {
 };
 
 struct LibertyCell {
+  static constexpr std::size_t kMaxInputs = 12, kMaxOutputs = 8;  ///< of cells that can be used
+
   std::string name;
   double area_um2 = 0;
   double leakage_nw = 0;  ///< mean over states where the file has them
@@ -62,27 +69,30 @@ struct LibertyCell {
   bool is_memory = false;  ///< has a memory group or buses
   std::optional<LibertyFlipFlop> flip_flop;
   std::vector<LibertyPin> pins;
+  std::string unusable;           ///< why nothing can be mapped to it, pads for one; empty: it can
+  std::vector<std::string> lost;  ///< "pin Y: ...": timing that is missing or could not be used
   const LibertyPin* pin(const std::string& name) const;
 };
 
 struct LibertyLibrary {
   std::string name, path;
-  std::string hash;  ///< of the file's text; empty for a library that is not of a file
+  std::string hash;  ///< of the files' text; empty for a library that is not of a file
   double voltage_v = 0, temperature_c = 0;
   std::string corner;  ///< operating conditions' name, empty if unnamed
   double default_max_slew_ns = 0;
   std::vector<LibertyCell> cells;
-  std::vector<std::string> notes;  ///< what was missing or assumed
+  std::vector<std::string> notes;  ///< cells that cannot be used, and why
   const LibertyCell* cell(const std::string& name) const;
   /// Whether any cell has tables of internal energy, or of delay; figures are poorer without.
   bool has_internal_power() const;
   bool has_delays() const;
 };
 
-/// Reads a Liberty file whole. InputError, naming file, line and remedy: missing or unreadable,
-/// truncated, no library header, no cell with an area, units missing or unknown, a lookup table
-/// that does not match its template, a function that cannot be parsed.
-LibertyLibrary read_liberty(const std::string& path);
+/// Reads a Liberty library whole: a file, plain or packed by gzip, several with commas between, or
+/// a folder of them. A cell that cannot be read is unusable, and the others are not. InputError,
+/// naming file, line and remedy: missing or unreadable, truncated, no library header, no cell with
+/// an area, units missing or unknown, files of different corners.
+LibertyLibrary read_liberty(const std::string& name);
 
 /// Where Debian's qflow-tech-osu018 puts the default library.
 constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";

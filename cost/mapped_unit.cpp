@@ -9,9 +9,11 @@
 
 #include "cost/mapping.hpp"
 #include "cost/prepared_library.hpp"
-#include "cost/process.hpp"
 #include "cost/yosys.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
@@ -78,6 +80,8 @@ void map_in(const fs::path& folder, const Sources& sources, const Mapping& mappi
     fs::copy_file(sources.memory, folder / "src" / fmt::format("{}.v", kMemory));
   for (const auto& [name, path] : sources.includes) fs::copy_file(path, folder / "src" / name);
   mapping.run(folder, library, poll);
+  require_ending(folder / "netlist.json", "}");
+  require_ending(folder / "netlist.v", "endmodule");
   fs::remove_all(folder / "src");
 }
 
@@ -115,11 +119,11 @@ MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
   const Sources sources = sources_of(design);
   const Mapping mapping = mapping_of(design, sources, library);
   std::vector<std::string> inputs = {yosys_version(), mapping.key(library)};
-  for (const fs::path& path : sources.modules) inputs.push_back(read_text(path));
-  if (!sources.memory.empty()) inputs.push_back(read_text(sources.memory));
+  for (const fs::path& path : sources.modules) inputs.push_back(read_file(path));
+  if (!sources.memory.empty()) inputs.push_back(read_file(sources.memory));
   for (const auto& [name, path] : sources.includes) {
     inputs.push_back(name);
-    inputs.push_back(read_text(path));
+    inputs.push_back(read_file(path));
   }
   const fs::path folder =
       cached_folder(cache_directory, fmt::format("unit-{}-{}", design.top, content_hash(inputs)),

@@ -5,6 +5,7 @@
 
 #include "cost/adder_search.hpp"
 #include "cost/yosys.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
@@ -39,7 +40,7 @@ std::string Mapping::cells_script() const {
   return fmt::format(
              "read_json bound.json\nselect {}\nopt_clean\n"
              "dfflibmap -liberty library/cells.lib\nopt_clean\n"
-             "abc -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean -purge\n",
+             "abc -nocleanup -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean -purge\n",
              script_name(module)) +
          write;
 }
@@ -55,6 +56,7 @@ void Mapping::run(const fs::path& folder, const PreparedLibrary& library,
   };
   fs::create_directory_symlink(library.folder, folder / "library");
   run_yosys(folder, "gates", {{"gates", gates_script(library)}}, progress);
+  require_ending(folder / "gates.json", "}");
   if (library.adders.full && style == AdderStyle::kRipple)
     bind_found_adders(folder / "gates.json", folder / "bound.json", module, *library.adders.full);
   else

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <unordered_map>
 
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -115,10 +115,9 @@ const char* const kFix = "write it with Yosys: write_json FILE";
 /// Calls `use` with the modules of a file; its exceptions become InputErrors.
 template <typename Use>
 auto with_modules(const std::string& json_path, const Use& use) {
-  std::ifstream file(json_path);
-  if (!file) throw InputError(fmt::format("{}: the netlist cannot be read; {}", json_path, kFix));
+  const std::string text = read_file(json_path, kFix);
   try {
-    const json document = json::parse(file);
+    const json document = json::parse(text);
     return use(document.at("modules"));
   } catch (const json::exception& error) {
     throw InputError(fmt::format("{}: no netlist in JSON: {}; {}", json_path, error.what(), kFix));

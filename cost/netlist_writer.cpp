@@ -9,10 +9,12 @@
 
 #include "cost/elaborated_design.hpp"
 #include "cost/prepared_library.hpp"
-#include "cost/process.hpp"
 #include "cost/yosys.hpp"
 #include "gen/generator.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
@@ -97,9 +99,10 @@ std::string cell_models(const PreparedLibrary& library, const std::string& cache
       [&](const fs::path& part) {
         fs::create_directory_symlink(library.folder, part / "library");
         run_yosys(part, "cells", {{"cells", script}});
+        require_ending(part / "cells.v", "endmodule");
         fs::remove(part / "library");
       });
-  return read_text(folder / "cells.v");
+  return read_file(folder / "cells.v");
 }
 
 }  // namespace
@@ -108,29 +111,23 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
                              const std::string& directory, const std::string& cache_directory,
                              const std::function<void(const std::string& phase)>& progress) {
   const PreparedLibrary library = prepare_library(liberty, cache_directory);
-  const fs::path folder = directory;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error)
-    throw InputError(fmt::format("{}: the folder cannot be made: {}; choose another", directory,
-                                 error.message()));
-  fs::remove(folder / kNetlistManifest, error);
   if (progress) progress("elaborating");
   const ElaboratedDesign design = elaborate(config, library, cache_directory);
   const auto modules = map_design(design, library, cache_directory, progress);
   if (progress) progress("writing");
   const NetlistSummary s = summarise(modules, design.top, library.library);
-  write_text(folder / "netlist.v", netlist_verilog(modules));
-  write_text(folder / kNetlistJson, netlist_json(modules));
-  write_text(folder / kNetlistLibrary, read_text(library.cells_lib));
-  write_text(folder / "cells.v", cell_models(library, cache_directory));
+  std::vector<std::pair<std::string, std::string>> written = {
+      {"netlist.v", netlist_verilog(modules)},
+      {kNetlistJson, netlist_json(modules)},
+      {kNetlistLibrary, read_file(library.cells_lib)},
+      {"cells.v", cell_models(library, cache_directory)}};
   std::string list = "netlist.v\ncells.v\n";
   const auto files = generate_files(config);
   for (const char* memory : {"sf_ram.v", "sf_register_file.v"}) {
-    write_text(folder / memory, files.at(memory));
+    written.emplace_back(memory, files.at(memory));
     list += fmt::format("{}\n", memory);
   }
-  write_text(folder / fmt::format("{}.f", design.top), list);
+  written.emplace_back(fmt::format("{}.f", design.top), list);
   Json manifest;
   manifest["config_hash"] = config.hash();
   manifest["config"] = config.canonical();
@@ -141,7 +138,10 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   manifest["area_um2"] = s.area_um2;
   for (const auto& [name, verilog] : verilog_names(modules)) manifest["modules"][verilog] = name;
   // Last: without it the folder is not taken for a netlist.
-  write_text(folder / kNetlistManifest, manifest.dump(2) + "\n");
+  written.emplace_back(kNetlistManifest, manifest.dump(2) + "\n");
+  std::error_code ignored;
+  if (why_unwritable_folder(directory).empty()) fs::remove(fs::path(directory) / kNetlistManifest, ignored);
+  write_files(directory, written);
   return s;
 }
 

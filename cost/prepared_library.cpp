@@ -5,13 +5,17 @@
 
 #include <algorithm>
 #include <cctype>
+#include <deque>
 #include <filesystem>
+#include <map>
 #include <set>
+#include <vector>
 
 #include "cost/boolean_function.hpp"
 #include "cost/liberty_syntax.hpp"
-#include "cost/process.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -20,12 +24,12 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-6";
+constexpr const char* kFormat = "solfege-library-7";
 
 // ---- Which cells ----
 
-/// Special cells, which logic must not be mapped to: attributes of Liberty that say so.
-bool is_special(const LibertyStatement& cell) {
+/// The attribute that makes a cell a special one, which logic must not be mapped to; empty: none.
+std::string_view special_mark(const LibertyStatement& cell) {
   static const Names kMarks = {"clock_gating_integrated_cell",
                                "is_level_shifter",
                                "is_isolation_cell",
@@ -34,21 +38,23 @@ bool is_special(const LibertyStatement& cell) {
                                "retention_cell",
                                "switch_cell_type",
                                "always_on"};
-  return std::any_of(cell.statements.begin(), cell.statements.end(), [](const auto& s) {
-    return !s.group && kMarks.count(s.name) != 0 && s.value != "false";
-  });
+  for (const LibertyStatement& s : cell.statements)
+    if (!s.group && kMarks.count(s.name) != 0 && !liberty_false(s.value)) return s.name;
+  return "";
 }
 
-/// Outputs all have functions; flip-flops have a next state.
-bool has_functions(const LibertyCell& cell) {
-  int outputs = 0;
-  for (const LibertyPin& pin : cell.pins) {
-    if (pin.direction != "output") continue;
-    ++outputs;
-    if (pin.function.empty()) return false;
-  }
-  return outputs > 0 && (!cell.flip_flop || (!cell.flip_flop->next_state.empty() &&
-                                             !cell.flip_flop->clocked_on.empty()));
+/// Why no logic is mapped to a cell; empty: it is.
+std::string left_out_for(const LibertyCell& cell, const LibertyStatement& s) {
+  if (!cell.unusable.empty()) return cell.unusable;
+  if (cell.dont_use) return "dont_use";
+  if (const std::string_view mark = special_mark(s); !mark.empty()) return std::string(mark);
+  if (cell.is_memory) return "memory, or pins that are buses";
+  if (cell.is_latch) return "latch, or more than one flip-flop";
+  if (std::none_of(cell.pins.begin(), cell.pins.end(),
+                   [](const LibertyPin& pin) { return pin.direction == "output"; }))
+    return "no output";
+  if (cell.area_um2 <= 0) return "no area";
+  return "";
 }
 
 // ---- Liberty text of a part ----
@@ -60,55 +66,156 @@ const Names kTimingStatements = {
     "related_pin",     "timing_sense",   "timing_type",     "when",
     "cell_rise",       "cell_fall",      "rise_transition", "fall_transition",
     "rise_constraint", "fall_constraint"};
+const Names kUnits = {"time_unit", "voltage_unit", "capacitive_load_unit", "leakage_power_unit"};
 
+/// Writes what tools need of some cells, in the form that all of them read: the first file's
+/// header, then templates, then cells; a pin a group, a row of a table a string.
 class Writer {
  public:
-  Writer(const Names& cells, bool timing) : cells_(cells), timing_(timing) {}
-  std::string text(const LibertyStatement& library) {
-    statement(library, "");
-    return std::move(text_);
+  Writer(const LibertyLibrary& library, const Names& cells, bool timing)
+      : library_(library), cells_(cells), timing_(timing) {}
+
+  std::string text(const std::deque<LibertyFile>& files) {
+    const LibertyStatement& first = files.front().library();
+    text_ = fmt::format("library ({}) {{\n", quoted(first));
+    for (const LibertyStatement& s : first.statements)
+      if (s.group ? kLibraryGroups.count(s.name) != 0 : s.name != "define") statement(s, "library");
+    for (const LibertyFile& file : files) {
+      suffix_ = &file == &files.front() ? "" : fmt::format("__{}", ++number_);
+      for (const LibertyStatement& s : file.library().statements)
+        if (timing_ && s.group && s.name == "lu_table_template") add_template(s);
+    }
+    number_ = 0;
+    for (const LibertyFile& file : files) {
+      suffix_ = &file == &files.front() ? "" : fmt::format("__{}", ++number_);
+      for (const LibertyStatement& s : file.library().statements)
+        if (s.group && s.name == "cell" && cells_.count(s.value) != 0 &&
+            written_.insert(s.value).second)
+          cell(s);
+    }
+    return text_ + "}\n";
   }
 
  private:
-  bool keep(const LibertyStatement& s, std::string_view parent) const {
-    if (parent.empty()) return true;
-    if (parent == "library") {
-      if (s.name == "cell") return cells_.count(s.value) != 0;
-      return !s.group || kLibraryGroups.count(s.name) != 0 ||
-             (timing_ && s.name == "lu_table_template");
+  static std::string quoted(const LibertyStatement& s) {
+    return s.quoted ? fmt::format("\"{}\"", s.value) : std::string(s.value);
+  }
+
+  static std::string list(std::string_view text) {
+    return fmt::format("{}", fmt::join(liberty_words(text), ", "));
+  }
+
+  void add_template(const LibertyStatement& s) {
+    const std::string name = std::string(s.value) + suffix_;
+    templates_[name] = &s;
+    text_ += fmt::format("lu_table_template (\"{}\") {{\n", name);
+    for (const LibertyStatement& child : s.statements) statement(child, s.name);
+    text_ += "}\n";
+  }
+
+  void cell(const LibertyStatement& s) {
+    cell_ = library_.cell(std::string(s.value));
+    text_ += fmt::format("cell ({}) {{\n", quoted(s));
+    for (const LibertyStatement& child : s.statements) {
+      if (kCellStatements.count(child.name) == 0) continue;
+      if (child.group && child.name == "pin")
+        for (const std::string_view name : liberty_words(child.value)) {
+          text_ += fmt::format("pin (\"{}\") {{\n", name);
+          for (const LibertyStatement& part : child.statements) pin_part(part);
+          text_ += "}\n";
+        }
+      else
+        statement(child, s.name);
     }
-    if (parent == "cell") return kCellStatements.count(s.name) != 0;
-    if (parent == "pin")
-      return kPinStatements.count(s.name) != 0 || (timing_ && s.name == "timing");
-    if (parent == "timing") return kTimingStatements.count(s.name) != 0;
-    return true;  // all of a flip-flop, a table, operating conditions
+    text_ += "}\n";
+  }
+
+  void pin_part(const LibertyStatement& s) {
+    if (!s.group && kPinStatements.count(s.name) != 0) {
+      if (s.name == "direction" || s.name == "clock")
+        text_ += fmt::format("{} : {};\n", s.name, liberty_lower(s.value));
+      else
+        statement(s, "pin");
+    } else if (timing_ && s.group && s.name == "timing") {
+      std::string related;
+      for (const std::string_view name : liberty_words(s.text("related_pin")))
+        if (cell_->pin(std::string(name)) != nullptr)
+          related += fmt::format("{}{}", related.empty() ? "" : " ", name);
+      if (related.empty()) return;
+      text_ += fmt::format("timing () {{\nrelated_pin : \"{}\";\n", related);
+      for (const LibertyStatement& child : s.statements) {
+        if (kTimingStatements.count(child.name) == 0 || child.name == "related_pin") continue;
+        if (child.group)
+          table(child);
+        else
+          statement(child, s.name);
+      }
+      text_ += "}\n";
+    }
+  }
+
+  void table(const LibertyStatement& s) {
+    const bool scalar = s.value.empty() || liberty_lower(s.value) == "scalar";
+    const std::string name = scalar ? "scalar" : std::string(s.value) + suffix_;
+    const auto known = templates_.find(name);
+    std::size_t row = 0;
+    text_ += fmt::format("{} (\"{}\") {{\n", s.name, name);
+    for (const char* key : {"index_1", "index_2", "index_3"}) {
+      const LibertyStatement* own = s.find(key);
+      if (own != nullptr && !scalar) statement(*own, s.name);
+      if (own == nullptr && known != templates_.end()) own = known->second->find(key);
+      if (own != nullptr) row = liberty_words(own->value).size();
+    }
+    const auto values = liberty_words(s.text("values"));
+    if (scalar || row == 0) row = values.size();
+    text_ += "values (";
+    for (std::size_t first = 0; first < values.size(); first += row)
+      text_ += fmt::format("{}\"{}\"", first == 0 ? "" : ", ",
+                           fmt::join(values.begin() + static_cast<std::ptrdiff_t>(first),
+                                     values.begin() + static_cast<std::ptrdiff_t>(
+                                                          std::min(first + row, values.size())),
+                                     ", "));
+    text_ += ");\n}\n";
   }
 
   void statement(const LibertyStatement& s, std::string_view parent) {
-    if (!keep(s, parent)) return;
-    // As in the file: with quotes where it has them, and its form of attribute.
-    bool quoted = false;
-    if (s.value.data() != nullptr) {
-      const char* before = s.value.data() - 1;
-      while (std::isspace(static_cast<unsigned char>(*before)) != 0) --before;
-      quoted = *before == '"';
-    }
-    const char* sign = s.name.data() + s.name.size();
-    while (*sign != ':' && *sign != '(') ++sign;
-    const std::string_view quote = quoted ? "\"" : "";
     if (s.group) {
-      text_ += fmt::format("{} ({}{}{}) {{\n", s.name, quote, s.value, quote);
+      text_ += fmt::format("{} ({}) {{\n", s.name, quoted(s));
       for (const LibertyStatement& child : s.statements) statement(child, s.name);
       text_ += "}\n";
-    } else if (*sign == ':') {
-      text_ += fmt::format("{} : {}{}{};\n", s.name, quote, s.value, quote);
-    } else {
-      text_ += fmt::format("{} ({}{}{});\n", s.name, quote, s.value, quote);
+    } else if (s.name == "capacitive_load_unit") {
+      std::string joined;
+      for (const std::string_view word : liberty_words(s.value)) joined += liberty_lower(word);
+      const std::size_t unit = std::min(joined.find_first_not_of("0123456789.+-e"), joined.size());
+      text_ += fmt::format("{} ({}, {});\n", s.name, unit == 0 ? "1" : joined.substr(0, unit),
+                           joined.substr(unit));
+    } else if (s.name == "time_unit") {
+      text_ += fmt::format("{} : \"{}\";\n", s.name,
+                           fmt::join(liberty_words(liberty_lower(s.value)), ""));
+    } else if (s.name.substr(0, 6) == "index_") {
+      text_ += fmt::format("{} (\"{}\");\n", s.name, list(s.value));
+    } else if (s.has_colon) {
+      // Functions, whether they have quotes or not
+      const bool plain = !s.quoted && s.value.find_first_not_of(
+                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+                                          "hijklmnopqrstuvwxyz0123456789_."
+                                          "+-") == std::string_view::npos;
+      text_ += s.value.find('"') != std::string_view::npos
+                   ? fmt::format("{} : {};\n", s.name, s.value)
+                   : fmt::format("{0} : {2}{1}{2};\n", s.name, s.value, plain ? "" : "\"");
+    } else if (parent == "library" || parent == "operating_conditions") {
+      text_ += fmt::format("{} ({});\n", s.name, quoted(s));
     }
   }
 
+  const LibertyLibrary& library_;
   const Names& cells_;
   bool timing_;
+  int number_ = 0;
+  std::string suffix_;                                        ///< of the file's templates
+  std::map<std::string, const LibertyStatement*> templates_;  ///< by their names here
+  const LibertyCell* cell_ = nullptr;
+  Names written_;
   std::string text_;
 };
 
@@ -173,7 +280,8 @@ std::string genlib(const LibertyLibrary& library) {
 }
 
 /// What ABC and dfflibmap cannot do without.
-void require_complete(const LibertyLibrary& library, const std::string& path) {
+void require_complete(const LibertyLibrary& library, const std::string& path,
+                      const std::string& notes) {
   bool inverter = false, gate = false, flip_flop = false;
   for (const LibertyCell& cell : library.cells) {
     if (cell.flip_flop) {
@@ -194,42 +302,74 @@ void require_complete(const LibertyLibrary& library, const std::string& path) {
   }
   const char* lacks = !inverter ? "inverter" : !gate ? "AND, OR, NAND or NOR gate" : "flip-flop";
   if (inverter && gate && flip_flop) return;
-  throw InputError(
-      fmt::format("{}: not a usable Liberty file: it has no {} that may be used (with a function, "
-                  "an area, no dont_use); name a complete .lib file",
-                  path, lacks));
+  throw InputError(fmt::format(
+      "{}: not a usable Liberty file: it has no {} that may be used (with a function, "
+      "an area, no dont_use); name a complete .lib file{}",
+      path, lacks,
+      notes.empty() ? "" : "; first of its notes: " + notes.substr(0, notes.find('\n'))));
+}
+
+/// Tools read the files as one, with one header.
+void require_one_set_of_units(const std::deque<LibertyFile>& files) {
+  for (const std::string_view unit : kUnits) {
+    auto value = [&](const LibertyFile& file) {
+      std::string joined;
+      for (const std::string_view word : liberty_words(file.library().text(unit)))
+        joined += liberty_lower(word);
+      return joined;
+    };
+    for (const LibertyFile& file : files)
+      if (value(file) != value(files.front()))
+        file.fail(file.library().name,
+                  fmt::format("{} is `{}`, but {} in {}", unit, file.library().text(unit),
+                              files.front().library().text(unit), files.front().path()),
+                  "write the files of one library in the same units");
+  }
 }
 
 void prepare(const std::string& liberty, const fs::path& folder) {
   const LibertyLibrary all = read_liberty(liberty);
-  const LibertyFile file(liberty);
-  Names cells;
+  std::deque<LibertyFile> files;
+  for (const std::string& path : liberty_files(liberty)) files.emplace_back(path);
+  require_one_set_of_units(files);
+  Names cells, seen;
+  std::map<std::string, std::vector<std::string>> left_out;  // by why
   std::string notes;
-  for (const LibertyStatement& s : file.library().statements) {
-    if (!s.group || s.name != "cell") continue;
-    const LibertyCell* cell = all.cell(std::string(s.value));
-    if (cell == nullptr || cell->dont_use || cell->is_latch || cell->is_memory ||
-        cell->area_um2 <= 0 || is_special(s))
-      continue;
-    if (has_functions(*cell))
+  for (const LibertyFile& file : files)
+    for (const LibertyStatement& s : file.library().statements) {
+      if (!s.group || s.name != "cell") continue;
+      if (!seen.insert(s.value).second) {
+        notes += fmt::format("cell {} is there twice: the first counts ({})\n", s.value,
+                             file.location(s.name));
+        continue;
+      }
+      const LibertyCell& cell = *all.cell(std::string(s.value));
+      const std::string why = left_out_for(cell, s);
+      if (!why.empty()) {
+        left_out[why].push_back(cell.name);
+        continue;
+      }
       cells.insert(s.value);
-    else if (std::any_of(cell->pins.begin(), cell->pins.end(),
-                         [](const LibertyPin& pin) { return pin.direction == "output"; }))
-      notes += fmt::format("cell {} is not used: an output has no function\n", cell->name);
-  }
-  write_text(folder / "cells.lib", Writer(cells, false).text(file.library()));
-  write_text(folder / "timing.lib", Writer(cells, true).text(file.library()));
-  write_text(folder / "notes.txt", notes);
+      for (const std::string& lost : cell.lost)
+        notes += fmt::format("cell {}, {}\n", cell.name, lost);
+    }
+  for (const auto& [why, names] : left_out)
+    notes += fmt::format("cells left out ({}): {}\n", why, fmt::join(names, ", "));
+  if (!all.has_delays())
+    notes += "the library has no delays: there is no clock to be had from it\n";
+  write_file(folder / "cells.lib", Writer(all, cells, false).text(files));
+  write_file(folder / "timing.lib", Writer(all, cells, true).text(files));
+  write_file(folder / "notes.txt", notes);
   LibertyLibrary usable = all;
   usable.cells.erase(
       std::remove_if(usable.cells.begin(), usable.cells.end(),
                      [&](const LibertyCell& cell) { return cells.count(cell.name) == 0; }),
       usable.cells.end());
-  require_complete(usable, liberty);
-  write_text(folder / "gates.genlib", genlib(usable));
+  require_complete(usable, liberty, left_out.empty() ? "" : notes);
+  write_file(folder / "gates.genlib", genlib(usable));
   const AdderCells adders = find_adder_cells(usable);
-  write_text(folder / "explicit_adders.v", explicit_adders_map(adders));
-  write_text(folder / "ripple.v", ripple_map());
+  write_file(folder / "explicit_adders.v", explicit_adders_map(adders));
+  write_file(folder / "ripple.v", ripple_map());
 }
 
 }  // namespace
@@ -238,7 +378,7 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   PreparedLibrary p;
   p.path = liberty.empty() ? kDefaultLiberty : liberty;
   // Of the content: the same library under another path is the same.
-  const std::string hash = content_hash({kFormat, read_text(p.path)});
+  const std::string hash = content_hash({kFormat, liberty_hash(liberty_files(p.path))});
   const fs::path folder = cached_folder(cache_directory, "library-" + hash,
                                         [&](const fs::path& part) { prepare(p.path, part); });
   p.folder = folder;
@@ -249,7 +389,7 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   p.library.path = p.path;
   p.adders = find_adder_cells(p.library);
   p.hash = hash;
-  const std::string notes = read_text(folder / "notes.txt");
+  const std::string notes = read_file(folder / "notes.txt");
   for (std::size_t at = 0; at < notes.size();) {
     const auto end = notes.find('\n', at);
     p.notes.push_back(notes.substr(at, end - at));

@@ -104,12 +104,17 @@ std::map<std::string, Reservoir> windows_of(const Config& config, const std::str
   return kept;
 }
 
+bool alive(const std::vector<LayerGradient>& gradients) {
+  return std::all_of(gradients.begin(), gradients.end(),
+                     [](const LayerGradient& g) { return g.zero_share < 1.0; });
+}
+
 }  // namespace
 
 StepSamples sample_step(const Config& config, const Network& network, const Images& images,
                         const SamplingOptions& options, const StepProgress& progress,
                         const std::function<void(const UnitWindow&)>& windows) {
-  const int steps = options.steps_before + 1;
+  const int steps = options.steps_before + 2;
   if (images.count() < options.batch)
     throw InputError(
         fmt::format("{} images for a batch of {}: give a data set of at least as many, "
@@ -129,14 +134,32 @@ StepSamples sample_step(const Config& config, const Network& network, const Imag
   device->advanced = [&] {
     ++done;
     if (progress)
-      progress("operands", static_cast<double>(done) /
-                               static_cast<double>(operations * static_cast<std::size_t>(steps)));
+      progress("operands", std::min(1.0, static_cast<double>(done) /
+                                             static_cast<double>(operations *
+                                                                 static_cast<std::size_t>(steps))));
   };
-  for (int step = 0; step < steps; ++step) {
-    if (step + 1 == steps) device->recorded = &samples;
+  for (int step = 1; samples.step == 0; ++step) {
     // Batches in turn, from the start again where there are too few images
-    const int first = step * options.batch % std::max(1, images.count() - options.batch + 1);
-    engine.train_step(images.image(first), images.labels.data() + first, options.batch);
+    const int first = (step - 1) * options.batch % std::max(1, images.count() - options.batch + 1);
+    const auto train = [&] {
+      engine.train_step(images.image(first), images.labels.data() + first, options.batch);
+    };
+    if (step <= options.steps_before) {
+      train();
+      continue;
+    }
+    // Once to see whether it stands for a training's steps, and if so once more from the same state
+    const std::vector<std::uint8_t> before = engine.state();
+    train();
+    samples.gradients.clear();
+    for (std::size_t k = 0; k < network.layers.size(); ++k)
+      samples.gradients.push_back(
+          {network.layers[k].name, engine.zero_gradient_share(static_cast<int>(k))});
+    if (!alive(samples.gradients) && step < options.last_step) continue;
+    samples.step = step;
+    engine.restore(before);
+    device->recorded = &samples;
+    train();
   }
   return samples;
 }

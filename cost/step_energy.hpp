@@ -26,22 +26,32 @@ struct UnitSample {
 /// By unit and mode, "pe/product".
 using OperationSamples = std::map<std::string, UnitSample>;
 
+/// What a layer's gradient was like in a step.
+struct LayerGradient {
+  std::string layer;
+  double zero_share = 0;  ///< of the elements that backward_input made, those that are exactly 0
+};
+
 struct StepSamples {
+  int step = 0;                                        ///< which one of the training, from 1
+  std::vector<LayerGradient> gradients;                ///< of that step
   std::vector<Program> programs;                       ///< as they ran
   std::vector<std::vector<OperationSamples>> samples;  ///< [program][operation]
 };
 
 struct SamplingOptions {
   int batch = 16;
-  int steps_before = 1;  ///< training steps before the one that is sampled
+  int steps_before = 1;  ///< training steps before the one that is sampled, at least
+  int last_step = 32;    ///< the last one to try
   std::uint64_t seed = 1;
   TraceOptions trace;
 };
 /// Called with what goes on and the fraction done of it; may throw to stop.
 using StepProgress = std::function<void(const std::string&, double)>;
 
-/// Trains on the golden model and samples the operands of one step. `windows`, if given, also
-/// receives every window.
+/// Trains on the golden model and samples the operands of one step: the first after `steps_before`
+/// others in which the gradient of no layer is all zero, or `last_step` if there is none.
+/// `windows`, if given, also receives every window.
 StepSamples sample_step(const Config& config, const Network& network, const Images& images,
                         const SamplingOptions& options, const StepProgress& progress = {},
                         const std::function<void(const UnitWindow&)>& windows = {});

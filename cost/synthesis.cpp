@@ -16,9 +16,10 @@
 #include "cost/elaborated_design.hpp"
 #include "cost/mapped_unit.hpp"
 #include "cost/prepared_library.hpp"
-#include "cost/process.hpp"
 #include "cost/yosys.hpp"
+#include "model/cache.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -54,9 +55,7 @@ void open_library(Run& run) {
   if (p.adders.full) r.full_adder_cell = p.adders.full->cell;
   if (p.adders.half) r.half_adder_cell = p.adders.half->cell;
   r.notes = p.adders.notes;
-  if (!p.notes.empty())
-    r.notes.push_back(fmt::format("{} cells without function are not used ({})", p.notes.size(),
-                                  p.notes.front()));
+  r.notes.insert(r.notes.end(), p.notes.begin(), p.notes.end());
 }
 
 // ---- The popcount's two forms ----
@@ -73,12 +72,12 @@ YosysStatistics plain_popcount(int width, const Run& run, const std::function<vo
   const std::string source = popcount_sources().front();
   const std::string script = fmt::format(
       "read_verilog {0}.v\nchparam -set Width {1} {0}\nsynth -flatten -top {0}\n"
-      "abc -genlib library/gates.genlib\nopt_clean -purge\n"
+      "abc -nocleanup -genlib library/gates.genlib\nopt_clean -purge\n"
       "tee -q -o plain.txt stat -liberty library/cells.lib\n",
       kPopcount, width);
   const fs::path folder = cached_folder(
       run.cache,
-      "plain-" + content_hash({yosys_version(), run.library.hash, script, read_text(source)}),
+      "plain-" + content_hash({yosys_version(), run.library.hash, script, read_file(source)}),
       [&](const fs::path& part) {
         fs::copy_file(source, part / (std::string(kPopcount) + ".v"));
         fs::create_directory_symlink(run.library.folder, part / "library");

@@ -9,9 +9,11 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "cost/process.hpp"
 #include "cost/timing_netlist.hpp"
 #include "cost/yosys.hpp"
+#include "model/cache.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 namespace {
@@ -120,14 +122,12 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
       cache_directory,
       "timing-" + content_hash({library.hash, script, netlist.verilog, opensta_version()}),
       [&](const fs::path& part) {
-        write_text(part / "design.v", netlist.verilog);
-        write_text(part / "timing.tcl", script);
+        write_file(part / "design.v", netlist.verilog);
+        write_file(part / "timing.tcl", script);
         fs::create_directory_symlink(library.folder, part / "library");
         const int status = run_process({"sta", "-no_splash", "-exit", "timing.tcl"}, part,
                                        "timing.log", poll, kPackage);
-        if (status == 128 + SIGINT || status == 128 + SIGTERM)
-          throw std::runtime_error("OpenSTA was interrupted");
-        const std::string log = read_text(part / "timing.log");
+        const std::string log = read_file(part / "timing.log");
         // It goes on after an error, with the wrong design: the first one tells.
         if (const std::size_t error = log.find("Error:"); error != std::string::npos)
           throw std::runtime_error(
@@ -135,6 +135,8 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
         if (status != 0 || !fs::exists(part / "critical.txt"))
           throw std::runtime_error(fmt::format(
               "OpenSTA failed with status {}; the end of its log:{}", status, last_lines(log, 12)));
+        require_ending(part / "critical.txt", "");
+        require_ending(part / "endpoints.txt", "");
         fs::remove(part / "library");
         fs::remove(part / "design.v");
       });
@@ -147,7 +149,7 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
     report.buffer_cell = buffer->name;
     report.buffers_um2 = buffer->area_um2 * static_cast<double>(netlist.buffers);
   }
-  std::vector<Endpoint> endpoints = read_summary(read_text(folder / "endpoints.txt"));
+  std::vector<Endpoint> endpoints = read_summary(read_file(folder / "endpoints.txt"));
   std::stable_sort(endpoints.begin(), endpoints.end(),
                    [](const Endpoint& a, const Endpoint& b) { return a.slack < b.slack; });
   report.endpoints = endpoints.size();
@@ -157,7 +159,7 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
   if (report.period_ns > 0) report.clock_mhz = 1e3 / report.period_ns;
   if (period_ns) report.slack_ns = *period_ns - report.period_ns;
   report.critical = path_of(endpoints[0], netlist, report.period_ns);
-  report.critical.steps = read_path(read_text(folder / "critical.txt"));
+  report.critical.steps = read_path(read_file(folder / "critical.txt"));
   for (const Endpoint& endpoint : endpoints) {
     TimingPath path = path_of(endpoint, netlist, delay(endpoint));
     if (std::none_of(report.modules.begin(), report.modules.end(),

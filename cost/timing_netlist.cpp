@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <functional>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <unordered_map>
@@ -283,15 +284,26 @@ const LibertyCell* best_buffer(const LibertyLibrary& library, std::size_t fanout
     }
     if (signals != 2 || input == nullptr || output == nullptr || output->timing.empty()) continue;
     if (BooleanFunction(output->function, {input->name}).table()[0] != 2) continue;
-    // In the middle of a tree: the load is as many of itself, the slew its own.
-    const LibertyTimingArc& arc = output->timing.front();
-    if (arc.rise_delay_ns.empty() || arc.fall_delay_ns.empty()) continue;
+    // In the middle of a tree: the load is as many of itself, the slew its own; of several arcs,
+    // the slowest.
     const double load = input->capacitance_pf * static_cast<double>(fanout);
+    auto worst = [&](LibertyTable LibertyTimingArc::*table, double slew) {
+      std::optional<double> most;
+      for (const LibertyTimingArc& arc : output->timing)
+        if (arc.delays_output() && !(arc.*table).empty())
+          most = std::max(most.value_or((arc.*table).at(slew, load)), (arc.*table).at(slew, load));
+      return most;
+    };
     double slew = 0;
-    for (int i = 0; i < 4 && !arc.rise_slew_ns.empty() && !arc.fall_slew_ns.empty(); ++i)
-      slew = std::max(arc.rise_slew_ns.at(slew, load), arc.fall_slew_ns.at(slew, load));
-    const double delay =
-        std::max(arc.rise_delay_ns.at(slew, load), arc.fall_delay_ns.at(slew, load));
+    for (int i = 0; i < 4; ++i) {
+      const auto rise = worst(&LibertyTimingArc::rise_slew_ns, slew),
+                 fall = worst(&LibertyTimingArc::fall_slew_ns, slew);
+      if (rise && fall) slew = std::max(*rise, *fall);
+    }
+    const auto rise = worst(&LibertyTimingArc::rise_delay_ns, slew),
+               fall = worst(&LibertyTimingArc::fall_delay_ns, slew);
+    if (!rise || !fall) continue;
+    const double delay = std::max(*rise, *fall);
     if (best == nullptr || delay < best_delay) {
       best = &cell;
       best_delay = delay;

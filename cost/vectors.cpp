@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <stdexcept>
 
-#include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 namespace {
@@ -56,25 +55,18 @@ std::size_t Vectors::port(const std::string& name) const {
 }
 
 void Vectors::write_hex(const std::string& path) const {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr)
-    throw InputError(fmt::format("{}: cannot be written; choose another folder", path));
-  bool good = true;
-  std::string bits, line;
+  std::string bits, text;
   for (std::size_t cycle = 0; cycle < cycles_; ++cycle) {
     bits.clear();
     for (std::size_t p = 0; p < ports_.size(); ++p)
       for (int bit = ports_[p].width - 1; bit >= 0; --bit)
         bits += static_cast<char>(get(cycle, p, bit / 64) >> (bit % 64) & 1);
     bits.insert(0, (4 - bits.size() % 4) % 4, '\0');
-    line.clear();
     for (std::size_t i = 0; i < bits.size(); i += 4)
-      line += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
-    line += '\n';
-    good = good && std::fwrite(line.data(), 1, line.size(), file) == line.size();
+      text += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
+    text += '\n';
   }
-  if (std::fclose(file) != 0 || !good)
-    throw InputError(fmt::format("{}: cannot be written whole; free space on the disk", path));
+  write_file(path, text);
 }
 
 }  // namespace solfege

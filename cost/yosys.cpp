@@ -2,12 +2,13 @@
 #include "cost/yosys.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <sstream>
 #include <stdexcept>
 
-#include "cost/process.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
+
 
 namespace solfege {
 namespace {
@@ -29,7 +30,7 @@ void run_yosys(const fs::path& folder, const std::string& name,
     fs::remove(folder / mark(i));
     script += fmt::format("tee -q -o {} log {}\n{}", mark(i), phases[i].name, phases[i].script);
   }
-  write_text(folder / (name + ".ys"), script);
+  write_file(folder / (name + ".ys"), script);
   const std::string log = name + ".log";
   auto poll = [&] {
     if (!progress) return;
@@ -40,11 +41,9 @@ void run_yosys(const fs::path& folder, const std::string& name,
   const int status = run_process({"yosys", "-Q", "-s", name + ".ys"}, folder, log, poll);
   for (std::size_t i = 0; i < phases.size(); ++i) fs::remove(folder / mark(i));
   if (status == 0) return;
-  if (status == 128 + SIGINT || status == 128 + SIGTERM)
-    throw std::runtime_error("Yosys was interrupted");
   throw std::runtime_error(fmt::format("Yosys failed with status {}; the end of {}:{}", status,
                                        (folder / log).string(),
-                                       last_lines(read_text(folder / log), 12)));
+                                       last_lines(read_file(folder / log), 12)));
 }
 
 std::uint64_t YosysStatistics::cells_of(const std::string& type) const {
@@ -54,7 +53,7 @@ std::uint64_t YosysStatistics::cells_of(const std::string& type) const {
 
 std::map<std::string, YosysStatistics> read_statistics(const fs::path& path) {
   std::map<std::string, YosysStatistics> modules;
-  std::istringstream text(read_text(path));
+  std::istringstream text(read_file(path));
   std::string line;
   YosysStatistics* module = nullptr;
   bool in_cells = false;

@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <utility>
 #include <vector>
 
 #include "gen/verilog_writer.hpp"
+#include "model/cache.hpp"
 #include "model/descriptor.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "model/registers.hpp"
 #include "model/tanh_slope.hpp"
 #include "model/version.hpp"
@@ -22,6 +23,8 @@ namespace solfege {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kIncomplete = "is the source tree complete?";
 
 std::string banner(const Config& config, const std::string& what) {
   return fmt::format(
@@ -37,16 +40,6 @@ std::string upper(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return text;
-}
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw InputError(
-        fmt::format("{}: cannot be read; is the source tree complete?", path.string()));
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 /// Constants of the descriptor, its enumerations, and the control registers.
@@ -128,6 +121,7 @@ std::vector<Port> top_ports(const Config& config) {
           {in, "s_axil_wvalid_i", 1},
           {out, "s_axil_wready_o", 1},
           {in, "s_axil_wdata_i", 32},
+          {in, "s_axil_wstrb_i", 4},
           {out, "s_axil_bvalid_o", 1},
           {in, "s_axil_bready_i", 1},
           {out, "s_axil_bresp_o", 2},
@@ -243,6 +237,11 @@ std::string driver_header(const Config& config) {
   text += fmt::format("#define SOLFEGE_ERROR_{} {}u /* {} */\n", #NAME, code, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
+#define SOLFEGE_ROW(NAME, number, meaning)                                                       \
+  text += fmt::format("#define SOLFEGE_ENGINE_{} {}u /* {}, in the status register */\n", #NAME, \
+                      number, meaning);
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
   text +=
       fmt::format("#define SOLFEGE_CONFIG_HASH 0x{}ull\n#define SOLFEGE_DESCRIPTOR_BYTES {}u\n\n",
                   config.hash(), kDescriptorBytes);
@@ -264,6 +263,11 @@ std::string address_map(const Config& config) {
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text +=
+      "\nBits 1:0 of an address are ignored; writes obey their strobes. An access that the table "
+      "does "
+      "not allow changes\nnothing, reads 0 and is answered with SLVERR. The interrupt is high "
+      "while "
+      "done or error is set; a start clears done,\nclear both.\n"
       "\nCounters, 64 bits each, low word first:\n\n| offset | counter | counts |\n|---|---|---|\n";
   std::uint32_t offset = registers::counters;
 #define SOLFEGE_ROW(name, meaning)                                         \
@@ -271,10 +275,16 @@ std::string address_map(const Config& config) {
   offset += 8;
   SOLFEGE_COUNTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-  text += "\nError codes:\n\n| code | name | meaning |\n|---|---|---|\n";
+  text +=
+      "\nError codes, and the engine and tag that the status then names:\n\n"
+      "| code | name | meaning |\n|---|---|---|\n";
 #define SOLFEGE_ROW(NAME, code, meaning) \
   text += fmt::format("| {} | {} | {} |\n", code, #NAME, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += "\n| engine | name |\n|---|---|\n";
+#define SOLFEGE_ROW(NAME, number, meaning) text += fmt::format("| {} | {} |\n", number, meaning);
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   return text;
 }
@@ -289,8 +299,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
         fmt::format("{}: not found; the hand-written RTL belongs there", rtl.string()));
   for (const auto& entry : fs::directory_iterator(rtl)) {
     const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".v") files[name] = read_text(entry.path());
-    if (entry.path().extension() == ".vlt") files[name] = read_text(entry.path());
+    if (entry.path().extension() == ".v") files[name] = read_file(entry.path(), kIncomplete);
+    if (entry.path().extension() == ".vlt") files[name] = read_file(entry.path(), kIncomplete);
   }
   files["sf_descriptor.vh"] = descriptor_header(config);
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
@@ -323,8 +333,11 @@ std::map<std::string, std::string> generate_files(const Config& config) {
       "verilator --lint-only -Wall -DSF_CLOCK_GATES --top-module sf_accelerator sf_lint.vlt "
       "-f sf_accelerator.f\n"
       "iverilog -g2005 -Wall -Wno-timescale -t null -s sf_accelerator -c sf_accelerator.f\n"
+      "# No net with two drivers, no loop, and no latch but those of clock gates, which are not built in here.\n"
       "yosys -q -w 'Replacing memory' -e '.*' -p \"read_verilog -defer" +
-      sources + "; hierarchy -check -top sf_accelerator\"\n";
+      sources +
+      "; hierarchy -check -top sf_accelerator; proc; check -assert; "
+      "select -assert-none t:\\$dlatch t:\\$adlatch t:\\$dlatchsr\"\n";
   files["synth.ys"] =
       "# GENERATED by solfege: generic synthesis, memories kept as cells.\n"
       "read_verilog -defer -DSF_POPCOUNT_STRUCTURAL" +
@@ -343,23 +356,24 @@ std::map<std::string, std::string> generate_files(const Config& config) {
 }
 
 void generate(const Config& config, const std::string& directory) {
-  const auto files = generate_files(config);
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error || !fs::is_directory(directory))
-    throw InputError(fmt::format("{}: cannot be made a folder; choose another with -o", directory));
-  for (const auto& [name, text] : files) {
+  std::vector<std::pair<std::string, std::string>> changed;
+  std::error_code ignored;
+  for (const auto& [name, text] : generate_files(config)) {
     const fs::path path = fs::path(directory) / name;
-    std::ifstream old(path, std::ios::binary);
-    if (old) {
-      std::ostringstream present;
-      present << old.rdbuf();
-      if (present.str() == text) continue;
-    }
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file << text;
-    if (!file.flush()) throw InputError(fmt::format("{}: cannot be written", path.string()));
+    if (!fs::is_regular_file(path, ignored) || read_file(path) != text)
+      changed.emplace_back(name, text);
   }
+  write_files(directory, changed);
+}
+
+std::string generate_cached(const Config& config) {
+  const auto files = generate_files(config);
+  std::vector<std::string> inputs;
+  for (const auto& [name, text] : files) inputs.insert(inputs.end(), {name, text});
+  return cached_folder(cache_directory(), "generated-" + content_hash(inputs),
+                       [&](const fs::path& part) {
+                         write_files(part, {files.begin(), files.end()});
+                       });
 }
 
 }  // namespace solfege

@@ -14,8 +14,11 @@ namespace solfege {
 std::map<std::string, std::string> generate_files(const Config& config);
 
 /// Writes generate_files() to `directory` (made if missing); files that are already equal are left
-/// alone. All text is made before the first file is written. Throws InputError if the folder cannot
-/// be written.
+/// alone. All files are written before the first takes its name. Throws InputError if the folder
+/// cannot be written.
 void generate(const Config& config, const std::string& directory);
+
+/// The folder of the cache that holds generate_files().
+std::string generate_cached(const Config& config);
 
 }  // namespace solfege

@@ -21,7 +21,7 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
       batch_(batch),
       learning_rate_(network.learning_rate),
       image_layer_(network.layers.front()),
-      random_state_(config.random_seed) {
+      random_state_(seeded_state(config.random_seed)) {
   if (batch < 1 || batch > config.max_batch)
     throw InputError(
         fmt::format("--batch {}: allowed 1..{} (stream.max_batch of the configuration)", batch,
@@ -30,6 +30,7 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
   device_ = make_device(layout_.size_bytes);
   if (device_->memory().size() < layout_.size_bytes)
     throw std::logic_error("device memory too small");
+  host_ = HostMemory(*device_, layout_.regions);
   initialise_weights(seed);
 }
 
@@ -40,7 +41,8 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     LayerState& s = layout_.layers[k];
     const auto initial = initial_weights(network_, static_cast<int>(k), seed);
-    auto* weights = data<std::int32_t>(s.weights.address);
+    auto* weights =
+        host_.write<std::int32_t>(s.weights.address, static_cast<std::size_t>(s.weights.size()));
     std::size_t next = 0;
     for (int row = 0; row < s.weights.rows; ++row)
       for (int tap = 0; tap < s.weights.pixels; ++tap)
@@ -59,10 +61,10 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
   write_weight_constants();
 }
 
-std::vector<std::int32_t> AcceleratorEngine::weights(int layer) const {
+std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
   const ElementTensor& t = layout_.layers[static_cast<std::size_t>(layer)].weights;
   std::vector<std::int32_t> values;
-  const auto* memory = data<std::int32_t>(t.address);
+  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
   for (int row = 0; row < t.rows; ++row)
     for (int tap = 0; tap < t.pixels; ++tap)
       for (int channel = 0; channel < t.channels; ++channel)
@@ -70,10 +72,31 @@ std::vector<std::int32_t> AcceleratorEngine::weights(int layer) const {
   return values;
 }
 
+double AcceleratorEngine::zero_gradient_share(int layer) {
+  const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).gradient;
+  std::uint64_t zeros = 0;
+  for (int row = 0; row < t.rows; ++row)
+    for (int pixel = 0; pixel < t.pixels; ++pixel)
+      for (int channel = 0; channel < t.channels; ++channel)
+        // A tagged element has its value in the lower half.
+        zeros += *host_.read<std::int16_t>(t.element_address(row, pixel, channel)) == 0;
+  return static_cast<double>(zeros) /
+         (static_cast<double>(t.rows) * t.pixels * static_cast<double>(t.channels));
+}
+
+std::vector<std::uint64_t> AcceleratorEngine::weight_fingerprints() {
+  std::vector<std::uint64_t> fingerprints;
+  for (const LayerState& s : layout_.layers) {
+    const std::size_t bytes = s.weights.size_bytes();
+    fingerprints.push_back(fingerprint(host_.read<std::uint8_t>(s.weights.address, bytes), bytes));
+  }
+  return fingerprints;
+}
+
 /// Copies the windows' bytes into the blocked layout; no arithmetic on pixels.
 void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
   const ElementTensor& t = layout_.images;
-  auto* memory = data<std::uint8_t>(t.address);
+  auto* memory = host_.write<std::uint8_t>(t.address, t.size_bytes());
   std::memset(memory, 0, t.size_bytes());
   const Layer& l = image_layer_;
   std::vector<std::uint8_t> window(static_cast<std::size_t>(t.channels));
@@ -422,9 +445,23 @@ Program AcceleratorEngine::backward_program(std::size_t k) {
   return builder.take();
 }
 
+/// Makes the gradient of the layer below once more where the shift that the step before left did
+/// not fit it.
+void AcceleratorEngine::fit_gradient(std::size_t k) {
+  LayerState& below = layout_.layers[k - 1];
+  const int shift_before = below.gradient_shift;
+  while (!gradient_fits(k)) {
+    ProgramBuilder builder(config_);
+    backward_input(builder, k);
+    device_->run(builder.take());
+  }
+  if (gradient_peak(below) == 0) below.gradient_shift = shift_before;  // 0 is no measurement
+}
+
 double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels,
                                      int batch) {
   if (batch != batch_) throw std::logic_error("a training step takes whole batches");
+  const std::uint64_t accesses_before = host_.accesses(MemoryContent::kElements);
   write_images(pixels, batch);
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     write_output_scale(k, true);
@@ -436,9 +473,11 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
   for (std::size_t k = layout_.layers.size(); k-- > 0;) {
     write_gradient_constants(k);
     device_->run(backward_program(k));
+    if (k > 0) fit_gradient(k);
   }
   update_scalars();
   write_weight_constants();
+  host_element_operations_ += host_.accesses(MemoryContent::kElements) - accesses_before;
   return loss;
 }
 

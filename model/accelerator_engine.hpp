@@ -8,6 +8,7 @@
 
 #include "model/config.hpp"
 #include "model/device.hpp"
+#include "model/host_memory.hpp"
 #include "model/layer_state.hpp"
 #include "model/scheduler.hpp"
 #include "model/training.hpp"
@@ -31,13 +32,16 @@ class AcceleratorEngine : public TrainingEngine {
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
+  std::vector<std::uint64_t> weight_fingerprints() override;
 
-  /// Elements the host has computed on in training steps. A statement about this class, not a
-  /// measurement: no step has host code that computes on elements, so nothing adds to it; code that
-  /// ever does must. (Initial weights are made by the host, before the first step.)
+  /// Elements (and packed planes) that the host has read or written in device memory during
+  /// training steps, as HostMemory counted them. Initial weights and checkpoints lie outside steps.
   std::uint64_t host_element_operations() const { return host_element_operations_; }
   /// Master weights of a layer, fixed point, [out][tap][in] without padding.
-  std::vector<std::int32_t> weights(int layer) const;
+  std::vector<std::int32_t> weights(int layer);
+  /// Of the gradients of a layer's (pooled) pre-activations in the last step, the share that is
+  /// exactly 0.
+  double zero_gradient_share(int layer);
   const Network& network() const { return network_; }
   const LayerState& layer(int index) const {
     return layout_.layers.at(static_cast<std::size_t>(index));
@@ -47,7 +51,7 @@ class AcceleratorEngine : public TrainingEngine {
   std::vector<Program> step_programs();
 
   /// Everything the next step depends on: weights, momenta, statistics, shifts, random state.
-  std::vector<std::uint8_t> state() const;
+  std::vector<std::uint8_t> state();
   /// Continues from what state() gave for the same configuration, network and batch. Throws
   /// InputError if the size differs.
   void restore(const std::vector<std::uint8_t>& state);
@@ -72,9 +76,13 @@ class AcceleratorEngine : public TrainingEngine {
   void read_statistics(LayerState& s, bool training);
   void write_activation_constants(LayerState& s);
   void write_gradient_constants(std::size_t k);
+  void write_gradient_unit(std::size_t k);
+  std::uint32_t gradient_peak(const LayerState& s);
+  bool gradient_fits(std::size_t k);
+  void fit_gradient(std::size_t k);
   double write_loss_gradient(const std::uint8_t* labels);
   void update_scalars();
-  std::vector<double> read_logits(int count) const;
+  std::vector<double> read_logits(int count);
 
   const PackedTensor& input_codes(std::size_t k) const {
     return k == 0 ? layout_.image_codes : layout_.layers[k - 1].codes;
@@ -83,11 +91,6 @@ class AcceleratorEngine : public TrainingEngine {
   template <typename Archive>
   void visit_state(Archive&& archive);
 
-  template <typename T>
-  T* data(std::uint32_t address) const {
-    return reinterpret_cast<T*>(device_->memory().data() + address);
-  }
-
   Config config_;
   Network network_;
   int batch_;
@@ -95,6 +98,7 @@ class AcceleratorEngine : public TrainingEngine {
   Layer image_layer_;  ///< the first layer as the network has it
   TrainingLayout layout_;
   std::unique_ptr<Device> device_;
+  HostMemory host_;
   std::uint64_t random_state_;
   std::uint64_t host_element_operations_ = 0;
 };

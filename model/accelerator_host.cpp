@@ -18,8 +18,10 @@ constexpr int kLogitGradientBits = 14;
 /// Pre-activations without batch norm are kept so that the stored width spans at least this range
 /// around 0, of which f_A uses [0, 1].
 constexpr double kPreActivationRange = 8.0;
-/// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
-constexpr int kGradientTargetBits = 14;
+/// A gradient with fewer bits is made once more with a finer shift.
+constexpr int kLeastGradientBits = 8;
+/// Where 16 bits saturate.
+constexpr std::uint32_t kGradientLimit = 32767;
 /// The same for the sums of codes of a weight gradient, in 32 bits.
 constexpr int kWeightGradientTargetBits = 28;
 /// Batch norm as the authors' code has it.
@@ -77,11 +79,12 @@ void AcceleratorEngine::write_weight_constants() {
     const int bits = s.layer.weight_bits;
     const double count =
         static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
-    s.weight_peak = *data<std::uint32_t>(s.weight_max) * kWeightUnit;
+    s.weight_peak = *host_.read<std::uint32_t>(s.weight_max) * kWeightUnit;
     const double mean =
-        static_cast<double>(*data<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
+        static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
     s.weight_scale = bits == 1 ? mean : s.layer.is_edge ? std::tanh(s.weight_peak) : 1.0;
-    auto* table = data<std::int32_t>(s.threshold_table);
+    auto* table = host_.write<std::int32_t>(
+        s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
     for_each_threshold(bits, [&](int node, int rank) {
       double threshold = 0.0;
       if (bits > 1)
@@ -114,7 +117,7 @@ void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
 void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
   if (!s.layer.batch_norm) return;
   const std::size_t channels = s.gamma.size();
-  const auto* sums = data<std::int64_t>(s.statistics);
+  const auto* sums = training ? host_.read<std::int64_t>(s.statistics, 2 * channels) : nullptr;
   const double count = static_cast<double>(batch_) * s.output_pixels();
   const double unit = s.output_unit;
   for (std::size_t c = 0; c < channels; ++c) {
@@ -150,9 +153,11 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
     std::vector<double> scales(channels);
     for (std::size_t c = 0; c < channels; ++c) scales[c] = slope[c] * one;
     s.sum_shift = shared_shift(scales);
+    auto* sum_scale = host_.write<std::int32_t>(s.sum_scale_table, channels);
+    auto* sum_offset = host_.write<std::int32_t>(s.sum_offset_table, channels);
     for (std::size_t c = 0; c < channels; ++c) {
-      data<std::int32_t>(s.sum_scale_table)[c] = mantissa(scales[c], s.sum_shift);
-      data<std::int32_t>(s.sum_offset_table)[c] = to_word(std::round(offset[c] * one));
+      sum_scale[c] = mantissa(scales[c], s.sum_shift);
+      sum_offset[c] = to_word(std::round(offset[c] * one));
       slope[c] = 1.0 / one;
       offset[c] = 0.0;
     }
@@ -167,6 +172,12 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
                                 : std::numeric_limits<double>::infinity();
     return (level - offset[c]) / slope[c];
   };
+  const auto table_words = static_cast<std::size_t>(words);
+  auto* thresholds =
+      host_.write<std::int32_t>(s.activation_table, table_words * static_cast<std::size_t>(nodes));
+  auto* signs = host_.write<std::int32_t>(s.sign_table, table_words);
+  auto* lows = host_.write<std::int32_t>(s.low_table, table_words);
+  auto* highs = host_.write<std::int32_t>(s.high_table, table_words);
   for (int channel = 0; channel < words; ++channel) {
     const auto c = static_cast<std::size_t>(channel);
     const bool real = c < channels;
@@ -174,10 +185,10 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
     for_each_threshold(l.output_bits, [&](int node, int rank) {
       const double level = (2.0 * rank - 1.0) / (2.0 * nodes);
       const double v = real ? s.sign[c] * crossing(c, level) : 0.0;
-      data<std::int32_t>(s.activation_table)[(chunk * nodes + node - 1) * lanes + lane] =
+      thresholds[(chunk * nodes + node - 1) * lanes + lane] =
           to_word(std::max(kLowest, std::ceil(v)));
     });
-    data<std::int32_t>(s.sign_table)[channel] = real ? static_cast<std::int32_t>(s.sign[c]) : 1;
+    signs[channel] = real ? static_cast<std::int32_t>(s.sign[c]) : 1;
     double low = 0.0, high = 0.0;
     if (real) {
       low = crossing(c, 0.0);
@@ -196,8 +207,8 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
         }
       }
     }
-    data<std::int32_t>(s.low_table)[channel] = to_word(std::max(kLowest, std::ceil(low)));
-    data<std::int32_t>(s.high_table)[channel] = to_word(std::floor(high));
+    lows[channel] = to_word(std::max(kLowest, std::ceil(low)));
+    highs[channel] = to_word(std::floor(high));
   }
 }
 
@@ -208,7 +219,8 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
   s.output_gradient_unit = s.gradient_unit;
   if (s.layer.batch_norm) {
     const std::size_t channels = s.gamma.size();
-    const auto* sums = data<std::int64_t>(s.gradient_sums);
+    const auto* sums = host_.read<std::int64_t>(s.gradient_sums, 2 * channels);
+    const double largest_g = s.is_last ? std::ldexp(1.0, kLogitGradientBits) : gradient_peak(s);
     const double count = static_cast<double>(batch_) * s.output_pixels();
     std::vector<double> a(channels), b(channels), offset(channels);
     double bound = 0.0;
@@ -223,13 +235,18 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
       a[c] = scale * s.gradient_unit;
       b[c] = -scale * mean_g_x / s.deviation[c];
       offset[c] = scale * (mean_g_x * s.mean[c] / s.deviation[c] - mean_g);
-      bound = std::max(bound, std::abs(a[c]) * 32767.0);
+      // A channel without gradients has none of o either.
+      if (sums[c] != 0 || sums[channels + c] != 0)
+        bound = std::max(bound, std::abs(a[c]) * largest_g);
       // gamma and beta see the gradient before f_G
       s.gamma_momentum[c] = network_.momentum * s.gamma_momentum[c] + sum_g_x;
       s.beta_momentum[c] = network_.momentum * s.beta_momentum[c] + sum_g;
     }
-    if (!s.exponent_known && bound > 0.0)
-      s.output_gradient_exponent = static_cast<int>(std::ceil(std::log2(bound / 16384.0)));
+    // As fine as the last step's largest asks for, and as this step's bound allows at least.
+    if (bound > 0.0)
+      s.output_gradient_exponent =
+          std::min(s.output_gradient_exponent,
+                   static_cast<int>(std::ceil(std::log2(bound))) - kGradientTargetBits);
     s.output_gradient_unit = std::ldexp(1.0, s.output_gradient_exponent);
     for (std::size_t c = 0; c < channels; ++c) {
       a[c] /= s.output_gradient_unit;
@@ -237,27 +254,58 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     }
     s.gradient_scale_shift = shared_shift(a);
     s.output_scale_shift = shared_shift(b);
+    auto* gradient_scales = host_.write<std::int32_t>(s.gradient_scale_table, channels);
+    auto* output_scales = host_.write<std::int32_t>(s.output_scale_table, channels);
+    auto* offsets = host_.write<std::int32_t>(s.gradient_offset_table, channels);
     for (std::size_t c = 0; c < channels; ++c) {
-      data<std::int32_t>(s.gradient_scale_table)[c] = mantissa(a[c], s.gradient_scale_shift);
-      data<std::int32_t>(s.output_scale_table)[c] = mantissa(b[c], s.output_scale_shift);
-      data<std::int32_t>(s.gradient_offset_table)[c] =
-          to_word(std::round(offset[c] / s.output_gradient_unit));
+      gradient_scales[c] = mantissa(a[c], s.gradient_scale_shift);
+      output_scales[c] = mantissa(b[c], s.output_scale_shift);
+      offsets[c] = to_word(std::round(offset[c] / s.output_gradient_unit));
     }
   }
   if (k == 0) return;
+  write_gradient_unit(k);
+}
+
+/// Value of a unit of the gradient that backward_input(k) makes with its drain's shift.
+void AcceleratorEngine::write_gradient_unit(std::size_t k) {
+  const LayerState& s = layout_.layers[k];
   LayerState& below = layout_.layers[k - 1];
   below.gradient_unit = s.output_gradient_unit * s.weight_scale / code_levels(s.layer.weight_bits) *
                         std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
   if (!s.is_last) below.gradient_unit /= code_levels(s.layer.gradient_bits);
 }
 
-std::vector<double> AcceleratorEngine::read_logits(int count) const {
+/// The largest |gradient| of the layer in this step, in units of its tensor.
+std::uint32_t AcceleratorEngine::gradient_peak(const LayerState& s) {
+  const auto* maxima = host_.read<std::uint32_t>(s.gradient_max, static_cast<std::size_t>(batch_));
+  return *std::max_element(maxima, maxima + batch_);
+}
+
+/// Whether the gradient that backward_input(k) made fits its 16 bits: if it is cut off, or so small
+/// that little or nothing is left of it, sets a shift that suits it better and returns false.
+bool AcceleratorEngine::gradient_fits(std::size_t k) {
+  LayerState& below = layout_.layers[k - 1];
+  const std::uint32_t peak = gradient_peak(below);
+  const int bits = bit_length(peak);
+  if (bits >= kLeastGradientBits && peak < kGradientLimit) return true;
+  int shift = below.gradient_shift;
+  // What is 0 after rounding is below half a unit: 14 bits finer it is below 2^13.
+  shift += bits > kGradientTargetBits ? kGradientTargetBits / 2 : bits - kGradientTargetBits;
+  shift = std::clamp(shift, 0, 62);
+  if (shift == below.gradient_shift) return true;  // exact as it is
+  below.gradient_shift = shift;
+  write_gradient_unit(k);
+  return false;
+}
+
+std::vector<double> AcceleratorEngine::read_logits(int count) {
   const LayerState& s = layout_.layers.back();
-  const auto* sums = data<std::int32_t>(s.output.address);
   std::vector<double> logits;
   for (int sample = 0; sample < count; ++sample)
     for (int c = 0; c < s.layer.out_channels; ++c)
-      logits.push_back(sums[s.output.offset(sample, 0, c)] * s.output_unit +
+      logits.push_back(*host_.read<std::int32_t>(s.output.element_address(sample, 0, c)) *
+                           s.output_unit +
                        s.bias[static_cast<std::size_t>(c)]);
   return logits;
 }
@@ -266,7 +314,6 @@ double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
   LayerState& s = layout_.layers.back();
   const auto logits = read_logits(batch_);
   const std::size_t classes = static_cast<std::size_t>(s.layer.out_channels);
-  auto* gradient = data<std::int16_t>(s.gradient.address);
   double loss = 0.0;
   for (int sample = 0; sample < batch_; ++sample) {
     const double* row = logits.data() + static_cast<std::size_t>(sample) * classes;
@@ -276,8 +323,9 @@ double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
     for (std::size_t c = 0; c < classes; ++c) {
       const double probability = std::exp(row[c] - peak) / total;
       const double wanted = c == labels[sample] ? 1.0 : 0.0;
-      gradient[s.gradient.offset(sample, 0, static_cast<int>(c))] = static_cast<std::int16_t>(
-          std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
+      *host_.write<std::int16_t>(s.gradient.element_address(sample, 0, static_cast<int>(c))) =
+          static_cast<std::int16_t>(
+              std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
     }
     loss -= row[labels[sample]] - peak - std::log(total);
   }
@@ -287,14 +335,11 @@ double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
 
 /// Biases, gamma and beta; and the shifts of the next step from the maxima of this one.
 void AcceleratorEngine::update_scalars() {
-  auto largest = [&](std::uint32_t address) {
-    const auto* maxima = data<std::uint32_t>(address);
-    return *std::max_element(maxima, maxima + batch_);
-  };
   for (LayerState& s : layout_.layers) {
-    if (const std::uint32_t peak = *data<std::uint32_t>(s.weight_gradient_max); peak != 0)
-      s.weight_gradient_shift =
-          std::clamp(s.weight_gradient_shift + bit_length(peak) - kWeightGradientTargetBits, 0, 62);
+    const std::uint32_t weight_gradient_peak = *host_.read<std::uint32_t>(s.weight_gradient_max);
+    s.weight_gradient_shift = std::clamp(
+        s.weight_gradient_shift + bit_length(weight_gradient_peak) - kWeightGradientTargetBits, 0,
+        62);
     if (s.layer.batch_norm) {
       double spread = 0.0;
       for (std::size_t c = 0; c < s.gamma.size(); ++c) {
@@ -302,10 +347,10 @@ void AcceleratorEngine::update_scalars() {
         s.beta[c] -= learning_rate_ * s.beta_momentum[c];
         spread = std::max(spread, std::abs(s.mean[c]) + 8.0 * s.deviation[c]);
       }
-      if (const std::uint32_t peak = largest(s.sample_max); peak != 0) {
-        s.output_gradient_exponent += bit_length(peak) - kGradientTargetBits;
-        s.exponent_known = true;
-      }
+      const auto* maxima =
+          host_.read<std::uint32_t>(s.sample_max, static_cast<std::size_t>(batch_));
+      const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
+      if (peak != 0) s.output_gradient_exponent += bit_length(peak) - kGradientTargetBits;
       // Wide sums are kept so that eight deviations fit; narrow ones are exact.
       const double bound =
           s.layer.fan_in() * code_levels(s.layer.input_bits) * code_levels(s.layer.weight_bits);
@@ -314,7 +359,7 @@ void AcceleratorEngine::update_scalars() {
         s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(range / 32767.0))));
       }
     } else {
-      const auto* sums = data<std::int64_t>(s.gradient_sums);
+      const auto* sums = host_.read<std::int64_t>(s.gradient_sums, s.bias.size());
       for (std::size_t c = 0; c < s.bias.size(); ++c) {
         s.bias_momentum[c] =
             network_.momentum * s.bias_momentum[c] + static_cast<double>(sums[c]) * s.gradient_unit;
@@ -322,7 +367,7 @@ void AcceleratorEngine::update_scalars() {
       }
     }
     if (s.is_last) continue;
-    if (const std::uint32_t peak = largest(s.gradient_max); peak != 0)
+    if (const std::uint32_t peak = gradient_peak(s); peak != 0)
       s.gradient_shift =
           std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
   }
@@ -344,18 +389,18 @@ void AcceleratorEngine::visit_state(Archive&& archive) {
     scalar(s.output_shift);
     scalar(s.gradient_shift);
     scalar(s.output_gradient_exponent);
-    scalar(s.exponent_known);
     scalar(s.weight_gradient_shift);
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})
-      archive(data<std::uint8_t>(tensor->address), tensor->size_bytes());
-    archive(data<std::uint8_t>(s.weight_max), 4);
-    archive(data<std::uint8_t>(s.weight_sum), 8);
+      archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
+              tensor->size_bytes());
+    archive(host_.write<std::uint8_t>(s.weight_max, 4), 4);
+    archive(host_.write<std::uint8_t>(s.weight_sum, 8), 8);
   }
 }
 
-std::vector<std::uint8_t> AcceleratorEngine::state() const {
+std::vector<std::uint8_t> AcceleratorEngine::state() {
   std::vector<std::uint8_t> bytes;
-  const_cast<AcceleratorEngine*>(this)->visit_state([&](const void* from, std::size_t count) {
+  visit_state([&](const void* from, std::size_t count) {
     const auto* first = static_cast<const std::uint8_t*>(from);
     bytes.insert(bytes.end(), first, first + count);
   });

@@ -2,12 +2,9 @@
 #include "model/checkpoint.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -15,6 +12,7 @@
 #include "model/config.hpp"
 #include "model/dataset.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "model/network.hpp"
 
 namespace solfege {
@@ -24,7 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 constexpr char kMagic[] = "SOLFCKPT";
 constexpr std::size_t kMagicBytes = sizeof kMagic - 1;
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kLengthPlace = kMagicBytes + 4, kHashBytes = 8;
 constexpr std::size_t kSmallest = kLengthPlace + 8 + kHashBytes;
 
@@ -112,25 +110,6 @@ class Reader {
   std::size_t next_, end_;
 };
 
-Bytes read_file(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  bool good = file != nullptr;
-  Bytes bytes;
-  for (std::size_t got = 1; good && got > 0;) {
-    constexpr std::size_t kChunk = 1 << 20;
-    const std::size_t size = bytes.size();
-    bytes.resize(size + kChunk);
-    got = std::fread(bytes.data() + size, 1, kChunk, file);
-    bytes.resize(size + got);
-    good = std::ferror(file) == 0;
-  }
-  const std::string reason = std::strerror(errno);
-  if (file != nullptr) std::fclose(file);
-  if (good) return bytes;
-  throw InputError(fmt::format(
-      "{}: no checkpoint can be read ({}); check the path, or leave out --resume", path, reason));
-}
-
 /// Checks everything that does not depend on the run.
 void require_intact(const std::string& path, const Bytes& bytes) {
   // Less than the magic may still be the beginning of a truncated checkpoint.
@@ -194,30 +173,22 @@ void require_same(const std::string& path, const RunIdentity& found, const RunId
           fmt::to_string(expected.seed), fmt::format("use --seed {}", found.seed));
 }
 
-/// Writes and flushes to the disk; false if any part of that failed.
-bool write_file(const std::string& path, const Bytes& bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return false;
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() &&
-                       std::fflush(file) == 0 && fsync(fileno(file)) == 0;
-  return std::fclose(file) == 0 && written;
-}
-
 }  // namespace
 
-RunIdentity RunIdentity::of(const Config& config, const Network& network, const std::string& data,
-                            const Images& train, std::uint64_t seed, int batch) {
+RunIdentity RunIdentity::of(const Config& config, const Network& network, const Dataset& data,
+                            std::uint64_t seed, int batch) {
   RunIdentity run;
   run.config = config.name;
   run.config_hash = config.hash();
   run.network = network.name;
   const std::string text = canonical(network);
   run.network_hash = hash_of(text.data(), text.size());
-  run.data = data;
-  const std::string shape =
-      fmt::format("{} x {} x {}, labels ", train.height, train.width, train.channels);
-  Bytes described(shape.begin(), shape.end());
-  described.insert(described.end(), train.labels.begin(), train.labels.end());
+  run.data = data.name;
+  std::string described;
+  for (const Images* part : {&data.train, &data.test})
+    described += fmt::format("{} x {} x {}, labels {}, pixels {}\n", part->height, part->width,
+                             part->channels, hash_of(part->labels.data(), part->labels.size()),
+                             hash_of(part->pixels.data(), part->pixels.size()));
   run.data_hash = hash_of(described.data(), described.size());
   run.seed = seed;
   run.batch = batch;
@@ -250,16 +221,11 @@ void Checkpoint::save(const std::string& path) const {
     bytes[kLengthPlace + i] = static_cast<std::uint8_t>(length >> (8 * i));
   writer.number(XXH64(bytes.data(), bytes.size(), 0));
 
-  const std::string temporary = path + ".part";
-  if (write_file(temporary, bytes) && std::rename(temporary.c_str(), path.c_str()) == 0) return;
-  const std::string reason = std::strerror(errno);
-  std::remove(temporary.c_str());
-  throw InputError(fmt::format(
-      "--checkpoint {}: cannot be written ({}); name a file in a folder with room", path, reason));
+  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 Checkpoint Checkpoint::load(const std::string& path, const RunIdentity& expected) {
-  const Bytes bytes = read_file(path);
+  const Bytes bytes = read_bytes(path, "check the path, or leave out --resume");
   require_intact(path, bytes);
   Reader reader(path, bytes, kLengthPlace + 8, bytes.size() - kHashBytes);
   Checkpoint result;

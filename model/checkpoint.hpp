@@ -9,18 +9,18 @@ namespace solfege {
 
 struct Config;
 struct Network;
-struct Images;
+struct Dataset;
 
 /// What a training run must agree on with the one it continues.
 struct RunIdentity {
   std::string config, config_hash;    ///< the name is only for messages
   std::string network, network_hash;  ///< hash of the canonical text; the name only for messages
-  std::string data, data_hash;  ///< shape and labels of the training images; name for messages
+  std::string data, data_hash;  ///< shape, labels and pixels of all images; the name for messages
   std::uint64_t seed = 1;
   int batch = 1;
 
-  static RunIdentity of(const Config& config, const Network& network, const std::string& data,
-                        const Images& train, std::uint64_t seed, int batch);
+  static RunIdentity of(const Config& config, const Network& network, const Dataset& data,
+                        std::uint64_t seed, int batch);
 };
 
 /// Accuracy on the test images after so many steps.
@@ -40,8 +40,7 @@ struct Checkpoint {
   std::vector<AccuracyPoint> accuracies;
   std::vector<std::uint8_t> payload;  ///< AcceleratorEngine::state()
 
-  /// Writes beside the file and renames, so that there is always a whole checkpoint under its name,
-  /// the old one or the new. Throws InputError if it cannot be written.
+  /// There is always a whole checkpoint under the name, the old one or the new; see write_file().
   void save(const std::string& path) const;
   /// Reads a checkpoint of the run `expected`. Throws InputError, naming the file and what to do,
   /// if it is missing, truncated, corrupt, foreign, of another version or of another run.

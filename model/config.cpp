@@ -60,7 +60,10 @@ struct Field {
 // The only list of the keys: parsing, range checks, the canonical text (and so the hash) all walk
 // it. Its order is the order of the canonical text: changing it changes every hash.
 //
-// An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit scale in 64.
+// The ranges are a contract: scripts/corners walks them, and whatever is accepted lints, verifies
+// and trains. An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit
+// scale in 64. Tables hold whole blocks of 16 channels or samples. Samples stop at 8192 because
+// each has a flip-flop that says whether its maximum has begun.
 constexpr std::array<Field, 21> kFields = {{
     {"bits", "weight", &Config::weight_bits, 1, 8},
     {"bits", "activation", &Config::activation_bits, 1, 8},
@@ -76,9 +79,9 @@ constexpr std::array<Field, 21> kFields = {{
     {"array", "column_buffer_depth", &Config::column_buffer_depth, 64, 65536, true},
     {"stream", "lanes", &Config::stream_lanes, 1, 16, true},
     {"stream", "stored_bits", &Config::stored_bits, 16, 32, true},
-    {"stream", "table_channels", &Config::table_channels, 2, 8192, true},
-    {"stream", "threshold_channels", &Config::threshold_channels, 2, 8192, true},
-    {"stream", "max_batch", &Config::max_batch, 2, 65536, true},
+    {"stream", "table_channels", &Config::table_channels, 16, 8192, true},
+    {"stream", "threshold_channels", &Config::threshold_channels, 16, 8192, true},
+    {"stream", "max_batch", &Config::max_batch, 16, 8192, true},
     {"random", "bits", &Config::random_bits, 4, 16},
     // TOML integers are signed, so the upper half of 64 bits cannot be written.
     {"random", "seed", &Config::random_seed, 1, std::numeric_limits<std::int64_t>::max()},
@@ -163,19 +166,15 @@ void check_accumulator(const Config& config, const std::string& where) {
   if (have >= need) return;
   const Field& accumulator = *find_field("array", "accumulator_bits");
   const Field& contraction = *find_field("array", "max_contraction");
-  std::vector<std::string> ways;
-  if (need <= accumulator.max) ways.push_back(fmt::format("set array.accumulator_bits = {}", need));
+  // The widest that any accepted configuration needs fits, so this always mends it.
+  std::string ways = fmt::format("set array.accumulator_bits = {}", need);
   const int contraction_bits = ceil_log2(config.max_contraction) - (need - have);
-  if (contraction_bits >= ceil_log2(contraction.min)) {
-    ways.push_back(
-        fmt::format("set array.max_contraction = {}", std::int64_t{1} << contraction_bits));
-  }
-  if (ways.size() < 2) ways.push_back("lower array.max_contraction and the widest of [bits]");
-  if (ways.size() < 2) ways.push_back("lower bits.edge");
+  if (contraction_bits >= ceil_log2(contraction.min))
+    ways += fmt::format(" or array.max_contraction = {}", std::int64_t{1} << contraction_bits);
   throw InputError(fmt::format(
       "{}: array.accumulator_bits = {}: accumulator too narrow: {} products of codes need {} bits, "
-      "has {}: allowed are {} to {}; {} or {}",
-      where, have, config.max_contraction, need, have, need, accumulator.max, ways[0], ways[1]));
+      "has {}: allowed are {} to {}; {}",
+      where, have, config.max_contraction, need, have, need, accumulator.max, ways));
 }
 
 void check_stream(const Config& config, const std::string& where) {
@@ -186,16 +185,35 @@ void check_stream(const Config& config, const std::string& where) {
         "min(array.columns, array.lanes) = {}; set stream.lanes = {} or enlarge the array",
         where, config.stream_lanes, limit, limit));
   }
-  for (const char* key : {"table_channels", "threshold_channels"}) {
-    const Field& field = *find_field("stream", key);
-    const std::int64_t channels = field.get(config);
-    if (channels % config.stream_lanes == 0) continue;
-    throw InputError(
-        fmt::format("{}: {} = {} is not a multiple of stream.lanes = {}: allowed are powers of "
-                    "two from {} to {}; set {} = {} or lower stream.lanes",
-                    where, field.name(), channels, config.stream_lanes, config.stream_lanes,
-                    field.max, field.name(), config.stream_lanes));
-  }
+}
+
+/// The largest power of two that is at most `limit`.
+std::int64_t power_below(std::int64_t limit) {
+  return std::int64_t{1} << (ceil_log2(limit + 1) - 1);
+}
+
+// A loop of a descriptor counts to this.
+constexpr std::int64_t kLargestCount = 65535;
+
+void check_tables(const Config& config, const std::string& where) {
+  const std::int64_t pixel_limit = power_below(kLargestCount * config.stream_lanes / 16);
+  if (config.table_channels > pixel_limit)
+    throw InputError(fmt::format(
+        "{}: stream.table_channels = {} is out of range: a loop of at most {} steps passes over 16 "
+        "samples' channels, stream.lanes = {} a step: allowed are powers of two from 16 to {}; set "
+        "stream.table_channels = {} or raise stream.lanes",
+        where, config.table_channels, kLargestCount, config.stream_lanes, pixel_limit,
+        pixel_limit));
+  const std::int64_t thresholds = (1 << config.activation_bits) - 1;
+  const std::int64_t threshold_limit =
+      power_below(kLargestCount * config.stream_lanes / thresholds);
+  if (config.threshold_channels > threshold_limit)
+    throw InputError(fmt::format(
+        "{}: stream.threshold_channels = {} is out of range: a loop of at most {} steps loads {} "
+        "thresholds a channel, stream.lanes = {} a step: allowed are powers of two from 16 to {}; "
+        "set stream.threshold_channels = {} or raise stream.lanes",
+        where, config.threshold_channels, kLargestCount, thresholds, config.stream_lanes,
+        threshold_limit, threshold_limit));
 }
 
 void check_bus(const Config& config, const std::string& where) {
@@ -247,8 +265,19 @@ void Config::validate(const std::string& where) const {
   for (const Field& field : kFields) check_range(field, field.get(*this), where);
   check_wide(*this, where);
   check_stream(*this, where);
+  check_tables(*this, where);
   check_bus(*this, where);
   check_accumulator(*this, where);
+}
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> list;
+    for (const Field& field : kFields)
+      list.push_back({field.name(), field.min, field.max, field.power_of_two, field.get(Config())});
+    return list;
+  }();
+  return keys;
 }
 
 std::string Config::canonical() const {

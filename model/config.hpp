@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace solfege {
 
@@ -30,9 +31,10 @@ struct Config {
   // [stream]
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)
   int stored_bits = 16;          ///< stored pre-activations and gradients: 16 or 32
-  int table_channels = 512;      ///< of the per-channel tables, power of two, S..8192
-  int threshold_channels = 512;  ///< with thresholds of their own, power of two, S..8192
-  int max_batch = 256;           ///< samples of the per-sample table, power of two, 2..65536
+  int table_channels = 512;      ///< of the per-channel tables, power of two, 16..min(8192, 2048 S)
+  int threshold_channels = 512;  ///< with thresholds of their own, power of two, 16..8192,
+                                 ///< at most 65535 S / (2^A - 1)
+  int max_batch = 256;           ///< samples of the per-sample table, power of two, 16..8192
 
   // [random]
   int random_bits = 16;           ///< r, 4..16
@@ -54,5 +56,15 @@ struct Config {
   /// of the widest bits. Sums of wider operands (scaled and logit gradients) are checked per layer.
   int required_accumulator_bits() const;
 };
+
+/// A key of the TOML file with its range.
+struct ConfigKey {
+  std::string name;  ///< section.key
+  std::int64_t min, max;
+  bool power_of_two;   ///< only powers of two from min to max
+  std::int64_t value;  ///< when the file does not say
+};
+/// Every key, in the canonical order. The relations between keys are Config::validate's.
+const std::vector<ConfigKey>& config_keys();
 
 }  // namespace solfege

@@ -2,14 +2,14 @@
 #include "model/dataset.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
+#include <set>
 #include <utility>
 
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "model/svhn.hpp"
 
 namespace solfege {
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr int kClasses = 10;
-constexpr int kMaxSide = 1024;
+constexpr std::uint32_t kMaxSide = 1024, kMostImages = 1'000'000'000;
 constexpr std::uint32_t kImageMagic = 0x803;  // unsigned bytes, three dimensions
 constexpr std::uint32_t kLabelMagic = 0x801;  // unsigned bytes, one dimension
 constexpr int kCifarSide = 32;
@@ -28,6 +28,12 @@ constexpr int kCifarPlane = kCifarSide * kCifarSide;
 constexpr int kCifarRecord = 1 + 3 * kCifarPlane;
 
 constexpr const char* kFetchAgain = "fetch the file again";
+constexpr const char* kTenClasses =
+    "use a set of ten classes: MNIST, Fashion-MNIST, CIFAR-10 or SVHN";
+constexpr const char* kNamesOfFiles =
+    "train-images-idx3-ubyte[.gz] and its three companions, data_batch_*.bin and test_batch.bin, "
+    "or train_32x32.mat and test_32x32.mat";
+constexpr const char *kSvhnTrain = "train_32x32.mat", *kSvhnTest = "test_32x32.mat";
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& found,
                          const std::string& expected, const std::string& fix) {
@@ -35,28 +41,8 @@ constexpr const char* kFetchAgain = "fetch the file again";
       fmt::format("{}: found {}, expected {}; {}", file.string(), found, expected, fix));
 }
 
-/// The whole file, unpacked if it is gzip (zlib tells by the first bytes, whatever the name).
-Bytes read_file(const fs::path& file) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> handle(gzopen(file.c_str(), "rb"), gzclose);
-  if (handle == nullptr) {
-    refuse(file, "a file that cannot be opened", "a readable file", "check its permissions");
-  }
-  Bytes bytes;
-  constexpr unsigned kChunk = 1 << 20;
-  int got = 0;
-  do {
-    const std::size_t size = bytes.size();
-    bytes.resize(size + kChunk);
-    got = gzread(handle.get(), bytes.data() + size, kChunk);
-    bytes.resize(size + std::max(got, 0));
-  } while (got == static_cast<int>(kChunk));
-  // A gzip file cut short gives its data first, and only then an error.
-  int error = Z_OK;
-  gzerror(handle.get(), &error);
-  if (got < 0 || error != Z_OK) {
-    refuse(file, fmt::format("damaged or truncated data after {} bytes", bytes.size()),
-           "a whole file, plain or gzip", kFetchAgain);
-  }
+Bytes read_data(const fs::path& file) {
+  Bytes bytes = read_bytes(file);
   if (bytes.empty()) refuse(file, "an empty file", "data", kFetchAgain);
   return bytes;
 }
@@ -69,7 +55,7 @@ std::uint32_t big_endian(const Bytes& bytes, std::size_t word) {
 
 /// Checks the header of an IDX file (magic, then a size per dimension) against its length.
 Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions) {
-  Bytes bytes = read_file(file);
+  Bytes bytes = read_data(file);
   const std::size_t header = 4 * (1 + dimensions);
   if (bytes.size() < 4 || big_endian(bytes, 0) != magic) {
     const std::string found = bytes.size() < 4
@@ -87,11 +73,12 @@ Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions
   std::uint64_t length = 1;
   for (std::size_t d = 1; d <= dimensions; ++d) {
     const std::uint32_t size = big_endian(bytes, d);
-    // The first dimension counts images, the others are their sides. The limit keeps the product
+    // The first dimension counts images, the others are their sides. The limits keep the product
     // of a corrupt header within 64 bits.
-    if (size == 0 || (d > 1 && size > kMaxSide)) {
+    const std::uint32_t most = d == 1 ? kMostImages : kMaxSide;
+    if (size == 0 || size > most) {
       refuse(file, fmt::format("{} as size of dimension {}", size, d),
-             d == 1 ? "at least 1" : fmt::format("1 to {}", kMaxSide), kFetchAgain);
+             fmt::format("1 to {}", most), kFetchAgain);
     }
     length *= size;
   }
@@ -102,12 +89,20 @@ Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions
   return bytes;
 }
 
-/// The file as named or with .gz; the plain one wins. An empty path when there is neither.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() > fs::file_type::not_found;
+}
+
+/// The file as named or with .gz; the plain one wins, and so does a regular file. An empty path
+/// when there is neither.
 fs::path find_file(const fs::path& folder, const std::string& name) {
-  for (const char* suffix : {"", ".gz"}) {
-    const fs::path file = folder / (name + suffix);
-    if (fs::is_regular_file(file)) return file;
-  }
+  std::error_code ignored;
+  const fs::path plain = folder / name, packed = folder / (name + ".gz");
+  for (const fs::path& file : {plain, packed})
+    if (fs::is_regular_file(file, ignored)) return file;
+  for (const fs::path& file : {plain, packed})
+    if (is_there(file)) return file;
   return {};
 }
 
@@ -117,9 +112,25 @@ fs::path require_file(const fs::path& folder, const std::string& name) {
   return file;
 }
 
+/// The file of one part of an IDX data set, such as train-images-idx3-ubyte. Some unpackers write
+/// a dot in place of the last hyphen but one.
+fs::path find_idx(const fs::path& folder, const std::string& part, bool images) {
+  const std::string kind = images ? "idx3-ubyte" : "idx1-ubyte";
+  const std::string stem = part + (images ? "-images" : "-labels");
+  const fs::path file = find_file(folder, fmt::format("{}-{}", stem, kind));
+  return file.empty() ? find_file(folder, fmt::format("{}.{}", stem, kind)) : file;
+}
+
+fs::path require_idx(const fs::path& folder, const std::string& part, bool images) {
+  const fs::path file = find_idx(folder, part, images);
+  return file.empty() ? require_file(folder, part + (images ? "-images-idx3-ubyte"
+                                                            : "-labels-idx1-ubyte"))
+                      : file;
+}
+
 Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
-  const fs::path image_file = require_file(folder, prefix + "-images-idx3-ubyte");
-  const fs::path label_file = require_file(folder, prefix + "-labels-idx1-ubyte");
+  const fs::path image_file = require_idx(folder, prefix, true);
+  const fs::path label_file = require_idx(folder, prefix, false);
   const Bytes image_bytes = read_idx(image_file, kImageMagic, 3);
   const Bytes label_bytes = read_idx(label_file, kLabelMagic, 1);
   if (big_endian(label_bytes, 1) != big_endian(image_bytes, 1)) {
@@ -137,8 +148,10 @@ Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
   images.labels.assign(label_bytes.begin() + 8, label_bytes.end());
   for (int i = 0; i < images.count(); ++i) {
     if (images.labels[i] < kClasses) continue;
-    refuse(label_file, fmt::format("label {} at image {}", images.labels[i], i), "0 to 9",
-           "use a set of ten classes");
+    refuse(label_file,
+           fmt::format("label {} at image {} (the largest label is {})", images.labels[i], i,
+                       *std::max_element(images.labels.begin(), images.labels.end())),
+           "0 to 9", kTenClasses);
   }
   return images;
 }
@@ -148,7 +161,7 @@ Dataset load_idx(const fs::path& folder) {
   dataset.train = read_idx_pair(folder, "train");
   dataset.test = read_idx_pair(folder, "t10k");
   if (dataset.train.height != dataset.test.height || dataset.train.width != dataset.test.width) {
-    refuse(find_file(folder, "t10k-images-idx3-ubyte"),
+    refuse(find_idx(folder, "t10k", true),
            fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
            fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
            "take all four files from the same set");
@@ -156,25 +169,43 @@ Dataset load_idx(const fs::path& folder) {
   return dataset;
 }
 
-std::vector<fs::path> cifar_batches(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind("data_batch_", 0) == 0 && entry.path().extension() == ".bin") {
-      files.push_back(entry.path());
-    }
+/// Names of the files in a folder, sorted: folders list in any order, training must not.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    names.push_back(at->path().filename().string());
+  if (error)
+    refuse(folder, fmt::format("a folder that cannot be listed ({})", error.message()),
+           "a readable one", "check its permissions");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// data_batch_1.bin and so on, each plain or with .gz.
+std::vector<fs::path> cifar_batches(const fs::path& folder, const std::vector<std::string>& names) {
+  std::set<std::string> stems;
+  for (const std::string& name : names) {
+    fs::path stem = name;
+    if (stem.extension() == ".gz") stem.replace_extension();
+    if (name.rfind("data_batch_", 0) == 0 && stem.extension() == ".bin")
+      stems.insert(stem.string());
   }
-  std::sort(files.begin(), files.end());  // folders list in any order; training must not
+  std::vector<fs::path> files;
+  for (const std::string& stem : stems) files.push_back(find_file(folder, stem));
   return files;
 }
 
 /// Appends the records: a label byte, then red, green and blue planes.
 void append_cifar(const fs::path& file, Images& images) {
-  const Bytes bytes = read_file(file);
+  const Bytes bytes = read_data(file);
   if (bytes.size() % kCifarRecord != 0) {
     refuse(file, fmt::format("{} bytes", bytes.size()),
            fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
-           kFetchAgain);
+           bytes.size() % (kCifarRecord + 1) == 0
+               ? fmt::format("records of {} bytes are CIFAR-100's: {}", kCifarRecord + 1,
+                             kTenClasses)
+               : kFetchAgain);
   }
   images.height = images.width = kCifarSide;
   images.channels = 3;
@@ -198,9 +229,10 @@ Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches)
     refuse(folder / "data_batch_1.bin", "no such file", "training images beside test_batch.bin",
            "put it there");
   }
-  const fs::path test = folder / "test_batch.bin";
-  if (!fs::is_regular_file(test)) {
-    refuse(test, "no such file", "test images beside data_batch_*.bin", "put it there");
+  const fs::path test = find_file(folder, "test_batch.bin");
+  if (test.empty()) {
+    refuse(folder / "test_batch.bin", "no such file", "test images beside data_batch_*.bin",
+           "put it there");
   }
   Dataset dataset;
   for (const fs::path& batch : batches) append_cifar(batch, dataset.train);
@@ -209,16 +241,32 @@ Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches)
 }
 
 Dataset load_svhn(const fs::path& folder) {
-  for (const char* name : {"train_32x32.mat", "test_32x32.mat"}) {
-    if (!fs::is_regular_file(folder / name))
-      refuse(folder / name, "no such file", "it beside its companion", "put it there");
-  }
   Dataset dataset;
-  append_svhn((folder / "train_32x32.mat").string(), dataset.train);
-  if (fs::is_regular_file(folder / "extra_32x32.mat"))
-    append_svhn((folder / "extra_32x32.mat").string(), dataset.train);
-  append_svhn((folder / "test_32x32.mat").string(), dataset.test);
+  const fs::path train = require_file(folder, kSvhnTrain), test = require_file(folder, kSvhnTest);
+  append_svhn(train.string(), dataset.train);
+  if (const fs::path extra = find_file(folder, "extra_32x32.mat"); !extra.empty())
+    append_svhn(extra.string(), dataset.train);
+  append_svhn(test.string(), dataset.test);
   return dataset;
+}
+
+/// Refuses data sets that are known but cannot be trained on, by the names of their files.
+void refuse_others(const fs::path& folder, const std::vector<std::string>& names) {
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (has("fine_label_names.txt") || (has("train.bin") && has("test.bin")))
+    refuse(folder, "CIFAR-100, which has 100 classes", "a data set of ten classes", kTenClasses);
+  if (has("data_batch_1") || has("test_batch"))
+    refuse(folder, "CIFAR-10 in its Python version", "its binary version (data_batch_1.bin)",
+           "fetch cifar-10-binary.tar.gz");
+  for (const std::string& name : names)
+    if (name.rfind("emnist-", 0) == 0)
+      refuse(folder, fmt::format("{}, of EMNIST", name), kNamesOfFiles,
+             "of EMNIST, digits and mnist have ten classes: take their four files and leave "
+             "`emnist-digits-` out of the names (`train-...`, and `t10k-...` for `test-...`); "
+             "letters, balanced, bymerge and byclass have 26 to 62 classes and cannot be trained "
+             "on");
 }
 
 /// Where a new pixel looks in an old row: `weight` of `one` at `second`, the rest at `first`.
@@ -288,26 +336,32 @@ void repeat_channels(Images& images, int channels) {
 Dataset load_dataset(const std::string& path, std::uint64_t seed) {
   if (path.empty()) return make_digits(2000, 500, seed);
   const fs::path folder = fs::path(path).lexically_normal();
-  if (!fs::is_directory(folder)) {
-    refuse(folder, fs::exists(folder) ? "a file" : "no such folder",
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    refuse(folder,
+           fs::exists(folder, error) ? "a file"
+           : is_there(folder)        ? "a symbolic link that leads nowhere"
+                                     : "no such folder",
            "a folder with IDX, CIFAR-10 or SVHN files",
            "check the path, or leave it out for the built-in digits");
   }
+  const std::vector<std::string> names = names_in(folder);
   const auto present = [&](const std::string& name) { return !find_file(folder, name).empty(); };
+  bool idx = false;
+  for (const char* part : {"train", "t10k"})
+    for (const bool images : {true, false}) idx = idx || !find_idx(folder, part, images).empty();
   Dataset dataset;
   // Any one file decides the kind, so that a missing one is named instead of the whole set.
-  if (present("train-images-idx3-ubyte") || present("train-labels-idx1-ubyte") ||
-      present("t10k-images-idx3-ubyte") || present("t10k-labels-idx1-ubyte")) {
+  if (idx) {
     dataset = load_idx(folder);
-  } else if (const auto batches = cifar_batches(folder);
+  } else if (const auto batches = cifar_batches(folder, names);
              !batches.empty() || present("test_batch.bin")) {
     dataset = load_cifar(folder, batches);
-  } else if (present("train_32x32.mat") || present("test_32x32.mat")) {
+  } else if (present(kSvhnTrain) || present(kSvhnTest)) {
     dataset = load_svhn(folder);
   } else {
-    refuse(folder, "no known data set",
-           "train-images-idx3-ubyte[.gz] and its three companions, data_batch_*.bin and "
-           "test_batch.bin, or train_32x32.mat and test_32x32.mat",
+    refuse_others(folder, names);
+    refuse(folder, "no known data set", kNamesOfFiles,
            "check the path, or leave it out for the built-in digits");
   }
   // "mnist/" has an empty last part.

@@ -23,11 +23,13 @@ struct Dataset {
   Images train, test;
 };
 
-/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte[.gz] ... t10k-...), CIFAR-10
-/// binary (data_batch_*.bin, test_batch.bin; planar records re-ordered to [y][x][channel]) or
-/// SVHN's cropped digits (train_32x32.mat, test_32x32.mat; extra_32x32.mat, if there, adds to the
-/// training images). With an empty path: the built-in digits. Throws InputError on a missing,
-/// truncated or foreign file.
+/// Loads the data set in a folder: IDX files (train-images-idx3-ubyte ... t10k-..., as MNIST and
+/// Fashion-MNIST have them; also train-images.idx3-ubyte), CIFAR-10 binary (data_batch_*.bin,
+/// test_batch.bin; planar records re-ordered to [y][x][channel]) or SVHN's cropped digits
+/// (train_32x32.mat, test_32x32.mat; extra_32x32.mat, if there, adds to the training images). Each
+/// may be packed by gzip, with or without .gz in its name. With an empty path: the built-in digits.
+/// Throws InputError on a missing, truncated, damaged or foreign file, and on data of more than ten
+/// classes.
 Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 
 /// Rendered strokes of the ten digits, 28 x 28 grey, with random affine distortion, noise and

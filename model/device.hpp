@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/golden.hpp"
+#include "model/interrupt.hpp"
 #include "model/program.hpp"
 
 namespace solfege {
@@ -24,7 +25,10 @@ class GoldenOnly : public Device {
   GoldenOnly(const Config& config, std::size_t memory_bytes) : golden_(config, memory_bytes) {}
   std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
   void run(const Program& program) override {
-    for (const Operation& operation : program.operations) golden_.execute(operation.descriptor);
+    for (const Operation& operation : program.operations) {
+      Interrupt::check();
+      golden_.execute(operation.descriptor);
+    }
   }
 
  private:

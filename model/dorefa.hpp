@@ -169,6 +169,7 @@ class FloatEngine : public TrainingEngine {
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
+  std::vector<std::uint64_t> weight_fingerprints() override;
 
   /// Logits of inference, [batch][classes].
   std::vector<float> logits(const std::uint8_t* pixels, int batch) const;

@@ -124,6 +124,22 @@ FloatEngine::FloatEngine(const Network& network, std::uint64_t seed, bool quanti
 
 namespace {
 
+/// Values as integers times a scale, so that their products are exact in float (sums below 2^24)
+/// and ties of pre-activations stay ties, as on the device: the scale is applied afterwards.
+struct ScaledIntegers {
+  std::vector<float> integers;
+  float scale = 1.0f;
+};
+
+/// `values` are multiples of `scale`, but for rounding.
+ScaledIntegers as_integers(const std::vector<float>& values, float scale) {
+  ScaledIntegers result{std::vector<float>(values.size()), scale};
+  const float inverse = 1.0f / scale;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    result.integers[i] = std::nearbyintf(values[i] * inverse);
+  return result;
+}
+
 /// max |tanh w|, by which the first and last layer scale their codes back; 1 for other layers.
 float edge_scale(const Layer& layer, const std::vector<float>& weights) {
   if (!layer.is_edge || !quantizes(layer.weight_bits) || layer.weight_bits == 1) return 1.0f;
@@ -139,6 +155,31 @@ std::vector<float> layer_weights(const Layer& layer, const std::vector<float>& w
   return values;
 }
 
+/// What the network's layer `k` reads, as integers: bytes of pixels, or codes of f_A.
+ScaledIntegers input_integers(const Network& network, std::size_t k,
+                              const std::vector<float>& values, bool dropped) {
+  if (k == 0) return as_integers(values, 1.0f / 255.0f);
+  const int bits = network.layers[k - 1].output_bits;
+  if (!quantizes(bits)) return {values, 1.0f};
+  const double kept = dropped ? 1.0 - network.layers[k - 1].dropout : 1.0;
+  return as_integers(values, static_cast<float>(1.0 / (((1 << bits) - 1) * kept)));
+}
+
+/// o = input * weights, of values that the quantizers have made.
+std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers& input,
+                            const std::vector<float>& weight_values) {
+  ScaledIntegers weights{weight_values, 1.0f};
+  float peak = 0.0f;
+  for (const float w : weight_values) peak = std::max(peak, std::abs(w));
+  // The largest code of the layer is n_W: f_W divides by the maximum.
+  if (quantizes(layer.weight_bits) && peak > 0.0f)
+    weights = as_integers(weight_values, peak / static_cast<float>((1 << layer.weight_bits) - 1));
+  std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
+  const float scale = input.scale * weights.scale;
+  for (float& o : output) o *= scale;
+  return output;
+}
+
 }  // namespace
 
 void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
@@ -148,7 +189,8 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
     State& state = states_[k];
     state.quantized_weights = layer_weights(layer, state.weights.value);
     state.convolution =
-        conv_forward(layer, batch, input(static_cast<int>(k)), state.quantized_weights);
+        convolve(layer, batch, input_integers(network_, k, input(static_cast<int>(k)), true),
+                 state.quantized_weights);
     if (layer.batch_norm) {
       batch_statistics(state.convolution, layer.out_channels, &state.batch_mean,
                        &state.batch_variance);
@@ -274,6 +316,14 @@ double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* l
   return loss;
 }
 
+std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {
+  std::vector<std::uint64_t> fingerprints;
+  for (const State& state : states_)
+    fingerprints.push_back(
+        fingerprint(state.weights.value.data(), state.weights.value.size() * sizeof(float)));
+  return fingerprints;
+}
+
 std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) const {
   std::vector<float> codes = from_pixels(network_, pixels, batch);
   std::vector<std::vector<float>> outputs(states_.size());
@@ -281,7 +331,8 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
     const Layer& layer = network_.layers[k];
     const State& state = states_[k];
     std::vector<float>& output = outputs[k];
-    output = conv_forward(layer, batch, codes, layer_weights(layer, state.weights.value));
+    output = convolve(layer, batch, input_integers(network_, k, codes, false),
+                      layer_weights(layer, state.weights.value));
     if (layer.batch_norm) {
       output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
                                   state.running_variance);

@@ -9,6 +9,7 @@
 
 #include "model/golden_gemm.hpp"
 #include "model/golden_stream.hpp"
+#include "model/legality.hpp"
 
 namespace solfege {
 
@@ -37,6 +38,9 @@ std::uint8_t* GoldenDevice::at(std::uint64_t address, std::uint64_t bytes) {
 }
 
 void GoldenDevice::execute(const Descriptor& d) {
+  if (const char* rule = broken_rule(d, config_))
+    throw std::logic_error(fmt::format(
+        "golden: an illegal descriptor of opcode {}, for which must hold: {}", d.opcode, rule));
   switch (static_cast<Opcode>(d.opcode)) {
     case Opcode::kLoad:
       return load(d);
@@ -49,7 +53,6 @@ void GoldenDevice::execute(const Descriptor& d) {
     case Opcode::kUnfold:
       return unfold(d);
   }
-  throw std::logic_error(fmt::format("golden: opcode {}", d.opcode));
 }
 
 void GoldenDevice::load(const Descriptor& d) {
@@ -58,7 +61,6 @@ void GoldenDevice::load(const Descriptor& d) {
   auto& buffer = d.load_to_columns ? column_buffer_ : row_buffer_;
   const std::size_t bytes = d.load_words * word_bytes;
   const std::size_t offset = d.load_offset * word_bytes;
-  if (offset + bytes > buffer.size()) throw std::logic_error("golden: load beyond the buffer");
   std::memcpy(buffer.data() + offset, at(d.load_address, bytes), bytes);
 }
 

@@ -58,27 +58,6 @@ GoldenStream::GoldenStream(GoldenDevice& device, const Descriptor& descriptor)
       width_(d_.count0 * static_cast<std::uint32_t>(lanes_)),
       patches_((width_ + kPatch - 1) / kPatch) {}
 
-void GoldenStream::check() const {
-  auto require = [](bool good, const char* what) {
-    if (!good) throw std::logic_error(std::string("golden: stream pass with ") + what);
-  };
-  const bool z_tagged = d_.z_enable && static_cast<ElementType>(d_.z_type) == ElementType::kTagged;
-  require(!d_.route_enable || z_tagged, "a route that no tags of z give");
-  require((!d_.tanh_enable && !d_.mask_enable) || d_.z_enable, "a slope or mask without z");
-  if (tile_order_) {
-    require(!d_.pool_enable && !d_.route_enable && !d_.pack_enable && !stochastic_ &&
-                destination_ != Destination::kTable,
-            "a stage that needs storage order, in tile order");
-    require(!d_.accumulate_enable || (d_.count3 == 1 && d_.count5 == 1),
-            "tiles to accumulate in more than one loop");
-    require(d_.count1 + d_.sample_first % kBlock <= kBlock, "rows of two blocks");
-  } else {
-    require(!d_.accumulate_enable, "accumulation in storage order");
-  }
-  if (d_.sum_enable && d_.sum_per_channel)
-    require(d_.channels <= device_.sum_.size(), "more channels than it can sum");
-}
-
 /// The narrowest arithmetic that holds every value of the pass, so that as much as possible is done
 /// in 32 bits. Only speed depends on it.
 void GoldenStream::choose_widths() {
@@ -151,7 +130,6 @@ const std::int32_t* GoldenStream::channels(const std::vector<std::int32_t>& tabl
 }
 
 void GoldenStream::run() {
-  check();
   choose_widths();
   if (d_.reduce_clear) {
     std::fill(device_.max_.begin(), device_.max_.end(), 0u);

@@ -56,7 +56,6 @@ class GoldenStream {
   /// Indices of loops 1..5.
   using Loops = std::array<std::uint32_t, 6>;
 
-  void check() const;
   void choose_widths();
   void memory_part(Worker& w, std::uint64_t first, std::uint64_t end);
   template <typename Element>

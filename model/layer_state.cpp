@@ -34,6 +34,18 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
   return by_pixels <= by_samples ? WeightGradientLanes::kPixels : WeightGradientLanes::kSamples;
 }
 
+/// The shift of the drain of backward_input of layer `s` before any step has measured it. Its sums
+/// are of products M (2c - n_G) (2c' - n_W) with signs that are as good as random: their largest is
+/// about four standard deviations, or one product where the terms are few. Most codes of f_G lie
+/// next to the middle, for few gradients are as large as their sample's M.
+int estimated_gradient_shift(const LayerState& s) {
+  const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
+  const double largest_code = s.is_last ? 1.0 : levels(s.layer.gradient_bits);
+  const double largest_sum = std::ldexp(levels(s.layer.weight_bits), kGradientTargetBits) *
+                             std::max(largest_code, 4.0 * std::sqrt(terms));
+  return std::clamp(ceil_log2(largest_sum) - kGradientTargetBits, 0, 62);
+}
+
 class Layouter {
  public:
   Layouter(const Config& config, const Network& network, int batch)
@@ -42,20 +54,16 @@ class Layouter {
   TrainingLayout run() {
     TrainingLayout layout;
     const Layer& head = network_.layers.front();
-    layout.images = memory_.elements("images", batch_, head.in_height * head.in_width,
-                                     head.in_channels, ElementType::kUnsigned8);
+    layout.images =
+        memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
+                         ElementType::kUnsigned8, MemoryContent::kImages);
     layout.image_codes =
         memory_.planes("image codes", batch_, layout.images.pixels, head.input_bits,
                        head.in_channels, false, PlaneType::kUnipolar);
     for (std::size_t k = 0; k < network_.layers.size(); ++k) layout.layers.push_back(layer(k));
-    // Before anything is known of the gradients: the bound of their sums, which cannot saturate.
-    for (std::size_t k = 1; k < layout.layers.size(); ++k) {
-      const LayerState& s = layout.layers[k];
-      const double bound = static_cast<double>(s.taps()) * s.layer.out_channels *
-                           levels(s.layer.weight_bits) *
-                           (s.is_last ? 32768.0 : levels(s.layer.gradient_bits) * 32768.0);
-      layout.layers[k - 1].gradient_shift = std::max(0, ceil_log2(bound) - 15);
-    }
+    for (std::size_t k = 1; k < layout.layers.size(); ++k)
+      layout.layers[k - 1].gradient_shift = estimated_gradient_shift(layout.layers[k]);
+    layout.regions = memory_.regions();
     layout.size_bytes = memory_.size();
     return layout;
   }
@@ -122,7 +130,8 @@ class Layouter {
     s.output = memory_.elements(
         l.name + (s.is_last ? ".logits" : ".output"), batch_, s.output_pixels(), l.out_channels,
         s.is_last || (config_.stored_bits == 32 && !l.batch_norm) ? ElementType::kSigned32
-                                                                  : ElementType::kSigned16);
+                                                                  : ElementType::kSigned16,
+        s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
     s.statistics = memory_.take(channel_words(l) * 16);
     if (s.is_last) return;
     if (s.has_sum)
@@ -146,7 +155,8 @@ class Layouter {
     const int pixels = s.output_pixels();
     const PlaneType unipolar = PlaneType::kUnipolar;
     s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
-                                  s.pooled() ? ElementType::kTagged : ElementType::kSigned16);
+                                  s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
+                                  s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
     if (!s.is_last)
       s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
                                         l.out_channels, false, PlaneType::kBipolar);

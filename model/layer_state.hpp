@@ -54,7 +54,6 @@ struct LayerState {
   int output_shift = 0;              ///< o = sum >> shift
   int gradient_shift = 0;            ///< of the drain that makes `gradient`
   int output_gradient_exponent = 0;  ///< batch norm: unit of the gradient of o is 2^exponent
-  bool exponent_known = false;
   int weight_gradient_shift = 0;
 
   // Host scalars of this step
@@ -77,6 +76,8 @@ struct LayerState {
   const ElementTensor& preactivation() const { return has_sum ? sum : output; }
 };
 
+/// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
+constexpr int kGradientTargetBits = 13;
 /// Fraction bits of p where it is a tensor: +-16 in 16 bits.
 constexpr int kSumFractionBits = 11;
 /// Planes of the last layer's gradient, softmax - one-hot.
@@ -89,6 +90,7 @@ struct TrainingLayout {
   ElementTensor images;
   PackedTensor image_codes;
   std::vector<LayerState> layers;
+  std::vector<MemoryRegion> regions;
   std::uint32_t size_bytes = 0;
 };
 

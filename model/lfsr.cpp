@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 
+#include "model/training.hpp"
+
 namespace solfege {
 namespace {
 
@@ -38,6 +40,13 @@ const std::array<Map, 64>& powers() {
 void Lfsr::jump(std::uint64_t bits) {
   for (std::size_t k = 0; bits != 0; ++k, bits >>= 1)
     if (bits & 1) state_ = apply(powers()[k], state_);
+}
+
+std::uint64_t seeded_state(std::uint64_t seed) {
+  SplitMix64 mixed(seed);
+  std::uint64_t state = mixed.next();
+  while (state == 0) state = mixed.next();
+  return state;
 }
 
 }  // namespace solfege

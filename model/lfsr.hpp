@@ -26,4 +26,9 @@ class Lfsr {
   std::uint64_t state_;
 };
 
+/// The start state of a run with this seed: the seed's bits are mixed (splitmix64), for the
+/// sequence would begin with the seed itself, and states that differ in few bits have draws in
+/// common. Never 0.
+std::uint64_t seeded_state(std::uint64_t seed);
+
 }  // namespace solfege

@@ -7,7 +7,7 @@
 
 namespace solfege {
 
-std::uint32_t MemoryLayout::take(std::uint64_t bytes) {
+std::uint32_t MemoryLayout::take(std::uint64_t bytes, MemoryContent content) {
   const std::uint32_t address = next_;
   const std::uint64_t end = next_ + (bytes + 4095) / 4096 * 4096;
   if (end > 0xf0000000u)
@@ -15,18 +15,19 @@ std::uint32_t MemoryLayout::take(std::uint64_t bytes) {
         "the tensors need more than the 4 GiB a 32-bit address reaches; lower --batch or choose a "
         "smaller network");
   next_ = static_cast<std::uint32_t>(end);
+  regions_.push_back({address, bytes, content});
   return address;
 }
 
 ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixels, int channels,
-                                     ElementType type) {
+                                     ElementType type, MemoryContent content) {
   ElementTensor t;
   t.name = name;
   t.rows = rows;
   t.pixels = pixels;
   t.channels = channels;
   t.type = type;
-  t.address = take(t.size() * static_cast<std::uint64_t>(t.bytes()));
+  t.address = take(t.size() * static_cast<std::uint64_t>(t.bytes()), content);
   return t;
 }
 
@@ -43,7 +44,8 @@ PackedTensor MemoryLayout::planes(const std::string& name, int rows, int pixels,
   t.group = columns ? config_.columns : config_.rows;
   t.word_lanes = config_.lanes;
   t.address = take(static_cast<std::uint64_t>(t.groups()) * static_cast<std::uint64_t>(t.pixels) *
-                   static_cast<std::uint64_t>(t.pixel_words()) * t.group_word_bytes());
+                       static_cast<std::uint64_t>(t.pixel_words()) * t.group_word_bytes(),
+                   MemoryContent::kElements);
   return t;
 }
 

@@ -49,6 +49,10 @@ struct ElementTensor {
            static_cast<std::size_t>(channel / kBlock * kBlockElements + row % kBlock * kBlock +
                                     channel % kBlock);
   }
+  std::uint32_t element_address(int row, int pixel, int channel) const {
+    return address + static_cast<std::uint32_t>(offset(row, pixel, channel) *
+                                                static_cast<std::size_t>(bytes()));
+  }
 };
 
 /// Bit-planes in memory, ready to load: [row group][pixel][plane][lane word][row in group] words of

@@ -7,6 +7,7 @@
 
 #include "model/cycle_model.hpp"
 #include "model/error.hpp"
+#include "model/interrupt.hpp"
 #include "model/watchdog.hpp"
 
 namespace solfege {
@@ -180,6 +181,7 @@ ProgramTiming TimingModel::run(const Program& program,
     if (now - last_move > patience_)
       stuck(program, result, fetch_.active() ? fetch_.index() : result.operations.size(),
             fmt::format("nothing moves for {} cycles", patience_));
+    if ((now & 0xfffff) == 0) Interrupt::check();
     if (progress && (now & 0xfffff) == 0 &&
         !progress(static_cast<double>(retired_count) /
                   static_cast<double>(program.operations.size())))

@@ -6,25 +6,19 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <sstream>
 #include <string>
 
 #include "model/error.hpp"
+#include "model/files.hpp"
 
 namespace solfege {
 
-/// Reads a TOML file. Throws InputError, in one line, when it is missing or not TOML.
+/// Reads a TOML file. Throws InputError, in one line, when it cannot be read or is not TOML.
 inline toml::table parse_toml_file(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
-    throw InputError(fmt::format("{}: no such file; check the path", path));
-  }
-  if (std::filesystem::is_directory(path, ignored)) {
-    throw InputError(fmt::format("{}: is a folder, not a TOML file; name a file in it", path));
-  }
+  const std::string text = read_file(path);
   try {
-    return toml::parse_file(path);
+    return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     throw InputError(fmt::format("{}:{}: not valid TOML: {}; correct this line", path,
                                  error.source().begin.line, error.description()));

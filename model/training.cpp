@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/training.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "model/dataset.hpp"
+#include "model/interrupt.hpp"
 
 namespace solfege {
 namespace {
@@ -52,9 +55,12 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   return weights;
 }
 
+std::uint64_t fingerprint(const void* bytes, std::size_t count) { return XXH64(bytes, count, 0); }
+
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
   for (int first = 0; first < images.count(); first += batch) {
+    Interrupt::check();
     const int size = std::min(batch, images.count() - first);
     const std::vector<int> classes = engine.predict(images.image(first), size);
     for (int i = 0; i < size; ++i) correct += classes[i] == images.labels[first + i];

@@ -38,7 +38,12 @@ class TrainingEngine {
   /// Classes of `batch` images by the current weights.
   virtual std::vector<int> predict(const std::uint8_t* pixels, int batch) = 0;
   virtual void set_learning_rate(double learning_rate) = 0;
+  /// A number for each layer that is another one once its master weights have moved.
+  virtual std::vector<std::uint64_t> weight_fingerprints() = 0;
 };
+
+/// XXH64 of these bytes.
+std::uint64_t fingerprint(const void* bytes, std::size_t count);
 
 /// Initial weights of layer `index`, [out_channel][kernel_y][kernel_x][in_channel], uniform in
 /// +-sqrt(6 / fan_in) * gain, the same for every engine; biases start at 0. In networks with batch

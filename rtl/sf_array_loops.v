@@ -65,8 +65,8 @@ module sf_array_loops #(
   reg [31:0]                i, c;
   reg [AccumulatorBits-1:0] keep, flip, one;
   reg [Lanes-1:0]           operand;
-  integer                   d;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : array
+    integer d;
     i       = 32'd0;
     c       = 32'd0;
     keep    = {AccumulatorBits{~sum_clear_i}};

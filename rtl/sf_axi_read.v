@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 read channel shared by Clients. Requests are served in turn (round robin); data come back in the order of
 // the requests, so a queue of their owners routes them. Clients must accept every response at once.
+// Handshake: the channel's valids and payloads are registers and stay until they are taken; a request goes out one
+// cycle after it was accepted, one a cycle. Clients keep a burst within 4 KiB. error_o names whose beat came with an error.
 `default_nettype none
 module sf_axi_read #(
     parameter Clients = 5,
@@ -11,7 +13,7 @@ module sf_axi_read #(
     input  wire                  rst_ni,
     input  wire                  enable_i,  // no new requests while low
     output wire                  idle_o,
-    output wire                  error_o,
+    output wire [Clients-1:0]    error_o,
     input  wire [Clients-1:0]    request_valid_i,
     output wire [Clients-1:0]    request_ready_o,
     input  wire [32*Clients-1:0] request_address_i,
@@ -41,10 +43,12 @@ module sf_axi_read #(
   // The first requester at or after turn_q
   reg                  found;
   reg [ClientBits-1:0] chosen;
-  integer i, candidate;
-  always @* begin
-    found  = 1'b0;
-    chosen = {ClientBits{1'b0}};
+  always @* begin : choosing
+    integer i, candidate;
+    i         = 0;
+    candidate = 0;
+    found     = 1'b0;
+    chosen    = {ClientBits{1'b0}};
     for (i = Clients - 1; i >= 0; i = i - 1) begin
       candidate = {{(32-ClientBits){1'b0}}, turn_q} + i;
       if (candidate >= Clients) candidate = candidate - Clients;
@@ -95,7 +99,7 @@ module sf_axi_read #(
   assign m_axi_rready_o   = 1'b1;
   assign response_valid_o = {{(Clients-1){1'b0}}, m_axi_rvalid_i} << owner;
   assign response_data_o  = m_axi_rdata_i;
-  assign error_o          = m_axi_rvalid_i & m_axi_rresp_i[1];
+  assign error_o          = m_axi_rresp_i[1] ? response_valid_o : {Clients{1'b0}};
   assign idle_o           = ~owner_valid;
 endmodule
 `default_nettype wire

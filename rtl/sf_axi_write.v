@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // AXI4 write channels shared by Clients; each write is one beat with strobes. Lower clients go first: they
 // belong to one pipeline, which waits for all of them. idle_o: every accepted write has been answered;
-// client_idle_o: every one of that client, whatever the others write (answers come in order).
+// client_idle_o: every one of that client, whatever the others write (answers come in order, so a queue of their
+// owners tells whose an answer is; error_o names whose write failed).
+// Handshake: the channels' valids and payloads are registers and stay until they are taken. Address and data of a write
+// appear together one cycle after it was accepted and may be taken in any order; at most 128 writes await answers.
 `default_nettype none
 module sf_axi_write #(
     parameter Clients = 3,
@@ -12,7 +15,7 @@ module sf_axi_write #(
     input  wire                          enable_i,  // no new writes while low
     output wire                          idle_o,
     output wire [Clients-1:0]            client_idle_o,
-    output wire                          error_o,
+    output wire [Clients-1:0]            error_o,
     input  wire [Clients-1:0]            request_valid_i,
     output wire [Clients-1:0]            request_ready_o,
     input  wire [32*Clients-1:0]         request_address_i,
@@ -44,8 +47,9 @@ module sf_axi_write #(
   reg [8*BusBytes-1:0] data;
   reg [BusBytes-1:0]   strobe;
   reg [Clients-1:0] chosen;
-  integer i;
-  always @* begin
+  always @* begin : choosing
+    integer i;
+    i       = 0;
     found   = 1'b0;
     chosen  = {Clients{1'b0}};
     address = request_address_i[31:0];
@@ -79,6 +83,31 @@ module sf_axi_write #(
       waiting_q <= waiting_next;
     end
   end
+  // Whose the answers are
+  localparam ClientBits = $clog2(Clients);
+  function [ClientBits-1:0] index_of(input [Clients-1:0] one_hot);
+    integer c;
+    begin
+      index_of = {ClientBits{1'b0}};
+      for (c = 0; c < Clients; c = c + 1) if (one_hot[c]) index_of = c[ClientBits-1:0];
+    end
+  endfunction
+  wire [ClientBits-1:0] owner;
+  sf_fifo #(
+      .Width(ClientBits),
+      .Depth(128)
+  ) u_owners (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(1'b0),
+      .push_i (take),
+      .data_i (index_of(chosen)),
+      .ready_o(),
+      .valid_o(),
+      .data_o (owner),
+      .pop_i  (m_axi_bvalid_i),
+      .used_o ()
+  );
   genvar client;
   generate
     for (client = 0; client < Clients; client = client + 1) begin : gen_client
@@ -106,7 +135,7 @@ module sf_axi_write #(
   assign m_axi_wstrb_o   = strobe_q;
   assign m_axi_wlast_o   = 1'b1;
   assign m_axi_bready_o  = 1'b1;
-  assign error_o         = m_axi_bvalid_i & m_axi_bresp_i[1];
+  assign error_o         = {{(Clients-1){1'b0}}, m_axi_bvalid_i & m_axi_bresp_i[1]} << owner;
   assign idle_o          = waiting_q == 8'd0;
 endmodule
 `default_nettype wire

@@ -31,6 +31,7 @@ module sf_device #(
     input  wire                  s_axil_wvalid_i,
     output wire                  s_axil_wready_o,
     input  wire [31:0]           s_axil_wdata_i,
+    input  wire [3:0]            s_axil_wstrb_i,
     output wire                  s_axil_bvalid_o,
     input  wire                  s_axil_bready_i,
     output wire [1:0]            s_axil_bresp_o,
@@ -105,7 +106,9 @@ module sf_device #(
   wire [8*BusBytes*Writers-1:0]  write_data;
   wire [BusBytes*Writers-1:0]    write_strobe;
   wire [Writers-1:0]             client_idle;
-  wire read_idle, read_error, write_idle, write_error;
+  wire read_idle, write_idle;
+  wire [Readers-1:0]             read_error;
+  wire [Writers-1:0]             write_error;
   // These clients ask for single beats
   assign read_length[8*ReadX+:8]    = 8'd0;
   assign read_length[8*ReadZ+:8]    = 8'd0;
@@ -183,6 +186,8 @@ module sf_device #(
       .RowBufferDepth   (RowBufferDepth),
       .ColumnBufferDepth(ColumnBufferDepth),
       .TableRows        (TableRows),
+      .ThresholdBits    (ThresholdBits),
+      .ThresholdRows    (ThresholdRows),
       .StreamLanes      (StreamLanes),
       .MaxSamples       (MaxSamples),
       .BusBytes         (BusBytes)
@@ -496,6 +501,7 @@ module sf_device #(
       .s_axil_wvalid_i   (s_axil_wvalid_i),
       .s_axil_wready_o   (s_axil_wready_o),
       .s_axil_wdata_i    (s_axil_wdata_i),
+      .s_axil_wstrb_i    (s_axil_wstrb_i),
       .s_axil_bvalid_o   (s_axil_bvalid_o),
       .s_axil_bready_i   (s_axil_bready_i),
       .s_axil_bresp_o    (s_axil_bresp_o),
@@ -516,9 +522,11 @@ module sf_device #(
       .finished_i        (~fetch_active & (&engine_idle)),
       .progress_i        ((|advancing) | (|engine_start) | (|fetched_valid & |(fetched_valid & fetched_ready))),
       .illegal_i         (fetch_illegal),
-      .illegal_tag_i     (fetch_tag),
-      .bus_error_i       (read_error | write_error),
-      .running_tag_i     (trace_tag_o[16*EngineStream+:16]),
+      .bus_error_i       ({read_error[ReadFetch], read_error[ReadTurn] | write_error[WriteTurn], read_error[ReadLoad],
+                           read_error[ReadX] | read_error[ReadZ] | write_error[WriteElements]
+                           | write_error[WritePlanes], 1'b0}),
+      .unfinished_i      (~engine_idle),
+      .tag_i             ({fetch_tag, trace_tag_o}),
       .count_events_i    ({m_axi_wvalid_o & m_axi_wready_i, m_axi_rvalid_i,
                            waiting[EngineTurn], advancing[EngineTurn],
                            waiting[EngineLoad], advancing[EngineLoad],

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetches the program's descriptors in order, checks each, and hands it to its engine's queue.
-// An illegal one is never handed on: error_o names it and fetching ends.
+// What is legal is stated in model/legality.cpp; the wires *_ok say the same (tests/rtl/sf_fetch_test.cpp holds both
+// together). An illegal descriptor is never handed on: error_o names it and fetching ends.
+// Handshake: a request and a descriptor stay until they are taken. The program's address is a multiple of 128
+// (sf_control), so no burst crosses 4 KiB. A descriptor is checked and handed on in the cycle after its last beat.
 `default_nettype none
 module sf_fetch #(
     parameter Rows = 16,
@@ -10,6 +13,8 @@ module sf_fetch #(
     parameter RowBufferDepth = 2048,
     parameter ColumnBufferDepth = 2048,
     parameter TableRows = 32,
+    parameter ThresholdBits = 2,
+    parameter ThresholdRows = 32,
     parameter StreamLanes = 16,
     parameter MaxSamples = 256,
     parameter BusBytes = 64
@@ -23,7 +28,7 @@ module sf_fetch #(
     input  wire [31:0]           count_i,
     output wire                  active_o,
     output wire                  error_o,
-    output wire [15:0]           tag_o,
+    output wire [15:0]           tag_o,  // the descriptor's, once it is here; before that its place in the program
     // Memory
     output wire                  request_valid_o,
     input  wire                  request_ready_i,
@@ -50,9 +55,14 @@ module sf_fetch #(
   localparam [15:0] RowMembers = (RowUnit * 8 / Lanes < Lanes) ? RowUnit * 8 / Lanes : Lanes;
   localparam [15:0] ColumnMembers = (ColumnUnit * 8 / Lanes < Lanes) ? ColumnUnit * 8 / Lanes : Lanes;
 
+  localparam SampleRows = (MaxSamples > StreamLanes) ? MaxSamples / StreamLanes : 1;
+  localparam TileRows = (Rows < 16) ? Rows : 16;
+  localparam TileBlocks = (Rows > 16) ? Rows / 16 : 1;
+
   localparam [1:0] STATE_IDLE = 2'd0, STATE_ASK = 2'd1, STATE_GET = 2'd2, STATE_GIVE = 2'd3;
   reg [1:0]    state_q;
   reg [31:0]   address_q, left_q;
+  reg [15:0]   number_q;  // of the descriptor in the program
   reg [7:0]    burst_q, beat_q;
   reg [1023:0] descriptor_q;
 
@@ -61,7 +71,7 @@ module sf_fetch #(
   assign request_length_o  = BurstBeats - 1;
   assign descriptor_o      = descriptor_q;
   assign active_o          = state_q != STATE_IDLE;
-  assign tag_o             = descriptor_q[F_TAG+:16];
+  assign tag_o             = (state_q == STATE_GIVE) ? descriptor_q[F_TAG+:16] : number_q;
 
   wire [3:0] opcode = descriptor_q[F_OPCODE+:4];
   wire is_load      = opcode == OPCODE_LOAD;
@@ -73,11 +83,15 @@ module sf_fetch #(
   // ---- What no engine may see: zero counts would run on, large ones would leave a memory ----
   wire [31:0] load_depth = descriptor_q[F_LOAD_TO_COLUMNS] ? ColumnBufferDepth : RowBufferDepth;
   wire [15:0] load_mask = descriptor_q[F_LOAD_TO_COLUMNS] ? ColumnWordsMask : RowWordsMask;
+  wire [32:0] load_bytes = {17'd0, descriptor_q[F_LOAD_WORDS+:16]}
+      << (descriptor_q[F_LOAD_TO_COLUMNS] ? $clog2(ColumnWordBytes) : $clog2(RowWordBytes));
+  wire [32:0] load_end = {1'b0, descriptor_q[F_LOAD_ADDRESS+:32]} + load_bytes;
   wire load_ok = descriptor_q[F_LOAD_WORDS+:16] != 16'd0
       && (descriptor_q[F_LOAD_WORDS+:16] & load_mask) == 16'd0
       && (descriptor_q[F_LOAD_OFFSET+:16] & load_mask) == 16'd0
       && (descriptor_q[F_LOAD_ADDRESS+:32] & (BusBytes - 32'd1)) == 32'd0
-      && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth;
+      && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth
+      && load_end <= 33'h100000000;
   wire gemm_ok = descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
       && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
       && descriptor_q[F_ROW_TYPE+:2] != 2'd3 && descriptor_q[F_COLUMN_TYPE+:2] != 2'd3
@@ -89,30 +103,83 @@ module sf_fetch #(
       && descriptor_q[F_WINDOW_HEIGHT+:16] != 16'd0 && descriptor_q[F_WINDOW_WIDTH+:16] != 16'd0
       && (!descriptor_q[F_COLUMNS_BY_TILE]
           || (descriptor_q[F_TAP_Y_COUNT+:16] == 16'd1 && descriptor_q[F_TAP_X_COUNT+:16] == 16'd1));
-  // STREAM: rows of the channel tables, of the pooling state; passes that need an order, a format, a seed
+  // The one product of two counts: steps of a table's load, output pixels of an unfolding
+  wire [15:0] factor_a = is_stream ? descriptor_q[F_COUNT0+:16] : descriptor_q[F_UNFOLD_OUT_HEIGHT+:16];
+  wire [15:0] factor_b = is_stream ? descriptor_q[F_COUNT1+:16] : descriptor_q[F_UNFOLD_OUT_WIDTH+:16];
+  wire [31:0] product  = {16'd0, factor_a} * {16'd0, factor_b};
+
+  // STREAM: rows of tables and states; passes that need an order, a format, a seed; addresses
   wire stream_array = descriptor_q[F_X_FROM_ARRAY];
   wire stream_pack  = descriptor_q[F_PACK_ENABLE];
+  wire accumulate   = descriptor_q[F_ACCUMULATE_ENABLE];
+  wire z_enable     = descriptor_q[F_Z_ENABLE];
   wire [2:0] destination = descriptor_q[F_DESTINATION+:3];
+  wire to_table = destination == DESTINATION_TABLE;
+  wire stored   = destination != DESTINATION_NONE && !to_table;
+  wire [15:0] channels = descriptor_q[F_CHANNELS+:16];
+  wire [3:0]  bits     = descriptor_q[F_QUANTIZER_BITS+:4];
   wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | descriptor_q[F_SCALE_Z_SOURCE]
       | (descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_CHANNEL)
-      | (descriptor_q[F_SUM_ENABLE] & descriptor_q[F_SUM_PER_CHANNEL])
-      | (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL]);
-  wire uses_samples = descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE];
-  wire random = descriptor_q[F_DROP_ENABLE] || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
+      | (descriptor_q[F_SUM_ENABLE] & descriptor_q[F_SUM_PER_CHANNEL]);
+  wire uses_thresholds = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL];
+  wire stochastic = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
       || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC_SCALED;
+  wire scaled_by_sample = descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_SAMPLE;
+  wire uses_samples = (descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE]) | stochastic
+      | (scaled_by_sample & ~accumulate);
+  wire random = descriptor_q[F_DROP_ENABLE] | stochastic;
+  wire [16:0] accumulate_end = {1'b0, descriptor_q[F_ACCUMULATE_SAMPLE+:16]} + {1'b0, descriptor_q[F_COUNT4+:16]};
+  // A load of thresholds takes a step a node of the tree; trees of more bits than ThresholdBits there is one of.
+  wire [2:0]  table_id = descriptor_q[F_TABLE+:3];
+  wire [31:0] nodes    = (32'd1 << bits) - 32'd1;
+  wire [31:0] table_steps = (table_id == TABLE_SAMPLE) ? SampleRows : (table_id != TABLE_THRESHOLD) ? TableRows
+      : ({28'd0, bits} <= ThresholdBits) ? nodes * ThresholdRows : nodes;
+  wire table_ok = !to_table || (!stream_array && !descriptor_q[F_POOL_ENABLE]
+      && descriptor_q[F_COUNT2+:16] == 16'd1 && descriptor_q[F_COUNT3+:16] == 16'd1
+      && descriptor_q[F_COUNT4+:16] == 16'd1 && descriptor_q[F_COUNT5+:16] == 16'd1
+      && (table_id != TABLE_THRESHOLD || (bits != 4'd0 && bits <= 4'd8)) && product <= table_steps);
   wire [15:0] block_mask = 256 / StreamLanes - 1;  // steps of a block of elements are one more
   wire stream_counts_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
       && descriptor_q[F_COUNT2+:16] != 16'd0 && descriptor_q[F_COUNT3+:16] != 16'd0
       && descriptor_q[F_COUNT4+:16] != 16'd0 && descriptor_q[F_COUNT5+:16] != 16'd0
-      && descriptor_q[F_CHANNELS+:16] != 16'd0
-      && (!uses_rows || {16'd0, descriptor_q[F_CHANNELS+:16]} <= TableRows * StreamLanes)
-      && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples);
-  wire stream_order_ok = (!descriptor_q[F_POOL_ENABLE]
+      && channels != 16'd0
+      && (!uses_rows || {16'd0, channels} <= TableRows * StreamLanes)
+      && (!uses_thresholds || ({16'd0, channels} <= ThresholdRows * StreamLanes && {28'd0, bits} <= ThresholdBits))
+      && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples)
+      && (!(scaled_by_sample & accumulate) || {15'd0, accumulate_end} <= MaxSamples)
+      && table_ok;
+  wire [4:0] row_end = {1'b0, descriptor_q[F_SAMPLE_FIRST+:4]} + descriptor_q[F_COUNT1+:5];
+  wire tile_ok = !stream_array || ({16'd0, descriptor_q[F_COUNT0+:16]} <= Columns / StreamLanes
+      && {16'd0, descriptor_q[F_COUNT1+:16]} <= TileRows && {16'd0, descriptor_q[F_COUNT2+:16]} <= TileBlocks
+      && row_end <= 5'd16 && !stochastic && !descriptor_q[F_ROUTE_ENABLE]);
+  wire stream_order_ok = tile_ok && (!descriptor_q[F_POOL_ENABLE]
           || (!stream_array && {16'd0, descriptor_q[F_COUNT0+:16]} <= 16 * TableRows
               && descriptor_q[F_COUNT0+:16] != 16'd1))
-      && (!descriptor_q[F_ACCUMULATE_ENABLE] || (stream_array && descriptor_q[F_COUNT3+:16] == 16'd1))
+      && (!accumulate || (stream_array && descriptor_q[F_COUNT3+:16] == 16'd1 && descriptor_q[F_COUNT5+:16] == 16'd1))
       && (!stream_pack || (!stream_array && (descriptor_q[F_COUNT0+:16] & block_mask) == 16'd0
               && descriptor_q[F_SAMPLE_FIRST+:4] == 4'd0 && descriptor_q[F_PACK_PLANES+:6] != 6'd0));
+  // A chunk lies within a beat: addresses are multiples of its bytes, strides of its elements.
+  wire [31:0] lane_mask = StreamLanes - 1;
+  wire [31:0] x_mask = chunk_mask(descriptor_q[F_X_TYPE+:2]);
+  wire [31:0] z_mask = chunk_mask(descriptor_q[F_Z_TYPE+:2]);
+  wire [31:0] destination_mask = (destination == DESTINATION_SIGNED16) ? 2 * StreamLanes - 1 : 4 * StreamLanes - 1;
+  wire [31:0] strides = descriptor_q[F_STRIDE_A1+:32] | descriptor_q[F_STRIDE_A2+:32] | descriptor_q[F_STRIDE_A3+:32]
+      | descriptor_q[F_STRIDE_A4+:32] | descriptor_q[F_STRIDE_A5+:32] | descriptor_q[F_STRIDE_B1+:32]
+      | descriptor_q[F_STRIDE_B2+:32] | descriptor_q[F_STRIDE_B3+:32] | descriptor_q[F_STRIDE_B4+:32]
+      | descriptor_q[F_STRIDE_B5+:32];
+  wire [31:0] pack_mask = (descriptor_q[F_PACK_COLUMNS] ? ColumnUnit : RowUnit) - 32'd1;
+  wire stream_address_ok = (strides & lane_mask) == 32'd0
+      && (stream_array || (descriptor_q[F_X_ADDRESS+:32] & x_mask) == 32'd0)
+      && (!z_enable || (descriptor_q[F_Z_ADDRESS+:32] & z_mask) == 32'd0)
+      && (!stored || (descriptor_q[F_DESTINATION_ADDRESS+:32] & destination_mask) == 32'd0)
+      && (!stream_pack
+          || ((descriptor_q[F_PACK_ADDRESS+:32] | descriptor_q[F_PACK_GROUP_STRIDE+:32]) & pack_mask) == 32'd0)
+      && (!descriptor_q[F_MAX_ENABLE] || descriptor_q[F_MAX_ADDRESS+:2] == 2'd0)
+      && (!descriptor_q[F_SUM_ENABLE] || descriptor_q[F_SUM_ADDRESS+:3] == 3'd0);
+  function [31:0] chunk_mask(input [1:0] element);
+    chunk_mask = (element == TYPE_UNSIGNED8) ? StreamLanes - 1 : (element == TYPE_SIGNED16) ? 2 * StreamLanes - 1
+        : 4 * StreamLanes - 1;
+  endfunction
   wire stream_format_ok = descriptor_q[F_SCALE_X_SOURCE+:2] != 2'd3 && descriptor_q[F_TABLE+:3] != 3'd7
       && destination <= DESTINATION_TAGGED
       && (descriptor_q[F_NARROW] || (destination != DESTINATION_SIGNED16 && destination != DESTINATION_TAGGED))
@@ -121,22 +188,37 @@ module sf_fetch #(
           || (descriptor_q[F_SUM_ENABLE] && descriptor_q[F_SUM_PER_CHANNEL]))
       && {26'd0, descriptor_q[F_PACK_PLANES+:6]} <= WideBits
       && (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_RAW
-          || (descriptor_q[F_QUANTIZER_BITS+:4] != 4'd0 && descriptor_q[F_QUANTIZER_BITS+:4] <= 4'd8))
+          || (bits != 4'd0 && bits <= 4'd8))
+      && (!descriptor_q[F_ROUTE_ENABLE] || (z_enable && descriptor_q[F_Z_TYPE+:2] == TYPE_TAGGED))
+      && (!(descriptor_q[F_TANH_ENABLE] | descriptor_q[F_MASK_ENABLE]) || z_enable)
       && (!random || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
-  wire stream_ok = stream_counts_ok && stream_order_ok && stream_format_ok;
+  wire stream_ok = stream_counts_ok && stream_order_ok && stream_format_ok && stream_address_ok;
+
+  // TRANSPOSE, UNFOLD: words hold their lanes, maps and rows stay in what the counters hold
+  wire [31:0] source_reach = {16'd0, descriptor_q[F_SOURCE_WORDS+:16]} * Lanes;  // lanes that the words hold
+  wire [31:0] target_reach = {16'd0, descriptor_q[F_TARGET_WORDS+:16]} * Lanes;
   wire [31:0] source_unit = descriptor_q[F_SOURCE_COLUMNS] ? ColumnUnit : RowUnit;
   wire [31:0] target_unit = descriptor_q[F_TARGET_COLUMNS] ? ColumnUnit : RowUnit;
   wire turn_ok = descriptor_q[F_SOURCE_ROWS+:16] != 16'd0 && descriptor_q[F_SOURCE_LANES+:16] != 16'd0
       && descriptor_q[F_SOURCE_WORDS+:16] != 16'd0 && descriptor_q[F_TARGET_WORDS+:16] != 16'd0
       && (descriptor_q[F_SOURCE_ADDRESS+:32] & (source_unit - 32'd1)) == 32'd0
-      && (descriptor_q[F_TARGET_ADDRESS+:32] & (target_unit - 32'd1)) == 32'd0;
-  wire transpose_ok = turn_ok && descriptor_q[F_PLANE_WORDS+:32] != 32'd0;
+      && (descriptor_q[F_TARGET_ADDRESS+:32] & (target_unit - 32'd1)) == 32'd0
+      && {16'd0, descriptor_q[F_SOURCE_LANES+:16]} <= source_reach;
+  wire transpose_ok = turn_ok && descriptor_q[F_PLANE_WORDS+:32] != 32'd0
+      && {16'd0, descriptor_q[F_SOURCE_ROWS+:16]} <= target_reach;
+  wire [15:0] taps = {8'd0, descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8]} * {8'd0, descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8]};
+  wire [31:0] unfolded_rows = {16'd0, taps} * {16'd0, descriptor_q[F_UNFOLD_TAP_ROWS+:16]};
+  wire [18:0] last_line  = {3'd0, descriptor_q[F_UNFOLD_OUT_HEIGHT+:16]} << descriptor_q[F_UNFOLD_STRIDE_LOG2+:2];
+  wire [18:0] last_place = {3'd0, descriptor_q[F_UNFOLD_OUT_WIDTH+:16]} << descriptor_q[F_UNFOLD_STRIDE_LOG2+:2];
   wire [15:0] target_members = descriptor_q[F_TARGET_COLUMNS] ? ColumnMembers : RowMembers;
   wire unfold_ok = turn_ok && descriptor_q[F_UNFOLD_PLANES+:6] != 6'd0
       && descriptor_q[F_UNFOLD_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_WIDTH+:16] != 16'd0
       && descriptor_q[F_UNFOLD_OUT_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_OUT_WIDTH+:16] != 16'd0
       && descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8] != 8'd0 && descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8] != 8'd0
-      && (descriptor_q[F_UNFOLD_TAP_ROWS+:16] & (target_members - 16'd1)) == 16'd0;
+      && (descriptor_q[F_UNFOLD_TAP_ROWS+:16] & (target_members - 16'd1)) == 16'd0
+      && descriptor_q[F_SOURCE_LANES+:16] <= descriptor_q[F_UNFOLD_TAP_ROWS+:16] && unfolded_rows[31:16] == 16'd0
+      && !descriptor_q[F_UNFOLD_HEIGHT+15] && !descriptor_q[F_UNFOLD_WIDTH+15]
+      && last_line <= 19'd65536 && last_place <= 19'd65536 && product <= target_reach;
   wire legal = (is_load & load_ok) | (is_gemm & gemm_ok) | (is_stream & stream_ok)
       | (is_transpose & transpose_ok) | (is_unfold & unfold_ok);
 
@@ -163,16 +245,18 @@ module sf_fetch #(
       endcase
     end
   end
-  integer i;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : fetching
+    integer i;
     if (state_q == STATE_IDLE) begin
       address_q <= base_i;
       left_q    <= count_i;
+      number_q  <= 16'd0;
       burst_q   <= 8'd0;
       beat_q    <= 8'd0;
     end else begin
       if (request_valid_o & request_ready_i) address_q <= address_q + BurstBeats * BusBytes;
       if (given) left_q <= left_q - 32'd1;
+      if (given) number_q <= number_q + 16'd1;
       if ((state_q == STATE_GET) & response_valid_i) begin
         beat_q <= ({24'd0, beat_q} + 32'd1 == BurstBeats) ? 8'd0 : beat_q + 8'd1;
         if ({24'd0, beat_q} + 32'd1 == BurstBeats)

@@ -138,8 +138,8 @@ module sf_gemm #(
   wire [15:0] row_y    = (rows_by_tap ? tap_y : index_y) - row_y_origin;
   wire [15:0] column_y = (columns_by_index ? index_y : tap_y) - column_y_origin;
 
-  integer lane;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : preparing
+    integer lane;
     if (go) begin
       case (prepare_q)
         PREPARE_PIXEL: begin

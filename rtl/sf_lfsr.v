@@ -19,8 +19,9 @@ module sf_lfsr #(
   localparam Blocks = (Used + 59) / 60;
   reg  [63:0] state_q;
   reg  [63+60*Blocks:0] sequence_bits;
-  integer block;
-  always @* begin
+  always @* begin : extending
+    integer block;
+    block         = 0;
     sequence_bits = {{60*Blocks{1'b0}}, state_q};
     for (block = 0; block < Blocks; block = block + 1)
       sequence_bits[64+60*block+:60] =

@@ -148,8 +148,10 @@ module sf_pack #(
   reg  [Banks*StreamLanes-1:0] cell_planes;  // plane p at p*StreamLanes
   wire [Banks*StreamLanes-1:0] cell_turned;
   wire [BankShift-1:0]         cell_shift = {BankShift{1'b0}} - position_q[BankShift-1:0];
-  integer plane, lane, member;
-  always @* begin
+  always @* begin : turning
+    integer plane, lane;
+    plane       = 0;
+    lane        = 0;
     cell_planes = {Banks*StreamLanes{1'b0}};
     if (take)
       for (plane = 0; plane < WideBits; plane = plane + 1)
@@ -273,7 +275,9 @@ module sf_pack #(
   // Each member's two bytes at the place of its word; the address holds the block's place in it
   assign write_valid_o   = out_q & enable_i;
   assign write_address_o = out_address_q;
-  always @* begin
+  always @* begin : placing
+    integer member;
+    member         = 0;
     write_data_o   = {Members*Lanes{1'b0}};
     write_strobe_o = {Members*WordBytes{1'b0}};
     for (member = 0; member < Members; member = member + 1) begin

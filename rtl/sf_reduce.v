@@ -79,9 +79,11 @@ module sf_reduce #(
     end
   endgenerate
   reg [32*StreamLanes-1:0] largest;
-  integer i, half;
-  always @* begin
+  always @* begin : comparing
     // A tree in place: the upper half of what is left against the lower (lanes are a power of two)
+    integer i, half;
+    i       = 0;
+    half    = 0;
     largest = magnitude;
     for (half = StreamLanes / 2; half > 0; half = half / 2)
       for (i = 0; i < half; i = i + 1)

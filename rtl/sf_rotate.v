@@ -14,8 +14,9 @@ module sf_rotate #(
 );
   localparam Bits = Units * UnitBits;
   reg [Bits-1:0] rotated;
-  integer stage;
-  always @* begin
+  always @* begin : rotation
+    integer stage;
+    stage   = 0;
     rotated = {Bits{1'b0}};
     if (enable_i) begin
       rotated = data_i;

@@ -200,7 +200,6 @@ module sf_stream #(
   reg  [31:0]              sample_value_q [2:Depth-1];
   wire [32*StreamLanes-1:0] sample_row;
   wire [31:0]              sample_1 = sample_row[32*sample_lane_q1+:32];
-  integer i;
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       step_q   <= {Depth{1'b0}};
@@ -215,7 +214,8 @@ module sf_stream #(
   end
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
   wire [31:0] first_channel = {16'd0, nest_chunk} * StreamLanes;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : stages
+    integer i;
     if (go) begin
       for (i = 0; i < StreamLanes; i = i + 1)
         mask_q[1][i] <= nest_active & nest_valid & (first_channel + i < {16'd0, channels});
@@ -382,7 +382,9 @@ module sf_stream #(
   wire [StreamLanes-1:0]   mask_7 = mask_q[7];
   reg [32*StreamLanes-1:0] element_data;
   reg [4*StreamLanes-1:0]  element_strobe;
-  always @* begin
+  always @* begin : placing
+    integer i;
+    i              = 0;
     element_data   = {32*StreamLanes{1'b0}};
     element_strobe = {4*StreamLanes{1'b0}};
     for (i = 0; i < StreamLanes; i = i + 1) begin

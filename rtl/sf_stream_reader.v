@@ -153,8 +153,8 @@ module sf_stream_reader #(
   end
 
   reg [8*BusBytes-1:0] aligned;
-  integer lane;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : aligning
+    integer lane;
     if (beat_pop) beat_q <= beat_head;
     if (give) begin
       aligned = (head_new ? beat_head : beat_q) >> {chunk_head[ByteBits-1:0], 3'b000};

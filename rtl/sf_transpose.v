@@ -103,8 +103,8 @@ module sf_transpose #(
   reg [8*BusBytes-1:0]  columns;      // the same of the members to write
   reg [BusBytes-1:0]    column_strobe;
   reg [15:0]            row_limit_q;  // rows of this block that exist
-  integer first, w, r;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : filling
+    integer first, w;
     if (state_q == STATE_IDLE || (state_q == STATE_WRITE && all_put)) block_bits <= {Lanes{{Lanes{1'b0}}}};
     else if (response_valid_i) begin
       answer = response_data_i >> (answer_place * Lanes);
@@ -116,7 +116,11 @@ module sf_transpose #(
                 block_bits[(first+w)*Lanes+:Lanes] <= answer[w*Lanes+:Lanes];
     end
   end
-  always @* begin
+  always @* begin : emptying
+    integer first, w, r;
+    first         = 0;
+    w             = 0;
+    r             = 0;
     columns       = {8*BusBytes{1'b0}};
     column_strobe = {BusBytes{1'b0}};
     if (write_valid_o) begin

@@ -339,8 +339,10 @@ module sf_unfold #(
   );
   reg [SlabBits-1:0] answer_in;
   wire [SlabBits-1:0] answer;
-  integer at, w;
-  always @* begin
+  always @* begin : answering
+    integer at, w;
+    at        = 0;
+    w         = 0;
     answer_in = response_data_i[SlabBits-1:0];
     if (response_valid_i)
       for (at = 0; at < BeatWords; at = at + ReadStep)
@@ -528,8 +530,11 @@ module sf_unfold #(
   );
   // Words of pixels, of the unit's channels from out_channel_q on
   reg [Members*Lanes-1:0] turned, out_words;
-  integer p, m, first;
-  always @* begin
+  always @* begin : turning
+    integer p, m, first;
+    p         = 0;
+    m         = 0;
+    first     = 0;
     turned    = {Members{{Lanes{1'b0}}}};
     out_words = {Members{{Lanes{1'b0}}}};
     if (out_valid_q) begin
@@ -542,8 +547,10 @@ module sf_unfold #(
   reg [8*BusBytes-1:0] beat;
   reg [BusBytes-1:0]   strobe;
   wire [PlaceBits-1:0] out_place = (BeatWords > 1) ? out_at_q[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
-  integer b;
-  always @* begin
+  always @* begin : placing
+    integer b, m;
+    b      = 0;
+    m      = 0;
     beat   = {8*BusBytes{1'b0}};
     strobe = {BusBytes{1'b0}};
     if (out_valid_q)

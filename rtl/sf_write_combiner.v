@@ -48,10 +48,10 @@ module sf_write_combiner #(
     else if (send) held_q <= 1'b0;
   end
 
-  integer i;
   reg [8*BusBytes-1:0] placed_data;
   reg [BusBytes-1:0]   placed_strobe;
-  always @(posedge clk_i) begin
+  always @(posedge clk_i) begin : combining
+    integer i;
     if (push_i) begin
       placed_data = {8*BusBytes{1'b0}};
       placed_data[8*DataBytes-1:0] = data_i;

@@ -17,7 +17,7 @@ struct DutPins {
   std::uint8_t clk_i, rst_ni;
   // AXI4-Lite slave, 32-bit data
   std::uint8_t s_axil_awvalid_i, s_axil_wvalid_i, s_axil_bready_i, s_axil_arvalid_i,
-      s_axil_rready_i;
+      s_axil_rready_i, s_axil_wstrb_i;
   std::uint32_t s_axil_awaddr_i, s_axil_wdata_i, s_axil_araddr_i;  // addresses: 12 bits used
   // AXI4 master
   std::uint8_t m_axi_arready_i, m_axi_rvalid_i, m_axi_rlast_i, m_axi_rresp_i;

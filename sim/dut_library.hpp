@@ -34,18 +34,12 @@ struct DutLibrary {
   std::function<decltype(solfege_dut_trace_close)> trace_close;
 };
 
-/// The directory of built simulators: $SOLFEGE_CACHE, else $XDG_CACHE_HOME/solfege, else
-/// ~/.cache/solfege. Throws InputError if none of the variables is set.
-std::string dut_cache_directory();
-
 /// Returns the simulator of the design in `generated_dir`, building it first if no cached one has
 /// the same content: every file of `generated_dir`/sf_accelerator.f (one path a line, relative to
 /// the list; `+incdir+DIR` and comments allowed; headers `.vh`, `.svh` are for inclusion only), the
-/// shim, the options, the tools' versions and the processor.
-///
-/// Concurrent callers wait for one build. An interrupted build leaves nothing that a later call
-/// would take for a simulator. Progress goes to stderr; the compiler's output is kept as
-/// `build.log` beside the library.
+/// shim, the options, the tools' versions and the processor. It is an entry of the cache: see
+/// cached_folder(). Progress goes to stderr; the compiler's output is kept as `build.log` beside the
+/// library.
 ///
 /// Throws InputError for missing files or tools and bad options; std::runtime_error with the end of
 /// the log and its path if compilation fails.

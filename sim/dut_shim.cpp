@@ -58,6 +58,7 @@ void write_inputs(Vsf_accelerator& model, const solfege::DutPins& pins) {
   model.s_axil_awaddr_i = pins.s_axil_awaddr_i & kCsrAddressMask;
   model.s_axil_wvalid_i = pins.s_axil_wvalid_i;
   model.s_axil_wdata_i = pins.s_axil_wdata_i;
+  model.s_axil_wstrb_i = pins.s_axil_wstrb_i & 0xf;
   model.s_axil_bready_i = pins.s_axil_bready_i;
   model.s_axil_arvalid_i = pins.s_axil_arvalid_i;
   model.s_axil_araddr_i = pins.s_axil_araddr_i & kCsrAddressMask;

@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "cost/netlist_writer.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "sim/gate_simulator.hpp"
 
 namespace solfege {
@@ -33,6 +33,7 @@ constexpr PinPlace kPins[] = {SOLFEGE_PIN(clk_i),
                               SOLFEGE_PIN(s_axil_rready_i),
                               SOLFEGE_PIN(s_axil_awaddr_i),
                               SOLFEGE_PIN(s_axil_wdata_i),
+                              SOLFEGE_PIN(s_axil_wstrb_i),
                               SOLFEGE_PIN(s_axil_araddr_i),
                               SOLFEGE_PIN(m_axi_arready_i),
                               SOLFEGE_PIN(m_axi_rvalid_i),
@@ -126,12 +127,13 @@ void check_manifest(const fs::path& directory, const Config& config) {
   const fs::path path = directory / kNetlistManifest;
   const std::string make =
       fmt::format("run: solfege synth CONFIG --netlist {}", directory.string());
-  std::ifstream file(path);
-  if (!file || !fs::is_regular_file(directory / kNetlistJson))
+  std::error_code ignored;
+  if (!fs::exists(path, ignored) || !fs::exists(directory / kNetlistJson, ignored))
     throw InputError(fmt::format("{}: no netlist is there; {}", directory.string(), make));
+  const std::string text = read_file(path, make);
   std::string hash;
   try {
-    hash = nlohmann::json::parse(file).at("config_hash");
+    hash = nlohmann::json::parse(text).at("config_hash");
   } catch (const nlohmann::json::exception& error) {
     throw InputError(
         fmt::format("{}: not a netlist's manifest: {}; {}", path.string(), error.what(), make));

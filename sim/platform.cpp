@@ -21,7 +21,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <stdexcept>
 #include <systemc>
@@ -521,6 +520,7 @@ class AxiLiteMaster : public sc_core::sc_module {
     pins.s_axil_rready_i = rready_;
     pins.s_axil_awaddr_i = pins.s_axil_araddr_i = address_;
     pins.s_axil_wdata_i = data_;
+    pins.s_axil_wstrb_i = 0xf;
   }
 
  private:
@@ -627,6 +627,11 @@ class Dut : public sc_core::sc_module {
     trace_open_ = false;
   }
 
+  void end_trace() {
+    library_.trace_close(model_);
+    trace_from_ = kNever;
+  }
+
  private:
   void rising_edge() {
     next_trigger(rising_);
@@ -667,11 +672,7 @@ class Dut : public sc_core::sc_module {
   void dump(std::uint8_t clock) {
     if (!trace_open_) library_.trace_open(model_, trace_path_.c_str());
     trace_open_ = true;
-    if (cycle_ > trace_to_) {
-      library_.trace_close(model_);
-      trace_from_ = kNever;
-      return;
-    }
+    if (cycle_ > trace_to_) return end_trace();
     library_.trace_dump(model_, cycle_ * kPeriodPs + (clock ? 0 : kHalfPeriodPs));
   }
 
@@ -919,6 +920,7 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
     result.done = done && !result.error;
     result.timed_out = !done && !result.error;
     result.error_code = static_cast<int>(status >> 8 & 0xff);
+    result.error_engine = static_cast<int>(status >> 4 & 7);
     result.error_tag = static_cast<int>(status >> 16);
     std::uint32_t address = kRegCounters;
     for (std::uint64_t* counter :
@@ -947,8 +949,9 @@ void Platform::trace(const std::string& fst_path, std::uint64_t from_cycle,
   if (!modules_->waveforms) {
     throw InputError("waveforms need a simulator built for them (DutOptions::waveforms)");
   }
-  if (!std::ofstream(fst_path)) throw InputError(fst_path + ": cannot be written");
   modules_->dut.trace(fst_path, from_cycle, to_cycle);
 }
+
+void Platform::end_trace() { modules_->dut.end_trace(); }
 
 }  // namespace solfege

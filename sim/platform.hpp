@@ -64,7 +64,8 @@ struct RunResult {
   bool stopped = false;    ///< on_retire returned false; the counters were not read
   bool timed_out = false;  ///< neither within the patience; the counters show where it stands
   int error_code = 0;
-  int error_tag = 0;  ///< of the descriptor at fault
+  int error_engine = 0;  ///< 0 array, 1 stream, 2 dma, 3 turner, 4 descriptor fetch
+  int error_tag = 0;     ///< of the descriptor at fault
   Counters counters;
   std::uint64_t first_cycle = 0;  ///< the start register was written
   std::uint64_t last_cycle = 0;   ///< the interrupt was seen, or the run given up
@@ -116,6 +117,8 @@ class Platform {
   /// is one nanosecond. The library must have been built with waveforms (else InputError). Replaces
   /// an earlier window.
   void trace(const std::string& fst_path, std::uint64_t from_cycle, std::uint64_t to_cycle);
+  /// Ends the window and closes the file.
+  void end_trace();
 
  private:
   struct Modules;

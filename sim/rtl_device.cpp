@@ -11,6 +11,8 @@
 #include "gen/generator.hpp"
 #include "model/cycle_model.hpp"
 #include "model/error.hpp"
+#include "model/interrupt.hpp"
+#include "model/progress.hpp"
 #include "model/registers.hpp"
 #include "model/watchdog.hpp"
 #include "sim/netlist_dut.hpp"
@@ -40,10 +42,7 @@ DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
     return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
   std::string directory = options.design_directory;
-  if (directory.empty()) {
-    directory = dut_cache_directory() + "/generated-" + config.hash();
-    generate(config, directory);
-  }
+  if (directory.empty()) directory = generate_cached(config);
   DutOptions dut = options.dut;
   dut.reset_seed = options.reset_seed;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
@@ -60,9 +59,11 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
     throw CheckFailed("the simulator answers with the hash of another configuration");
-  if (!options.fst_path.empty())
-    platform_->trace(options.fst_path, options.fst_from, options.fst_to);
-  platform_->set_poll(options.poll);
+  if (!options.fst_path.empty()) {
+    waveforms_ = std::make_unique<WaveformFile>(options.fst_path);
+    platform_->trace(waveforms_->part().string(), options.fst_from, options.fst_to);
+  }
+  platform_->set_poll(Interrupt::check);
   if (!options.memory.ideal) {
     memory_timing_.bytes_per_cycle = options.memory.bytes_per_cycle;
     stall_probability_ = options.memory.stall_probability;
@@ -72,6 +73,14 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
 }
 
 RtlDevice::~RtlDevice() = default;
+
+void RtlDevice::finish_waveforms() {
+  if (!waveforms_) return;
+  platform_->end_trace();
+  if (!waveforms_->finish())
+    say(fmt::format("solfege: note: no waveforms: the runs ended at cycle {}, before --fst-from",
+                    platform_->cycle()));
+}
 
 bool RtlDevice::compare(const Operation& operation, std::size_t index, const Region& region,
                         const std::uint8_t* expected, std::uint64_t cycle) {
@@ -115,6 +124,8 @@ void RtlDevice::run(const Program& program) {
   std::size_t golden_next = 0;
   std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
   auto on_retire = [&](const Retire& retire) {
+    Interrupt::check();
+    if (waveforms_) waveforms_->check();
     const std::size_t index = retire.tag;
     if (index >= retired.size() || retired[index])
       throw CheckFailed(fmt::format("the device retires descriptor {}{}", index,

@@ -11,6 +11,7 @@
 #include "model/device.hpp"
 #include "model/timing_model.hpp"
 #include "sim/platform.hpp"
+#include "sim/waveform_file.hpp"
 
 namespace solfege {
 
@@ -23,7 +24,6 @@ struct RtlOptions {
   std::uint64_t reset_seed = 1;   ///< of what registers and memories hold before the reset
   std::string fst_path;           ///< empty: no waveforms
   std::uint64_t fst_from = 0, fst_to = 0;
-  std::function<void()> poll;  ///< called now and then; what it throws ends the run
 };
 
 /// What the runs so far have shown. Descriptors: cycles in which their engine advances, and those
@@ -56,6 +56,10 @@ class RtlDevice : public Device {
 
   const RtlTally& tally() const { return tally_; }
 
+  /// Ends the waveforms, if there are any, once all runs are done. InputError if they cannot be
+  /// written.
+  void finish_waveforms();
+
  private:
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.
@@ -63,6 +67,7 @@ class RtlDevice : public Device {
                const std::uint8_t* expected, std::uint64_t cycle);
 
   Config config_;
+  std::unique_ptr<WaveformFile> waveforms_;  ///< null: none; outlives its writer
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
   MemoryTiming memory_timing_;

@@ -457,6 +457,7 @@ VerifyResult verify(const Config& config, int cases, std::uint64_t seed, int fir
     }
     progress(i - first_case + 1);
   }
+  device.finish_waveforms();
   result.cycles_apart = device.tally().cycles_apart;
   result.compared_bits = device.tally().compared_bits;
   result.stall_cycles = device.tally().stall_cycles;

@@ -119,9 +119,7 @@ const Illegal kIllegal[] = {
 TEST_CASE("Bad programs and bus errors stop the device with a code") {
   const Config config = Config::load(std::string(SOLFEGE_SOURCE_DIR) + "/configs/tiny.toml");
   const char* design = std::getenv("SOLFEGE_DESIGN");  // another design: scripts/mutate
-  const std::string directory =
-      design != nullptr ? design : dut_cache_directory() + "/generated-" + config.hash();
-  if (design == nullptr) generate(config, directory);
+  const std::string directory = design != nullptr ? design : generate_cached(config);
   MemoryModel memory;
   Platform platform(build_dut(directory), config.bus_bytes, memory, 1 << 20);
   const auto lanes = static_cast<std::uint32_t>(config.lanes), word = lanes / 8;

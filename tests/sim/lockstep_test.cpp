@@ -98,7 +98,7 @@ class Borrowed : public Device {
 
 struct Training {
   std::vector<double> losses;
-  std::vector<std::vector<std::int32_t>> weights, initial;
+  std::vector<std::vector<std::int32_t>> weights;
 };
 
 Training train(const Config& config, const Network& network, const Kind& kind, std::uint64_t seed,
@@ -110,11 +110,16 @@ Training train(const Config& config, const Network& network, const Kind& kind, s
   std::vector<std::uint8_t> labels(static_cast<std::size_t>(kind.batch));
   const int layers = static_cast<int>(network.layers.size());
   Training result;
-  for (int k = 0; k < layers; ++k) result.initial.push_back(engine.weights(k));
   for (int step = 0; step < kSteps; ++step) {
     for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.next());
     for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.next() % kClasses);
+    const std::vector<std::uint64_t> before = engine.weight_fingerprints();
     result.losses.push_back(engine.train_step(pixels.data(), labels.data(), kind.batch));
+    const std::vector<std::uint64_t> after = engine.weight_fingerprints();
+    for (std::size_t k = 0; k < after.size(); ++k) {
+      CAPTURE(step, k);
+      CHECK(after[k] != before[k]);  // so this layer's gradient came through
+    }
   }
   for (int k = 0; k < layers; ++k) result.weights.push_back(engine.weights(k));
   CHECK(engine.host_element_operations() == 0);
@@ -187,11 +192,6 @@ TEST_CASE("Training steps of every kind of layer agree with golden and cycle mod
     CHECK(after.counters.cycles > before.counters.cycles + 1000);
     CHECK(after.predicted_device_cycles - before.predicted_device_cycles ==
           after.counters.cycles - before.counters.cycles);
-    // Every layer has learned something, so gradients came all the way through.
-    for (std::size_t k = 0; k < got.weights.size(); ++k) {
-      CAPTURE(k);
-      CHECK(got.weights[k] != got.initial[k]);
-    }
     // Known bad: another seed trains to something else.
     if (c.kind == &kKinds[0])
       CHECK(train(other, c.network, *c.kind, seed + 1,

@@ -12,7 +12,7 @@
 #include "sim/gate_simulator.hpp"
 
 using namespace solfege;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

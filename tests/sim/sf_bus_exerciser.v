@@ -20,6 +20,7 @@ module sf_accelerator #(
     input  wire         s_axil_wvalid_i,
     output wire         s_axil_wready_o,
     input  wire [ 31:0] s_axil_wdata_i,
+    input  wire [  3:0] s_axil_wstrb_i,
     output wire         s_axil_bvalid_o,
     input  wire         s_axil_bready_i,
     output wire [  1:0] s_axil_bresp_o,
@@ -74,7 +75,7 @@ module sf_accelerator #(
   localparam [7:0] ERROR_READ = 8'd1;
   localparam [7:0] ERROR_WRITE = 8'd2;
 
-  wire unused = m_axi_rlast_i;  // bursts are counted in beats
+  wire unused = m_axi_rlast_i & (&s_axil_wstrb_i);  // bursts are counted in beats; hosts write whole words
 
   // ---- registers
 

@@ -8,7 +8,6 @@
 #include "model/watchdog.hpp"
 
 #include <catch2/catch.hpp>
-#include <cstring>
 
 #include "model/error.hpp"
 #include "sim/rtl_device.hpp"
@@ -76,10 +75,6 @@ TEST_CASE("What cannot end is stopped, and says what waits for what", "[programs
   RtlOptions options;
   options.lockstep = true;
   options.memory.silent_address = kSilent + 64;
-  bool interrupted = false;
-  options.poll = [&] {
-    if (interrupted) throw std::string("interrupted");
-  };
   RtlDevice device(config, std::size_t{1} << 16, options);
   for (std::uint32_t i = 0; i < 4 * kBlockElements; ++i)
     device.memory()[kSource + i] = static_cast<std::uint8_t>(i * 7 | 1);
@@ -126,12 +121,6 @@ TEST_CASE("What cannot end is stopped, and says what waits for what", "[programs
   message = failure(device, {copy(config, kSource, kSilent)});
   CHECK_THAT(message, StartsWith("watchdog: the device does not finish"));
   CHECK_THAT(message, Contains("write beats without answer"));
-  check_good();
-
-  // An interrupt ends a program that is under way.
-  interrupted = true;
-  CHECK_THROWS_AS(device.run(Program{{copy(config)}}), std::string);
-  interrupted = false;
   check_good();
 }
 

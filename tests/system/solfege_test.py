@@ -14,64 +14,13 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
 import yaml
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = "build/solfege"
-TINY = str(SOURCE / "configs/tiny.toml")
-DEFAULT = str(SOURCE / "configs/w1a2g4.toml")
-WIDE = str(SOURCE / "tests/configs/wide.toml")
-TALL = str(SOURCE / "tests/configs/tall.toml")
-# Four times the lanes: real networks take a quarter of the cycles to simulate.
-X64 = str(SOURCE / "configs/w1a2g4_x64.toml")
-SQUARE = str(SOURCE / "tests/configs/square.toml")
-GATES = str(SOURCE / "tests/configs/netlist.toml")
-DATA = pathlib.Path(os.environ.get("SOLFEGE_DATA", SOURCE / "../shared/data"))
-SEED = os.environ.get("SOLFEGE_SEED", "20261121")
-
-
-class SystemTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="solfege-test-"))
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def solfege(self, *arguments, code=0):
-        done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
-        self.assertEqual(done.returncode, code, f"{arguments}\n{done.stdout}\n{done.stderr}")
-        return done
-
-    def report(self, *arguments, code=0):
-        path = self.folder / "report.json"
-        path.unlink(missing_ok=True)
-        self.solfege(*arguments, "--json", path, code=code)
-        report = json.loads(path.read_text())
-        for key in ("tool_version", "config", "config_hash", "command"):
-            self.assertIn(key, report)
-        return report
-
-    def refused(self, *arguments, message):
-        """Exit 2, one line that holds every part of `message`, and no report."""
-        path = self.folder / "none.json"
-        done = self.solfege(*arguments, "--json", path, code=2)
-        text = done.stderr.strip()
-        self.assertEqual(len(text.splitlines()), 1, text)
-        for part in message:
-            self.assertIn(part, text)
-        self.assertFalse(path.exists())
-
-    def config(self, **replace):
-        text = pathlib.Path(TINY).read_text()
-        for old, new in replace.values():
-            self.assertIn(old, text)
-            text = text.replace(old, new, 1)
-        path = self.folder / "changed.toml"
-        path.write_text(text)
-        return path
+from support import DATA, DEFAULT, GATES, PROGRAM, SEED, SOURCE, SQUARE, TALL, TINY, WIDE, X64, SystemTest, matlab_file
 
 
 class BadInput(SystemTest):
@@ -275,18 +224,6 @@ class Engines(SystemTest):
         self.assertGreater(fst.stat().st_size, 1000)
 
 
-def matlab_file(**variables):
-    """A MATLAB 5 file of byte arrays: name = (sizes, bytes in column order)."""
-    def element(kind, data):
-        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
-
-    text = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<HH", 0x0100, 0x4D49)
-    for name, (sizes, data) in variables.items():
-        text += element(14, element(6, struct.pack("<II", 9, 0)) + element(5, struct.pack(f"<{len(sizes)}i", *sizes))
-                        + element(1, name.encode()) + element(2, data))
-    return text
-
-
 class Runs(SystemTest):
     """Training that is interrupted, continued, drawn, and fed with other images."""
 
@@ -389,8 +326,9 @@ class Runs(SystemTest):
         """A simulated step takes minutes; a signal ends it at once and keeps the steps before it."""
         checkpoint = self.folder / "run.ckpt"
         network = self.folder / "long.toml"
-        network.write_text('[[layer]]\ntype = "fc"\nchannels = 400\n' * 3 + '[[layer]]\ntype = "fc"\n')
-        arguments = ["train", TINY, "--network", network, "--batch", 128, "--steps", 2, "--engine", "lockstep",
+        conv = '[[layer]]\ntype = "conv"\nchannels = 32\nkernel = 3\npadding = 1\n'
+        network.write_text(conv + conv + 'pool = 14\n[[layer]]\ntype = "fc"\n')
+        arguments = ["train", TINY, "--network", network, "--batch", 32, "--steps", 2, "--engine", "lockstep",
                      "--checkpoint", checkpoint]
         process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in process.stdout:
@@ -687,5 +625,4 @@ class RealData(SystemTest):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
     unittest.main(verbosity=2)

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "cost/process.hpp"
+#include "model/files.hpp"
 #include "tests/unit/scratch.hpp"
 
 namespace solfege {
@@ -42,7 +42,7 @@ Outcome search(const Json& module, bool inverted = false) {
   const Json design = {{"modules", {{"m", module}}}};
   const std::string from = scratch.write("from.json", design.dump()), to = scratch.path("to.json");
   const std::size_t found = bind_found_adders(from, to, "m", cell(inverted));
-  return {found, Json::parse(read_text(to)).at("modules").at("m").at("cells")};
+  return {found, Json::parse(read_file(to)).at("modules").at("m").at("cells")};
 }
 
 std::size_t count(const Json& cells, const std::string& type) {

@@ -23,8 +23,7 @@ namespace {
 RunIdentity some_run() {
   const Dataset digits = make_digits(20, 1, 1);
   const Config config;
-  return RunIdentity::of(config, load_network("tiny_mlp", config, 28, 28, 1, 10), "digits",
-                         digits.train, 5, 4);
+  return RunIdentity::of(config, load_network("tiny_mlp", config, 28, 28, 1, 10), digits, 5, 4);
 }
 
 Checkpoint some_checkpoint() {
@@ -106,7 +105,7 @@ TEST_CASE("a checkpoint with any byte changed is refused", "[checkpoint]") {
     changed[i] = static_cast<char>(changed[i] ^ 0x10);
     scratch.write("c.ckpt", changed);
     const char* message = i < 8    ? "does not begin with SOLFCKPT"
-                          : i < 12 ? "this program reads version 1"
+                          : i < 12 ? "this program reads version 2"
                           : i < 20 ? " checkpoint: "
                                    : "a corrupt checkpoint";
     require_refused(path, {message});
@@ -136,30 +135,37 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
   const Dataset digits = make_digits(20, 1, 1);
   Config config;
   const Network network = load_network("tiny_mlp", config, 28, 28, 1, 10);
-  const auto run = [&](const Config& c, const Network& n, const Images& i, std::uint64_t seed,
-                       int batch) { return RunIdentity::of(c, n, "digits", i, seed, batch); };
-  CHECK_NOTHROW(Checkpoint::load(path, run(config, network, digits.train, 5, 4)));
+  const auto run = [&](const Config& c, const Network& n, const Dataset& d, std::uint64_t seed,
+                       int batch) { return RunIdentity::of(c, n, d, seed, batch); };
+  CHECK_NOTHROW(Checkpoint::load(path, run(config, network, digits, 5, 4)));
 
   Config other_config;
   other_config.name = "other";
   other_config.lanes = 32;
   require_refused(path, {"another configuration", "'other'", other_config.hash(), config.hash()},
-                  run(other_config, network, digits.train, 5, 4));
+                  run(other_config, network, digits, 5, 4));
   const Network other_network = load_network("tiny_cnn", config, 28, 28, 1, 10);
   require_refused(path, {"another network", "'tiny_mlp'", "'tiny_cnn'", "--network"},
-                  run(config, other_network, digits.train, 5, 4));
+                  run(config, other_network, digits, 5, 4));
   Network changed = network;
   changed.layers[1].out_channels += 1;
-  require_refused(path, {"another network", "unchanged"}, run(config, changed, digits.train, 5, 4));
+  require_refused(path, {"another network", "unchanged"}, run(config, changed, digits, 5, 4));
   require_refused(path, {"another batch size", "4, not 8", "use --batch 4"},
-                  run(config, network, digits.train, 5, 8));
+                  run(config, network, digits, 5, 8));
   require_refused(path, {"another data set", "--data"},
-                  run(config, network, make_digits(21, 1, 1).train, 5, 4));
+                  run(config, network, make_digits(21, 1, 1), 5, 4));
   Dataset resized = digits;
   resize_images(resized.train, 14);
   require_refused(path, {"another data set", "--resize"},
-                  run(config, network, resized.train, 5, 4));
-  require_refused(path, {"another seed", "use --seed 5"}, run(config, network, digits.train, 6, 4));
+                  run(config, network, resized, 5, 4));
+  // The same shapes and labels, and one other pixel
+  for (Images Dataset::*part : {&Dataset::train, &Dataset::test}) {
+    Dataset other = digits;
+    (other.*part).pixels.back() ^= 1;
+    require_refused(path, {"another data set", "'digits'", "--data"},
+                    run(config, network, other, 5, 4));
+  }
+  require_refused(path, {"another seed", "use --seed 5"}, run(config, network, digits, 6, 4));
 
   // The label and the pace may change.
   Network renamed = network;
@@ -167,16 +173,16 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
   renamed.learning_rate = 0.5;
   Config relabelled = config;
   relabelled.name = "copy";
-  CHECK_NOTHROW(Checkpoint::load(path, run(relabelled, renamed, digits.train, 5, 4)));
+  CHECK_NOTHROW(Checkpoint::load(path, run(relabelled, renamed, digits, 5, 4)));
 }
 
 TEST_CASE("checkpoints that cannot be read or written are refused", "[checkpoint]") {
   const Scratch scratch;
-  require_refused(scratch.path("none"), {"no checkpoint can be read", "check the path"});
-  require_refused(scratch.path(), {"no checkpoint can be read"});
+  require_refused(scratch.path("none"), {"cannot be read: no such file", "check the path"});
+  require_refused(scratch.path(), {"cannot be read: it is a folder"});
   const std::string nowhere = scratch.path("no/such/folder");
   require_error<InputError>([&] { some_checkpoint().save(nowhere); },
-                            {nowhere, "--checkpoint", "cannot be written"});
+                            {nowhere, "there is no folder", "cannot be written"});
   // What stands in the way of the name stays, and no temporary file is left.
   const std::string folder = scratch.path("folder");
   std::filesystem::create_directories(folder + "/inside");

@@ -2,7 +2,7 @@
 #include "model/dataset.hpp"
 
 #include <fmt/format.h>
-#include <matio.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 #include <zlib.h>
 
@@ -47,7 +47,7 @@ void write_gzip(const std::string& path, const std::string& content) {
   gzclose(file);
 }
 
-std::string read_bytes(const std::string& path) {
+std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -101,6 +101,62 @@ TEST_CASE("IDX files load, plain and gzip alike", "[dataset]") {
   CHECK(gzip.test.labels == plain.test.labels);
 }
 
+TEST_CASE("IDX files may have a dot in their names", "[dataset]") {
+  const Scratch scratch;
+  scratch.write("train-images.idx3-ubyte", idx_images(5));
+  scratch.write("train-labels.idx1-ubyte", idx_labels(5));
+  write_gzip(scratch.path("t10k-images.idx3-ubyte.gz"), idx_images(3));
+  scratch.write("t10k-labels.idx1-ubyte", idx_labels(3));
+  const Dataset dataset = load_dataset(scratch.path());
+  CHECK(dataset.train.count() == 5);
+  CHECK(dataset.test.count() == 3);
+  std::filesystem::remove(scratch.path("t10k-labels.idx1-ubyte"));
+  require_refused(scratch, kTestLabels, {"no such file", "put it there"});
+  // Some archives unpack to folders of the files' names.
+  std::filesystem::create_directory(scratch.path(kTestLabels));
+  require_refused(scratch, kTestLabels, {"it is a folder"});
+}
+
+TEST_CASE("data sets of other numbers of classes are told from unknown ones", "[dataset]") {
+  const Scratch scratch;
+  SECTION("CIFAR-100") {
+    scratch.write("train.bin", "x");
+    scratch.write("test.bin", "x");
+    require_refused(scratch, "", {"CIFAR-100", "100 classes", "use a set of ten classes"});
+  }
+  SECTION("CIFAR-10 for Python") {
+    scratch.write("data_batch_1", "x");
+    require_refused(scratch, "", {"Python", "binary version"});
+  }
+  SECTION("EMNIST under its own names") {
+    scratch.write("emnist-letters-train-images-idx3-ubyte.gz", "x");
+    require_refused(scratch, "", {"emnist-letters-train", "26 to 62 classes"});
+  }
+  SECTION("EMNIST under the names of MNIST: letters from 1 to 26") {
+    write_idx(scratch);
+    std::string labels = idx_labels(5);
+    labels[8] = 1;
+    labels[9] = 26;
+    scratch.write(kTrainLabels, labels);
+    require_refused(scratch, kTrainLabels, {"label 26 at image 1", "0 to 9", "use a set of ten"});
+  }
+}
+
+TEST_CASE("special files in a data set's place are refused", "[dataset]") {
+  const Scratch scratch;
+  write_idx(scratch);
+  std::filesystem::remove(scratch.path(kTrainLabels));
+  REQUIRE(mkfifo(scratch.path(kTrainLabels).c_str(), 0644) == 0);
+  require_refused(scratch, kTrainLabels, {"it is a FIFO"});
+  std::filesystem::remove(scratch.path(kTrainLabels));
+  std::filesystem::create_symlink(kTrainLabels, scratch.path(kTrainLabels));
+  require_refused(scratch, kTrainLabels, {"symbolic links form a loop"});
+  const std::string loop = scratch.path("loop");
+  std::filesystem::create_symlink("loop", loop);
+  require_error<InputError>([&] { load_dataset(loop); }, {loop, "symbolic link"});
+  require_error<InputError>([&] { load_dataset("/dev/null"); }, {"/dev/null", "a folder with"});
+}
+
 TEST_CASE("the folder names the data set", "[dataset]") {
   const Scratch scratch;
   write_idx(scratch);
@@ -148,11 +204,13 @@ TEST_CASE("foreign and damaged IDX files are refused", "[dataset]") {
   }
   SECTION("no images") {
     scratch.write(kTrainImages, idx_images(0));
-    require_refused(scratch, kTrainImages, {"0 as size of dimension 1", "at least 1"});
+    require_refused(scratch, kTrainImages, {"0 as size of dimension 1", "1 to 1000000000"});
   }
   SECTION("absurd sides, whose product would overflow") {
-    scratch.write(kTrainImages, word(0x803) + word(0xffffffff) + word(0xffffffff) + word(2));
+    scratch.write(kTrainImages, word(0x803) + word(5) + word(0xffffffff) + word(2));
     require_refused(scratch, kTrainImages, {"4294967295", "1 to 1024"});
+    scratch.write(kTrainImages, word(0x803) + word(0xffffffff) + word(1) + word(1));
+    require_refused(scratch, kTrainImages, {"4294967295", "1 to 1000000000"});
   }
   SECTION("counts that differ") {
     scratch.write(kTrainLabels, idx_labels(4));
@@ -162,7 +220,7 @@ TEST_CASE("foreign and damaged IDX files are refused", "[dataset]") {
     std::string bytes = idx_labels(5);
     bytes.back() = 10;
     scratch.write(kTrainLabels, bytes);
-    require_refused(scratch, kTrainLabels, {"label 10 at image 4", "0 to 9"});
+    require_refused(scratch, kTrainLabels, {"label 10 at image 4", "0 to 9", "ten classes", "Fashion-MNIST"});
   }
   SECTION("training and test of different size") {
     scratch.write(kTestImages, word(0x803) + word(3) + word(1) + word(1) + "abc");
@@ -176,14 +234,14 @@ TEST_CASE("foreign and damaged IDX files are refused", "[dataset]") {
     std::filesystem::remove(scratch.path(kTrainImages));
     const std::string path = scratch.path(std::string(kTrainImages) + ".gz");
     write_gzip(path, idx_images(5));
-    const std::string bytes = read_bytes(path);
+    const std::string bytes = contents(path);
     scratch.write(std::string(kTrainImages) + ".gz", bytes.substr(0, bytes.size() - 6));
     require_refused(scratch, std::string(kTrainImages) + ".gz", {"damaged or truncated"});
   }
   SECTION("corrupt gzip") {
     const std::string path = scratch.path(kTrainImages);
     write_gzip(path, idx_images(5));
-    std::string bytes = read_bytes(path);
+    std::string bytes = contents(path);
     bytes[bytes.size() - 6] ^= 1;  // in the checksum
     scratch.write(kTrainImages, bytes);
     require_refused(scratch, kTrainImages, {"damaged or truncated"});
@@ -217,6 +275,10 @@ TEST_CASE("foreign and damaged CIFAR-10 files are refused", "[dataset]") {
     scratch.write("data_batch_1.bin", cifar_record(0, 1, 2, 3).substr(1));
     require_refused(scratch, "data_batch_1.bin", {"3072 bytes", "multiple of 3073"});
   }
+  SECTION("records of CIFAR-100, under the names of CIFAR-10") {
+    scratch.write("data_batch_1.bin", cifar_record(0, 1, 2, 3) + "x" + cifar_record(1, 1, 2, 3) + "x");
+    require_refused(scratch, "data_batch_1.bin", {"6148 bytes", "CIFAR-100", "ten classes"});
+  }
   SECTION("label beyond the classes") {
     scratch.write("test_batch.bin", cifar_record(9, 1, 2, 3) + cifar_record(10, 1, 2, 3));
     require_refused(scratch, "test_batch.bin", {"label 10 at record 1", "0 to 9"});
@@ -232,144 +294,6 @@ TEST_CASE("foreign and damaged CIFAR-10 files are refused", "[dataset]") {
   SECTION("no training batch") {
     std::filesystem::remove(scratch.path("data_batch_1.bin"));
     require_refused(scratch, "data_batch_1.bin", {"no such file", "put it there"});
-  }
-}
-
-/// A pixel that tells its place and image.
-std::uint8_t svhn_pixel(int n, int y, int x, int c) {
-  return static_cast<std::uint8_t>(7 * n + 3 * y + 5 * x + 85 * c);
-}
-
-struct SvhnFile {
-  std::vector<std::size_t> dims = {32, 32, 3, 4};
-  std::vector<double> labels = {1, 10, 9, 2};
-  bool bytes = true, byte_labels = true, with_labels = true;
-  matio_compression compression = MAT_COMPRESSION_ZLIB;
-
-  void write(const std::string& path) const {
-    std::size_t count = 1;
-    for (const std::size_t size : dims) count *= size;
-    std::vector<std::uint8_t> x(count);
-    const std::size_t side = dims[0], plane = dims[0] * dims[1];
-    for (std::size_t i = 0; i < count; ++i)
-      x[i] = svhn_pixel(static_cast<int>(i / (3 * plane)), static_cast<int>(i % side),
-                        static_cast<int>(i % plane / side), static_cast<int>(i / plane % 3));
-    std::vector<double> wide(x.begin(), x.end());
-    std::vector<std::uint8_t> narrow(labels.begin(), labels.end());
-    std::vector<std::size_t> x_dims = dims, y_dims = {labels.size(), 1};
-    mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
-    REQUIRE(file != nullptr);
-    matvar_t* variable =
-        Mat_VarCreate("X", bytes ? MAT_C_UINT8 : MAT_C_DOUBLE, bytes ? MAT_T_UINT8 : MAT_T_DOUBLE,
-                      static_cast<int>(x_dims.size()), x_dims.data(),
-                      bytes ? static_cast<void*>(x.data()) : static_cast<void*>(wide.data()), 0);
-    REQUIRE(Mat_VarWrite(file, variable, compression) == 0);
-    Mat_VarFree(variable);
-    if (with_labels) {
-      std::vector<double> copy = labels;
-      variable = Mat_VarCreate(
-          "y", byte_labels ? MAT_C_UINT8 : MAT_C_DOUBLE, byte_labels ? MAT_T_UINT8 : MAT_T_DOUBLE,
-          2, y_dims.data(),
-          byte_labels ? static_cast<void*>(narrow.data()) : static_cast<void*>(copy.data()), 0);
-      REQUIRE(Mat_VarWrite(file, variable, compression) == 0);
-      Mat_VarFree(variable);
-    }
-    Mat_Close(file);
-  }
-};
-
-constexpr const char* kSvhnTrain = "train_32x32.mat";
-constexpr const char* kSvhnTest = "test_32x32.mat";
-
-TEST_CASE("SVHN files load, columns turned to rows and 10 to the digit 0", "[dataset]") {
-  for (const bool compressed : {true, false}) {
-    for (const bool byte_labels : {true, false}) {
-      const Scratch scratch;
-      SvhnFile file;
-      file.compression = compressed ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE;
-      file.byte_labels = byte_labels;
-      file.write(scratch.path(kSvhnTrain));
-      file.dims = {32, 32, 3, 1};
-      file.labels = {10};
-      file.write(scratch.path(kSvhnTest));
-      const Dataset dataset = load_dataset(scratch.path());
-      CHECK(dataset.train.labels == std::vector<std::uint8_t>{1, 0, 9, 2});
-      CHECK(dataset.test.labels == std::vector<std::uint8_t>{0});
-      CHECK(dataset.train.height == 32);
-      CHECK(dataset.train.width == 32);
-      CHECK(dataset.train.channels == 3);
-      CHECK(dataset.train.classes == 10);
-      REQUIRE(dataset.train.pixels.size() == 4u * 3072);
-      for (int n = 0; n < 4; ++n)
-        for (int i = 0; i < 3072; ++i)
-          REQUIRE(dataset.train.image(n)[i] == svhn_pixel(n, i / 96, i % 96 / 3, i % 3));
-      // The extra images join the training set.
-      file.write(scratch.path("extra_32x32.mat"));
-      CHECK(load_dataset(scratch.path()).train.labels == std::vector<std::uint8_t>{1, 0, 9, 2, 0});
-    }
-  }
-}
-
-TEST_CASE("foreign and damaged SVHN files are refused", "[dataset]") {
-  const Scratch scratch;
-  SvhnFile file;
-  file.write(scratch.path(kSvhnTrain));
-  file.write(scratch.path(kSvhnTest));
-  SECTION("wrong shapes") {
-    for (const std::vector<std::size_t>& dims :
-         {std::vector<std::size_t>{32, 32, 3}, std::vector<std::size_t>{16, 32, 3, 4},
-          std::vector<std::size_t>{32, 32, 1, 4}}) {
-      file.dims = dims;
-      file.write(scratch.path(kSvhnTrain));
-      require_refused(scratch, kSvhnTrain, {"found X of ", "X of 32 x 32 x 3 x N bytes"});
-    }
-  }
-  SECTION("pixels that are not bytes") {
-    file.bytes = false;
-    file.write(scratch.path(kSvhnTest));
-    require_refused(scratch, kSvhnTest, {"not bytes", "X of 32 x 32 x 3 x N bytes"});
-  }
-  SECTION("labels missing or not one an image") {
-    file.labels.pop_back();
-    file.write(scratch.path(kSvhnTrain));
-    require_refused(scratch, kSvhnTrain, {"y of 3 x 1", "each of 4 images"});
-    file.with_labels = false;
-    file.write(scratch.path(kSvhnTrain));
-    require_refused(scratch, kSvhnTrain, {"no variable y", "X and y"});
-  }
-  SECTION("labels out of range") {
-    file.byte_labels = false;
-    for (const double label : {0.0, 11.0, 1.5, std::nan("")}) {
-      file.labels[2] = label;
-      file.write(scratch.path(kSvhnTrain));
-      require_refused(scratch, kSvhnTrain, {fmt::format("label {} at image 2", label), "1 to 10"});
-    }
-  }
-  SECTION("cut short anywhere") {
-    for (const bool compressed : {true, false}) {
-      file.compression = compressed ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE;
-      file.write(scratch.path(kSvhnTrain));
-      const std::string whole = read_bytes(scratch.path(kSvhnTrain));
-      for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{130},
-                                     whole.size() / 2, whole.size() - 1}) {
-        scratch.write(kSvhnTrain, whole.substr(0, size));
-        require_refused(scratch, kSvhnTrain, {"found "});
-      }
-    }
-  }
-  SECTION("damaged in the middle") {
-    std::string whole = read_bytes(scratch.path(kSvhnTrain));
-    for (std::size_t i = 0; i < 40; ++i) whole[whole.size() / 2 + i] ^= 0x55;
-    scratch.write(kSvhnTrain, whole);
-    require_refused(scratch, kSvhnTrain, {"damaged", "fetch the file again"});
-  }
-  SECTION("another kind of file") {
-    scratch.write(kSvhnTest, std::string(4000, 'x'));
-    require_refused(scratch, kSvhnTest, {"without the header of a MATLAB 5 file", "SVHN"});
-  }
-  SECTION("a companion missing") {
-    std::filesystem::remove(scratch.path(kSvhnTest));
-    require_refused(scratch, kSvhnTest, {"no such file", "put it there"});
   }
 }
 

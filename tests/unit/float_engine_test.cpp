@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <vector>
 
+#include "model/config.hpp"
 #include "model/dataset.hpp"
 #include "model/error.hpp"
 #include "model/parallel.hpp"
@@ -244,7 +246,11 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
     const FloatEngine::State& state = engine.state(k);
     const FloatEngine::State& old = before.state(k);
     CHECK(state.quantized_weights == quantize_weights(old.weights.value, layer.weight_bits));
-    CHECK(state.convolution == conv_forward(layer, size, engine.input(k), state.quantized_weights));
+    const std::vector<float> convolution =
+        conv_forward(layer, size, engine.input(k), state.quantized_weights);
+    REQUIRE(state.convolution.size() == convolution.size());
+    for (std::size_t i = 0; i < convolution.size(); ++i)
+      CHECK(state.convolution[i] == Approx(convolution[i]).epsilon(1e-5).margin(1e-5));
     std::vector<float> p = state.convolution;
     if (layer.batch_norm) {
       std::vector<float> mean, variance;
@@ -318,6 +324,41 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
     }
     CHECK(error <= 1e-6 * largest);
   }
+}
+
+TEST_CASE("Equal sums of codes give equal pre-activations, and a sum of 0 gives 0", "[dorefa]") {
+  Config config;  // W = 1, A = 2, G = 4
+  const Network network = load_network("mlp", config, 12, 12, 1, 10);
+  SplitMix64 random(7);
+  constexpr int kSize = 40;
+  const Batch batch = random_batch(network, kSize, &random);
+  FloatEngine engine(network, 3);
+  engine.train_step(batch.pixels.data(), batch.labels.data(), kSize);
+  const Layer& layer = network.layers[1];
+  REQUIRE(layer.weight_bits == 1);
+  std::vector<float> codes = engine.input(1), signs = engine.state(1).quantized_weights;
+  const float levels = static_cast<float>((1 << layer.input_bits) - 1);
+  for (float& code : codes) code = std::round(code * levels);
+  for (float& sign : signs) sign = sign < 0.0f ? -1.0f : 1.0f;
+  const std::vector<float> sums = conv_forward(layer, kSize, codes, signs);  // exact
+  std::map<float, float> value_of;
+  std::size_t zeros = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const float value = engine.state(1).convolution[i];
+    const auto known = value_of.emplace(sums[i], value).first;
+    REQUIRE(known->second == value);
+    if (sums[i] != 0.0f) continue;
+    ++zeros;
+    REQUIRE(value == 0.0f);
+  }
+  CHECK(zeros > 20);
+  CHECK(value_of.size() * 4 < sums.size());
+  // Known bad: products of values, scaled beforehand
+  std::size_t broken = 0;
+  const std::vector<float> values =
+      conv_forward(layer, kSize, engine.input(1), engine.state(1).quantized_weights);
+  for (std::size_t i = 0; i < sums.size(); ++i) broken += sums[i] == 0.0f && values[i] != 0.0f;
+  CHECK(broken > 0);
 }
 
 TEST_CASE("Inference uses the running statistics, drops nothing and changes nothing", "[dorefa]") {

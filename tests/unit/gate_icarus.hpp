@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "cost/netlist.hpp"
-#include "cost/process.hpp"
 #include "cost/vectors.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
 
 namespace solfege {
 
@@ -29,7 +30,7 @@ class Icarus {
   std::map<std::string, std::uint64_t> toggles(const Netlist& netlist, const Vectors& vectors,
                                                const std::string& clock, std::size_t warm_up) {
     vectors.write_hex(folder_ + "/vectors.hex");
-    write_text(folder_ + "/bench.v", bench(netlist, vectors, clock));
+    write_file(folder_ + "/bench.v", bench(netlist, vectors, clock));
     run({"iverilog", "-g2005", "-o", "bench.vvp", "bench.v", sources_[0], sources_[1]});
     run({"vvp", "-n", "bench.vvp"});
     return count(folder_ + "/bench.vcd", vectors.cycles(), warm_up);
@@ -38,7 +39,7 @@ class Icarus {
  private:
   void run(const std::vector<std::string>& command) {
     if (run_process(command, folder_, "icarus.log", {}, "iverilog") != 0)
-      throw std::runtime_error(command[0] + ": " + read_text(folder_ + "/icarus.log"));
+      throw std::runtime_error(command[0] + ": " + read_file(folder_ + "/icarus.log"));
   }
 
   static std::string bench(const Netlist& netlist, const Vectors& vectors,

@@ -33,7 +33,7 @@ Netlist reference_popcount(const Scratch& scratch, const std::string& liberty,
   const std::string name = fmt::format("{}_{}", library.name, lanes);
   const std::filesystem::path folder = scratch.path(name);
   std::filesystem::create_directories(folder);
-  write_text(folder / "unit.v", fmt::format(R"(module unit (a, b, count);
+  write_file(folder / "unit.v", fmt::format(R"(module unit (a, b, count);
   input [{0}:0] a, b;
   output [{1}:0] count;
   function [{1}:0] ones(input [{0}:0] bits);
@@ -57,7 +57,7 @@ endmodule
     std::stable_sort(pins.begin(), pins.end(), [&](const std::string& x, const std::string& y) {
       return cell.pin(x)->capacitance_pf < cell.pin(y)->capacitance_pf;
     });
-    write_text(folder / "map.v", extracted_adders_map(adders));
+    write_file(folder / "map.v", extracted_adders_map(adders));
     script +=
         "synth -flatten -top unit -run begin:fine\nsynth -run fine: -noabc -top unit\n"
         "extract_fa -fa\ntechmap -map map.v\ntechmap\nopt -fast -purge\n";

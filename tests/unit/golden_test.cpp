@@ -136,7 +136,7 @@ class Bench {
     d.sum_enable = chance(50);
     d.sum_per_channel = chance(60);
     d.sum_absolute = chance(30);
-    d.second_sum = d.sum_enable ? u(0, d.z_enable ? 2 : 1) : 0;
+    d.second_sum = d.sum_enable && d.sum_per_channel ? u(0, d.z_enable ? 2 : 1) : 0;
     d.max_address = take(4 * 1024);
     d.sum_address = take(8 * 2 * 1024);
     if (chance(25)) {
@@ -351,7 +351,9 @@ class Bench {
       Descriptor d;
       d.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
       d.load_to_columns = columns;
-      d.load_offset = u(0, 7);
+      const auto beat = static_cast<std::uint32_t>(
+          std::max(1, c_.bus_bytes * 8 / (group * c_.lanes)));  // words of one
+      d.load_offset = u(0, 7) / beat * beat;
       d.load_words = static_cast<std::uint32_t>(depth) - d.load_offset;
       d.load_address = noise(d.load_words * static_cast<std::uint32_t>(group * c_.lanes / 8));
       run(d);
@@ -501,7 +503,9 @@ class Bench {
     c.threshold_channels = 64;
     c.max_batch = 64;
     c.random_bits = chance(50) ? 16 : in(4, 16);
-    c.bus_bytes = std::max(8 << in(0, 3), c.lanes / 8);
+    c.bus_bytes = std::max({8 << in(0, 3), c.lanes / 8, 4 * c.stream_lanes});
+    c.activation_bits = 8;
+    c.wide_bits = 32;
     return c;
   }
 

@@ -11,7 +11,6 @@
 
 #include "cost/gate_simulation.hpp"
 #include "cost/liberty.hpp"
-#include "cost/process.hpp"
 #include "model/error.hpp"
 #include "tests/unit/scratch.hpp"
 #include "tests/unit/shared_liberty.hpp"

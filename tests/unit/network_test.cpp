@@ -112,8 +112,8 @@ TEST_CASE("the paper's networks for SVHN have its maps, weights and products", "
                                                 {5, 5, 128, 1152},
                                                 {1, 1, 512, 3200},
                                                 {1, 1, 10, 512}});
-  CHECK(!a.layers[0].batch_norm);
-  for (std::size_t i = 1; i < 7; ++i) CHECK(a.layers[i].batch_norm);
+  for (std::size_t i = 0; i < 7; ++i) CHECK(a.layers[i].batch_norm);
+  CHECK(!load_network("svhn-c-paper", Config(), 40, 40, 3, 10).layers[0].batch_norm);
   for (std::size_t i = 0; i < 8; ++i) CHECK(a.layers[i].dropout == (i == 5 ? 0.5 : 0.0));
   // Millions of products and thousands of weights, as computed from the authors' code.
   const double macs[] = {41.74, 11.60, 3.48, 1.16}, weights[] = {2080, 522, 132, 33.5};
