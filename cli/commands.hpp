@@ -24,7 +24,7 @@ struct SimulationOptions {
   std::uint64_t fst_from = 0, fst_to = 100000;
   std::string design;   ///< folder of `generate` to simulate as it stands; empty: made anew
   std::string netlist;  ///< folder of `synth --netlist` to simulate instead of the RTL
-  std::uint64_t reset_seed = 1;  ///< of what the netlist starts with
+  std::uint64_t reset_seed = 1;  ///< of what registers and memories hold before the reset
   RtlOptions rtl() const;
 };
 

@@ -48,16 +48,14 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   auto* design = app->add_option("--design", o.design,
                                  "simulate the Verilog of this folder, made by generate, as it "
                                  "stands");
-  auto* netlist = app->add_option("--netlist", o.netlist,
-                                  "simulate the gates of this folder, made by synth --netlist, "
-                                  "instead of the RTL")
-                      ->excludes(structural)
-                      ->excludes(define)
-                      ->excludes(design)
-                      ->excludes(fst);
+  app->add_option("--netlist", o.netlist,
+                  "simulate the gates of this folder, made by synth --netlist, instead of the RTL")
+      ->excludes(structural)
+      ->excludes(define)
+      ->excludes(fst)
+      ->excludes(design);
   app->add_option("--reset-seed", o.reset_seed,
-                  "of what the netlist's flip-flops and memories start with")
-      ->needs(netlist)
+                  "of what registers and memories hold before the reset")
       ->check(whole_number(0))
       ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));

@@ -45,7 +45,8 @@ struct DutPins {
 
 extern "C" {
 struct SolfegeDut;
-SolfegeDut* solfege_dut_create();
+/// `reset_seed` decides what registers and memories hold before the reset.
+SolfegeDut* solfege_dut_create(std::uint64_t reset_seed);
 void solfege_dut_destroy(SolfegeDut*);
 void solfege_dut_eval(SolfegeDut*, solfege::DutPins*);
 /// Waveforms (only in libraries built for them): opens an FST file; dump appends the state at

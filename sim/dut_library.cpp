@@ -136,7 +136,7 @@ std::vector<std::string> verilator_command(const std::string& verilator, const S
   std::vector<std::string> command = {
       verilator, "--cc", "--exe", "--build", "-j", "2",
       // the model
-      "-O3", "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--top-module",
+      "-O3", "--x-assign", "fast", "--x-initial", "unique", "-Wno-fatal", "--top-module",
       "sf_accelerator", "--prefix", "Vsf_accelerator", "--Mdir", "obj_dir", "--threads",
       std::to_string(options.threads),
       // The library exports the six functions of the interface and nothing else. The level of
@@ -166,9 +166,8 @@ void compile(const std::vector<std::string>& command, const fs::path& folder, co
   const fs::path library = folder / "obj_dir" / kLibrary;
   if (status != 0 || !fs::is_regular_file(library)) {
     fs::rename(folder / kLog, kept);
-    throw std::runtime_error(
-        fmt::format("the simulator does not build; the last lines of {}:{}", kept.string(),
-                    last_lines(read_file(kept), 30)));
+    throw std::runtime_error(fmt::format("the simulator does not build; the last lines of {}:{}",
+                                         kept.string(), last_lines(read_file(kept), 30)));
   }
   // The entry keeps the library and the log; a hundred megabytes of objects go.
   fs::rename(library, folder / kLibrary);
@@ -182,12 +181,14 @@ void resolve(void* handle, const std::string& path, const char* symbol,
   if (!function) throw std::runtime_error(path + ": no symbol " + symbol + "; delete the file");
 }
 
-DutLibrary load(const fs::path& path) {
+DutLibrary load(const fs::path& path, std::uint64_t reset_seed) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) throw std::runtime_error(std::string(dlerror()) + "; delete the file to rebuild it");
   DutLibrary library;
   library.path = path.string();
-  resolve(handle, library.path, "solfege_dut_create", library.create);
+  std::function<decltype(solfege_dut_create)> create;
+  resolve(handle, library.path, "solfege_dut_create", create);
+  library.create = [=] { return create(reset_seed); };
   resolve(handle, library.path, "solfege_dut_destroy", library.destroy);
   resolve(handle, library.path, "solfege_dut_eval", library.eval);
   resolve(handle, library.path, "solfege_dut_trace_open", library.trace_open);
@@ -231,7 +232,7 @@ DutLibrary build_dut(const std::string& generated_dir, const DutOptions& options
     compile(verilator_command(verilator, sources, options), part, cache / (key + ".failed.log"),
             shim);
   });
-  DutLibrary library = load(entry / kLibrary);
+  DutLibrary library = load(entry / kLibrary, options.reset_seed);
   library.cache_hit = hit;
   library.waveforms = options.waveforms;
   return library;

@@ -16,6 +16,7 @@ struct DutOptions {
   bool waveforms = false;            ///< can write FST files; slower
   int threads = 1;                   ///< threads of the Verilated model, 1..64
   std::vector<std::string> defines;  ///< Verilog macros, "NAME" or "NAME=VALUE"
+  std::uint64_t reset_seed = 1;      ///< of what registers and memories hold before the reset
 };
 
 /// A loaded simulator: the functions of dut_abi.hpp. A Verilated one stays loaded until the process
@@ -25,7 +26,7 @@ struct DutLibrary {
   bool cache_hit = false;  ///< it was there already; nothing was compiled
   bool waveforms = false;  ///< the trace functions write files
 
-  std::function<decltype(solfege_dut_create)> create;
+  std::function<SolfegeDut*()> create;
   std::function<decltype(solfege_dut_destroy)> destroy;
   std::function<decltype(solfege_dut_eval)> eval;
   std::function<decltype(solfege_dut_trace_open)> trace_open;

@@ -113,8 +113,11 @@ void read_outputs(const Vsf_accelerator& model, solfege::DutPins& pins) {
 
 }  // namespace
 
-SolfegeDut* solfege_dut_create() {
+SolfegeDut* solfege_dut_create(std::uint64_t reset_seed) {
   auto dut = std::make_unique<SolfegeDut>();
+  constexpr int kRandom = 2;
+  dut->context.randReset(kRandom);
+  dut->context.randSeed(static_cast<int>(reset_seed % 0x7fffffff + 1));
 #if VM_TRACE_FST
   dut->context.traceEverOn(true);
 #endif

@@ -52,6 +52,7 @@ DutLibrary load(const Config& config, const RtlOptions& options) {
   const std::string directory =
       options.design_directory.empty() ? generate_cached(config) : options.design_directory;
   DutOptions dut = options.dut;
+  dut.reset_seed = options.reset_seed;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
   return build_dut(directory, dut);
 }

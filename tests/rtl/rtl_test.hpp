@@ -20,6 +20,10 @@ inline uint64_t seed() {
   return text ? std::stoull(text) : 1;
 }
 
+/// Registers and memories hold random values before the reset, so that a missing one shows.
+inline const bool random_start =
+    (Verilated::randReset(2), Verilated::randSeed(static_cast<int>(seed() % 0x7fffffff) + 1), true);
+
 class Random {
  public:
   explicit Random(uint64_t salt) : engine_(seed() * 1000003 + salt) {}
