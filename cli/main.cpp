@@ -43,8 +43,8 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
                                    "simulate the full-adder form that is synthesised");
   auto* define = app->add_option("--define", o.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
-  auto* fst = app->add_option("--fst", o.fst_path, "waveforms to this FST file")
-                  ->check(output_file());
+  auto* fst =
+      app->add_option("--fst", o.fst_path, "waveforms to this FST file")->check(output_file());
   auto* netlist = app->add_option("--netlist", o.netlist,
                                   "simulate the gates of this folder, made by synth --netlist, "
                                   "instead of the RTL")
@@ -56,8 +56,7 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
       ->needs(netlist)
       ->check(whole_number(0))
       ->capture_default_str();
-  app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")
-      ->check(whole_number(0));
+  app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));
   app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")
       ->check(whole_number(0))
       ->capture_default_str();
@@ -145,11 +144,13 @@ int run(int argc, char** argv) {
       ->check(whole_number(0, kMostSamples));
   train_app->add_flag("--evaluate-every-epoch", train.evaluate_every_epoch,
                       "accuracy after each epoch, not only at the end; --epochs does so too");
-  train_app->add_option("--weights", train.weights_path,
-                        "write the trained master weights, one number a line")
+  train_app
+      ->add_option("--weights", train.weights_path,
+                   "write the trained master weights, one number a line")
       ->check(output_file());
-  auto* checkpoint = train_app->add_option("--checkpoint", train.checkpoint_path,
-                                           "write the state of the training to this file")
+  auto* checkpoint = train_app
+                         ->add_option("--checkpoint", train.checkpoint_path,
+                                      "write the state of the training to this file")
                          ->check(output_file());
   train_app
       ->add_option("--checkpoint-every", train.checkpoint_every,
@@ -209,13 +210,14 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file")
       ->check(output_file());
-  energy_app->add_option("--ert", energy.ert_path,
-                         "write Accelergy's energy reference table (YAML)")
+  energy_app
+      ->add_option("--ert", energy.ert_path, "write Accelergy's energy reference table (YAML)")
       ->check(output_file());
   energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)")
       ->check(output_file());
-  energy_app->add_option("--plot", energy.plot_path,
-                         "draw the step's energy by unit to this .svg or .png")
+  energy_app
+      ->add_option("--plot", energy.plot_path,
+                   "draw the step's energy by unit to this .svg or .png")
       ->check(output_file());
   energy_app
       ->add_option("--activity", energy.activity_directory,
@@ -241,9 +243,10 @@ int run(int argc, char** argv) {
       ->check(whole_number(1, 1024));
   synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png")
       ->check(output_file());
-  synth_app->add_option("--netlist", synth.netlist_directory,
-                        "only write the gate-level netlist to this folder, for --netlist of train "
-                        "and verify")
+  synth_app
+      ->add_option("--netlist", synth.netlist_directory,
+                   "only write the gate-level netlist to this folder, for --netlist of train "
+                   "and verify")
       ->check(output_folder());
   synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 

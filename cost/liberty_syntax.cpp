@@ -17,8 +17,9 @@ constexpr const char* kNoHeader = "it has no `library (NAME) {` header";
 
 /// What to do about a library that cannot be read.
 std::string fix_of(const std::string& path) {
-  return path == kDefaultLiberty ? "name another .lib file, or run: apt-get install qflow-tech-osu018"
-                                 : "name an existing .lib file";
+  return path == kDefaultLiberty
+             ? "name another .lib file, or run: apt-get install qflow-tech-osu018"
+             : "name an existing .lib file";
 }
 
 std::string_view trimmed(const char* first, const char* last) {
@@ -173,7 +174,8 @@ std::string_view LibertyStatement::text(std::string_view wanted) const {
   return s == nullptr ? std::string_view() : s->value;
 }
 
-LibertyFile::LibertyFile(const std::string& path) : path_(path), text_(read_file(path, fix_of(path))) {
+LibertyFile::LibertyFile(const std::string& path)
+    : path_(path), text_(read_file(path, fix_of(path))) {
   library_ = Parser(*this, text_).library();
 }
 

@@ -166,9 +166,8 @@ void compile(const std::vector<std::string>& command, const fs::path& folder, co
   const fs::path library = folder / "obj_dir" / kLibrary;
   if (status != 0 || !fs::is_regular_file(library)) {
     fs::rename(folder / kLog, kept);
-    throw std::runtime_error(
-        fmt::format("the simulator does not build; the last lines of {}:{}", kept.string(),
-                    last_lines(read_file(kept), 30)));
+    throw std::runtime_error(fmt::format("the simulator does not build; the last lines of {}:{}",
+                                         kept.string(), last_lines(read_file(kept), 30)));
   }
   // The entry keeps the library and the log; a hundred megabytes of objects go.
   fs::rename(library, folder / kLibrary);
