@@ -12,7 +12,6 @@
 
 #include "model/files.hpp"
 
-
 namespace solfege {
 namespace {
 

@@ -40,7 +40,8 @@ std::string Mapping::cells_script() const {
   return fmt::format(
              "read_json bound.json\nselect {}\nopt_clean\n"
              "dfflibmap -liberty library/cells.lib\nopt_clean\n"
-             "abc -nocleanup -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean -purge\n",
+             "abc -nocleanup -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean "
+             "-purge\n",
              script_name(module)) +
          write;
 }

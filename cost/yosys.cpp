@@ -9,7 +9,6 @@
 #include "model/files.hpp"
 #include "model/process.hpp"
 
-
 namespace solfege {
 namespace {
 

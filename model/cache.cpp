@@ -35,8 +35,8 @@ std::string hexadecimal(std::uint64_t hash) { return fmt::format("{:016x}", hash
 /// XXH64 and size of a file, as contents.txt says them; nothing if it cannot be read.
 std::optional<std::string> digest(const fs::path& path) {
   const FileHandle file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  const std::unique_ptr<XXH64_state_t, XXH_errorcode (*)(XXH64_state_t*)> state(
-      XXH64_createState(), XXH64_freeState);
+  const std::unique_ptr<XXH64_state_t, XXH_errorcode (*)(XXH64_state_t*)> state(XXH64_createState(),
+                                                                                XXH64_freeState);
   XXH64_reset(state.get(), 0);
   std::vector<char> chunk(1 << 18);
   std::uint64_t size = 0;
@@ -65,9 +65,10 @@ std::string contents_of(const fs::path& folder) {
   for (const fs::path& file : files) {
     const auto found = digest(file);
     if (!found)
-      throw InputError(fmt::format("{}: cannot be read back: {}; free space, or choose another "
-                                   "cache folder",
-                                   file.string(), std::strerror(errno)));
+      throw InputError(
+          fmt::format("{}: cannot be read back: {}; free space, or choose another "
+                      "cache folder",
+                      file.string(), std::strerror(errno)));
     text += fmt::format("{} {}\n", *found, file.lexically_relative(folder).string());
   }
   return text + signature(text);
@@ -108,10 +109,10 @@ void remove_leftovers(const fs::path& cache) {
 }
 
 [[noreturn]] void refuse(const fs::path& cache, const std::string& reason) {
-  throw InputError(
-      fmt::format("{}: the cache cannot be written: {}; free space, or set SOLFEGE_CACHE to another "
-                  "folder",
-                  cache.string(), reason));
+  throw InputError(fmt::format(
+      "{}: the cache cannot be written: {}; free space, or set SOLFEGE_CACHE to another "
+      "folder",
+      cache.string(), reason));
 }
 
 }  // namespace

@@ -77,8 +77,8 @@ Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions
     // of a corrupt header within 64 bits.
     const std::uint32_t most = d == 1 ? kMostImages : kMaxSide;
     if (size == 0 || size > most) {
-      refuse(file, fmt::format("{} as size of dimension {}", size, d),
-             fmt::format("1 to {}", most), kFetchAgain);
+      refuse(file, fmt::format("{} as size of dimension {}", size, d), fmt::format("1 to {}", most),
+             kFetchAgain);
     }
     length *= size;
   }
@@ -123,9 +123,9 @@ fs::path find_idx(const fs::path& folder, const std::string& part, bool images) 
 
 fs::path require_idx(const fs::path& folder, const std::string& part, bool images) {
   const fs::path file = find_idx(folder, part, images);
-  return file.empty() ? require_file(folder, part + (images ? "-images-idx3-ubyte"
-                                                            : "-labels-idx1-ubyte"))
-                      : file;
+  return file.empty()
+             ? require_file(folder, part + (images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte"))
+             : file;
 }
 
 Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
@@ -200,12 +200,12 @@ std::vector<fs::path> cifar_batches(const fs::path& folder, const std::vector<st
 void append_cifar(const fs::path& file, Images& images) {
   const Bytes bytes = read_data(file);
   if (bytes.size() % kCifarRecord != 0) {
-    refuse(file, fmt::format("{} bytes", bytes.size()),
-           fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
-           bytes.size() % (kCifarRecord + 1) == 0
-               ? fmt::format("records of {} bytes are CIFAR-100's: {}", kCifarRecord + 1,
-                             kTenClasses)
-               : kFetchAgain);
+    refuse(
+        file, fmt::format("{} bytes", bytes.size()),
+        fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
+        bytes.size() % (kCifarRecord + 1) == 0
+            ? fmt::format("records of {} bytes are CIFAR-100's: {}", kCifarRecord + 1, kTenClasses)
+            : kFetchAgain);
   }
   images.height = images.width = kCifarSide;
   images.channels = 3;

@@ -112,10 +112,9 @@ Content read_all(const fs::path& path, const std::string& fix) {
       const char* message = gzerror(handle.get(), &error);
       if (got < 0 || error != Z_OK)
         refuse(path, kUnreadable,
-               error == Z_ERRNO
-                   ? reason_of(failure)
-                   : fmt::format("damaged or truncated gzip data after {} bytes ({})",
-                                 content.size(), message),
+               error == Z_ERRNO ? reason_of(failure)
+                                : fmt::format("damaged or truncated gzip data after {} bytes ({})",
+                                              content.size(), message),
                error == Z_ERRNO ? fix : "fetch the file again");
       if (content.size() > kLargestFile) throw std::length_error("file");
     }
@@ -167,7 +166,8 @@ std::string why_unwritable_resolved(const fs::path& path) {
 
 void write_all(int file, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = write(file, content.data(), std::min<std::size_t>(content.size(), 1u << 30));
+    const ssize_t written =
+        write(file, content.data(), std::min<std::size_t>(content.size(), 1u << 30));
     if (written < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category());
     if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -180,7 +180,10 @@ bool synced(int file) { return fsync(file) == 0 || errno == EINVAL || errno == E
 class Part {
  public:
   explicit Part(const fs::path& path)
-      : target_(resolved(path)), part_(target_.string() + ".part"), lock_(part_, Interrupt::check) {}
+      : target_(resolved(path)),
+        part_(target_.string() + ".part"),
+        lock_(part_, Interrupt::check),
+        goes_(part_) {}
   ~Part() {
     if (!placed_) unlink(part_.c_str());
   }
@@ -205,6 +208,7 @@ class Part {
   fs::path target_;
   std::string part_;
   FileLock lock_;
+  Interrupt::Unfinished goes_;
   bool placed_ = false;
 };
 
@@ -231,8 +235,7 @@ std::string why_unwritable_folder(const fs::path& folder) {
   fs::path present = fs::absolute(folder).lexically_normal();
   while (!fs::exists(present, error) && !error && present.has_relative_path())
     present = present.parent_path();
-  if (error)
-    return fmt::format("{}; name another folder", reason_of(error.value()));
+  if (error) return fmt::format("{}; name another folder", reason_of(error.value()));
   if (!fs::is_directory(present))
     return fmt::format("{} is not a folder; name another folder", present.string());
   if (access(present.c_str(), W_OK | X_OK) != 0)
@@ -251,7 +254,8 @@ void write_file(const fs::path& path, std::string_view content) {
     part.place();
     sync_folder(parent_of(resolved(path)));
   } catch (const std::system_error& error) {
-    refuse(path, kUnwritable, reason_of(error.code().value()), "free space, or name a file elsewhere");
+    refuse(path, kUnwritable, reason_of(error.code().value()),
+           "free space, or name a file elsewhere");
   }
 }
 
@@ -316,7 +320,8 @@ void sync_folder(const fs::path& folder) {
 FileLock::FileLock(fs::path path, const std::function<void()>& waiting) : path_(std::move(path)) {
   for (;;) {
     const int file = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
-    struct stat mine {}, named {};
+    struct stat mine {
+    }, named{};
     if (file < 0 || fstat(file, &mine) != 0 || !S_ISREG(mine.st_mode)) {
       const int error = file < 0 ? errno : 0;
       if (file >= 0) close(file);
@@ -350,7 +355,8 @@ FileLock::FileLock(fs::path path, const std::function<void()>& waiting) : path_(
 
 FileLock::~FileLock() {
   if (descriptor_ < 0) return;
-  struct stat mine {}, named {};
+  struct stat mine {
+  }, named{};
   if (fstat(descriptor_, &mine) == 0 && stat(path_.c_str(), &named) == 0 &&
       named.st_ino == mine.st_ino && named.st_dev == mine.st_dev)
     unlink(path_.c_str());

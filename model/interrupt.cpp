@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 namespace solfege {
 namespace {
@@ -15,10 +16,25 @@ constexpr unsigned kGraceSeconds = 5;
 // Written by handlers: lock-free atomics only.
 std::atomic<int> noted{0}, finishing{0};
 std::array<std::atomic<pid_t>, 256> groups{};
+std::array<std::atomic<const char*>, 256> unfinished{};
+
+/// Takes the first free place, if there is one.
+template <typename Places, typename Value>
+auto* enter(Places& places, Value value) {
+  for (auto& place : places) {
+    Value free{};
+    if (place.compare_exchange_strong(free, value)) return &place;
+  }
+  return static_cast<decltype(places.data())>(nullptr);
+}
+
+void complain(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
 
 [[noreturn]] void end_at_once(int code) {
   for (const std::atomic<pid_t>& leader : groups)
     if (const pid_t group = leader; group > 0) kill(-group, SIGKILL);
+  for (const std::atomic<const char*>& path : unfinished)
+    if (const char* name = path; name != nullptr) unlink(name);
   _exit(code);
 }
 
@@ -32,10 +48,15 @@ extern "C" void on_alarm(int) { end_at_once(128 + noted); }
 
 /// A page of a mapped file that is not there, such as one that waveforms are collected in.
 extern "C" void on_bus_error(int) {
-  constexpr const char* kText =
-      "solfege: a mapped file cannot be read or written: the disk is full, or the file was cut "
-      "short; free space in the folders of the outputs and of temporary files (TMPDIR)\n";
-  (void)!write(STDERR_FILENO, kText, std::strlen(kText));
+  complain("solfege: ");
+  for (const std::atomic<const char*>& path : unfinished)
+    if (const char* name = path; name != nullptr) {
+      complain(name);
+      complain(", ");
+    }
+  complain(
+      "a file that is mapped into memory: cannot be written or read: the disk is full, or the file "
+      "was cut short; free space there and in /tmp\n");
   end_at_once(2);
 }
 
@@ -72,17 +93,17 @@ Interrupt::Finish::~Finish() {
   if (--finishing == 0 && noted != 0) alarm(kGraceSeconds);
 }
 
-Interrupt::Group::Group(pid_t leader) {
-  for (std::atomic<pid_t>& place : groups) {
-    pid_t free = 0;
-    if (!place.compare_exchange_strong(free, leader)) continue;
-    place_ = &place;
-    return;
-  }
-}
+Interrupt::Group::Group(pid_t leader) : place_(enter(groups, leader)) {}
 
 Interrupt::Group::~Group() {
   if (place_ != nullptr) *place_ = 0;
+}
+
+Interrupt::Unfinished::Unfinished(std::string path)
+    : path_(std::move(path)), place_(enter(unfinished, path_.c_str())) {}
+
+Interrupt::Unfinished::~Unfinished() {
+  if (place_ != nullptr) *place_ = nullptr;
 }
 
 }  // namespace solfege

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <string>
 
 namespace solfege {
 
@@ -44,6 +45,19 @@ class Interrupt {
 
    private:
     std::atomic<pid_t>* place_ = nullptr;
+  };
+
+  /// A file that is removed if the program ends at once, because it is not whole.
+  class Unfinished {
+   public:
+    explicit Unfinished(std::string path);
+    ~Unfinished();
+    Unfinished(const Unfinished&) = delete;
+    Unfinished& operator=(const Unfinished&) = delete;
+
+   private:
+    std::string path_;
+    std::atomic<const char*>* place_ = nullptr;
   };
 };
 

@@ -79,7 +79,8 @@ class Elements {
     element.content.size = word(span_.data + 4);
     skip(8);
     if (element.content.size > span_.size)
-      damaged(path_, fmt::format("an element of {} bytes has {}", element.content.size, span_.size));
+      damaged(path_,
+              fmt::format("an element of {} bytes has {}", element.content.size, span_.size));
     element.content.data = span_.data;
     const std::size_t whole = padded ? (element.content.size + 7) / 8 * 8 : element.content.size;
     skip(std::min(whole, span_.size));
@@ -201,9 +202,22 @@ double MatlabArray::number(std::size_t i) const {
 }
 
 std::string MatlabArray::describe() const {
-  constexpr std::array<const char*, 16> kNames = {
-      "an unknown class", "cells", "struct", "object", "text", "sparse numbers", "double", "single",
-      "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"};
+  constexpr std::array<const char*, 16> kNames = {"an unknown class",
+                                                  "cells",
+                                                  "struct",
+                                                  "object",
+                                                  "text",
+                                                  "sparse numbers",
+                                                  "double",
+                                                  "single",
+                                                  "int8",
+                                                  "uint8",
+                                                  "int16",
+                                                  "uint16",
+                                                  "int32",
+                                                  "uint32",
+                                                  "int64",
+                                                  "uint64"};
   const char* name = kind >= 0 && kind < 16 ? kNames[static_cast<std::size_t>(kind)] : kNames[0];
   return fmt::format("{} of {}{}", fmt::join(sizes, " x "), complex ? "complex " : "",
                      logical ? "logical" : name);

@@ -10,8 +10,23 @@ namespace solfege {
 
 /// A variable of a MATLAB file.
 struct MatlabArray {
-  enum Class { kCell = 1, kStruct, kObject, kText, kSparse, kDouble, kSingle, kInt8, kUint8,
-               kInt16, kUint16, kInt32, kUint32, kInt64, kUint64 };
+  enum Class {
+    kCell = 1,
+    kStruct,
+    kObject,
+    kText,
+    kSparse,
+    kDouble,
+    kSingle,
+    kInt8,
+    kUint8,
+    kInt16,
+    kUint16,
+    kInt32,
+    kUint32,
+    kInt64,
+    kUint64
+  };
   int kind = 0;  ///< Class, or another that MATLAB has
   bool complex = false, logical = false;
   std::vector<std::uint64_t> sizes;  ///< at least two
@@ -20,9 +35,9 @@ struct MatlabArray {
   int type = 0;
   std::vector<std::uint8_t> data;
 
-  std::uint64_t count() const;        ///< elements by the sizes
+  std::uint64_t count() const;         ///< elements by the sizes
   double number(std::size_t i) const;  ///< element i
-  std::string describe() const;       ///< "32 x 32 x 3 x 10 of uint8"
+  std::string describe() const;        ///< "32 x 32 x 3 x 10 of uint8"
 };
 
 /// The variables of a MATLAB 5 file (little-endian, compressed or not; MATLAB writes it by default

@@ -77,8 +77,8 @@ pid_t start_process(std::vector<std::string> command, const fs::path& folder,
                                  command[0], package.empty() ? command[0] : package));
   std::vector<std::string> environment = environment_with(temporary);
   const std::vector<char*> arguments = pointers(command), variables = pointers(environment);
-  const Start start{program.c_str(), arguments.data(), variables.data(), folder.c_str(),
-                    input,           output,           errors};
+  const Start start{
+      program.c_str(), arguments.data(), variables.data(), folder.c_str(), input, output, errors};
   int ends[2];  // the child's errno comes through; execve() closes it
   if (pipe2(ends, O_CLOEXEC) != 0)
     throw std::runtime_error(fmt::format("{}: {}", command[0], std::strerror(errno)));
@@ -113,8 +113,8 @@ int wait_for(pid_t child, const std::string& name, const std::function<void(int 
     for (int turn = 0;; ++turn) {
       // It is not reaped yet: until its group has gone its number must not be another's.
       siginfo_t ended{};
-      const bool known = waitid(P_PID, static_cast<id_t>(child), &ended,
-                                WEXITED | WNOHANG | WNOWAIT) == 0;
+      const bool known =
+          waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0;
       if (known && ended.si_pid == child) break;
       if (!known && errno != EINTR)
         throw std::runtime_error(fmt::format("waiting for {}: {}", name, std::strerror(errno)));
@@ -219,8 +219,9 @@ void require_ending(const fs::path& path, const std::string& end) {
   std::string text = read_file(path, "free space, and run it again");
   text.erase(text.find_last_not_of(" \t\r\n") + 1);
   if (text.size() < end.size() || text.compare(text.size() - end.size(), end.size(), end) != 0)
-    throw InputError(fmt::format(
-        "{}: the tool that wrote it has cut it short; free space, and run it again", path.string()));
+    throw InputError(
+        fmt::format("{}: the tool that wrote it has cut it short; free space, and run it again",
+                    path.string()));
 }
 
 std::string trim(const std::string& text) {

@@ -38,8 +38,8 @@ std::string tool_version(const std::vector<std::string>& command, const std::str
 /// The absolute path of a program in $PATH, or empty.
 std::string find_program(const std::string& name);
 
-/// InputError unless the file, which a tool was asked to write, is there and ends with `end` (blanks
-/// apart): what was cut short does not.
+/// InputError unless the file, which a tool was asked to write, is there and ends with `end`
+/// (blanks apart): what was cut short does not.
 void require_ending(const std::filesystem::path& path, const std::string& end);
 
 std::string trim(const std::string& text);  ///< without outer blanks and quotes

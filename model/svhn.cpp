@@ -42,10 +42,10 @@ void append_svhn(const std::string& file, Images& images) {
   const std::vector<std::uint64_t> image = {kSide, kSide, kChannels};
   const bool shaped = (x.sizes.size() == 3 || x.sizes.size() == 4) &&
                       std::equal(image.begin(), image.end(), x.sizes.begin());
-  if (!numeric(x) || x.kind != MatlabArray::kUint8 || x.type != 2 || !shaped ||
-      x.count() == 0)
-    refuse(file, fmt::format("X of {}{}", x.describe(),
-                             x.kind == MatlabArray::kUint8 && numeric(x) ? "" : ", not bytes"),
+  if (!numeric(x) || x.kind != MatlabArray::kUint8 || x.type != 2 || !shaped || x.count() == 0)
+    refuse(file,
+           fmt::format("X of {}{}", x.describe(),
+                       x.kind == MatlabArray::kUint8 && numeric(x) ? "" : ", not bytes"),
            "X of 32 x 32 x 3 x N bytes", fmt::format("use {}", kForeign));
   const std::size_t count = x.data.size() / kImage;
   if (!numeric(y))

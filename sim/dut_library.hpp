@@ -38,8 +38,8 @@ struct DutLibrary {
 /// the same content: every file of `generated_dir`/sf_accelerator.f (one path a line, relative to
 /// the list; `+incdir+DIR` and comments allowed; headers `.vh`, `.svh` are for inclusion only), the
 /// shim, the options, the tools' versions and the processor. It is an entry of the cache: see
-/// cached_folder(). Progress goes to stderr; the compiler's output is kept as `build.log` beside the
-/// library.
+/// cached_folder(). Progress goes to stderr; the compiler's output is kept as `build.log` beside
+/// the library.
 ///
 /// Throws InputError for missing files or tools and bad options; std::runtime_error with the end of
 /// the log and its path if compilation fails.

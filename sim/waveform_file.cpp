@@ -35,8 +35,8 @@ bool whole(const fs::path& path) {
     if (length < 8 || length > size - at - 1) return false;
     header = header || tag[0] == kHeader;
     geometry = geometry || tag[0] == kGeometry;
-    hierarchy = hierarchy || tag[0] == kHierarchy || tag[0] == kHierarchyLz4 ||
-                tag[0] == kHierarchyTwice;
+    hierarchy =
+        hierarchy || tag[0] == kHierarchy || tag[0] == kHierarchyLz4 || tag[0] == kHierarchyTwice;
     at += 1 + length;
   }
   return !error && header && geometry && hierarchy;
@@ -45,7 +45,10 @@ bool whole(const fs::path& path) {
 }  // namespace
 
 WaveformFile::WaveformFile(fs::path path)
-    : path_(std::move(path)), part_(path_.string() + ".part") {
+    : path_(std::move(path)),
+      part_(path_.string() + ".part"),
+      part_goes_(part_.string()),
+      hierarchy_goes_(part_.string() + ".hier") {
   if (const std::string reason = why_unwritable(path_); !reason.empty())
     throw InputError(fmt::format("--fst {}: {}", path_.string(), reason));
 }
@@ -67,9 +70,10 @@ bool WaveformFile::finish() {
   if (!fs::exists(part_, error)) return false;
   check();
   if (!whole(part_))
-    throw InputError(fmt::format("{}: cannot be written: its end is missing; free space there and "
-                                 "in {}, or name a file elsewhere",
-                                 path_.string(), kTemporary));
+    throw InputError(
+        fmt::format("{}: cannot be written: its end is missing; free space there and "
+                    "in {}, or name a file elsewhere",
+                    path_.string(), kTemporary));
   place_file(part_, path_);
   return true;
 }

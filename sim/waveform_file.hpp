@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "model/interrupt.hpp"
+
 namespace solfege {
 
 /// An FST file on its way. Its writer (Verilator's) notices no failure, so that is done here.
@@ -22,6 +24,7 @@ class WaveformFile {
 
  private:
   std::filesystem::path path_, part_;
+  Interrupt::Unfinished part_goes_, hierarchy_goes_;
 };
 
 }  // namespace solfege

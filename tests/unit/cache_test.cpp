@@ -78,8 +78,8 @@ TEST_CASE("an entry that is not what it was is made again", "[cache]") {
     spoil("contents.txt", contents.substr(0, size));
   spoil("contents.txt", "");
   // A list that is shorter, but looks whole
-  spoil("contents.txt", contents.substr(0, contents.find('\n') + 1) +
-                            contents.substr(contents.rfind("end ")));
+  spoil("contents.txt",
+        contents.substr(0, contents.find('\n') + 1) + contents.substr(contents.rfind("end ")));
   // The disk was cleaned up by somebody's hand.
   fs::remove_all(scratch.path("key"));
   fs::create_directory(scratch.path("key"));
@@ -123,11 +123,12 @@ TEST_CASE("several processes make one entry once", "[cache]") {
     if (child == 0) {
       int code = 1;
       try {
-        const fs::path entry = cached_folder(scratch.path("cache"), "key", [&](const fs::path& part) {
-          std::this_thread::sleep_for(std::chrono::milliseconds(200));
-          write_file(part / "a", "text");
-          std::ofstream(scratch.path("made"), std::ios::app) << "x";
-        });
+        const fs::path entry =
+            cached_folder(scratch.path("cache"), "key", [&](const fs::path& part) {
+              std::this_thread::sleep_for(std::chrono::milliseconds(200));
+              write_file(part / "a", "text");
+              std::ofstream(scratch.path("made"), std::ios::app) << "x";
+            });
         code = read_file(entry / "a") == "text" ? 0 : 2;
       } catch (...) {
       }
@@ -152,8 +153,8 @@ TEST_CASE("checking a large entry takes milliseconds", "[cache]") {
   for (int i = 0; i < 5; ++i) {
     const auto start = std::chrono::steady_clock::now();
     REQUIRE(is_cached(scratch.path(), "key"));
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-                              .count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   WARN("16 MiB are checked in " << best * 1e3 << " ms");
   CHECK(best < 0.05);

@@ -156,8 +156,7 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
                   run(config, network, make_digits(21, 1, 1), 5, 4));
   Dataset resized = digits;
   resize_images(resized.train, 14);
-  require_refused(path, {"another data set", "--resize"},
-                  run(config, network, resized, 5, 4));
+  require_refused(path, {"another data set", "--resize"}, run(config, network, resized, 5, 4));
   // The same shapes and labels, and one other pixel
   for (Images Dataset::*part : {&Dataset::train, &Dataset::test}) {
     Dataset other = digits;

@@ -220,7 +220,8 @@ TEST_CASE("foreign and damaged IDX files are refused", "[dataset]") {
     std::string bytes = idx_labels(5);
     bytes.back() = 10;
     scratch.write(kTrainLabels, bytes);
-    require_refused(scratch, kTrainLabels, {"label 10 at image 4", "0 to 9", "ten classes", "Fashion-MNIST"});
+    require_refused(scratch, kTrainLabels,
+                    {"label 10 at image 4", "0 to 9", "ten classes", "Fashion-MNIST"});
   }
   SECTION("training and test of different size") {
     scratch.write(kTestImages, word(0x803) + word(3) + word(1) + word(1) + "abc");
@@ -276,7 +277,8 @@ TEST_CASE("foreign and damaged CIFAR-10 files are refused", "[dataset]") {
     require_refused(scratch, "data_batch_1.bin", {"3072 bytes", "multiple of 3073"});
   }
   SECTION("records of CIFAR-100, under the names of CIFAR-10") {
-    scratch.write("data_batch_1.bin", cifar_record(0, 1, 2, 3) + "x" + cifar_record(1, 1, 2, 3) + "x");
+    scratch.write("data_batch_1.bin",
+                  cifar_record(0, 1, 2, 3) + "x" + cifar_record(1, 1, 2, 3) + "x");
     require_refused(scratch, "data_batch_1.bin", {"6148 bytes", "CIFAR-100", "ten classes"});
   }
   SECTION("label beyond the classes") {

@@ -126,10 +126,9 @@ TEST_CASE("places that cannot be written are told before anything is", "[files]"
       CHECK(why_unwritable(name).empty());
       continue;
     }
-    CHECK_THAT(why_unwritable(name),
-               Catch::Contains(kind == "Not a directory" ? "is not a folder"
-                               : kind == "form a loop"   ? "loop"
-                                                         : kind));
+    CHECK_THAT(why_unwritable(name), Catch::Contains(kind == "Not a directory" ? "is not a folder"
+                                                     : kind == "form a loop"   ? "loop"
+                                                                               : kind));
     require_error<InputError>([&] { write_file(name, "x"); }, {name, "cannot be written"});
   }
   CHECK_THAT(why_unwritable(scratch.path("no/file")), Catch::Contains("there is no folder"));
@@ -150,8 +149,11 @@ TEST_CASE("a folder's files are written together", "[files]") {
   CHECK(read_file(folder + "/b") == "2");
   // One that cannot be written keeps the others from changing.
   fs::create_directory(folder + "/c");
-  require_error<InputError>([&] { write_files(folder, {{"a", "3"}, {"c", "4"}}); },
-                            {folder + "/c", "a folder"});
+  require_error<InputError>(
+      [&] {
+        write_files(folder, {{"a", "3"}, {"c", "4"}});
+      },
+      {folder + "/c", "a folder"});
   CHECK(read_file(folder + "/a") == "1");
   CHECK_FALSE(fs::exists(folder + "/a.part"));
 }

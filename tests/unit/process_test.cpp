@@ -32,8 +32,9 @@ TEST_CASE("a program's status, output and folder", "[process]") {
   const std::string temporary = trim(read_file(scratch.path("where")));
   CHECK_THAT(temporary, Catch::StartsWith(scratch.path()));
   CHECK_FALSE(std::filesystem::exists(temporary));
-  require_error<InputError>([&] { run_process({"no-such-tool"}, scratch.path(), "log", {}, "tool"); },
-                            {"no-such-tool", "apt-get install tool"});
+  require_error<InputError>(
+      [&] { run_process({"no-such-tool"}, scratch.path(), "log", {}, "tool"); },
+      {"no-such-tool", "apt-get install tool"});
   CHECK(capture_process({"cat"}, "text").output == "text");
   CHECK(capture_process(shell("echo e >&2; exit 2")).errors == "e\n");
   CHECK(capture_process(shell("exit 2")).status == 2);
@@ -47,12 +48,12 @@ TEST_CASE("what a program has started ends with it, and when it is no longer wan
   // It does not end.
   struct Enough {};
   const auto started = std::chrono::steady_clock::now();
-  CHECK_THROWS_AS(run_process(shell("sleep 1000 & echo $! > other; sleep 1000"), scratch.path(),
-                              "log",
-                              [&] {
-                                if (std::filesystem::exists(scratch.path("other"))) throw Enough();
-                              }),
-                  Enough);
+  CHECK_THROWS_AS(
+      run_process(shell("sleep 1000 & echo $! > other; sleep 1000"), scratch.path(), "log",
+                  [&] {
+                    if (std::filesystem::exists(scratch.path("other"))) throw Enough();
+                  }),
+      Enough);
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(20));
   for (const char* name : {"child", "other"}) {
     const std::string number = trim(read_file(scratch.path(name)));

@@ -187,8 +187,8 @@ std::string variable(std::uint32_t flags, const std::vector<std::uint32_t>& size
   std::string size_words, all;
   for (const std::uint32_t size : sizes) size_words += little(size);
   for (const std::string& part : parts) all += part;
-  return element(14, element(6, little(flags) + little(0)) + element(5, size_words) +
-                         element(1, name) + all);
+  return element(
+      14, element(6, little(flags) + little(0)) + element(5, size_words) + element(1, name) + all);
 }
 
 constexpr std::uint32_t kUint8 = 9, kDouble = 6, kComplex = 0x800, kLogical = 0x200;
@@ -268,12 +268,13 @@ TEST_CASE("whatever a variable claims is held against what it has", "[dataset]")
     refused({"X of 32 x 32 x 3 x 0"});
   }
   SECTION("complex, logical, text, sparse, cells, a struct") {
-    parts.y = variable(kDouble | kComplex, {2, 1}, "y", {element(9, std::string(16, '\0')),
-                                                         element(9, std::string(16, '\0'))});
+    parts.y = variable(kDouble | kComplex, {2, 1}, "y",
+                       {element(9, std::string(16, '\0')), element(9, std::string(16, '\0'))});
     refused({"y of 2 x 1 of complex double", "numbers 1 to 10"});
     parts.y = variable(kUint8 | kLogical, {2, 1}, "y", {two});
     refused({"logical"});
-    for (const auto& [kind, name] : {std::pair{4u, "text"}, {5u, "sparse"}, {1u, "cells"}, {2u, "struct"}}) {
+    for (const auto& [kind, name] :
+         {std::pair{4u, "text"}, {5u, "sparse"}, {1u, "cells"}, {2u, "struct"}}) {
       parts.y = variable(kind, {2, 1}, "y", {two});
       refused({name, "numbers 1 to 10"});
     }
