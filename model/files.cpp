@@ -102,6 +102,7 @@ Content read_all(const fs::path& path, const std::string& fix) {
     if (fstat(file, &status) == 0 && status.st_size > 0)
       content.reserve(static_cast<std::size_t>(status.st_size) + kChunk);
     for (int got = 1; got > 0;) {
+      Interrupt::check();
       const std::size_t size = content.size();
       content.resize(size + kChunk);
       got = gzread(handle.get(), content.data() + size, kChunk);

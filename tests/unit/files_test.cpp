@@ -66,7 +66,7 @@ TEST_CASE("only regular files are read, and nothing else makes a reader wait", "
 TEST_CASE("gzip files are unpacked, and refused where they are damaged", "[files]") {
   const Scratch scratch;
   std::string text;
-  for (int i = 0; i < 400000; ++i) text += std::to_string(i * 7919 % 1000003) + "\n";
+  for (std::uint64_t i = 0; i < 400000; ++i) text += std::to_string(i * 7919 % 1000003) + "\n";
   const std::string path = scratch.path("text.gz");
   gzFile file = gzopen(path.c_str(), "wb");
   REQUIRE(gzwrite(file, text.data(), static_cast<unsigned>(text.size())) ==
