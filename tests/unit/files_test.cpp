@@ -55,11 +55,13 @@ TEST_CASE("only regular files are read, and nothing else makes a reader wait", "
     require_error<InputError>([&] { read_file(name, "a fix"); },
                               {name, "cannot be read", what, "; a fix"});
     require_error<InputError>([&] { read_bytes(name); }, {name, what, "check the path"});
-    require_error<InputError>([&] { require_readable(name); }, {name, what});
     require_error<InputError>([&] { parse_toml_file(name); }, {name, what});
   }
   fs::create_symlink("plain", scratch.path("link"));
   CHECK(read_file(scratch.path("link")) == "x");
+  const std::string huge = scratch.write("huge", "");
+  fs::resize_file(huge, std::uintmax_t{1} << 40);
+  require_error<InputError>([&] { read_file(huge); }, {huge, "more than 8589934592 bytes"});
   CHECK(read_file(scratch.write("empty", "")).empty());
 }
 
