@@ -102,8 +102,7 @@ Content read_all(const fs::path& path, const std::string& fix) {
     const bool known = fstat(file, &status) == 0 && status.st_size > 0;
     if (known && static_cast<std::uint64_t>(status.st_size) > kLargestFile)
       throw std::length_error("file");
-    if (known)
-      content.reserve(static_cast<std::size_t>(status.st_size) + kChunk);
+    if (known) content.reserve(static_cast<std::size_t>(status.st_size) + kChunk);
     for (int got = 1; got > 0;) {
       Interrupt::check();
       const std::size_t size = content.size();
