@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/options.hpp"
@@ -280,6 +281,9 @@ int run(int argc, char** argv) {
     say(fmt::format("solfege: interrupted by {}; what is in the cache stays",
                     strsignal(interrupt.signal)));
     return 128 + interrupt.signal;
+  } catch (const std::filesystem::filesystem_error& error) {
+    say(fmt::format("solfege: {}: {}", error.path1().string(), error.code().message()));
+    return 2;
   } catch (const std::bad_alloc&) {
     say("solfege: the memory is not enough for this; choose a smaller batch, network or machine");
     return 2;

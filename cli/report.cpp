@@ -16,7 +16,8 @@ Json make_report(const CommonOptions& options, const Config& config) {
 
 void write_report(const CommonOptions& options, const Json& report) {
   if (options.json_path.empty()) return;
-  write_file(options.json_path, report.dump(2) + "\n");
+  // Names of files may be of any bytes.
+  write_file(options.json_path, report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace solfege
