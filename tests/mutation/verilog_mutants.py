@@ -510,7 +510,8 @@ class Module:
             elif node.value in ("&", "|", "^"):
                 self._add(start, end, f"({'|' if node.value == '&' else '&'}{inner})", "reduction swapped")
         elif node.kind == "binary":
-            left, right = (self._source(child) for child in node.children)
+            left, right = (f"({self._source(child)})" if child.kind == "binary" else self._source(child)
+                           for child in node.children)
             for child in node.children:
                 self._walk(child)
             if not node.constant:
