@@ -57,6 +57,21 @@ void add_step(CLI::App* app, solfege::StepOptions& o) {
       ->capture_default_str();
 }
 
+/// Whatever a file or a library put into a message, it is one line of text.
+int fail(const std::string& message, int status) {
+  std::string line;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\r' || c == '\t')
+      line += line.empty() || line.back() == ' ' ? "" : " ";
+    else
+      line += byte < 0x20 || byte == 0x7f ? '?' : c;
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  fmt::print(stderr, "solfege: {}\n", line);
+  return status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -219,12 +234,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return command();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help
+    return fail(fmt::format("{}; see --help", error.what()), 2);
   } catch (const InputError& error) {
-    fmt::print(stderr, "solfege: {}\n", error.what());
-    return 2;
+    return fail(error.what(), 2);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "solfege: {}\n", error.what());
-    return 1;
+    return fail(error.what(), 1);
   }
 }

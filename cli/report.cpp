@@ -34,12 +34,24 @@ void write_report(const CommonOptions& options, const Json& report) {
   const std::string temporary = options.json_path + ".part";
   {
     std::ofstream file(temporary);
-    file << report.dump(2) << "\n";
+    // Names in files need not be UTF-8.
+    file << report.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     if (!file.flush())
       throw InputError(fmt::format("--json {}: cannot be written", options.json_path));
   }
   if (std::rename(temporary.c_str(), options.json_path.c_str()) != 0)
     throw InputError(fmt::format("--json {}: cannot be written", options.json_path));
+}
+
+void print_notes(const std::vector<std::string>& notes) {
+  constexpr std::size_t kNotes = 30, kCharacters = 240;
+  for (std::size_t i = 0; i < notes.size() && i < kNotes; ++i) {
+    const bool is_long = notes[i].size() > kCharacters;
+    fmt::print("note: {}{}\n",
+               is_long ? notes[i].substr(0, notes[i].rfind(' ', kCharacters)) : notes[i],
+               is_long ? " ... (whole in --json)" : "");
+  }
+  if (notes.size() > kNotes) fmt::print("note: {} more in --json\n", notes.size() - kNotes);
 }
 
 Progress::Progress(std::string what, long total)

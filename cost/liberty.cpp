@@ -314,7 +314,8 @@ class Reader {
     if (cell.is_latch) cell.flip_flop.reset();
     if (cell.is_latch || cell.is_memory) return;
     if (bundles) fail(s.name, "it has a bundle of pins");
-    if (const std::string why = cell_fault(cell); !why.empty()) fail(s.name, why);
+    cell.unusable = cell_fault(cell);
+    if (!cell.unusable.empty()) return;
     for (const std::string& lost : take_out_arcs(cell)) lost_.push_back(lost);
   }
 
