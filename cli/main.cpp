@@ -173,7 +173,8 @@ int main(int argc, char** argv) {
   add_step(energy_app, energy.step);
   energy_app->add_option(
       "--liberty", energy.liberties,
-      "cell library of the netlists; again for another; default: Debian's osu018");
+      "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
+      "folder of them; again for another library; default: Debian's osu018");
   auto* published = energy_app->add_flag("--published", energy.published_only,
                                          "published tables only, no netlists: at once");
   energy_app->add_option(
@@ -202,7 +203,9 @@ int main(int argc, char** argv) {
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
   CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
-  synth_app->add_option("--liberty", synth.liberty, "cell library; default: Debian's osu018");
+  synth_app->add_option("--liberty", synth.liberty,
+                        "cell library: a .lib or .lib.gz file, several with commas between, or a "
+                        "folder of them; default: Debian's osu018");
   synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
   synth_app
       ->add_option("--adders", synth.adders,

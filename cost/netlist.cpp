@@ -127,7 +127,7 @@ std::uint64_t Netlist::Instance::parameter(const std::string& wanted) const {
   try {
     if (found != parameters.end()) return parameter_value(found->second);
   } catch (const std::invalid_argument& error) {
-    throw InputError(fmt::format("cell {} ({}): parameter {}: {}; make the netlist anew", name,
+    throw InputError(fmt::format("cell {} ({}): parameter {}: {}", name,
                                  cell, wanted, error.what()));
   }
   throw InputError(fmt::format("cell {} ({}) has no parameter {}: set it where it is instantiated",

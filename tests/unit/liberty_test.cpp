@@ -263,6 +263,10 @@ TEST_CASE("one tokenizer reads the arguments of all attributes", "[liberty]") {
         "one.lib", header(volt + time + std::string("\n capacitive_load_unit (1, pf);"))));
     CHECK(l.cell("INV")->pin("Y")->timing.at(0).fall_delay_ns.at(2, 2) == Approx(4));
   }
+  const std::string both =
+      replaced(header(volt + second + "capacitive_load_unit (1, pf);"), "capacitance : 2",
+               "rise_capacitance : 3; fall_capacitance : 4");
+  CHECK(read_liberty(scratch.write("both.lib", both)).cell("INV")->pin("A")->capacitance_pf == Approx(3.5));
   // What is quoted is no comment, and a comment may hold quotes.
   const std::string odd =
       replaced(header(volt + second + "capacitive_load_unit (1, pf);"), "nom_voltage",
