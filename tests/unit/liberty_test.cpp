@@ -209,6 +209,9 @@ TEST_CASE("a cell that cannot be read is left out, the others are not", "[libert
   left_out(
       replaced(kTiny, "pin (\"A\", B) { direction : input;", "pin (\"A\", B) { direction : inout;"),
       "NAND", {"pin A is inout"});
+  const std::string supply =
+      replaced(kTiny, "pin (Y) { dir", "pin (VDD) { direction : inout; } pin (Y) { dir");
+  CHECK(read_liberty(scratch.write("supply.lib", supply)).cell("NAND")->unusable.empty());
   left_out(replaced(kTiny, "pin (\"A\", B)", "pin (\"A\", A, B)"), "NAND", {"two pins A"});
   left_out(replaced(kTiny, "cell (NAND)", "cell (\"N*ND\")"), "N*ND", {"its name"});
   left_out(replaced(kTiny, "next_state : \"D\"", "next_state : \"X\""), "FLOP", {"`X`"});
@@ -409,7 +412,7 @@ TEST_CASE("the parts for tools have one form, and tell what was left out", "[lib
       R"lib(cell (NAND) { area : 1; pin (A, B) { direction : "INPUT"; } pin (Z) { direction : output;
         function : !(A*B); timing () { related_pin : "A"; cell_rise (t) { values ("1 2 3 4"); } } } }
   cell (CHEAP) { area : 0.1; dont_use : TRUE; pin (A) { direction : input; } pin (Y) { direction : output; function : A; } }
-  cell (PAD) { area : 1; pin (P) { direction : inout; } pin (Y) { direction : output; function : P; } }
+  cell (PAD) { area : 1; pin (P) { direction : inout; capacitance : 1; } pin (Y) { direction : output; function : P; } }
   cell (FLOP) { area : 2; ff (IQ, IQN) { next_state : D; clocked_on : CK; } pin (D) { direction : input; }
     pin (CK) { direction : input; clock : TRUE; } pin (Q) { direction : output; function : "IQ"; } }
   cell (INV))lib");
