@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "model/error.hpp"
+#include "model/legality.hpp"
 
 namespace solfege {
 namespace {
@@ -90,6 +91,11 @@ Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& labe
         fmt::format("layer {}, {}: {}: a descriptor says {}, and no configuration more; make the "
                     "layer's map, channels or kernel smaller, or lower --batch",
                     layer_, pass_, label, overflow));
+  if (const char* rule = broken_rule(descriptor, config_))
+    throw InputError(
+        fmt::format("layer {}, {}: {}: the device refuses a descriptor unless {}; make the layer's "
+                    "map, channels or kernel smaller, or lower --batch",
+                    layer_, pass_, label, rule));
   Operation operation;
   operation.descriptor = descriptor;
   operation.layer = layer_;
