@@ -227,9 +227,13 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   std::vector<std::string> liberties = options.liberties;
   if (liberties.empty()) liberties.push_back(kDefaultLiberty);
   if (!options.memory.empty()) (void)MemoryTechnology(options.memory);
+  std::vector<std::string> notes;
   if (!options.published_only)
-    for (const std::string& liberty : liberties)
-      (void)prepare_library(liberty, cache_directory() + "/units");
+    for (const std::string& liberty : liberties) {
+      const PreparedLibrary library = prepare_library(liberty, cache_directory() + "/units");
+      for (const std::string& note : library.notes)
+        notes.push_back(fmt::format("{}: {}", library.library.name, note));
+    }
   Dataset data;
   Network network;
   if (!options.published_only) {
@@ -250,10 +254,16 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
     priced = price_netlists(config, network, data.train, options, liberties, report);
   }
-  if (!options.plot_path.empty()) plot_bars(options.plot_path, priced.chart);
-  write_wanted(options.csv_path, csv_of(priced.operations, published));
   const std::vector<ReferenceComponent> components =
       components_of(config, priced.operations, published);
+  if (!options.art_path.empty() &&
+      std::none_of(components.begin(), components.end(),
+                   [](const ReferenceComponent& c) { return c.area_um2 > 0; }))
+    notes.push_back("--art has no entry: areas are of netlists, and there are none");
+  print_notes(notes);
+  for (const std::string& note : notes) report["notes"].push_back(note);
+  if (!options.plot_path.empty()) plot_bars(options.plot_path, priced.chart);
+  write_wanted(options.csv_path, csv_of(priced.operations, published));
   write_wanted(options.ert_path, energy_reference_table(components));
   write_wanted(options.art_path, area_reference_table(components));
   write_report(common, report);

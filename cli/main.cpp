@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/options.hpp"
@@ -78,6 +79,21 @@ void add_step(CLI::App* app, solfege::StepOptions& o) {
   app->add_option("--batch", o.batch, "samples of a step")
       ->check(whole_number(1, kMostSamples))
       ->capture_default_str();
+}
+
+/// Says it on one line of text, whatever a file or a library put into the message.
+int fail(const std::string& message, int status) {
+  std::string line;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\r' || c == '\t')
+      line += line.empty() || line.back() == ' ' ? "" : " ";
+    else
+      line += byte < 0x20 || byte == 0x7f ? '?' : c;
+  }
+  while (!line.empty() && line.back() == ' ') line.pop_back();
+  solfege::say(fmt::format("solfege: {}", line));
+  return status;
 }
 
 /// Runs a command line to its end, and says what went wrong.
@@ -194,7 +210,8 @@ int run(int argc, char** argv) {
   add_step(energy_app, energy.step);
   energy_app->add_option(
       "--liberty", energy.liberties,
-      "cell library of the netlists; again for another; default: Debian's osu018");
+      "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
+      "folder of them; again for another library; default: Debian's osu018");
   auto* published = energy_app->add_flag("--published", energy.published_only,
                                          "published tables only, no netlists: at once");
   energy_app->add_option(
@@ -229,7 +246,9 @@ int run(int argc, char** argv) {
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
   CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
-  synth_app->add_option("--liberty", synth.liberty, "cell library; default: Debian's osu018");
+  synth_app->add_option("--liberty", synth.liberty,
+                        "cell library: a .lib or .lib.gz file, several with commas between, or a "
+                        "folder of them; default: Debian's osu018");
   synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
   synth_app
       ->add_option("--adders", synth.adders,
@@ -272,20 +291,20 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     return command();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help
+    return fail(fmt::format("{}; see --help", error.what()), 2);
   } catch (const InputError& error) {
-    say(fmt::format("solfege: {}", error.what()));
-    return 2;
+    return fail(error.what(), 2);
   } catch (const Interrupted& interrupt) {
-    say(fmt::format("solfege: interrupted by {}; what is in the cache stays",
-                    strsignal(interrupt.signal)));
-    return 128 + interrupt.signal;
+    return fail(
+        fmt::format("interrupted by {}; what is in the cache stays", strsignal(interrupt.signal)),
+        128 + interrupt.signal);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
   } catch (const std::bad_alloc&) {
-    say("solfege: the memory is not enough for this; choose a smaller batch, network or machine");
-    return 2;
+    return fail("the memory is not enough for this; choose a smaller batch, network or machine", 2);
   } catch (const std::exception& error) {
-    if (std::ferror(stdout) == 0) say(fmt::format("solfege: {}", error.what()));
-    return 1;
+    return std::ferror(stdout) != 0 ? 1 : fail(error.what(), 1);
   }
 }
 

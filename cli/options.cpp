@@ -13,7 +13,7 @@
 namespace solfege {
 namespace {
 
-/// `check` returns what is wrong, or nothing; it may rewrite the value.
+/// `check` returns what is wrong, or nothing.
 CLI::Validator validator(const char* what, const std::function<std::string(std::string&)>& check) {
   CLI::Validator result;
   result.operation(check).description(what);
@@ -48,10 +48,9 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();
     const auto [at, error] = std::from_chars(text.data(), end, value);
-    if (!text.empty() && at == end && error == std::errc() && value >= least && value <= most) {
-      text = std::to_string(value);  // CLI11 would read 010 as eight
-      return "";
-    }
+    // CLI11 reads 010 as eight.
+    const bool decimal = at == end && error == std::errc() && (text[0] != '0' || text.size() == 1);
+    if (decimal && value >= least && value <= most) return "";
     return fmt::format("{} is not allowed; give a whole number from {} to {}", text, least, most);
   });
 }

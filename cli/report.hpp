@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "model/config.hpp"
 #include "model/progress.hpp"
@@ -24,5 +25,9 @@ Json make_report(const CommonOptions& options, const Config& config);
 /// Writes the report to options.json_path if that is set. Throws InputError if it cannot be
 /// written.
 void write_report(const CommonOptions& options, const Json& report);
+
+/// Prints notes, a line each. Long ones are cut, and of very many the rest only counted: the report
+/// has them whole.
+void print_notes(const std::vector<std::string>& notes);
 
 }  // namespace solfege

@@ -251,7 +251,7 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   print_popcounts(r);
   if (r.timing) print_timing(*r.timing);
   print_fpga(r);
-  for (const std::string& note : r.notes) fmt::print("note: {}\n", note);
+  print_notes(r.notes);
   fmt::print("{}; {} modules mapped, {} from the cache, {:.1f} s\n", r.yosys, r.modules_mapped,
              r.modules_cached, r.seconds);
   write_report(common, json_of(common, config, r));

@@ -315,7 +315,8 @@ class Reader {
     if (cell.is_latch) cell.flip_flop.reset();
     if (cell.is_latch || cell.is_memory) return;
     if (bundles) fail(s.name, "it has a bundle of pins");
-    if (const std::string why = cell_fault(cell); !why.empty()) fail(s.name, why);
+    cell.unusable = cell_fault(cell);
+    if (!cell.unusable.empty()) return;
     for (const std::string& lost : take_out_arcs(cell)) lost_.push_back(lost);
   }
 
@@ -364,8 +365,12 @@ class Reader {
     if (!s.text("three_state").empty()) pin.function.clear();  // not a function of its inputs
     pin.is_clock = liberty_true(s.text("clock"));
     const std::string_view capacitance = s.text("capacitance");
+    const std::string_view rise = s.text("rise_capacitance"), fall = s.text("fall_capacitance");
     if (!capacitance.empty())
       pin.capacitance_pf = number(capacitance) * to_pf_;
+    else if (!rise.empty() || !fall.empty())
+      pin.capacitance_pf =
+          (number(rise.empty() ? fall : rise) + number(fall.empty() ? rise : fall)) / 2 * to_pf_;
     else if (pin.direction == "input")
       pin.capacitance_pf = default_input_pf_;
     arcs(s, pin);

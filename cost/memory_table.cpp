@@ -262,9 +262,10 @@ MemoryTable read_ihp_memories(const std::string& folder) {
         "{}: no such folder; name the one with IHP's SRAM Liberty files after \"ihp130:\"",
         folder));
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".lib" && name.find("1P") != std::string::npos)
+    const fs::path plain = entry.path().extension() == ".gz" ? entry.path().stem() : entry.path();
+    if (plain.extension() == ".lib" && name.find("1P") != std::string::npos)
       files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
@@ -282,8 +283,12 @@ MemoryTable read_ihp_memories(const std::string& folder) {
           "corner's files in the folder",
           file.string(), library.corner, library.voltage_v, files.front().string(), corner,
           table.voltage_v));
-    for (const LibertyCell& cell : library.cells)
+    for (const LibertyCell& cell : library.cells) {
+      if (!cell.unusable.empty())
+        throw InputError(fmt::format("{}: cell {} cannot be used: {}; use the foundry's file",
+                                     file.string(), cell.name, cell.unusable));
       if (cell.is_memory) table.points.push_back(ihp_point(cell, file.string()));
+    }
   }
   if (table.points.empty())
     throw InputError(fmt::format(

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <unordered_map>
@@ -20,17 +24,28 @@ class Nets {
  public:
   /// Undriven bits (x, z) read as 0.
   int number(const json& bit) {
-    if (bit.is_string()) return bit.get<std::string>() == "1" ? Netlist::kOne : Netlist::kZero;
+    if (bit.is_string()) {
+      const std::string& value = bit.get_ref<const std::string&>();
+      if (value == "1") return Netlist::kOne;
+      if (value == "0" || value == "x" || value == "z") return Netlist::kZero;
+    }
+    if (!bit.is_number_integer() || bit < 0 || bit > std::numeric_limits<int>::max())
+      throw std::invalid_argument(
+          fmt::format("a bit is {}; allowed are numbers of nets, \"0\", \"1\", \"x\" and \"z\"",
+                      bit.dump(-1, ' ', false, json::error_handler_t::replace)));
     return numbers_.emplace(bit.get<int>(), static_cast<int>(numbers_.size())).first->second;
   }
   std::vector<int> numbers(const json& bits) {
+    if (!bits.is_array()) throw std::invalid_argument("bits are not a list");
     std::vector<int> nets;
     for (const json& bit : bits) nets.push_back(number(bit));
     return nets;
   }
   /// kZero for nets that nothing is connected to.
   int known(const json& bit) const {
-    const auto found = bit.is_string() ? numbers_.end() : numbers_.find(bit.get<int>());
+    const bool is_net =
+        bit.is_number_integer() && bit >= 0 && bit <= std::numeric_limits<int>::max();
+    const auto found = is_net ? numbers_.find(bit.get<int>()) : numbers_.end();
     return found == numbers_.end() ? Netlist::kZero : found->second;
   }
   int count() const { return static_cast<int>(numbers_.size()); }
@@ -42,10 +57,12 @@ class Nets {
 /// As in Verilog: of a vector, with the index that the declaration gives the bit.
 std::string bit_name(const std::string& name, const json& net, std::size_t bit) {
   const std::size_t width = net.at("bits").size();
-  const int offset = net.value("offset", 0);
+  const auto offset = net.value("offset", std::int64_t{0});
   if (width == 1 && offset == 0) return name;
   const std::size_t index = net.value("upto", 0) != 0 ? width - 1 - bit : bit;
-  return fmt::format("{}[{}]", name, offset + static_cast<int>(index));
+  // Unsigned, so that no sum overflows
+  return fmt::format("{}[{}]", name,
+                     static_cast<std::int64_t>(static_cast<std::uint64_t>(offset) + index));
 }
 
 Netlist convert(const json& module, const std::string& top) {
@@ -61,8 +78,12 @@ Netlist convert(const json& module, const std::string& top) {
   }
   for (const auto& [name, cell] : module.at("cells").items()) {
     Netlist::Instance instance{name, cell.at("type"), {}, {}};
-    for (const auto& [pin, bits] : cell.at("connections").items())
-      instance.pins[pin] = nets.numbers(bits);
+    try {
+      for (const auto& [pin, bits] : cell.at("connections").items())
+        instance.pins[pin] = nets.numbers(bits);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("cell {}: {}", name, error.what()));
+    }
     if (cell.contains("parameters"))
       for (const auto& [key, value] : cell.at("parameters").items())
         instance.parameters[key] = value.is_string() ? value.get<std::string>() : value.dump();
@@ -90,16 +111,27 @@ Netlist convert(const json& module, const std::string& top) {
 }  // namespace
 
 std::uint64_t parameter_value(const std::string& digits) {
-  return std::stoull(digits, nullptr, digits.size() >= 32 ? 2 : 10);
+  const int base = digits.size() >= 32 ? 2 : 10;
+  const std::size_t first = std::min(digits.find_first_not_of('0'), digits.size());
+  std::uint64_t value = 0;
+  const char* last = digits.data() + digits.size();
+  if (!digits.empty() && first == digits.size()) return 0;
+  const auto [end, error] = std::from_chars(digits.data() + first, last, value, base);
+  if (end != last || error != std::errc())
+    throw std::invalid_argument(fmt::format("`{}` is no number below 2^64", digits));
+  return value;
 }
 
 std::uint64_t Netlist::Instance::parameter(const std::string& wanted) const {
   const auto found = parameters.find(wanted);
-  if (found == parameters.end() || found->second.empty() ||
-      found->second.find_first_not_of("0123456789") != std::string::npos)
-    throw std::runtime_error(fmt::format(
-        "{} {} has no numeric parameter {}: set it where it is instantiated", cell, name, wanted));
-  return parameter_value(found->second);
+  try {
+    if (found != parameters.end()) return parameter_value(found->second);
+  } catch (const std::invalid_argument& error) {
+    throw InputError(
+        fmt::format("cell {} ({}): parameter {}: {}", name, cell, wanted, error.what()));
+  }
+  throw InputError(fmt::format("cell {} ({}) has no parameter {}: set it where it is instantiated",
+                               name, cell, wanted));
 }
 
 const Netlist::Port& Netlist::port(const std::string& wanted) const {
@@ -172,9 +204,15 @@ class Flattener {
   explicit Flattener(const std::map<std::string, Netlist>& modules) : modules_(modules) {}
 
   Netlist run(const std::string& top) {
-    const Netlist& module = modules_.at(top);
+    const auto found = modules_.find(top);
+    if (found == modules_.end()) throw InputError(fmt::format("it has no module {}", top));
+    const Netlist& module = found->second;
     flat_.top = top;
     flat_.ports = module.ports;
+    for (Netlist::Port& port : flat_.ports)
+      if (std::count_if(flat_.ports.begin(), flat_.ports.end(),
+                        [&](const Netlist::Port& other) { return other.name == port.name; }) > 1)
+        throw InputError(fmt::format("module {} has two ports {}", top, port.name));
     place(module, "", nets_.make(module.nets));
     std::vector<int> dense(static_cast<std::size_t>(nets_.count()), -1);
     auto number = [&](int& net) {
@@ -194,6 +232,13 @@ class Flattener {
 
  private:
   void place(const Netlist& module, const std::string& path, int first) {
+    if (std::find(open_.begin(), open_.end(), &module) != open_.end())
+      throw InputError(fmt::format("module {} contains itself, as cell {}", module.top,
+                                   path.substr(0, path.empty() ? 0 : path.size() - 1)));
+    if (open_.size() >= kMaxDepth)
+      throw InputError(
+          fmt::format("cell {}: modules are nested more than {} deep", path, kMaxDepth));
+    open_.push_back(&module);
     auto flat = [&](int net) { return net < 0 ? net : first + net; };
     for (const Netlist::Instance& instance : module.instances) {
       const auto found = modules_.find(instance.cell);
@@ -202,10 +247,17 @@ class Flattener {
         copy.name = path + instance.name;
         for (auto& [pin, nets] : copy.pins)
           for (int& net : nets) net = flat(net);
+        if (flat_.instances.size() >= kMaxInstances)
+          throw InputError(
+              fmt::format("module {} has more than {} cells", flat_.top, kMaxInstances));
         flat_.instances.push_back(std::move(copy));
         continue;
       }
       const Netlist& child = found->second;
+      check_pins(instance, child, path);
+      if (++placed_ > kMaxInstances || nets_.count() > kMaxNets - child.nets)
+        throw InputError(fmt::format("module {} has more than {} instances, or more than {} nets",
+                                     flat_.top, kMaxInstances, kMaxNets));
       const int child_first = nets_.make(child.nets);
       for (const Netlist::Port& port : child.ports) {
         const auto pin = instance.pins.find(port.name);
@@ -218,9 +270,32 @@ class Flattener {
       }
       place(child, path + instance.name + ".", child_first);
     }
+    open_.pop_back();
   }
 
+  static void check_pins(const Netlist::Instance& instance, const Netlist& child,
+                         const std::string& path) {
+    for (const auto& [pin, nets] : instance.pins) {
+      const auto port = std::find_if(child.ports.begin(), child.ports.end(),
+                                     [&](const Netlist::Port& p) { return p.name == pin; });
+      if (port == child.ports.end())
+        throw InputError(fmt::format("cell {}{}: module {} has no port {}", path, instance.name,
+                                     child.top, pin));
+      if (!nets.empty() && nets.size() != port->nets.size())
+        throw InputError(
+            fmt::format("cell {}{}: pin {} has {} bits, but the port of module {} has {}", path,
+                        instance.name, pin, nets.size(), child.top, port->nets.size()));
+    }
+  }
+
+  // Far above the machine of any configuration that gates can be simulated of; a few modules may
+  // ask for any number.
+  static constexpr std::size_t kMaxDepth = 200, kMaxInstances = 10000000;
+  static constexpr int kMaxNets = 200000000;
+
   const std::map<std::string, Netlist>& modules_;
+  std::vector<const Netlist*> open_;  ///< those that are being placed, outermost first
+  std::size_t placed_ = 0;            ///< instances of modules
   Netlist flat_;
   Unions nets_;
 };

@@ -20,7 +20,7 @@ struct Netlist {
     std::string name, cell;
     std::map<std::string, std::vector<int>> pins;
     std::map<std::string, std::string> parameters;  ///< of black boxes, as Yosys writes them
-    /// A parameter that is a number. std::runtime_error if there is none.
+    /// A parameter that is a number. InputError, naming the cell, if there is none.
     std::uint64_t parameter(const std::string& name) const;
   };
   std::string top;
@@ -32,6 +32,7 @@ struct Netlist {
 };
 
 /// A number as Yosys writes parameters: 32 or more binary digits, else decimal.
+/// std::invalid_argument if it is none, or has more than 64 bits.
 std::uint64_t parameter_value(const std::string& digits);
 
 /// Reads what Yosys' write_json wrote of one flattened module.
@@ -41,7 +42,9 @@ Netlist read_netlist(const std::string& json_path, const std::string& top);
 std::map<std::string, Netlist> read_netlist_modules(const std::string& json_path);
 
 /// One module of all instances below `top`: an instance of a module in the map is replaced by its
-/// contents, others stay. Nets have no names. Undriven input ports read as 0.
+/// contents, others stay. Nets have no names. Undriven input ports read as 0. InputError, naming
+/// the cell: no such top, a module that contains itself, a pin that the module does not have or has
+/// in another width, more instances than memory holds.
 Netlist flatten(const std::map<std::string, Netlist>& modules, const std::string& top);
 
 }  // namespace solfege

@@ -139,9 +139,6 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   for (const auto& [name, verilog] : verilog_names(modules)) manifest["modules"][verilog] = name;
   // Last: without it the folder is not taken for a netlist.
   written.emplace_back(kNetlistManifest, manifest.dump(2) + "\n");
-  std::error_code ignored;
-  if (why_unwritable_folder(directory).empty())
-    fs::remove(fs::path(directory) / kNetlistManifest, ignored);
   write_files(directory, written);
   return s;
 }

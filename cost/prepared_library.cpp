@@ -122,6 +122,9 @@ class Writer {
         for (const std::string_view name : liberty_words(child.value)) {
           text_ += fmt::format("pin (\"{}\") {{\n", name);
           for (const LibertyStatement& part : child.statements) pin_part(part);
+          if (child.find("capacitance") == nullptr)
+            for (const char* key : {"rise_capacitance", "fall_capacitance"})
+              if (const LibertyStatement* one = child.find(key)) statement(*one, "pin");
           text_ += "}\n";
         }
       else

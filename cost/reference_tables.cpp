@@ -25,10 +25,16 @@ std::string comment(std::string text) {
   return text;
 }
 
+/// In YAML, a list without entries is not the same as none.
+std::string tables(const char* kind, const std::string& entries) {
+  return fmt::format("{}:\n  version: '0.4'\n  tables:{}\n{}", kind, entries.empty() ? " []" : "",
+                     entries);
+}
+
 }  // namespace
 
 std::string energy_reference_table(const std::vector<ReferenceComponent>& components) {
-  std::string yaml = "ERT:\n  version: '0.4'\n  tables:\n";
+  std::string yaml;
   for (const ReferenceComponent& component : components) {
     if (component.actions.empty()) continue;
     yaml += fmt::format("    - name: {}\n      actions:\n", full_name(component));
@@ -37,16 +43,16 @@ std::string energy_reference_table(const std::vector<ReferenceComponent>& compon
           "        - name: {}\n          arguments: {{}}\n          energy: {:.9g}  # pJ; {}\n",
           quoted(action.name), action.energy_pj, comment(action.source));
   }
-  return yaml;
+  return tables("ERT", yaml);
 }
 
 std::string area_reference_table(const std::vector<ReferenceComponent>& components) {
-  std::string yaml = "ART:\n  version: '0.4'\n  tables:\n";
+  std::string yaml;
   for (const ReferenceComponent& component : components)
     if (component.area_um2 > 0)
       yaml += fmt::format("    - name: {}\n      area: {:.9g}  # um2\n", full_name(component),
                           component.area_um2);
-  return yaml;
+  return tables("ART", yaml);
 }
 
 }  // namespace solfege

@@ -55,7 +55,12 @@ void open_library(Run& run) {
   if (p.adders.full) r.full_adder_cell = p.adders.full->cell;
   if (p.adders.half) r.half_adder_cell = p.adders.half->cell;
   r.notes = p.adders.notes;
-  r.notes.insert(r.notes.end(), p.notes.begin(), p.notes.end());
+}
+
+/// Behind the others, because there may be many.
+void add_library_notes(Run& run) {
+  const std::vector<std::string>& notes = run.library.notes;
+  run.report.notes.insert(run.report.notes.end(), notes.begin(), notes.end());
 }
 
 // ---- The popcount's two forms ----
@@ -335,6 +340,7 @@ SynthesisReport synthesize(const Config& config, const SynthesisOptions& options
   measure(run, design, netlists, top);
   time_modules(run, netlists, top);
   map_look_up_tables(run, design);
+  add_library_notes(run);
   run.report.seconds = watch.seconds();
   return run.report;
 }
@@ -348,6 +354,7 @@ SynthesisReport synthesize_popcount(const Config& config, const std::string& lib
   Run run{config, options, cache_directory, progress, {}, {}};
   open_library(run);
   compare_popcounts(run);
+  add_library_notes(run);
   run.report.seconds = watch.seconds();
   return run.report;
 }

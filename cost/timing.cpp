@@ -12,6 +12,7 @@
 #include "cost/timing_netlist.hpp"
 #include "cost/yosys.hpp"
 #include "model/cache.hpp"
+#include "model/error.hpp"
 #include "model/files.hpp"
 #include "model/process.hpp"
 
@@ -129,9 +130,14 @@ TimingReport time_design(const std::map<std::string, Netlist>& netlists, const s
                                        "timing.log", poll, kPackage);
         const std::string log = read_file(part / "timing.log");
         // It goes on after an error, with the wrong design: the first one tells.
-        if (const std::size_t error = log.find("Error:"); error != std::string::npos)
-          throw std::runtime_error(
-              fmt::format("OpenSTA: {}", log.substr(error, log.find('\n', error) - error)));
+        if (const std::size_t error = log.find("Error:"); error != std::string::npos) {
+          const std::string line = log.substr(error, log.find('\n', error) - error);
+          if (line.find("timing.lib") != std::string::npos)
+            throw InputError(fmt::format(
+                "{}: OpenSTA cannot read what it was given of it: {}; correct the library",
+                library.path, line));
+          throw std::runtime_error(fmt::format("OpenSTA: {}", line));
+        }
         if (status != 0 || !fs::exists(part / "critical.txt"))
           throw std::runtime_error(fmt::format(
               "OpenSTA failed with status {}; the end of its log:{}", status, last_lines(log, 12)));

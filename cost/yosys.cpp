@@ -39,6 +39,8 @@ void run_yosys(const fs::path& folder, const std::string& name,
   };
   const int status = run_process({"yosys", "-Q", "-s", name + ".ys"}, folder, log, poll);
   for (std::size_t i = 0; i < phases.size(); ++i) fs::remove(folder / mark(i));
+  for (const auto& entry : fs::directory_iterator(folder))  // of abc -nocleanup
+    if (entry.path().filename().string().rfind("_tmp_", 0) == 0) fs::remove_all(entry.path());
   if (status == 0) return;
   throw std::runtime_error(fmt::format("Yosys failed with status {}; the end of {}:{}", status,
                                        (folder / log).string(),

@@ -143,6 +143,13 @@ void AcceleratorEngine::load_channels(ProgramBuilder& builder, Table table, std:
                      0, label);
 }
 
+/// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift` bits
+/// shorter.
+void AcceleratorEngine::load_samples(ProgramBuilder& builder, const LayerState& s, int shift) {
+  builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
+                     config_.max_batch / config_.stream_lanes, 0, "load sample maxima", shift);
+}
+
 // ---- Forward ----
 
 void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s, bool training) {
@@ -263,7 +270,7 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
   // The gradient of o from that of p: as it is, spread over the pooling windows, or through the
   // batch norm as A g + B o + C.
   StreamPass pass;
-  pass.narrow = true;
+  pass.narrow = s.fine_bits() == 0;
   if (l.batch_norm || s.pooled()) {
     pass.x = &s.output;
     pass.z = &s.gradient;
@@ -290,9 +297,7 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
     largest.max_per_sample = true;
     builder.stream(s.output, largest, "batch-norm backward, maxima");
   }
-  const std::uint32_t maxima = l.batch_norm ? s.sample_max : s.gradient_max;
-  builder.load_table(Table::kSample, maxima, config_.max_batch / config_.stream_lanes, 0,
-                     "load sample maxima");
+  load_samples(builder, s, 0);
   pass.quantizer_bits = l.gradient_bits;
   pass.random_state = draw(s.output);
   if (k > 0 || s.lanes == WeightGradientLanes::kPixels) {
@@ -319,8 +324,7 @@ void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   load_channels(builder, Table::kMaskLow, below.low_table, below, "load clip bounds");
   load_channels(builder, Table::kMaskHigh, below.high_table, below, "load clip bounds");
   if (!s.is_last)
-    builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
-                       config_.max_batch / config_.stream_lanes, 0, "load sample maxima");
+    load_samples(builder, s, s.fine_bits());
   StreamPass drain;
   drain.store = &below.gradient;
   drain.narrow = true;
@@ -379,8 +383,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   drain.shift_x = s.weight_gradient_shift;
   drain.max_address = s.weight_gradient_max;
   if (s.lanes == WeightGradientLanes::kPixels) {
-    builder.load_table(Table::kSample, l.batch_norm ? s.sample_max : s.gradient_max,
-                       config_.max_batch / config_.stream_lanes, 0, "load sample maxima");
+    load_samples(builder, s, s.fine_bits());
     drain.scale_x_source = Scalar::kSample;
     builder.multiply_samples(l, s.gradient_unfolded, s.input_unfolded, s.weight_gradient, drain,
                              "backward_weight");

@@ -69,6 +69,7 @@ class AcceleratorEngine : public TrainingEngine {
   void join_residual(ProgramBuilder& builder, std::size_t k);
   void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
                      const LayerState& s, const std::string& label);
+  void load_samples(ProgramBuilder& builder, const LayerState& s, int shift);
 
   // Host scalars, before (write_...) and after (read_...) programs
   void write_weight_constants();

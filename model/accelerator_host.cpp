@@ -235,9 +235,10 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
       a[c] = scale * s.gradient_unit;
       b[c] = -scale * mean_g_x / s.deviation[c];
       offset[c] = scale * (mean_g_x * s.mean[c] / s.deviation[c] - mean_g);
-      // A channel without gradients has none of o either.
-      if (sums[c] != 0 || sums[channels + c] != 0)
-        bound = std::max(bound, std::abs(a[c]) * largest_g);
+      // A channel without gradients has none of o either; its deviation may be small, and its A so
+      // large that it would set the exponents of all.
+      if (sums[c] == 0 && sums[channels + c] == 0) a[c] = b[c] = offset[c] = 0.0;
+      bound = std::max(bound, std::abs(a[c]) * largest_g);
       // gamma and beta see the gradient before f_G
       s.gamma_momentum[c] = network_.momentum * s.gamma_momentum[c] + sum_g_x;
       s.beta_momentum[c] = network_.momentum * s.beta_momentum[c] + sum_g;
@@ -248,9 +249,10 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
           std::min(s.output_gradient_exponent,
                    static_cast<int>(std::ceil(std::log2(bound))) - kGradientTargetBits);
     s.output_gradient_unit = std::ldexp(1.0, s.output_gradient_exponent);
+    const double unit = std::ldexp(s.output_gradient_unit, -s.fine_bits());
     for (std::size_t c = 0; c < channels; ++c) {
-      a[c] /= s.output_gradient_unit;
-      b[c] /= s.output_gradient_unit;
+      a[c] /= unit;
+      b[c] /= unit;
     }
     s.gradient_scale_shift = shared_shift(a);
     s.output_scale_shift = shared_shift(b);
@@ -260,7 +262,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     for (std::size_t c = 0; c < channels; ++c) {
       gradient_scales[c] = mantissa(a[c], s.gradient_scale_shift);
       output_scales[c] = mantissa(b[c], s.output_scale_shift);
-      offsets[c] = to_word(std::round(offset[c] / s.output_gradient_unit));
+      offsets[c] = to_word(std::round(offset[c] / unit));
     }
   }
   if (k == 0) return;
@@ -350,7 +352,8 @@ void AcceleratorEngine::update_scalars() {
       const auto* maxima =
           host_.read<std::uint32_t>(s.sample_max, static_cast<std::size_t>(batch_));
       const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
-      if (peak != 0) s.output_gradient_exponent += bit_length(peak) - kGradientTargetBits;
+      if (peak != 0)
+        s.output_gradient_exponent += bit_length(peak) - s.fine_bits() - kGradientTargetBits;
       // Wide sums are kept so that eight deviations fit; narrow ones are exact.
       const double bound =
           s.layer.fan_in() * code_levels(s.layer.input_bits) * code_levels(s.layer.weight_bits);

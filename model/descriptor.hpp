@@ -133,6 +133,8 @@ enum Semaphore : std::uint32_t {
 constexpr int kDescriptorWords = 32;
 constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 
+// What of all this is legal is a list of rules: model/legality.hpp.
+//
 // STREAM, loops. Elements lie in blocks of 16 rows x 16 channels (model/program.hpp). Six loops,
 // count0 innermost; index i0..i5. S stream lanes make a chunk; a block row is 16 / S chunks.
 // Offsets are in elements, from x_address by the strides A, from z_address and destination_address

@@ -99,9 +99,12 @@ Content read_all(const fs::path& path, const std::string& fix) {
   Content content;
   try {
     // Most files are plain: room for one, and for the read that finds its end.
-    if (fstat(file, &status) == 0 && status.st_size > 0)
-      content.reserve(static_cast<std::size_t>(status.st_size) + kChunk);
+    const bool known = fstat(file, &status) == 0 && status.st_size > 0;
+    if (known && static_cast<std::uint64_t>(status.st_size) > kLargestFile)
+      throw std::length_error("file");
+    if (known) content.reserve(static_cast<std::size_t>(status.st_size) + kChunk);
     for (int got = 1; got > 0;) {
+      Interrupt::check();
       const std::size_t size = content.size();
       content.resize(size + kChunk);
       got = gzread(handle.get(), content.data() + size, kChunk);
@@ -220,10 +223,6 @@ std::string read_file(const fs::path& path, const std::string& fix) {
 
 std::vector<std::uint8_t> read_bytes(const fs::path& path, const std::string& fix) {
   return read_all<std::vector<std::uint8_t>>(path, fix);
-}
-
-void require_readable(const fs::path& path, const std::string& fix) {
-  close(open_readable(path, fix));
 }
 
 std::string why_unwritable(const fs::path& path) { return why_unwritable_resolved(resolved(path)); }

@@ -18,8 +18,6 @@ namespace solfege {
 std::string read_file(const std::filesystem::path& path, const std::string& fix = "check the path");
 std::vector<std::uint8_t> read_bytes(const std::filesystem::path& path,
                                      const std::string& fix = "check the path");
-/// The same checks, without reading: for libraries that open files by their names.
-void require_readable(const std::filesystem::path& path, const std::string& fix = "check the path");
 
 /// Why write_file() would refuse this path, and what to do; empty if it would not.
 std::string why_unwritable(const std::filesystem::path& path);

@@ -10,6 +10,12 @@
 
 namespace solfege {
 
+/// Batch norm's A g + B o + C has so many bits below those of a stored gradient: over a large map C
+/// is small beside the largest g, but adds up.
+constexpr int kFineGradientBits = 6;
+/// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
+constexpr int kGradientTargetBits = 13;
+
 /// Which index of the weight gradient's contraction lies along the lanes.
 enum class WeightGradientLanes {
   kPixels,   ///< output pixels of a sample: G planes, and a drain times M for each sample
@@ -62,11 +68,15 @@ struct LayerState {
   double input_scale = 1.0;             ///< value of one input code
   double output_unit = 1.0;             ///< value of one unit of o
   double gradient_unit = 1.0;           ///< dLoss/dp of one unit of `gradient`
-  double output_gradient_unit = 1.0;    ///< dLoss/d(value of o) of one unit of what f_G quantizes
+  double output_gradient_unit = 1.0;    ///< dLoss/d(value of o) of one unit of f_G's scaled codes
   std::vector<double> mean, deviation;  ///< batch norm, in units of o
   std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
   int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0;
 
+  /// Fraction bits of what f_G quantizes, beyond the unit of M's table for the products.
+  int fine_bits() const {
+    return layer.batch_norm && lanes == WeightGradientLanes::kPixels ? kFineGradientBits : 0;
+  }
   bool pooled() const { return layer.pool > 1; }
   bool keeps() const { return pooled() || layer.dropout > 0.0; }
   int output_pixels() const { return layer.out_height * layer.out_width; }
@@ -76,8 +86,6 @@ struct LayerState {
   const ElementTensor& preactivation() const { return has_sum ? sum : output; }
 };
 
-/// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
-constexpr int kGradientTargetBits = 13;
 /// Fraction bits of p where it is a tensor: +-16 in 16 bits.
 constexpr int kSumFractionBits = 11;
 /// Planes of the last layer's gradient, softmax - one-hot.

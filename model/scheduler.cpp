@@ -102,12 +102,14 @@ Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& labe
 }
 
 void ProgramBuilder::load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
-                                const std::string& label) {
+                                const std::string& label, int shift) {
   Descriptor d;
   d.opcode = u32(static_cast<int>(Opcode::kStream));
   d.x_type = u32(static_cast<int>(ElementType::kSigned32));
   d.x_address = address;
   d.scale_x = 1;
+  d.shift_x = u32(shift);
+  d.narrow = shift > 0;
   d.destination = u32(static_cast<int>(Destination::kTable));
   d.table = u32(static_cast<int>(table));
   d.quantizer_bits = u32(threshold_bits);

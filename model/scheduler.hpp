@@ -53,9 +53,10 @@ class ProgramBuilder {
     pass_ = pass;
   }
 
-  /// `rows` times S words of 32 bits into an on-chip table.
+  /// `rows` times S words of 32 bits into an on-chip table; with a shift, rounded and saturated to
+  /// 16 bits.
   void load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
-                  const std::string& label);
+                  const std::string& label, int shift = 0);
   /// A pass over all elements of a tensor in storage order. `shape` gives rows, pixels, channels
   /// before pooling.
   void stream(const ElementTensor& shape, const StreamPass& pass, const std::string& label);

@@ -49,6 +49,12 @@ module sf_array #(
     input  wire                                  take_i,
     output wire                                  hold_o  // nothing may be offered: a tile waits for the one being drained
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Columns % DrainLanes != 0) begin : gen_drain_lanes_must_divide_the_columns
+      sf_error_drain_lanes_must_divide_the_columns u_error ();
+    end
+  endgenerate
   localparam Chunks = Columns / DrainLanes;
   localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
   localparam RowBits = $clog2(Rows);

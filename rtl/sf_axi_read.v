@@ -30,6 +30,18 @@ module sf_axi_read #(
     input  wire [1:0]            m_axi_rresp_i,
     input  wire                  m_axi_rlast_i
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Clients < 2) begin : gen_clients_must_be_2_or_more
+      sf_error_clients_must_be_2_or_more u_error ();
+    end
+    if (BusBytes < 2 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_2
+      sf_error_bus_bytes_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Outstanding < 2 || (Outstanding & (Outstanding - 1)) != 0) begin : gen_outstanding_must_be_a_power_of_two_from_2
+      sf_error_outstanding_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   localparam ClientBits = $clog2(Clients);
   reg                   valid_q;
   reg  [31:0]           address_q;

@@ -75,6 +75,72 @@ module sf_device #(
     output wire [127:0]          trace_active_cycles_o,
     output wire [127:0]          trace_stall_cycles_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Rows < 2 || (Rows & (Rows - 1)) != 0) begin : gen_rows_must_be_a_power_of_two_from_2
+      sf_error_rows_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Columns < 2 || (Columns & (Columns - 1)) != 0) begin : gen_columns_must_be_a_power_of_two_from_2
+      sf_error_columns_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Lanes < 16 || (Lanes & (Lanes - 1)) != 0) begin : gen_lanes_must_be_a_power_of_two_from_16
+      sf_error_lanes_must_be_a_power_of_two_from_16 u_error ();
+    end
+    if (RowBufferDepth < 2 || (RowBufferDepth & (RowBufferDepth - 1)) != 0) begin : gen_row_buffer_depth_must_be_a_power_of_two_from_2
+      sf_error_row_buffer_depth_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (ColumnBufferDepth < 2 || (ColumnBufferDepth & (ColumnBufferDepth - 1)) != 0) begin : gen_column_buffer_depth_must_be_a_power_of_two_from_2
+      sf_error_column_buffer_depth_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (StreamLanes < 1 || (StreamLanes & (StreamLanes - 1)) != 0) begin : gen_stream_lanes_must_be_a_power_of_two
+      sf_error_stream_lanes_must_be_a_power_of_two u_error ();
+    end
+    if (StreamLanes > 16) begin : gen_stream_lanes_must_be_16_or_fewer
+      sf_error_stream_lanes_must_be_16_or_fewer u_error ();
+    end
+    if (StreamLanes > Columns) begin : gen_stream_lanes_must_fit_the_columns
+      sf_error_stream_lanes_must_fit_the_columns u_error ();
+    end
+    if (StoredBits != 16 && StoredBits != 32) begin : gen_stored_bits_must_be_16_or_32
+      sf_error_stored_bits_must_be_16_or_32 u_error ();
+    end
+    if (WideBits < 8 || WideBits > 32) begin : gen_wide_bits_must_be_8_to_32
+      sf_error_wide_bits_must_be_8_to_32 u_error ();
+    end
+    if (RandomBits < 1 || RandomBits > 16) begin : gen_random_bits_must_be_1_to_16
+      sf_error_random_bits_must_be_1_to_16 u_error ();
+    end
+    if (ThresholdBits < 1 || ThresholdBits > 8) begin : gen_threshold_bits_must_be_1_to_8
+      sf_error_threshold_bits_must_be_1_to_8 u_error ();
+    end
+    if (AccumulatorBits < 2 || AccumulatorBits > 48) begin : gen_accumulator_bits_must_be_2_to_48
+      sf_error_accumulator_bits_must_be_2_to_48 u_error ();
+    end
+    if (TableRows < 1 || (TableRows & (TableRows - 1)) != 0) begin : gen_table_rows_must_be_a_power_of_two
+      sf_error_table_rows_must_be_a_power_of_two u_error ();
+    end
+    if (ThresholdRows < 1 || (ThresholdRows & (ThresholdRows - 1)) != 0) begin : gen_threshold_rows_must_be_a_power_of_two
+      sf_error_threshold_rows_must_be_a_power_of_two u_error ();
+    end
+    if (MaxSamples < 2 || (MaxSamples & (MaxSamples - 1)) != 0) begin : gen_max_samples_must_be_a_power_of_two_from_2
+      sf_error_max_samples_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (BusBytes < 8 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_8
+      sf_error_bus_bytes_must_be_a_power_of_two_from_8 u_error ();
+    end
+    if (BusBytes > 128) begin : gen_bus_bytes_must_be_128_or_fewer
+      sf_error_bus_bytes_must_be_128_or_fewer u_error ();
+    end
+    if (4 * StreamLanes > BusBytes) begin : gen_a_chunk_of_stream_lanes_must_fit_the_bus
+      sf_error_a_chunk_of_stream_lanes_must_fit_the_bus u_error ();
+    end
+    if (8 * BusBytes < Lanes) begin : gen_a_word_of_lanes_must_fit_the_bus
+      sf_error_a_word_of_lanes_must_fit_the_bus u_error ();
+    end
+    if (QueueDepth < 2 || (QueueDepth & (QueueDepth - 1)) != 0) begin : gen_queue_depth_must_be_a_power_of_two_from_2
+      sf_error_queue_depth_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   localparam RowAddressBits = $clog2(RowBufferDepth);
   localparam ColumnAddressBits = $clog2(ColumnBufferDepth);
   localparam RowWordBytes = Rows * Lanes / 8;

@@ -19,6 +19,12 @@ module sf_fifo #(
     input  wire                pop_i,
     output wire [UsedBits-1:0] used_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Depth < 2 || (Depth & (Depth - 1)) != 0) begin : gen_depth_must_be_a_power_of_two_from_2
+      sf_error_depth_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   localparam PointerBits = $clog2(Depth);
   reg [Width-1:0]       memory [0:Depth-1];
   reg [PointerBits-1:0] head_q, tail_q;

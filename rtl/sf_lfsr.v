@@ -14,6 +14,12 @@ module sf_lfsr #(
     input  wire                          step_i,
     output wire [Numbers*RandomBits-1:0] numbers_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (RandomBits < 1 || RandomBits > 16) begin : gen_random_bits_must_be_1_to_16
+      sf_error_random_bits_must_be_1_to_16 u_error ();
+    end
+  endgenerate
   localparam Used = Numbers * RandomBits;  // bits a step consumes
   // 60 new bits depend only on 64 older ones, so they are made 60 at a time.
   localparam Blocks = (Used + 59) / 60;

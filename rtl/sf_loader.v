@@ -26,6 +26,18 @@ module sf_loader #(
     output wire [15:0]   write_address_o,
     output wire [15:0]   write_beat_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (RowWordBytes < 1 || (RowWordBytes & (RowWordBytes - 1)) != 0) begin : gen_row_word_bytes_must_be_a_power_of_two
+      sf_error_row_word_bytes_must_be_a_power_of_two u_error ();
+    end
+    if (ColumnWordBytes < 1 || (ColumnWordBytes & (ColumnWordBytes - 1)) != 0) begin : gen_column_word_bytes_must_be_a_power_of_two
+      sf_error_column_word_bytes_must_be_a_power_of_two u_error ();
+    end
+    if (BusBytes < 2 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_2
+      sf_error_bus_bytes_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam ByteBits = $clog2(BusBytes);
   // Beats of a word, words of a beat: one of the two is 1

@@ -31,6 +31,15 @@ module sf_loop_nest #(
     output wire          pixel_end_o,     // last i0
     output wire          row_block_end_o  // and last of loops 1 to 4
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (StreamLanes < 1 || (StreamLanes & (StreamLanes - 1)) != 0) begin : gen_stream_lanes_must_be_a_power_of_two
+      sf_error_stream_lanes_must_be_a_power_of_two u_error ();
+    end
+    if (StreamLanes > 16) begin : gen_stream_lanes_must_be_16_or_fewer
+      sf_error_stream_lanes_must_be_16_or_fewer u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam LaneShift = $clog2(StreamLanes);
   localparam PartShift = 4 - LaneShift;  // chunks of a block row

@@ -20,6 +20,18 @@ module sf_operand_buffer #(
     input  wire [AddressBits-1:0]   read_address_i,
     output wire [WordBits-1:0]      read_data_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (WordBits < 1 || (WordBits & (WordBits - 1)) != 0) begin : gen_word_bits_must_be_a_power_of_two
+      sf_error_word_bits_must_be_a_power_of_two u_error ();
+    end
+    if (BeatBits < 1 || (BeatBits & (BeatBits - 1)) != 0) begin : gen_beat_bits_must_be_a_power_of_two
+      sf_error_beat_bits_must_be_a_power_of_two u_error ();
+    end
+    if (Depth < 2 || (Depth & (Depth - 1)) != 0) begin : gen_depth_must_be_a_power_of_two_from_2
+      sf_error_depth_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   genvar beat;
   generate
     if (WordBits >= BeatBits) begin : gen_wide

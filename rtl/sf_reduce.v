@@ -30,6 +30,21 @@ module sf_reduce #(
     output wire [7:0]                write_strobe_o,
     output reg                       done_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (StreamLanes < 1 || (StreamLanes & (StreamLanes - 1)) != 0) begin : gen_stream_lanes_must_be_a_power_of_two
+      sf_error_stream_lanes_must_be_a_power_of_two u_error ();
+    end
+    if (StreamLanes > 16) begin : gen_stream_lanes_must_be_16_or_fewer
+      sf_error_stream_lanes_must_be_16_or_fewer u_error ();
+    end
+    if (MaxSamples < 2 || (MaxSamples & (MaxSamples - 1)) != 0) begin : gen_max_samples_must_be_a_power_of_two_from_2
+      sf_error_max_samples_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (TableRows < 1 || (TableRows & (TableRows - 1)) != 0) begin : gen_table_rows_must_be_a_power_of_two
+      sf_error_table_rows_must_be_a_power_of_two u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam SampleBits = $clog2(MaxSamples);
   localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;

@@ -12,6 +12,12 @@ module sf_rotate #(
     input  wire [Units*UnitBits-1:0] data_i,
     output wire [Units*UnitBits-1:0] data_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Units < 1 || (Units & (Units - 1)) != 0) begin : gen_units_must_be_a_power_of_two
+      sf_error_units_must_be_a_power_of_two u_error ();
+    end
+  endgenerate
   localparam Bits = Units * UnitBits;
   reg [Bits-1:0] rotated;
   always @* begin : rotation

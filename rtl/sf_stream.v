@@ -56,6 +56,36 @@ module sf_stream #(
     output wire [BusBytes-1:0]                    pack_request_strobe_o,
     input  wire                                   writes_idle_i
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Rows < 2 || (Rows & (Rows - 1)) != 0) begin : gen_rows_must_be_a_power_of_two_from_2
+      sf_error_rows_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Columns < 2 || (Columns & (Columns - 1)) != 0) begin : gen_columns_must_be_a_power_of_two_from_2
+      sf_error_columns_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (StreamLanes < 1 || (StreamLanes & (StreamLanes - 1)) != 0) begin : gen_stream_lanes_must_be_a_power_of_two
+      sf_error_stream_lanes_must_be_a_power_of_two u_error ();
+    end
+    if (StreamLanes > 16) begin : gen_stream_lanes_must_be_16_or_fewer
+      sf_error_stream_lanes_must_be_16_or_fewer u_error ();
+    end
+    if (StreamLanes > Columns) begin : gen_stream_lanes_must_fit_the_columns
+      sf_error_stream_lanes_must_fit_the_columns u_error ();
+    end
+    if (4 * StreamLanes > BusBytes) begin : gen_a_chunk_of_stream_lanes_must_fit_the_bus
+      sf_error_a_chunk_of_stream_lanes_must_fit_the_bus u_error ();
+    end
+    if (TableRows < 1 || (TableRows & (TableRows - 1)) != 0) begin : gen_table_rows_must_be_a_power_of_two
+      sf_error_table_rows_must_be_a_power_of_two u_error ();
+    end
+    if (ThresholdRows < 1 || (ThresholdRows & (ThresholdRows - 1)) != 0) begin : gen_threshold_rows_must_be_a_power_of_two
+      sf_error_threshold_rows_must_be_a_power_of_two u_error ();
+    end
+    if (MaxSamples < 2 || (MaxSamples & (MaxSamples - 1)) != 0) begin : gen_max_samples_must_be_a_power_of_two_from_2
+      sf_error_max_samples_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam Depth = 18;  // stages of sf_stream_lane
   localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;

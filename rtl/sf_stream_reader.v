@@ -29,6 +29,24 @@ module sf_stream_reader #(
     output wire [32*StreamLanes-1:0] data_o,
     input  wire                      take_i
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (StreamLanes < 1 || (StreamLanes & (StreamLanes - 1)) != 0) begin : gen_stream_lanes_must_be_a_power_of_two
+      sf_error_stream_lanes_must_be_a_power_of_two u_error ();
+    end
+    if (StreamLanes > 16) begin : gen_stream_lanes_must_be_16_or_fewer
+      sf_error_stream_lanes_must_be_16_or_fewer u_error ();
+    end
+    if (BusBytes < 2 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_2
+      sf_error_bus_bytes_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (4 * StreamLanes > BusBytes) begin : gen_a_chunk_of_stream_lanes_must_fit_the_bus
+      sf_error_a_chunk_of_stream_lanes_must_fit_the_bus u_error ();
+    end
+    if (BeatsAhead < 2 || (BeatsAhead & (BeatsAhead - 1)) != 0) begin : gen_beats_ahead_must_be_a_power_of_two_from_2
+      sf_error_beats_ahead_must_be_a_power_of_two_from_2 u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam ByteBits = $clog2(BusBytes);
   localparam UsedBits = $clog2(BeatsAhead) + 1;

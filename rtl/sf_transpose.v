@@ -31,6 +31,24 @@ module sf_transpose #(
     output wire [BusBytes-1:0]   write_strobe_o,
     input  wire                  writes_idle_i
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (Rows < 2 || (Rows & (Rows - 1)) != 0) begin : gen_rows_must_be_a_power_of_two_from_2
+      sf_error_rows_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Columns < 2 || (Columns & (Columns - 1)) != 0) begin : gen_columns_must_be_a_power_of_two_from_2
+      sf_error_columns_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (Lanes < 8 || (Lanes & (Lanes - 1)) != 0) begin : gen_lanes_must_be_a_power_of_two_from_8
+      sf_error_lanes_must_be_a_power_of_two_from_8 u_error ();
+    end
+    if (BusBytes < 2 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_2
+      sf_error_bus_bytes_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (8 * BusBytes < Lanes) begin : gen_a_word_of_lanes_must_fit_the_bus
+      sf_error_a_word_of_lanes_must_fit_the_bus u_error ();
+    end
+  endgenerate
   `include "sf_descriptor.vh"
   localparam WordBytes = Lanes / 8;
   localparam BeatWords = BusBytes / WordBytes;

@@ -25,6 +25,15 @@ module sf_write_combiner #(
     output wire [8*BusBytes-1:0]  request_data_o,
     output wire [BusBytes-1:0]    request_strobe_o
 );
+  // Parameters that cannot be: elaboration stops at a module that is nowhere.
+  generate
+    if (BusBytes < 2 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bus_bytes_must_be_a_power_of_two_from_2
+      sf_error_bus_bytes_must_be_a_power_of_two_from_2 u_error ();
+    end
+    if (DataBytes > BusBytes) begin : gen_data_must_fit_the_bus
+      sf_error_data_must_fit_the_bus u_error ();
+    end
+  endgenerate
   localparam ByteBits = $clog2(BusBytes);
 
   reg                   held_q;

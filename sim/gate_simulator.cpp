@@ -5,14 +5,18 @@
 
 #include <algorithm>
 #include <random>
-#include <stdexcept>
+
+#include "model/error.hpp"
 
 namespace solfege {
 namespace {
 
 [[noreturn]] void fail(const std::string& what) {
-  throw std::runtime_error("the netlist cannot be simulated: " + what);
+  throw InputError("the netlist cannot be simulated: " + what);
 }
+
+constexpr std::size_t kMaxMemoryBits = std::size_t{1} << 32;
+constexpr int kMaxRounds = 10000;  // of asynchronous set and clear
 
 std::size_t address_bits(std::size_t depth) {
   std::size_t bits = 1;
@@ -47,6 +51,8 @@ GateSimulator::GateSimulator(const Netlist& netlist, const LibertyLibrary& libra
     instances.emplace_back(&instance, cell.get());
   }
   gate_count_ = instances.size();
+  if (std::none_of(ports_.begin(), ports_.end(), [&](const Port& p) { return p.name == clock; }))
+    fail(fmt::format("it has no port {}", clock));
   const Netlist::Port& port = netlist.port(clock);
   if (!port.is_input || port.nets.size() != 1 || port.nets[0] < 0)
     fail(fmt::format("{} is not an input of one bit", clock));
@@ -89,7 +95,7 @@ void GateSimulator::add_memory(const Netlist::Instance& instance) {
     m.read_data = pin(instance, "RD_DATA", m.width);
   } else {
     m.width = instance.parameter("Width");
-    m.depth = instance.parameter("Depth");
+    m.depth = std::min<std::uint64_t>(instance.parameter("Depth"), kMaxMemoryBits + 1);
     const std::size_t bits = address_bits(m.depth);
     m.clocked_read = instance.cell == "sf_ram";
     m.write_enable = pin(instance, "write_enable_i", 1);
@@ -99,6 +105,11 @@ void GateSimulator::add_memory(const Netlist::Instance& instance) {
     m.read_address = pin(instance, m.clocked_read ? "read_address_i" : "address_i", bits);
     if (m.clocked_read) m.read_enable = pin(instance, "read_enable_i", 1)[0];
   }
+  std::size_t all = 0;
+  for (const Memory& other : memories_) all += other.bits.size();
+  if (m.width == 0 || m.depth == 0 || m.depth > (kMaxMemoryBits - all) / m.width)
+    fail(fmt::format("memory {} has {} words of {} bits; allowed are 1 to {} bits, in all memories",
+                     instance.name, m.depth, m.width, kMaxMemoryBits));
   m.bits.resize(m.width * m.depth);
   m.sampled.resize(m.width);
   memories_.push_back(std::move(m));
@@ -114,6 +125,11 @@ void GateSimulator::order(const Instances& instances, int clock) {
   for (const auto& [instance, cell] : instances) {
     nodes_.push_back({cell, static_cast<std::uint32_t>(output_nets_.size()), 0});
     inputs.emplace_back();
+    for (const auto& [pin, nets] : instance->pins)
+      if (nets.size() > 1 || cell->library->pin(pin) == nullptr)
+        fail(fmt::format("pin {} of {} ({}) has {} bits, and {} in the library", pin,
+                         instance->name, instance->cell, nets.size(),
+                         cell->library->pin(pin) == nullptr ? "is not" : "1"));
     for (std::size_t i = 0; i < cell->inputs.size(); ++i) {
       const auto connected = instance->pins.find(cell->inputs[i]->name);
       const bool is_open = connected == instance->pins.end() || connected->second.empty();
@@ -305,7 +321,9 @@ bool GateSimulator::settle_asynchronous() {
 }
 
 void GateSimulator::settle() {
+  int rounds = 0;
   do {
+    if (++rounds > kMaxRounds) fail("flip-flops set and clear one another without end");
     // Whatever a gate changes lies behind it.
     for (std::size_t word = first_dirty_; word < dirty_.size(); ++word)
       while (dirty_[word] != 0) {

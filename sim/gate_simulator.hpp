@@ -20,8 +20,9 @@ namespace solfege {
 /// port). Flip-flops and memories start at random.
 class GateSimulator {
  public:
-  /// std::runtime_error, naming the instance: a cell that the library does not describe, a clock
-  /// that is gated, a net with two drivers, a combinational loop, a memory of another shape.
+  /// InputError, naming the instance: a cell that the library does not describe, a pin that the
+  /// cell does not have, a clock that is gated, a net with two drivers, a combinational loop, a
+  /// memory of another shape or without end. std::runtime_error: a cell that cannot be simulated.
   GateSimulator(const Netlist& netlist, const LibertyLibrary& library, const std::string& clock,
                 std::uint64_t seed);
 
@@ -36,6 +37,7 @@ class GateSimulator {
   void set(int net, bool value) {
     if (values_[static_cast<std::size_t>(net)] != value) flip(net);
   }
+  bool is_constant(int net) const { return net >= static_cast<int>(values_.size()) - 2; }
   bool get(int net) const { return values_[static_cast<std::size_t>(net)]; }
   void settle();
   /// The clock's rising edge; inputs must have been settled.

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "cost/netlist_writer.hpp"
 #include "model/error.hpp"
@@ -77,6 +79,10 @@ bool is_unused(const std::string& port) {
          port == "m_axi_awburst_o";
 }
 
+bool is_input(const std::string& port) {
+  return port == "rst_ni" || (port.size() > 2 && port.compare(port.size() - 2, 2, "_i") == 0);
+}
+
 class NetlistDut {
  public:
   NetlistDut(const Netlist& netlist, const LibertyLibrary& library, std::uint64_t seed)
@@ -86,11 +92,20 @@ class NetlistDut {
       const PinPlace* place = nullptr;
       for (const PinPlace& pin : kPins)
         if (port.name == pin.name) place = &pin;
-      if (place == nullptr || port.nets.size() > 8 * place->bytes)
-        throw std::runtime_error(fmt::format("port {} of {} bits is unknown to the platform",
-                                             port.name, port.nets.size()));
+      if (place == nullptr || port.nets.size() > 8 * place->bytes ||
+          port.is_input != is_input(port.name))
+        throw InputError(fmt::format("{} {} of {} bits is unknown to the platform",
+                                     port.is_input ? "input" : "output", port.name,
+                                     port.nets.size()));
+      for (const int net : port.nets)
+        if (port.is_input && simulator_.is_constant(net))
+          throw InputError(fmt::format("input {} is tied to a constant", port.name));
       (port.is_input ? inputs_ : outputs_).push_back({place->offset, port.nets});
     }
+    for (const PinPlace& pin : kPins)
+      if (std::none_of(simulator_.ports().begin(), simulator_.ports().end(),
+                       [&](const auto& port) { return port.name == pin.name; }))
+        throw InputError(fmt::format("it has no port {}", pin.name));
   }
 
   void eval(DutPins* pins) {
@@ -151,12 +166,26 @@ DutLibrary load_netlist_dut(const std::string& directory, const Config& config,
   check_manifest(directory, config);
   const fs::path folder = directory;
   const LibertyLibrary cells = read_liberty((folder / kNetlistLibrary).string());
-  const Netlist netlist =
-      flatten(read_netlist_modules((folder / kNetlistJson).string()), "sf_accelerator");
+  const std::string json = (folder / kNetlistJson).string();
+  const auto modules = read_netlist_modules(json);
+  const auto named = [json](const std::exception& error) {
+    return InputError(fmt::format("{}: {}; make it anew: solfege synth CONFIG --netlist {}", json,
+                                  error.what(), fs::path(json).parent_path().string()));
+  };
+  Netlist netlist;
+  try {
+    netlist = flatten(modules, "sf_accelerator");
+  } catch (const InputError& error) {
+    throw named(error);
+  }
   DutLibrary library;
   library.path = directory;
   library.create = [=] {
-    return reinterpret_cast<SolfegeDut*>(new NetlistDut(netlist, cells, reset_seed));
+    try {
+      return reinterpret_cast<SolfegeDut*>(new NetlistDut(netlist, cells, reset_seed));
+    } catch (const std::runtime_error& error) {
+      throw named(error);
+    }
   };
   library.destroy = [](SolfegeDut* handle) { delete from(handle); };
   library.eval = [](SolfegeDut* handle, DutPins* pins) { from(handle)->eval(pins); };

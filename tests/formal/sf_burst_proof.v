@@ -37,20 +37,23 @@ module sf_burst_proof #(
   wire loader_done, loader_valid, fetch_valid, fetch_active;
   wire [31:0] loader_address, fetch_address;
   wire [7:0]  loader_length, fetch_length;
-  reg [31:0] asked_q, got_q;  // beats
+  wire [31:0] total = {16'd0, words} * WordBytes / BusBytes;  // beats
+  reg [31:0] left_q, waits_q, next_q;  // beats to ask for, beats to come, address of the next
   // An engine starts when it is idle, and memory answers what was asked.
-  always @* assume (!(loader_start & running_q) && !(loader_response & (!running_q | got_q >= asked_q)));
+  always @* assume (!(loader_start & running_q) && !(loader_response & (!running_q | waits_q == left_q)));
   always @* assume (!(fetch_start & fetch_active));
   always @(posedge clk_i) begin
     if (!rst_n | clear) running_q <= 1'b0;
     else if (loader_start & enable) running_q <= 1'b1;
     else if (loader_done) running_q <= 1'b0;
     if (!running_q) begin
-      asked_q <= 32'd0;
-      got_q   <= 32'd0;
+      left_q  <= total;
+      waits_q <= total;
+      next_q  <= address;
     end else begin
-      if (loader_valid & loader_ready) asked_q <= asked_q + {24'd0, loader_length} + 32'd1;
-      if (loader_response) got_q <= got_q + 32'd1;
+      if (loader_valid & loader_ready) left_q <= left_q - {24'd0, loader_length} - 32'd1;
+      if (loader_valid & loader_ready) next_q <= loader_address + (({24'd0, loader_length} + 32'd1) << ByteBits);
+      if (loader_response) waits_q <= waits_q - 32'd1;
     end
   end
   sf_loader #(
@@ -104,16 +107,15 @@ module sf_burst_proof #(
     within = (at & (BusBytes - 1)) == 32'd0
         && {20'd0, at[11:0]} + (({24'd0, length} + 32'd1) << ByteBits) <= 32'd4096;
   endfunction
-  wire [31:0] total = {16'd0, words} * WordBytes / BusBytes;
 `ifndef SF_COVER
   always @* begin
     if (rst_n) begin
       if (loader_valid) begin
         assert (within(loader_address, loader_length));
-        assert (loader_length <= 8'd15 && asked_q + {24'd0, loader_length} + 32'd1 <= total);
-        assert (loader_address == address + (asked_q << ByteBits));
+        assert (loader_length <= 8'd15 && {24'd0, loader_length} < left_q);
+        assert (loader_address == next_q);
       end
-      if (loader_done) assert (running_q && asked_q == total && got_q == total);
+      if (loader_done) assert (running_q && left_q == 32'd0 && waits_q == 32'd0);
       if (fetch_valid) assert (within(fetch_address, fetch_length) && fetch_address[6:0] == 7'd0);
     end
   end
@@ -122,7 +124,7 @@ module sf_burst_proof #(
   // The opposite is asserted, to be refuted.
   reg [2:0] seen_q = 3'd0;
   always @(posedge clk_i) if (rst_n) begin
-    if (loader_valid && loader_ready && loader_address[11:0] == 12'd0 && asked_q != 32'd0) seen_q[0] <= 1'b1;
+    if (loader_valid && loader_ready && loader_address[11:0] == 12'd0 && left_q != total) seen_q[0] <= 1'b1;
     if (loader_done) seen_q[1] <= seen_q[0];
     if (fetch_valid && fetch_ready && fetch_address[11:7] == 5'd31) seen_q[2] <= 1'b1;
   end

@@ -236,6 +236,114 @@ TEST_CASE("what cannot be simulated is named") {
           "pin write_enable_i of sf_ram m has 0 bits instead of 1");
 }
 
+TEST_CASE("cells and memories of other shapes are named") {
+  const std::vector<Netlist::Port> ports = {{"clk", true, {0}}, {"a", true, {1}}};
+  auto refused = [&](Netlist::Instance instance, const std::string& text) {
+    INFO(text);
+    REQUIRE_THROWS_AS(Bench(design(9, ports, {instance})), InputError);
+    REQUIRE_THROWS_WITH(Bench(design(9, ports, {instance})), Contains(text));
+  };
+  refused({"g", "INV", {{"A", {1, 1}}, {"Y", {2}}}, {}}, "pin A of g (INV) has 2 bits");
+  refused({"g", "INV", {{"A", {1}}, {"Z", {2}}}, {}}, "pin Z of g (INV)");
+  auto ram = [](const std::string& width, const std::string& depth, std::size_t bits) {
+    const std::vector<int> address(bits, 1);
+    return Netlist::Instance{"m",
+                             "sf_ram",
+                             {{"write_enable_i", {1}},
+                              {"read_enable_i", {1}},
+                              {"write_data_i", {1, 1}},
+                              {"read_data_o", {2, 3}},
+                              {"write_address_i", address},
+                              {"read_address_i", address}},
+                             {{"Width", width}, {"Depth", depth}}};
+  };
+  REQUIRE_NOTHROW(Bench(design(9, ports, {ram("2", binary(4), 2)})));
+  refused(ram("2", std::string(70, '9'), 2), "cell m (sf_ram): parameter Depth");
+  refused(ram("2", "-4", 2), "parameter Depth: `-4`");
+  refused(ram("2", "x", 2), "parameter Depth: `x`");
+  refused(ram("2", "", 2), "parameter Depth: ``");
+  refused(ram("2", std::string(32, 'x'), 2), "parameter Depth");
+  refused(ram("0", binary(4), 2), "write_data_i");
+  refused(ram("2", "9999999999999999999", 33), "memory m has");
+  refused(ram("2", "0", 1), "memory m has 0 words");
+  Netlist::Instance bare = ram("2", "4", 2);
+  bare.parameters.erase("Depth");
+  refused(bare, "cell m (sf_ram) has no parameter Depth");
+  // Cleared while set, and set while cleared: no end.
+  LibertyLibrary odd = library();
+  odd.cells.back().flip_flop = LibertyFlipFlop{"IQ", "IQN", "CK", "D", "!RN", "RN"};
+  const Netlist ring =
+      design(9, ports,
+             {{"f", "DFFR", {{"D", {1}}, {"CK", {0}}, {"RN", {3}}, {"Q", {2}}}, {}},
+              {"i", "INV", {{"A", {2}}, {"Y", {3}}}, {}}});
+  REQUIRE_THROWS_WITH(GateSimulator(ring, odd, "clk", 1), Contains("without end"));
+  REQUIRE_THROWS_WITH(GateSimulator(ring, odd, "clock", 1), Contains("no port clock"));
+}
+
+TEST_CASE("a hierarchy that cannot be flattened is named by its cell") {
+  using Modules = std::map<std::string, Netlist>;
+  auto refused = [&](Modules modules, const std::string& text) {
+    INFO(text);
+    for (auto& [name, module] : modules) module.top = name;
+    REQUIRE_THROWS_AS(flatten(modules, "top"), InputError);
+    REQUIRE_THROWS_WITH(flatten(modules, "top"), Contains(text));
+  };
+  const std::vector<Netlist::Port> ports = {{"a", true, {0}}, {"y", false, {1}}};
+  auto of = [&](const std::string& child) {
+    return design(2, ports, {{"u", child, {{"a", {0}}, {"y", {1}}}, {}}});
+  };
+  refused({}, "no module top");
+  refused({{"top", of("top")}}, "module top contains itself, as cell u");
+  refused({{"top", of("b")}, {"b", of("c")}, {"c", of("b")}},
+          "module b contains itself, as cell u.u.u");
+  refused({{"top", design(2, {{"a", true, {0}}, {"a", false, {1}}}, {})}}, "two ports a");
+  Modules chain = {{"top", of("m0")}};
+  for (int i = 0; i < 1000; ++i) chain["m" + std::to_string(i)] = of("m" + std::to_string(i + 1));
+  refused(chain, "nested more than");
+  // Thirty modules of two instances each are a thousand million.
+  Modules doubled;
+  for (int i = 0; i < 30; ++i) {
+    const std::string child = "m" + std::to_string(i + 1);
+    doubled[i == 0 ? "top" : "m" + std::to_string(i)] =
+        design(2, ports, {{"u", child, {}, {}}, {"v", child, {}, {}}});
+  }
+  doubled["m30"] = design(0, {}, {});
+  refused(doubled, "more than");
+  Modules wide = {{"top", of("b")}, {"b", design(3, {{"a", true, {0, 2}}, {"y", false, {1}}}, {})}};
+  refused(wide, "cell u: pin a has 1 bits, but the port of module b has 2");
+  wide["b"] = design(2, {{"y", false, {1}}}, {});
+  refused(wide, "cell u: module b has no port a");
+}
+
+TEST_CASE("JSON that is no netlist is refused by file, module and cell") {
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("solfege-netlist-" + std::to_string(std::random_device()()) + ".json");
+  auto refused = [&](const std::string& text, const std::string& part) {
+    INFO(text);
+    std::ofstream(path) << text;
+    REQUIRE_THROWS_AS(read_netlist_modules(path.string()), InputError);
+    REQUIRE_THROWS_WITH(read_netlist_modules(path.string()),
+                        Contains(path.string()) && Contains(part));
+  };
+  auto module = [](const std::string& ports, const std::string& cells) {
+    return R"({"modules": {"top": {"ports": )" + ports + R"(, "cells": )" + cells +
+           R"(, "netnames": {}}}})";
+  };
+  const std::string cell = R"({"g": {"type": "INV", "connections": {"A": [)";
+  for (const char* text : {"", "[]", "7", "{}", R"({"modules": 3})", R"({"modules": {"top": []}})"})
+    refused(text, "JSON");
+  refused(std::string(50000, '['), "JSON");
+  refused(module(R"({"a": {"direction": "inout", "bits": [2]}})", "{}"), "port a is inout");
+  refused(module(R"({"a": {"direction": "input", "bits": 2}})", "{}"), "not a list");
+  for (const char* bit : {"-2", "1.5", "99999999999", R"("q")", "null", "[2]"})
+    refused(module("{}", cell + bit + "]}}}"), "cell g: a bit is");
+  refused(module("{}", R"({"g": {"connections": {}}})"), "type");
+  std::ofstream(path) << module("{}", cell + R"("x", "z", "0"]}}})");
+  REQUIRE(read_netlist_modules(path.string()).at("top").instances[0].pins.at("A") ==
+          std::vector<int>{kZero, kZero, kZero});
+  std::filesystem::remove(path);
+}
+
 TEST_CASE("a hierarchy becomes one module: constants, through-connections, open pins") {
   // pass: y = a, z = 1; unit: inverts a, and b if it is connected
   std::map<std::string, Netlist> modules;

@@ -197,12 +197,18 @@ TEST_CASE("a simulator is built once and then found", "[build]") {
   // What an interrupted build may leave is not taken for a simulator. A space in the design's path
   // does no harm.
   fs::remove(first.path);
-  fs::create_directories(entry.string() + ".building/obj_dir/Vsf_accelerator.mk");
+  fs::create_directories(entry.string() + ".part/obj_dir/Vsf_accelerator.mk");
   const DutLibrary again = build_dut(elsewhere.string(), plain);
   CHECK_FALSE(again.cache_hit);
   CHECK(again.path == first.path);
   CHECK(fs::exists(first.path));
-  CHECK_FALSE(fs::exists(entry.string() + ".building"));
+  CHECK_FALSE(fs::exists(entry.string() + ".part"));
+
+  // A library that was cut short is not loaded: it would end the process.
+  const auto whole = fs::file_size(first.path);
+  fs::resize_file(first.path, whole / 2);
+  CHECK_FALSE(build_dut(elsewhere.string(), plain).cache_hit);
+  CHECK(fs::file_size(first.path) == whole);
 }
 
 TEST_CASE("what prevents a build is told", "[build]") {
@@ -215,7 +221,7 @@ TEST_CASE("what prevents a build is told", "[build]") {
     CHECK_THROWS_WITH(build_dut(broken.string(), options()),
                       Catch::Contains("syntax error") && Catch::Contains(".failed.log"));
     for (const auto& entry : fs::directory_iterator(workshop().root() / "cache")) {
-      CHECK(entry.path().extension() != ".building");
+      CHECK(entry.path().extension() != ".part");
     }
   }
   SECTION("a file that is not there") {

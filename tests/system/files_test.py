@@ -307,6 +307,79 @@ class FullDisk(SystemTest):
         self.levels(["verify", TINY, "--cases", 2, "--seed", 1], LEVELS if LEVELS > 3 else 1)
 
 
+class Caches(SystemTest):
+    """What is cached is what was made, whatever has happened to it and whoever else works there."""
+
+    SYNTH = ("synth", TINY, "--top", "sf_popcount", "--no-timing")
+
+    def setUp(self):
+        super().setUp()
+        self.cache = self.folder / "cache"
+        self.environment = {**os.environ, "SOLFEGE_CACHE": str(self.cache)}
+
+    def start(self, *prefix, report="report.json"):
+        return subprocess.Popen([*prefix, PROGRAM, *self.SYNTH, "--json", self.folder / report], env=self.environment,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def result(self, process, report="report.json"):
+        _, error = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 0, error)
+        result = json.loads((self.folder / report).read_text())
+        for key in ("seconds", "command", "modules_mapped", "modules_cached"):
+            result.pop(key)
+        self.assertEqual([p.name for p in self.cache.rglob("*") if p.suffix in (".part", ".lock")], [])
+        return result
+
+    def wait_for_part(self, process):
+        while not list(self.cache.glob("module-*.part")):
+            self.assertIsNone(process.poll(), "nothing was made")
+            time.sleep(0.005)
+
+    def test_spoiled_entries_are_made_again(self):
+        clean = self.result(self.start())
+        files = [p for p in self.cache.rglob("*") if p.is_file()]
+        self.assertGreater(len(files), 20)
+        for spoil in (lambda p: os.truncate(p, p.stat().st_size // 2), lambda p: p.write_bytes(p.read_bytes() + b"x"),
+                      lambda p: p.write_bytes(p.read_bytes().replace(b"1", b"2", 1)), lambda p: p.unlink()):
+            for path in files:
+                spoil(path)
+            self.assertEqual(self.result(self.start()), clean)
+
+    def test_truncated_simulator(self):
+        verify = [PROGRAM, "verify", TINY, "--cases", "2", "--seed", "1"]
+        done = subprocess.run(verify, env=self.environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        library, = self.cache.glob("dut-*/libsf_dut.so")
+        whole = library.stat().st_size
+        os.truncate(library, whole // 2)
+        again = subprocess.run(verify, env=self.environment, capture_output=True, text=True)
+        self.assertEqual((again.returncode, again.stdout), (0, done.stdout), again.stderr)
+        self.assertEqual(library.stat().st_size, whole)
+
+    def test_killed_work_is_cleared_away(self):
+        process = self.start()
+        self.wait_for_part(process)
+        process.kill()
+        process.communicate()
+        self.assertNotEqual(list(self.cache.glob("*.part")), [])
+        self.result(self.start())
+
+    def test_two_containers(self):
+        """Processes that cannot see each other share a cache: neither takes the other's work for dead."""
+        other = ("unshare", "--pid", "--fork", "--kill-child")
+        if subprocess.run([*other, "true"], capture_output=True).returncode != 0:
+            self.skipTest("SKIPPED: no other process namespace can be made here")
+        first = self.start(*other)
+        self.wait_for_part(first)
+        part, = self.cache.glob("module-*.part")
+        second = self.start(report="second.json")
+        while first.poll() is None and part.exists():
+            time.sleep(0.005)
+        self.assertTrue(first.poll() is not None or part.with_suffix("").is_dir(), "live work was removed")
+        first.wait()
+        self.assertEqual(self.result(second, "second.json"), self.result(first))
+
+
 class Interrupts(SystemTest):
     """SIGTERM to the program alone ends it soon, with all that it has started."""
 

@@ -98,6 +98,47 @@ class BadInput(SystemTest):
                 self.refused(*priced, *arguments, message=message)
         self.refused("energy", DEFAULT, "--network", "svhn-d", message=["svhn-d", "--resize 40"])
         self.refused("synth", TINY, "--liberty", broken, message=["broken.lib", "truncated"])
+        self.refused("synth", TINY, "--liberty", self.folder, message=["no inverter"])
+        area = self.folder / "areas.yaml"
+        report = self.report(*priced, "--published", "--art", area)
+        self.assertEqual(yaml.safe_load(area.read_text())["ART"]["tables"], [])
+        self.assertIn("--art", report["notes"][-1])
+
+    def test_one_line(self):
+        # Newlines in messages of libraries, in names and in values are folded.
+        for words in (["fly", TINY], ["train"], ["train", TINY, "--steps", "x"], ["cycles", TINY, "--network", "a\nb\tc"],
+                      ["cycles", TINY, "--batch", "1\n2"], ["plot", self.folder / "no\nreport", "-o", "x.svg"], ["train", TINY, "--nothing"]):
+            done = self.solfege(*words, code=2)
+            self.assertRegex(done.stderr, r"^solfege: [^\n]+\n$")
+
+    def test_netlist(self):
+        """A folder as synth --netlist writes it, in which something is wrong: exit 2, file and cell."""
+        hash_of = self.report("generate", GATES, "-o", self.folder / "rtl")["config_hash"]
+        folder = self.folder / "gates"
+        folder.mkdir()
+        (folder / "cells.lib").write_text(
+            'library (x) { time_unit : "1ns"; voltage_unit : "1V"; capacitive_load_unit (1, pf); nom_voltage : 1;\n'
+            'cell (INV) { area : 1; pin (A) { direction : input; } pin (Y) { direction : output; function : "!A"; } } }')
+
+        def refused(top, *message, child=None):
+            (folder / "manifest.json").write_text(json.dumps({"config_hash": hash_of}))
+            modules = {"sf_accelerator": {"ports": {"clk_i": {"direction": "input", "bits": [2]}}, "cells": top, "netnames": {}}}
+            if child is not None:
+                modules["child"] = {"ports": {"a": {"direction": "input", "bits": [2]}}, "cells": child, "netnames": {}}
+            (folder / "netlist.json").write_text(json.dumps({"modules": modules}))
+            self.refused("verify", GATES, "--netlist", folder, "--cases", 1, message=[str(folder / "netlist.json"), *message])
+
+        inverter = {"type": "INV", "connections": {"A": [3], "Y": [4]}}
+        memory = {"type": "$mem_v2", "parameters": {"WIDTH": "1", "SIZE": "9" * 25, "ABITS": "1"}, "connections": {}}
+        refused({"u": {"type": "sf_accelerator", "connections": {"clk_i": [2]}}}, "contains itself", "cell u")
+        refused({"u": {"type": "child", "connections": {"a": [2]}}}, "contains itself", "cell u.v", child={"v": {"type": "child", "connections": {}}})
+        refused({"m": memory}, "cell m", "SIZE")
+        refused({"u": {"type": "child", "connections": {"a": [2]}}}, "cell u.m", "SIZE", child={"m": memory})
+        refused({"u": {"type": "child", "connections": {"a": [2, 3]}}}, "cell u", "pin a has 2 bits", child={})
+        refused({"g": {**inverter, "type": "NOR9"}}, "instance g", "NOR9")
+        refused({"g": inverter, "h": inverter}, "driven twice")
+        refused({"g": inverter}, "no port rst_ni")
+        refused({"g": {"type": "INV", "connections": {"A": ["maybe"]}}}, "cell g", "maybe")
 
 
 class Generate(SystemTest):

@@ -179,14 +179,19 @@ class AcceleratorStep {
         max_pool_backward(layer(k), batch, {values.begin(), values.end()}, tags);
     return {spread.begin(), spread.end()};
   }
-  /// What f_G quantizes, in units of output_gradient_unit: with batch norm the sums that the stream
-  /// unit makes from its tables, A g + B o + C.
+  /// Value of a unit of output_gradient_units().
+  double fine_unit(std::size_t k) const {
+    return std::ldexp(after[k].output_gradient_unit, -after[k].fine_bits());
+  }
+  /// What f_G quantizes: with batch norm the sums that the stream unit makes from its tables,
+  /// A g + B o + C.
   std::vector<std::int32_t> output_gradient_units(std::size_t k) const {
     std::vector<std::int32_t> values = gradient_units(k);
     const LayerState& s = after[k];
     if (!layer(k).batch_norm) return values;
     const std::vector<std::int32_t> o = elements(s.output);
     const auto channels = static_cast<std::size_t>(layer(k).out_channels);
+    const std::int64_t limit = s.fine_bits() > 0 ? 2147483647 : 32767;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t c = i % channels;
       const auto factor = [&](std::uint32_t table) {
@@ -197,14 +202,19 @@ class AcceleratorStep {
           rounded(std::int64_t{values[i]} * factor(s.gradient_scale_table),
                   s.gradient_scale_shift) +
           static_cast<std::int32_t>(word(s.gradient_offset_table, c));
-      values[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(sum, -32767, 32767));
+      values[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(sum, -limit, limit));
     }
     return values;
   }
-  /// M of a sample.
+  /// M of a sample, in units of output_gradient_units().
   std::int32_t sample_maximum(std::size_t k, std::size_t sample) const {
     return static_cast<std::int32_t>(
         word(layer(k).batch_norm ? after[k].sample_max : after[k].gradient_max, sample));
+  }
+  /// M as the factor of products, in units of output_gradient_unit.
+  std::int32_t sample_scale(std::size_t k, std::size_t sample) const {
+    return static_cast<std::int32_t>(std::min<std::int64_t>(
+        32767, rounded(sample_maximum(k, sample), after[k].fine_bits())));
   }
   bool has_gradient_codes(std::size_t k) const {
     return !after[k].is_last && (k > 0 || after[k].lanes == WeightGradientLanes::kPixels);
@@ -216,7 +226,7 @@ class AcceleratorStep {
     const std::size_t elements = values.size() / static_cast<std::size_t>(batch);
     const auto n = static_cast<std::int32_t>(code_maximum(layer(k).gradient_bits));
     for (std::size_t i = 0; i < values.size(); ++i)
-      values[i] = sample_maximum(k, i / elements) * (2 * values[i] - n);
+      values[i] = sample_scale(k, i / elements) * (2 * values[i] - n);
     return values;
   }
   /// dLoss/do after f_G

@@ -239,12 +239,13 @@ Worst batch_norm_gradient(const AcceleratorStep& step, std::size_t k, double spo
                           &gamma_gradient, &beta_gradient);
   const std::vector<std::int32_t> o = AcceleratorStep::elements(s.output, step.memory);
   const std::vector<std::int32_t> got = step.output_gradient_units(k);
-  const double unit = s.output_gradient_unit, rounding = kFloat * largest(expected);
+  const double unit = step.fine_unit(k), rounding = kFloat * largest(expected);
+  const double limit = (s.fine_bits() > 0 ? 2147483647.0 : 32767.0) * unit;
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double units = 1.5 + std::ldexp(std::abs(g[i]), -s.gradient_scale_shift - 1) +
                          std::ldexp(std::abs(o[i]), -s.output_scale_shift - 1);
-    worst.see(got[i] * unit * spoil, std::clamp<double>(expected[i], -32767 * unit, 32767 * unit),
+    worst.see(got[i] * unit * spoil, std::clamp<double>(expected[i], -limit, limit),
               unit * units + rounding);
   }
   // The stream unit's own sums: their maxima are those recomputed here.
@@ -290,13 +291,13 @@ Worst gradient_codes(const AcceleratorStep& step, std::size_t k, double spoil = 
   Worst worst;
   double sum = 0.0, variance = 0.0, product = 0.0, product_variance = 0.0;
   for (std::size_t i = 0; i < g.size(); ++i) {
-    const double m = step.sample_maximum(k, i / elements);
-    if (m == 0.0) {
+    const double m = step.sample_maximum(k, i / elements), scale = step.sample_scale(k, i / elements);
+    if (scale == 0.0) {
       worst.see(got[i], 0.0, 0.5);
       continue;
     }
     const double position = n * (g[i] * spoil + m) / (2.0 * m);
-    const double code = (got[i] / m + n) / 2.0;
+    const double code = (got[i] / scale + n) / 2.0;
     worst.see(code, std::round(code), 1e-6);
     worst.see(code, position, 1.0);
     const double fraction = position - std::floor(position);

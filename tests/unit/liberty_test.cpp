@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/liberty.hpp"
 
+#include <zlib.h>
+
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <fstream>
-#include <sstream>
+#include <filesystem>
 
 #include "cost/boolean_function.hpp"
+#include "cost/prepared_library.hpp"
 #include "model/error.hpp"
+#include "model/files.hpp"
 #include "tests/unit/scratch.hpp"
 #include "tests/unit/shared_liberty.hpp"
 
@@ -16,7 +19,7 @@ namespace {
 
 // In units that all differ from ours, with the load as the first axis of one table and the second
 // of another, one forgotten semicolon, and comments where they hurt.
-const std::string kTiny = R"(
+const std::string kTiny = R"lib(
 /* a comment */
 library (tiny) {
   time_unit : "10ps"; voltage_unit : "100mV"; leakage_power_unit : 1pW;
@@ -73,7 +76,7 @@ library (tiny) {
       pin (ADDR[11:0]) { internal_power () { when : "EN"; rise_power (scalar) { values (5); }
         fall_power (scalar) { values (6); } } } }
   }
-})";
+})lib";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -155,7 +158,7 @@ TEST_CASE("unusable Liberty files are refused with file, line and remedy", "[lib
     require_error<InputError>([&] { read_liberty(path); }, all);
   };
   require_error<InputError>([&] { read_liberty(scratch.path("none.lib")); }, {"cannot be read"});
-  require_error<InputError>([&] { read_liberty(scratch.path()); }, {"cannot be read"});
+  require_error<InputError>([&] { read_liberty(scratch.path()); }, {"no Liberty file"});
   refuse("", {"header"});
   refuse("module x; endmodule", {"header"});
   refuse("library (a) { cell (b) { } }", {"no cell with an area"});
@@ -167,18 +170,307 @@ TEST_CASE("unusable Liberty files are refused with file, line and remedy", "[lib
   refuse(replaced(kTiny, "capacitive_load_unit (10, \"ff\");", ""), {"no capacitive_load_unit"});
   refuse(replaced(kTiny, "leakage_power_unit : 1pW;", ""), {"leakage_power_unit"});
   refuse(replaced(kTiny, "\"10ps\"", "\"10 parsec\""), {":4:", "10 parsec", "for example"});
-  refuse(replaced(kTiny, "(10, \"ff\")", "(10, furlong)"), {":5:", "furlong", "(NUMBER, pf)"});
+  refuse(replaced(kTiny, "(10, \"ff\")", "(10, furlong)"),
+         {":5:", "furlong", "capacitive_load_unit (1, pf)"});
   refuse(replaced(kTiny, "(10, \"ff\")", "(10)"), {"capacitive_load_unit"});
-  refuse(replaced(kTiny, "\"4, 5, 6\"", "\"4, 5\""), {"has 5 values", "ask for 6"});
-  refuse(replaced(kTiny, "\"4, 5, 6\"", "\"4, 5, x\""), {"`x`"});
-  refuse(replaced(kTiny, "index_1 (\"1, 2\"); }", "index_1 (\"2, 1\"); }"), {"does not increase"});
-  refuse(replaced(kTiny, "cell_rise (load_first)", "cell_rise (unheard)"),
-         {"`unheard`", "not defined"});
-  refuse(replaced(kTiny, "(A B)'", "(A C)'"), {"cell NAND", "`C`", "correct the function"});
-  refuse(replaced(kTiny, "(A B)'", "(A B"), {"cell NAND", "`)` is missing"});
-  refuse(replaced(kTiny, "capacitance : 0.5", "capacitance : big"), {"`big`", "number"});
-  refuse(replaced(kTiny, "bus_type : word", "bus_type : byte"), {"`byte`", "not defined"});
   refuse(replaced(kTiny, "area : 2.5;", "area = 2.5;"), {"`area`"});
+  refuse(replaced(kTiny, "(A B)'\"", "(A B)'"), {"a string that begins here is never closed"});
+  refuse(std::string("\0\0\0", 3), {"header"});
+  refuse("library (x) { \x01 }", {"the byte 0x01 begins no statement"});
+  std::string deep = "library (x) ";
+  for (int i = 0; i < 5000; ++i) deep += "{ a (b) ";
+  refuse(deep, {"nested too deeply"});
+}
+
+TEST_CASE("a cell that cannot be read is left out, the others are not", "[liberty]") {
+  const Scratch scratch;
+  auto left_out = [&](const std::string& text, const std::string& cell,
+                      const std::vector<std::string>& parts) {
+    const LibertyLibrary l = read_liberty(scratch.write("odd.lib", text));
+    INFO(cell << ": " << l.cell(cell)->unusable);
+    CHECK(l.cell("LATCH")->unusable.empty());
+    const std::string note = l.notes.front();
+    for (const std::string& part : parts) CHECK_THAT(l.cell(cell)->unusable, Catch::Contains(part));
+    CHECK_THAT(note, Catch::Contains("odd.lib:"));
+    CHECK_THAT(note, Catch::Contains("cell " + cell + " is left out: " + l.cell(cell)->unusable));
+  };
+  left_out(replaced(kTiny, "\"4, 5, 6\"", "\"4, 5\""), "NAND", {"has 5 values", "ask for 6"});
+  left_out(replaced(kTiny, "\"4, 5, 6\"", "\"4, 5, x\""), "NAND", {"`x`"});
+  left_out(replaced(kTiny, "index_1 (\"1, 2\"); }", "index_1 (\"2, 1\"); }"), "NAND",
+           {"does not increase"});
+  left_out(replaced(kTiny, "cell_rise (load_first)", "cell_rise (unheard)"), "NAND",
+           {"`unheard`", "not defined"});
+  left_out(replaced(kTiny, "(A B)'", "(A C)'"), "NAND", {"Y: ", "`C`"});
+  left_out(replaced(kTiny, "(A B)'", "(A B"), "NAND", {"`)` is missing"});
+  left_out(replaced(kTiny, "capacitance : 0.5", "capacitance : big"), "NAND", {"`big`", "number"});
+  left_out(replaced(kTiny, "capacitance : 0.5", "capacitance : 1e999"), "NAND", {"1e999"});
+  left_out(replaced(kTiny, "area : 2.5", "area : -2.5"), "NAND", {"negative"});
+  left_out(
+      replaced(kTiny, "pin (\"A\", B) { direction : input;", "pin (\"A\", B) { direction : inout;"),
+      "NAND", {"pin A is inout"});
+  left_out(replaced(kTiny, "pin (\"A\", B)", "pin (\"A\", A, B)"), "NAND", {"two pins A"});
+  left_out(replaced(kTiny, "cell (NAND)", "cell (\"N*ND\")"), "N*ND", {"its name"});
+  left_out(replaced(kTiny, "next_state : \"D\"", "next_state : \"X\""), "FLOP", {"`X`"});
+  left_out(replaced(kTiny, "next_state : \"D\";", ""), "FLOP", {"no next_state"});
+  left_out(replaced(kTiny, "bus_type : word", "bus_type : byte"), "RAM", {"`byte`", "not defined"});
+  left_out(replaced(kTiny, "bit_width : 12", "bit_width : 1e12"), "RAM", {"bits"});
+  std::string pins;
+  for (int i = 0; i < 13; ++i) pins += "pin (I" + std::to_string(i) + ") { direction : input; } ";
+  left_out(replaced(kTiny, "pin (Y) {", pins + "pin (Y) {"), "NAND", {"15 inputs", "at most 12"});
+}
+
+/// The whole of a library but its cells: units may be given in all of Liberty's ways.
+std::string header(const std::string& units) {
+  return "library (one) {\n" + units + R"lib(
+  nom_voltage : 1.8;
+  cell (INV) { area : 1; pin (A) { direction : input; capacitance : 2; }
+    pin (Y) { direction : output; function : "!A";
+      timing () { related_pin : A; cell_rise (t) { values ("1, 2", "3, 4"); }
+                  cell_fall (t) { values ("1, 2", "3, 4"); } } } }
+  lu_table_template (t) { index_2 ("1, 2"); index_1 ("1, 2");
+    variable_2 : total_output_net_capacitance; variable_1 : input_net_transition; }
+})lib";
+}
+
+TEST_CASE("one tokenizer reads the arguments of all attributes", "[liberty]") {
+  const Scratch scratch;
+  const std::string volt = "voltage_unit : \"1V\"; ", second = "time_unit : \"1ns\"; ";
+  auto capacitance = [&](const std::string& unit) {
+    const LibertyLibrary l = read_liberty(scratch.write("one.lib", header(volt + second + unit)));
+    CHECK(l.cell("INV")->lost.empty());
+    CHECK(l.cell("INV")->pin("Y")->timing.at(0).rise_delay_ns.values ==
+          std::vector<double>{1, 2, 3, 4});
+    return l.cell("INV")->pin("A")->capacitance_pf;
+  };
+  for (const char* unit :
+       {"capacitive_load_unit (1, pf);", "capacitive_load_unit (1,pf)",
+        "capacitive_load_unit(1 pf);", "capacitive_load_unit (\"1\", \"pf\");",
+        "capacitive_load_unit (\"1 pf\");", "capacitive_load_unit (\"1,pf\");",
+        "capacitive_load_unit (1pF);", "capacitive_load_unit (1.0e0, PF);",
+        "capacitive_load_unit ((1), (pf));", "capacitive_load_unit ( \\\n 1.0, \\\n \"pf\" \\\n );",
+        "capacitive_load_unit ( \\ \r\n 1.0, \\\r\n \"pf\" );",
+        "capacitive_load_unit ( /* one */ 1, // of\n pf /* farad */ );",
+        "capacitive_load_unit : \"1pf\";", "capacitive_load_unit (1000, ff);",
+        "capacitive_load_unit (\n1,\npf\n)\n;"}) {
+    INFO(unit);
+    CHECK(capacitance(unit) == Approx(2));
+  }
+  for (const char* time : {"time_unit : 1ns;", "time_unit :\n \"1 ns\"", "time_unit (1, ns);",
+                           "time_unit : \"1000ps\";", "time_unit : \"1NS\";", "time_unit : ns;",
+                           "time_unit : /* 1 */ \"1e-9s\";"}) {
+    INFO(time);
+    const LibertyLibrary l = read_liberty(scratch.write(
+        "one.lib", header(volt + time + std::string("\n capacitive_load_unit (1, pf);"))));
+    CHECK(l.cell("INV")->pin("Y")->timing.at(0).fall_delay_ns.at(2, 2) == Approx(4));
+  }
+  const std::string both =
+      replaced(header(volt + second + "capacitive_load_unit (1, pf);"), "capacitance : 2",
+               "rise_capacitance : 3; fall_capacitance : 4");
+  CHECK(read_liberty(scratch.write("both.lib", both)).cell("INV")->pin("A")->capacitance_pf ==
+        Approx(3.5));
+  // What is quoted is no comment, and a comment may hold quotes.
+  const std::string odd =
+      replaced(header(volt + second + "capacitive_load_unit (1, pf);"), "nom_voltage",
+               "comment : \"a // b /* c\"; /* \" */ nom_voltage");
+  CHECK(read_liberty(scratch.write("odd.lib", "\xef\xbb\xbf" + odd)).voltage_v == 1.8);
+}
+
+TEST_CASE("Boolean values count whatever their case", "[liberty]") {
+  const Scratch scratch;
+  for (const char* yes : {"true", "TRUE", "True", "\"TRUE\"", "1"})
+    CHECK(read_liberty(scratch.write("t.lib", replaced(kTiny, "dont_use : true",
+                                                       std::string("dont_use : ") + yes)))
+              .cell("NAND")
+              ->dont_use);
+  for (const char* no : {"false", "FALSE", "\"False\"", "0"})
+    CHECK_FALSE(read_liberty(scratch.write("t.lib", replaced(kTiny, "dont_use : true",
+                                                             std::string("dont_use : ") + no)))
+                    .cell("NAND")
+                    ->dont_use);
+  CHECK(read_liberty(scratch.write("t.lib", replaced(kTiny, "clock : true", "clock : TRUE")))
+            .cell("FLOP")
+            ->pin("CK")
+            ->is_clock);
+}
+
+TEST_CASE("timing groups of one arc are one, and one that is lost is told", "[liberty]") {
+  const Scratch scratch;
+  // A NAND of two groups for each input: rise in one, fall in the other.
+  const std::string text =
+      replaced(header("voltage_unit : \"1V\"; time_unit : \"1ns\"; capacitive_load_unit (1, pf);"),
+               "cell (INV)",
+               R"lib(cell (NAND) { area : 1; pin (A, B) { direction : input; }
+    pin (Y) { direction : output; function : "!(A B)";
+      timing () {
+  related_pin:
+    "A B";
+  timing_type:
+    combinational_rise;
+    cell_rise(scalar) { values("1"); }
+    rise_transition(scalar) { values("2"); } }
+      timing () {
+  related_pin:
+    "A B";
+  timing_type:
+    combinational_fall;
+    cell_fall(scalar) { values("3"); }
+    fall_transition(scalar) { values("4"); } }
+      timing () {
+  related_pin:
+    A;
+  when:
+    "B";
+    cell_rise(scalar) { values("5"); } }
+      timing () {
+  related_pin:
+    A;
+  when:
+    "!B";
+    cell_rise(scalar) { values("6"); } }
+      timing () {
+  related_pin:
+    A;
+  timing_type:
+    three_state_disable; }
+}
+}
+  cell (INV))lib");
+  const LibertyLibrary l = read_liberty(scratch.write("split.lib", text));
+  const std::vector<LibertyTimingArc>& arcs = l.cell("NAND")->pin("Y")->timing;
+  CHECK(l.cell("NAND")->lost.empty());
+  REQUIRE(arcs.size() == 4);
+  for (const std::size_t i : {0, 1}) {
+    CHECK(arcs[i].related_pin == (i == 0 ? "A" : "B"));
+    CHECK(arcs[i].rise_delay_ns.at(0, 0) == 1);
+    CHECK(arcs[i].rise_slew_ns.at(0, 0) == 2);
+    CHECK(arcs[i].fall_delay_ns.at(0, 0) == 3);
+    CHECK(arcs[i].fall_slew_ns.at(0, 0) == 4);
+  }
+  CHECK(arcs[2].rise_delay_ns.at(0, 0) == 5);
+  CHECK(arcs[3].rise_delay_ns.at(0, 0) == 6);
+  auto lost = [&](const std::string& from, const std::string& to, const std::string& what) {
+    const LibertyLibrary one = read_liberty(scratch.write("lost.lib", replaced(text, from, to)));
+    std::string all;
+    for (const std::string& note : one.cell("NAND")->lost) all += note + "\n";
+    CHECK(one.cell("NAND")->unusable.empty());
+    CHECK_THAT(all, Catch::Contains(what));
+  };
+  const std::string fall = "related_pin : \"A B\"; timing_type : combinational_fall;";
+  lost(fall, "timing_type : combinational_fall;", "pin Y: a timing group without related_pin");
+  lost(fall, "timing_type : combinational_fall;", "pin Y: no falling delay from B");
+  lost(fall, "related_pin : \"A C\";", "pin Y: an arc is left out: related_pin C is no pin");
+  lost(fall, "related_pin : A;", "pin Y: no falling delay from B");
+  lost("when : \"B\"", "when : \"B *\"", "pin Y: an arc is left out: function \"B *\"");
+  lost("cell_fall (scalar) { values (\"3\"); } fall_transition (scalar) { values (\"4\"); }", "",
+       "pin Y: a timing group without tables of delays");
+  const LibertyLibrary setup = read_liberty(scratch.write(
+      "setup.lib", replaced(kTiny, "timing_type : setup_rising", "timing_type : hold_rising")));
+  CHECK_THAT(setup.cell("FLOP")->lost,
+             Catch::VectorContains(std::string("pin D: no setup time before CK")));
+}
+
+TEST_CASE("a library may be packed, in several files, or include others", "[liberty]") {
+  const Scratch scratch;
+  const std::string whole = scratch.write("whole.lib", kTiny);
+  const LibertyLibrary expected = read_liberty(whole);
+  const std::string packed = scratch.path("packed.lib.gz");
+  gzFile file = gzopen(packed.c_str(), "wb");
+  REQUIRE(gzwrite(file, kTiny.data(), static_cast<unsigned>(kTiny.size())) > 0);
+  gzclose(file);
+  CHECK(read_liberty(packed).hash == expected.hash);
+  CHECK(read_liberty(packed).cell("NAND")->area_um2 == 2.5);
+  std::string bytes = read_file(packed);
+  const std::string cut = scratch.write("cut.lib.gz", bytes.substr(0, bytes.size() / 2));
+  require_error<InputError>([&] { read_liberty(cut); }, {cut, "damaged"});
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x55);
+  const std::string spoilt = scratch.write("spoilt.lib.gz", bytes);
+  require_error<InputError>([&] { read_liberty(spoilt); }, {spoilt});
+
+  // The same header, half of the cells each.
+  const std::size_t first = kTiny.find("  cell (NAND)"), second = kTiny.find("  cell (FLOP)");
+  std::filesystem::create_directory(scratch.path("folder"));
+  const std::string a = scratch.write("folder/a.lib", kTiny.substr(0, second) + "}"),
+                    b = scratch.write("folder/b.lib",
+                                      kTiny.substr(0, first) + kTiny.substr(second));
+  for (const std::string& name : {a + "," + b, scratch.path("folder"), a + "," + b + "," + a}) {
+    const LibertyLibrary l = read_liberty(name);
+    REQUIRE(l.cells.size() == expected.cells.size());
+    for (const LibertyCell& cell : expected.cells) {
+      CHECK(l.cell(cell.name)->area_um2 == cell.area_um2);
+      CHECK(l.cell(cell.name)->unusable == cell.unusable);
+    }
+  }
+  CHECK_THAT(read_liberty(a + "," + a).notes,
+             Catch::VectorContains(a + ": cell NAND is there twice: the first counts"));
+  const std::string other =
+      scratch.write("hot.lib", replaced(kTiny, "voltage : 20", "voltage : 21"));
+  require_error<InputError>([&] { read_liberty(a + "," + other); }, {other, "2.1 V", "one corner"});
+  require_error<InputError>([&] { read_liberty(a + "," + scratch.path("none.lib")); },
+                            {"none.lib", "cannot be read"});
+
+  scratch.write("cells.inc", kTiny.substr(first, second - first));
+  const std::string including =
+      scratch.write("including.lib", kTiny.substr(0, first) + "include_file (\"cells.inc\");" +
+                                         kTiny.substr(second));
+  CHECK(read_liberty(including).cell("NAND")->area_um2 == 2.5);
+  scratch.write("bad.inc", "\n\ncell (X) { area = 3; }");
+  require_error<InputError>(
+      [&] {
+        read_liberty(
+            scratch.write("bad.lib", replaced(read_file(including), "cells.inc", "bad.inc")));
+      },
+      {"bad.inc:3:"});
+  const std::string self = scratch.write("self.lib", "library (x) { include_file (loop.inc); }");
+  scratch.write("loop.inc", "include_file (loop.inc);");
+  require_error<InputError>([&] { read_liberty(self); }, {"loop.inc:1:", "include"});
+}
+
+TEST_CASE("the parts for tools have one form, and tell what was left out", "[liberty]") {
+  const Scratch scratch;
+  const std::string text = replaced(
+      header("voltage_unit : \"1V\"; time_unit : \"1 NS\"; capacitive_load_unit ( \\\n \"1\" pf);"),
+      "cell (INV)",
+      R"lib(cell (NAND) { area : 1; pin (A, B) { direction : "INPUT"; } pin (Z) { direction : output;
+        function : !(A*B); timing () { related_pin : "A"; cell_rise (t) { values ("1 2 3 4"); } } } }
+  cell (CHEAP) { area : 0.1; dont_use : TRUE; pin (A) { direction : input; } pin (Y) { direction : output; function : A; } }
+  cell (PAD) { area : 1; pin (P) { direction : inout; } pin (Y) { direction : output; function : P; } }
+  cell (FLOP) { area : 2; ff (IQ, IQN) { next_state : D; clocked_on : CK; } pin (D) { direction : input; }
+    pin (CK) { direction : input; clock : TRUE; } pin (Q) { direction : output; function : "IQ"; } }
+  cell (INV))lib");
+  const PreparedLibrary p = prepare_library(scratch.write("odd.lib", text), scratch.path("cache"));
+  for (const char* note :
+       {"cell NAND, pin Z: no falling delay from A", "cell NAND, pin Z: no delay from B",
+        "cell FLOP, pin D: no setup time before CK", "cells left out (dont_use): CHEAP",
+        "cells left out (pin P is inout): PAD"})
+    CHECK_THAT(p.notes, Catch::VectorContains(std::string(note)));
+  const std::string cells = read_file(p.cells_lib), timing = read_file(p.timing_lib);
+  for (const char* part :
+       {"capacitive_load_unit (1, pf);", "time_unit : \"1ns\";",
+        "pin (\"A\") {\ndirection : input;", "function : \"!(A*B)\";", "clock : true;"})
+    CHECK_THAT(cells, Catch::Contains(part));
+  CHECK_THAT(cells, !Catch::Contains("CHEAP") && !Catch::Contains("PAD"));
+  // Templates stand before the cells that use them; a row of a table is a string.
+  CHECK(timing.find("lu_table_template (\"t\")") < timing.find("cell (NAND)"));
+  CHECK_THAT(timing, Catch::Contains("values (\"1, 2\", \"3, 4\");"));
+
+  // In another file a template of the same name may be another.
+  const std::string two = scratch.write(
+      "two.lib",
+      replaced(
+          replaced(header("voltage_unit : \"1V\"; time_unit : 1ns; capacitive_load_unit (1, pf);"),
+                   "index_1 (\"1, 2\")", "index_1 (\"3, 4\")"),
+          "cell (INV)", "cell (BUF)"));
+  const PreparedLibrary both =
+      prepare_library(scratch.path("odd.lib") + "," + two, scratch.path("cache"));
+  const LibertyLibrary read = read_liberty(both.timing_lib);
+  CHECK(read.cell("INV")->pin("Y")->timing.at(0).rise_delay_ns.slews_ns ==
+        std::vector<double>{1, 2});
+  CHECK(read.cell("BUF")->pin("Y")->timing.at(0).rise_delay_ns.slews_ns ==
+        std::vector<double>{3, 4});
+  const std::string kilo = scratch.write("kilo.lib", replaced(read_file(two), "1ns", "10ns"));
+  require_error<InputError>(
+      [&] { prepare_library(scratch.path("odd.lib") + "," + kilo, scratch.path("cache")); },
+      {kilo, "time_unit", "same units"});
 }
 
 TEST_CASE("Boolean functions of Liberty, against evaluation by hand", "[liberty]") {

@@ -25,11 +25,10 @@ std::pair<std::string, Value> parsed(const CLI::Validator& check, const std::str
 }
 
 TEST_CASE("whole numbers are within their range, and in decimal", "[options]") {
-  for (const char* good : {"1", "7", "010", "1000000"})
+  for (const char* good : {"1", "7", "1000000"})
     CHECK(parsed<int>(whole_number(1, 1000000), good).first.empty());
-  CHECK(parsed<int>(whole_number(1, 1000000), "010").second == 10);
-  for (const char* bad : {"0", "-1", "1000001", "1.5", "1e3", "nan", "inf", "", " 1", "1 ", "0x10",
-                          "99999999999999999999", "+1", "one"}) {
+  for (const char* bad : {"0", "-1", "1000001", "1.5", "1e3", "nan", "inf", " 1", "1 ", "0x10",
+                          "010", "99999999999999999999", "+1", "one"}) {
     INFO(bad);
     const std::string message = parsed<int>(whole_number(1, 1000000), bad).first;
     CHECK_THAT(message, Catch::Contains("--key") && Catch::Contains("from 1 to 1000000"));
@@ -42,14 +41,12 @@ TEST_CASE("whole numbers are within their range, and in decimal", "[options]") {
 TEST_CASE("numbers are finite and within their range", "[options]") {
   for (const char* good : {"0.001", "1", "1e6", "1000000", ".5"})
     CHECK(parsed<double>(number(0.001, 1e6), good).first.empty());
-  for (const char* bad : {"nan", "-nan", "inf", "-inf", "0", "-1", "1e7", "1e400", "x", "", "1x"}) {
+  for (const char* bad : {"nan", "-nan", "inf", "-inf", "0", "-1", "1e7", "1e400", "x", "1x"}) {
     INFO(bad);
     CHECK_THAT(parsed<double>(number(0.001, 1e6), bad).first,
                Catch::Contains("--key") && Catch::Contains("from 0.001 to 1000000"));
     CHECK_THAT(parsed<double>(positive_number(1e6), bad).first,
-               bad == std::string("1e7") || bad != std::string("")
-                   ? Catch::Contains("above 0, up to 1000000")
-                   : Catch::Contains("--key"));
+               Catch::Contains("above 0, up to 1000000"));
   }
   CHECK(parsed<double>(positive_number(1e6), "1e-9").first.empty());
   CHECK_THAT(parsed<double>(number(0, 0.95), "2").first, Catch::Contains("from 0 to 0.95"));

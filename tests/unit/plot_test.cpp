@@ -85,19 +85,25 @@ TEST_CASE("pictures that cannot be drawn are refused, and leave nothing", "[plot
   const std::string nowhere = scratch.path("no/a.svg");
   require_error<InputError>([&] { require_plottable("--plot", nowhere); },
                             {"--plot", nowhere, "there is no folder"});
-  // gnuplot itself fails: a folder stands where it would write.
+  // A folder stands where the picture would be written, and where it would get its name.
   std::filesystem::create_directories(scratch.path("a.svg.part/inside"));
-  require_error<InputError>([&] { draw(scratch.path("a.svg")); },
-                            {"a.svg", "cannot be drawn", "cannot open file"});
-  // The picture cannot get its name.
+  require_error<InputError>([&] { draw(scratch.path("a.svg")); }, {"a.svg", "cannot be written"});
   std::filesystem::create_directories(scratch.path("b.svg/inside"));
-  require_error<InputError>([&] { draw(scratch.path("b.svg")); }, {"b.svg", "cannot be drawn"});
+  require_error<InputError>([&] { draw(scratch.path("b.svg")); }, {"b.svg", "it is a folder"});
   CHECK(!std::filesystem::exists(scratch.path("b.svg.part")));
+  // gnuplot itself fails.
+  std::filesystem::create_directories(scratch.path("bin"));
+  const std::string gnuplot =
+      scratch.write("bin/gnuplot", "#!/bin/sh\necho no terminal >&2\nexit 1\n");
+  std::filesystem::permissions(gnuplot, std::filesystem::perms::owner_all);
 
   const std::string path = std::getenv("PATH");
   setenv("PATH", scratch.path().c_str(), 1);
   require_error<InputError>([&] { draw(scratch.path("c.svg")); },
                             {"c.svg", "gnuplot", "not installed", "scripts/install"});
+  setenv("PATH", (scratch.path("bin") + ":" + path).c_str(), 1);
+  require_error<InputError>([&] { draw(scratch.path("c.svg")); },
+                            {"c.svg", "cannot be drawn", "no terminal"});
   setenv("PATH", path.c_str(), 1);
 }
 

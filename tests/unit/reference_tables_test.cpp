@@ -37,6 +37,9 @@ TEST_CASE("energies and areas become Accelergy's tables, each with its source", 
         "  tables:\n"
         "    - name: \"solfege.array.pe[1..256]\"\n"
         "      area: 7320.5  # um2\n");
+  // No entry is a list without entries, not null.
+  CHECK(area_reference_table({kComponents[1]}) == "ART:\n  version: '0.4'\n  tables: []\n");
+  CHECK(energy_reference_table({}) == "ERT:\n  version: '0.4'\n  tables: []\n");
 }
 
 }  // namespace
