@@ -374,6 +374,21 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.unfold_kernel_height = 31, d.unfold_kernel_width = 33; },
        [](Descriptor& d) { d.unfold_kernel_height = 32, d.unfold_kernel_width = 32; }},
   };
+  // Strides are looked at together, and two bad ones must not make a good one.
+  using Stride = uint32_t Descriptor::*;
+  const std::vector<Stride> strides = {&Descriptor::stride_a1, &Descriptor::stride_a2,
+                                       &Descriptor::stride_a3, &Descriptor::stride_a4,
+                                       &Descriptor::stride_a5, &Descriptor::stride_b1,
+                                       &Descriptor::stride_b2, &Descriptor::stride_b3,
+                                       &Descriptor::stride_b4, &Descriptor::stride_b5};
+  for (const Stride one : strides)
+    for (const Stride other : strides)
+      rules.push_back({"two strides", from_memory,
+                       [=](Descriptor& d) { d.*one = d.*other = kChunk; },
+                       [=](Descriptor& d) { d.*one = d.*other = kChunk / 2; }});
+  rules.push_back({"planes' address and group stride", from_memory,
+                   [=](Descriptor& d) { d.pack_address = d.pack_group_stride = row_unit; },
+                   [=](Descriptor& d) { d.pack_address = d.pack_group_stride = row_unit / 2; }});
   if (row_unit > SF_LANES / 8)
     rules.push_back(
         {"taps that share beats", unfold, same, [](Descriptor& d) { d.unfold_tap_rows += 1; }});
