@@ -92,6 +92,8 @@ int fail(const std::string& message, int status) {
       line += byte < 0x20 || byte == 0x7f ? '?' : c;
   }
   while (!line.empty() && line.back() == ' ') line.pop_back();
+  constexpr std::size_t kLongest = 4000;
+  if (line.size() > kLongest) line = line.substr(0, kLongest) + " ...";
   solfege::say(fmt::format("solfege: {}", line));
   return status;
 }

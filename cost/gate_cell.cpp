@@ -89,7 +89,6 @@ GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
   for (const LibertyPin& pin : cell.pins) {
     if (pin.direction == "input") inputs.push_back(&pin);
     if (pin.direction == "output") outputs.push_back(&pin);
-    if (pin.direction == "inout") unusable(cell, fmt::format("pin {} is inout", pin.name));
   }
   if (inputs.size() > LibertyCell::kMaxInputs || outputs.size() > LibertyCell::kMaxOutputs)
     unusable(cell, fmt::format("it has {} inputs and {} outputs, at most {} and {} are allowed",

@@ -23,6 +23,11 @@ bool is_plain(const std::string& name) {
   });
 }
 
+/// Old libraries have supplies among the pins.
+bool is_supply(const LibertyPin& pin) {
+  return pin.function.empty() && pin.timing.empty() && pin.power.empty() && pin.capacitance_pf == 0;
+}
+
 Names pins_of(const LibertyCell& cell, const char* direction) {
   Names names;
   for (const LibertyPin& pin : cell.pins)
@@ -53,7 +58,8 @@ std::string pins_fault(const LibertyCell& cell) {
       return fmt::format("the name of pin `{}` is not of letters, digits, _, $, ., [ and ]",
                          pin.name);
     if (cell.pin(pin.name) != &pin) return fmt::format("it has two pins {}", pin.name);
-    if (pin.direction == "inout") return fmt::format("pin {} is inout", pin.name);
+    if (pin.direction == "inout" && !is_supply(pin))
+      return fmt::format("pin {} is inout", pin.name);
   }
   const std::size_t inputs = pins_of(cell, "input").size(),
                     outputs = pins_of(cell, "output").size();

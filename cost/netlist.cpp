@@ -281,7 +281,7 @@ class Flattener {
       if (port == child.ports.end())
         throw InputError(fmt::format("cell {}{}: module {} has no port {}", path, instance.name,
                                      child.top, pin));
-      if (!nets.empty() && nets.size() != port->nets.size())
+      if (nets.size() > port->nets.size())
         throw InputError(
             fmt::format("cell {}{}: pin {} has {} bits, but the port of module {} has {}", path,
                         instance.name, pin, nets.size(), child.top, port->nets.size()));

@@ -43,8 +43,8 @@ std::map<std::string, Netlist> read_netlist_modules(const std::string& json_path
 
 /// One module of all instances below `top`: an instance of a module in the map is replaced by its
 /// contents, others stay. Nets have no names. Undriven input ports read as 0. InputError, naming
-/// the cell: no such top, a module that contains itself, a pin that the module does not have or has
-/// in another width, more instances than memory holds.
+/// the cell: no such top, a module that contains itself, a pin that the module does not have, or
+/// with more bits than it has, more instances than memory holds.
 Netlist flatten(const std::map<std::string, Netlist>& modules, const std::string& top);
 
 }  // namespace solfege

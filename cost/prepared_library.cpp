@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-7";
+constexpr const char* kFormat = "solfege-library-8";
 
 // ---- Which cells ----
 

@@ -333,7 +333,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
       "verilator --lint-only -Wall -DSF_CLOCK_GATES --top-module sf_accelerator sf_lint.vlt "
       "-f sf_accelerator.f\n"
       "iverilog -g2005 -Wall -Wno-timescale -t null -s sf_accelerator -c sf_accelerator.f\n"
-      "# Neither nets of two drivers nor latches, but those of clock gates, which are not built here\n"
+      "# Neither nets of two drivers nor latches, but those of clock gates, which are not built "
+      "here\n"
       "yosys -q -w 'Replacing memory' -e '.*' -p \"read_verilog -defer" +
       sources +
       "; hierarchy -check -top sf_accelerator; proc; check -assert; "

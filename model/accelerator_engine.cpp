@@ -143,8 +143,8 @@ void AcceleratorEngine::load_channels(ProgramBuilder& builder, Table table, std:
                      0, label);
 }
 
-/// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift` bits
-/// shorter.
+/// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift`
+/// bits shorter.
 void AcceleratorEngine::load_samples(ProgramBuilder& builder, const LayerState& s, int shift) {
   builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
                      config_.max_batch / config_.stream_lanes, 0, "load sample maxima", shift);
@@ -323,8 +323,7 @@ void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   builder.set_place(s.layer.name, "backward_input");
   load_channels(builder, Table::kMaskLow, below.low_table, below, "load clip bounds");
   load_channels(builder, Table::kMaskHigh, below.high_table, below, "load clip bounds");
-  if (!s.is_last)
-    load_samples(builder, s, s.fine_bits());
+  if (!s.is_last) load_samples(builder, s, s.fine_bits());
   StreamPass drain;
   drain.store = &below.gradient;
   drain.narrow = true;

@@ -222,7 +222,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     const auto* sums = host_.read<std::int64_t>(s.gradient_sums, 2 * channels);
     const double largest_g = s.is_last ? std::ldexp(1.0, kLogitGradientBits) : gradient_peak(s);
     const double count = static_cast<double>(batch_) * s.output_pixels();
-    std::vector<double> a(channels), b(channels), offset(channels);
+    std::vector<double> a(channels), b(channels);
     double bound = 0.0;
     for (std::size_t c = 0; c < channels; ++c) {
       const double sum_g = static_cast<double>(sums[c]) * s.gradient_unit;
@@ -231,13 +231,12 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
                              (s.keeps() && !s.has_sum ? s.sign[c] : 1.0);
       const double sum_g_x = (sum_g_o - s.mean[c] * sum_g) / s.deviation[c];
       const double scale = s.gamma[c] / (s.deviation[c] * s.output_unit);
-      const double mean_g = sum_g / count, mean_g_x = sum_g_x / count;
+      const double mean_g_x = sum_g_x / count;
       a[c] = scale * s.gradient_unit;
       b[c] = -scale * mean_g_x / s.deviation[c];
-      offset[c] = scale * (mean_g_x * s.mean[c] / s.deviation[c] - mean_g);
       // A channel without gradients has none of o either; its deviation may be small, and its A so
       // large that it would set the exponents of all.
-      if (sums[c] == 0 && sums[channels + c] == 0) a[c] = b[c] = offset[c] = 0.0;
+      if (sums[c] == 0 && sums[channels + c] == 0) a[c] = b[c] = 0.0;
       bound = std::max(bound, std::abs(a[c]) * largest_g);
       // gamma and beta see the gradient before f_G
       s.gamma_momentum[c] = network_.momentum * s.gamma_momentum[c] + sum_g_x;
@@ -262,7 +261,11 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     for (std::size_t c = 0; c < channels; ++c) {
       gradient_scales[c] = mantissa(a[c], s.gradient_scale_shift);
       output_scales[c] = mantissa(b[c], s.output_scale_shift);
-      offsets[c] = to_word(std::round(offset[c] / unit));
+      // With the mantissas as they are, so that the sum over all elements is 0
+      const double mean_g = static_cast<double>(sums[c]) / count;
+      offsets[c] =
+          to_word(std::round(-std::ldexp(gradient_scales[c] * mean_g, -s.gradient_scale_shift) -
+                             std::ldexp(output_scales[c] * s.mean[c], -s.output_scale_shift)));
     }
   }
   if (k == 0) return;

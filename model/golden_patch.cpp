@@ -122,10 +122,10 @@ void stochastic_patch(const std::int32_t* __restrict y, const std::uint32_t* m,
                       bool scaled, std::uint32_t* __restrict codes) {
   const std::int32_t levels = (1 << bits) - 1;
   std::int32_t c[kPatch];
-  if (*std::max_element(m, m + kBlock) <= 1u << 20) {
+  if (*std::max_element(m, m + kBlock) <= 1u << 24) {
     // (n (y + m) 2^r + m (2U + 1)) / (m 2^(r+1)) in double: the numerator, and half more, is
-    // exact below 2^53. With the half, a quotient is 2^-38 or more from an integer, and the
-    // two roundings move it by less than 2^-43: its floor is right.
+    // exact below 2^53. With the half, a quotient is 2^-42 or more from an integer, and the
+    // two roundings move it by less than 2^-44: its floor is right.
     double middle[kPatch], reciprocal[kPatch];
     for (int row = 0; row < kBlock; ++row) {
       const std::uint64_t divisor = std::uint64_t{m[row]} << (random_bits + 1);

@@ -12,7 +12,7 @@ namespace solfege {
 
 /// Batch norm's A g + B o + C has so many bits below those of a stored gradient: over a large map C
 /// is small beside the largest g, but adds up.
-constexpr int kFineGradientBits = 6;
+constexpr int kFineGradientBits = 10;
 /// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
 constexpr int kGradientTargetBits = 13;
 

@@ -12,7 +12,7 @@ namespace {
 /// A linear map of states: column i is the image of bit i.
 using Map = std::array<std::uint64_t, 64>;
 
-std::uint64_t apply(const Map& map, std::uint64_t state) {
+std::uint64_t image_of(const Map& map, std::uint64_t state) {
   std::uint64_t image = 0;
   for (std::size_t i = 0; i < 64; ++i)
     if (state >> i & 1) image ^= map[i];
@@ -29,7 +29,7 @@ const std::array<Map, 64>& powers() {
       maps[0][i] = one.state();
     }
     for (std::size_t k = 1; k < 64; ++k)
-      for (std::size_t i = 0; i < 64; ++i) maps[k][i] = apply(maps[k - 1], maps[k - 1][i]);
+      for (std::size_t i = 0; i < 64; ++i) maps[k][i] = image_of(maps[k - 1], maps[k - 1][i]);
     return maps;
   }();
   return table;
@@ -39,7 +39,7 @@ const std::array<Map, 64>& powers() {
 
 void Lfsr::jump(std::uint64_t bits) {
   for (std::size_t k = 0; bits != 0; ++k, bits >>= 1)
-    if (bits & 1) state_ = apply(powers()[k], state_);
+    if (bits & 1) state_ = image_of(powers()[k], state_);
 }
 
 std::uint64_t seeded_state(std::uint64_t seed) {

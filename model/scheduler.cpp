@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "model/error.hpp"
+#include "model/legality.hpp"
 
 namespace solfege {
 namespace {
@@ -87,9 +88,14 @@ std::vector<std::uint32_t> Program::encode() const {
 Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& label) {
   if (const std::string overflow = descriptor.overflow(); !overflow.empty())
     throw InputError(
-        fmt::format("layer {}, {}: {}: a descriptor says {}, and no configuration more; make the "
-                    "layer's map, channels or kernel smaller, or lower --batch",
+        fmt::format("layer {}, {}: {} needs a descriptor with {}, so no configuration holds it; "
+                    "make the layer's map, channels or kernel smaller, or lower --batch",
                     layer_, pass_, label, overflow));
+  if (const char* rule = broken_rule(descriptor, config_))
+    throw InputError(
+        fmt::format("layer {}, {}: {}: the device refuses a descriptor unless {}; make the layer's "
+                    "map, channels or kernel smaller, or lower --batch",
+                    layer_, pass_, label, rule));
   Operation operation;
   operation.descriptor = descriptor;
   operation.layer = layer_;

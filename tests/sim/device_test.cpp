@@ -284,7 +284,7 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
   for (const auto& [base, count] : std::vector<std::pair<std::uint32_t, std::uint32_t>>{
            {kProgram + 64, 1}, {kProgram + 4, 1}, {kProgram - 4, 1}, {0xffffff80u, 2}}) {
     CAPTURE(base, count);
-    const RunResult result = platform.run(base, count, {}, 100000);
+    const RunResult result = platform.run(base, count, {}, {100000});
     CHECK(result.error);
     CHECK(result.error_code == 4);
     CHECK(result.error_engine == 4);
@@ -299,7 +299,7 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     std::fill(&byte(kTarget), &byte(kTarget) + kBytes, std::uint8_t{0});
     std::memcpy(platform.memory().data() + kProgram - kDescriptorBytes, copy.data(),
                 4 * copy.size());
-    CHECK(platform.run(kProgram - kDescriptorBytes, 2, {}, 100000).done);
+    CHECK(platform.run(kProgram - kDescriptorBytes, 2, {}, {100000}).done);
     CHECK(copied());
   }
 

@@ -309,8 +309,9 @@ TEST_CASE("a hierarchy that cannot be flattened is named by its cell") {
   }
   doubled["m30"] = design(0, {}, {});
   refused(doubled, "more than");
-  Modules wide = {{"top", of("b")}, {"b", design(3, {{"a", true, {0, 2}}, {"y", false, {1}}}, {})}};
-  refused(wide, "cell u: pin a has 1 bits, but the port of module b has 2");
+  Modules wide = {{"top", design(2, ports, {{"u", "b", {{"a", {0, 0}}}, {}}})},
+                  {"b", design(2, ports, {})}};
+  refused(wide, "cell u: pin a has 2 bits, but the port of module b has 1");
   wide["b"] = design(2, {{"y", false, {1}}}, {});
   refused(wide, "cell u: module b has no port a");
 }

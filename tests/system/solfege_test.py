@@ -98,7 +98,7 @@ class BadInput(SystemTest):
                 self.refused(*priced, *arguments, message=message)
         self.refused("energy", DEFAULT, "--network", "svhn-d", message=["svhn-d", "--resize 40"])
         self.refused("synth", TINY, "--liberty", broken, message=["broken.lib", "truncated"])
-        self.refused("synth", TINY, "--liberty", self.folder, message=["no inverter"])
+        self.refused("synth", TINY, "--liberty", self.folder, message=["broken.lib", "truncated"])
         area = self.folder / "areas.yaml"
         report = self.report(*priced, "--published", "--art", area)
         self.assertEqual(yaml.safe_load(area.read_text())["ART"]["tables"], [])

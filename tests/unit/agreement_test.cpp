@@ -226,7 +226,7 @@ Worst input_gradient(const AcceleratorStep& step, std::size_t k, double spoil = 
 }
 
 /// Batch norm backward as A g + B o + C: half a unit for each of the three, and half a unit of the
-/// mantissas of A and B times g and o.
+/// mantissas of A and B times g and o, and at most as much for their means in C.
 Worst batch_norm_gradient(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
   const Layer& layer = step.layer(k);
   const LayerState &s = step.after[k], &old = step.before[k];
@@ -241,10 +241,15 @@ Worst batch_norm_gradient(const AcceleratorStep& step, std::size_t k, double spo
   const std::vector<std::int32_t> got = step.output_gradient_units(k);
   const double unit = step.fine_unit(k), rounding = kFloat * largest(expected);
   const double limit = (s.fine_bits() > 0 ? 2147483647.0 : 32767.0) * unit;
+  double largest_g = 0.0, largest_o = 0.0;  // C makes up for the mantissas in the mean
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    largest_g = std::max<double>(largest_g, std::abs(g[i]));
+    largest_o = std::max<double>(largest_o, std::abs(o[i]));
+  }
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const double units = 1.5 + std::ldexp(std::abs(g[i]), -s.gradient_scale_shift - 1) +
-                         std::ldexp(std::abs(o[i]), -s.output_scale_shift - 1);
+    const double units = 1.5 + std::ldexp(std::abs(g[i]) + largest_g, -s.gradient_scale_shift - 1) +
+                         std::ldexp(std::abs(o[i]) + largest_o, -s.output_scale_shift - 1);
     worst.see(got[i] * unit * spoil, std::clamp<double>(expected[i], -limit, limit),
               unit * units + rounding);
   }
@@ -291,7 +296,8 @@ Worst gradient_codes(const AcceleratorStep& step, std::size_t k, double spoil = 
   Worst worst;
   double sum = 0.0, variance = 0.0, product = 0.0, product_variance = 0.0;
   for (std::size_t i = 0; i < g.size(); ++i) {
-    const double m = step.sample_maximum(k, i / elements), scale = step.sample_scale(k, i / elements);
+    const double m = step.sample_maximum(k, i / elements),
+                 scale = step.sample_scale(k, i / elements);
     if (scale == 0.0) {
       worst.see(got[i], 0.0, 0.5);
       continue;

@@ -100,6 +100,46 @@ TEST_CASE("a library may be written otherwise and mean the same", "[timing]") {
   CHECK(map_unit(design, path, f.scratch.path("cache")).full_adders == 1);
 }
 
+TEST_CASE("rise and fall in timing groups of their own give the same clock and buffers",
+          "[timing]") {
+  const Fixture f;
+  std::ifstream file(kDefaultLiberty);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::size_t count = 0;
+  for (std::size_t at = text.find("timing()"); at != std::string::npos;
+       at = text.find("timing()", at), ++count) {
+    const std::size_t rise = text.find("cell_rise", at), fall = text.find("cell_fall", at);
+    const std::string head = text.substr(at, rise - at);
+    const std::size_t end = text.find("timing()", at + 1);
+    at = fall;
+    if (fall == std::string::npos) break;
+    // Setup and hold have no such tables.
+    if (rise > fall || fall > end || head.find('}') != std::string::npos) {
+      at = end;
+      continue;
+    }
+    text.insert(fall, "}\n" + head);
+    at = fall + head.size();
+  }
+  REQUIRE(count > 50);
+  const std::string unit = "capacitive_load_unit (1,pf);";
+  REQUIRE(text.find(unit) != std::string::npos);
+  text.replace(text.find(unit), unit.size(),
+               "capacitive_load_unit ( \\\n 1.0, \\\n \"pf\" \\\n );");
+  const PreparedLibrary split =
+      prepare_library(f.scratch.write("split.lib", text), f.scratch.path("cache"));
+  CHECK(split.notes == f.library.notes);
+  const TimingReport expected = f.time({{"chain", chain(5, 300)}}, "chain"),
+                     t = time_design({{"chain", chain(5, 300)}}, "chain", split, {},
+                                     f.scratch.path("cache"));
+  CHECK(t.buffer_cell == expected.buffer_cell);
+  CHECK(t.buffers == expected.buffers);
+  CHECK(t.period_ns == expected.period_ns);
+  // The gate simulator reads the library by itself.
+  CHECK(GateSimulation(chain(10), read_liberty(split.path), "clk_i").critical_path_ns() ==
+        GateSimulation(chain(10), read_liberty(kDefaultLiberty), "clk_i").critical_path_ns());
+}
+
 TEST_CASE("nets of many pins get buffer trees for timing", "[timing]") {
   const Fixture f;
   const TimingReport few = f.time({{"chain", chain(5, 15)}}, "chain"),
