@@ -890,6 +890,8 @@ void Platform::set_poll(std::function<void()> poll) { modules_->dut.set_poll(std
 
 void Platform::set_memory_model(const MemoryModel& model) { modules_->set_model(model); }
 
+void Platform::reset() { modules_->needs_reset = true; }
+
 RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
                         const std::function<bool(const Retire&)>& on_retire,
                         const Patience& patience) {

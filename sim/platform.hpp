@@ -113,6 +113,9 @@ class Platform {
   /// Called every few cycles of a run, which ends with what it throws. May be empty.
   void set_poll(std::function<void()> poll);
 
+  /// Makes the next run begin with a reset.
+  void reset();
+
   /// Writes the design's signals to an FST file while from_cycle <= cycle() <= to_cycle; one cycle
   /// is one nanosecond. The library must have been built with waveforms (else InputError). Replaces
   /// an earlier window.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <map>
@@ -29,6 +30,12 @@ std::uint64_t differing_bits(const std::uint8_t* a, const std::uint8_t* b, std::
     bits += static_cast<std::uint64_t>(__builtin_popcount(static_cast<unsigned>(a[i] ^ b[i])));
   return bits;
 }
+
+enum ErrorCode {
+#define SOLFEGE_CODE(NAME, number, meaning) k##NAME = number,
+  SOLFEGE_ERRORS(SOLFEGE_CODE)
+#undef SOLFEGE_CODE
+};
 
 std::string error_name(int code) {
 #define SOLFEGE_CASE(NAME, number, meaning) \
@@ -72,10 +79,12 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
     platform_->trace(waveforms_->part().string(), options.fst_from, options.fst_to);
   }
   platform_->set_poll(Interrupt::check);
+  memory_model_ = options.memory;
   if (!options.memory.ideal) {
     memory_timing_.bytes_per_cycle = options.memory.bytes_per_cycle;
     stall_probability_ = options.memory.stall_probability;
   }
+  predicts_ = stall_probability_ == 0;
   memory_timing_.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
   if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
 }
@@ -112,13 +121,50 @@ bool RtlDevice::compare(const Operation& operation, std::size_t index, const Reg
   return false;
 }
 
-void RtlDevice::run(const Program& program) {
+void RtlDevice::place(const Program& program) {
   if (program.operations.size() > kProgramCapacity)
     throw InputError(fmt::format("a program of {} descriptors exceeds {}; lower --batch",
                                  program.operations.size(), kProgramCapacity));
   const auto words = program.encode();
+  std::memcpy(memory().data() + program_address_, words.data(), words.size() * 4);
+}
+
+void RtlDevice::run_after_error(const Program& program, std::uint32_t error_address) {
+  place(program);
+  const std::vector<std::uint8_t> before = memory();
+  MemoryModel failing = memory_model_;
+  failing.error_address = error_address;
+  platform_->set_memory_model(failing);
+  const Patience patience =
+      patience_for(TimingModel(config_, memory_timing_).run(program), stall_probability_);
+  const RunResult result = platform_->run(
+      program_address_, static_cast<std::uint32_t>(program.operations.size()), {}, patience);
+  platform_->set_memory_model(memory_model_);
+  if (result.timed_out)
+    throw CheckFailed(fmt::format(
+        "watchdog: the device does not finish after a bus error at 0x{:08x}: {} cycles since its "
+        "start; memory: {}",
+        error_address, result.last_cycle - result.first_cycle, result.bus));
+  if (result.error && result.error_code != kBUS)
+    throw CheckFailed(fmt::format("a bus error at 0x{:08x} stopped the device with error {} ({})",
+                                  error_address, result.error_code, error_name(result.error_code)));
+  std::copy(before.begin(), before.end(), memory().begin());
+  timing_.reset();
+  predicts_ = false;
+  try {
+    run(program);
+  } catch (...) {
+    predicts_ = stall_probability_ == 0;
+    throw;
+  }
+  predicts_ = stall_probability_ == 0;
+  timing_.reset();
+  platform_->reset();
+}
+
+void RtlDevice::run(const Program& program) {
+  place(program);
   auto& memory = platform_->memory();
-  std::memcpy(memory.data() + program_address_, words.data(), words.size() * 4);
   // What the host has written since the last run; the device's own writes were compared then.
   if (lockstep_) std::memcpy(golden_->memory().data(), memory.data(), golden_->memory().size());
 
@@ -126,9 +172,13 @@ void RtlDevice::run(const Program& program) {
   std::unique_ptr<TimingModel> model = std::move(timing_);
   if (model == nullptr) model = std::make_unique<TimingModel>(config_, memory_timing_);
   const ProgramTiming timing = model->run(program);
-  const bool predicts = stall_probability_ == 0;
+  const bool predicts = predicts_;
   std::vector<bool> retired(program.operations.size());
   std::uint64_t last_retired = 0;
+  struct EngineCycles {
+    std::uint64_t descriptors = 0, active = 0, stall = 0;
+  };
+  std::array<EngineCycles, kDutEngines> engines;
   std::size_t golden_next = 0;
   std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
   auto on_retire = [&](const Retire& retire) {
@@ -141,6 +191,10 @@ void RtlDevice::run(const Program& program) {
                                         ? " twice"
                                         : fmt::format(", and the program has {}", retired.size())));
     retired[index] = true;
+    EngineCycles& engine = engines[static_cast<std::size_t>(retire.engine)];
+    ++engine.descriptors;
+    engine.active += retire.active_cycles;
+    engine.stall += retire.stall_cycles;
     last_retired = retire.cycle;
     const Operation& operation = program.operations[index];
     const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
@@ -220,6 +274,24 @@ void RtlDevice::run(const Program& program) {
     throw CheckFailed(fmt::format("the device is done, and descriptor {} has not retired",
                                   left - retired.begin()));
   if (result.stopped) throw CheckFailed("first difference: " + tally_.first_difference);
+  // The counters count what the descriptors report, but for the cycle of each one's start.
+  const Counters& c = result.counters;
+  const std::pair<std::uint64_t, std::uint64_t> counted[] = {{c.array_active, c.array_stall},
+                                                             {c.stream_active, c.stream_stall},
+                                                             {c.dma_active, c.dma_stall},
+                                                             {c.turner_active, c.turner_stall}};
+  for (std::size_t engine = 0; engine < engines.size(); ++engine)
+    if (counted[engine].first + engines[engine].descriptors != engines[engine].active ||
+        counted[engine].second != engines[engine].stall)
+      throw CheckFailed(fmt::format(
+          "the counters of engine {} show {} advancing and {} waiting cycles, its {} descriptors "
+          "{} and {}",
+          engine, counted[engine].first, counted[engine].second, engines[engine].descriptors,
+          engines[engine].active, engines[engine].stall));
+  if (predicts && timing.cycles != c.cycles && ++tally_.cycles_apart == 1)
+    tally_.first_difference_in_cycles =
+        fmt::format("program of {} descriptors: {} cycles in all, predicted {}",
+                    program.operations.size(), c.cycles, timing.cycles);
   if (lockstep_) {
     for (; golden_next < program.operations.size(); ++golden_next)
       golden_->execute(program.operations[golden_next].descriptor);

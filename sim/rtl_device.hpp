@@ -33,7 +33,7 @@ struct RtlTally {
   std::uint64_t compared_bits = 0, mismatched_bits = 0;
   std::uint64_t simulated_cycles = 0, predicted_cycles = 0, stall_cycles = 0;
   std::uint64_t descriptors = 0,
-                cycles_apart = 0;  ///< descriptors whose cycles differ from the model's
+                cycles_apart = 0;  ///< descriptors and programs whose cycles differ from the model's
   /// Whole programs by the timing model; 0 where the memory pauses at random.
   std::uint64_t predicted_device_cycles = 0;
   Counters counters;             ///< of the device, summed over runs
@@ -54,6 +54,12 @@ class RtlDevice : public Device {
   /// predicts.
   void run(const Program& program) override;
 
+  /// Interrupts the program by a memory that answers one beat with a bus error, which must end it
+  /// if it uses that beat; then runs it as run() does, to show that the device has forgotten the
+  /// first attempt. Compares no waiting cycles, which depend on what the first attempt left in the
+  /// arbiters. Throws CheckFailed like run().
+  void run_after_error(const Program& program, std::uint32_t error_address);
+
   const RtlTally& tally() const { return tally_; }
 
   /// Ends the waveforms, if there are any, once all runs are done. InputError if they cannot be
@@ -61,6 +67,7 @@ class RtlDevice : public Device {
   void finish_waveforms();
 
  private:
+  void place(const Program& program);  ///< writes it to where the device fetches programs
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.
   bool compare(const Operation& operation, std::size_t index, const Region& region,
@@ -70,8 +77,10 @@ class RtlDevice : public Device {
   std::unique_ptr<WaveformFile> waveforms_;  ///< null: none; outlives its writer
   std::unique_ptr<Platform> platform_;
   std::unique_ptr<GoldenDevice> golden_;
+  MemoryModel memory_model_;
   MemoryTiming memory_timing_;
-  double stall_probability_ = 0;         ///< the timing model is exact without pauses
+  double stall_probability_ = 0;  ///< of the memory's channels
+  bool predicts_ = true;  ///< the timing model is exact: no pauses, and started from a reset
   std::unique_ptr<TimingModel> timing_;  ///< null before the first run, and after a failed one
   std::uint32_t program_address_;
   bool lockstep_;

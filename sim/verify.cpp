@@ -467,6 +467,26 @@ class Case {
   ProgramBuilder builder_;
 };
 
+/// A byte that the program reads or writes, most likely.
+std::uint32_t some_address(const Program& program, Random& random) {
+  const auto any = static_cast<int>(program.operations.size()) - 1;
+  const Operation& operation = program.operations[static_cast<std::size_t>(random.in(0, any))];
+  const Descriptor& d = operation.descriptor;
+  std::uint32_t address = 0;
+  switch (static_cast<Opcode>(d.opcode)) {
+    case Opcode::kLoad:
+      address = d.load_address;
+      break;
+    case Opcode::kStream:
+      address = random.pick({d.x_address, d.z_address, d.destination_address, d.pack_address,
+                             d.max_address, d.sum_address});
+      break;
+    default:
+      address = random.pick({d.source_address, d.target_address});
+  }
+  return address + static_cast<std::uint32_t>(random.in(0, 1 << random.in(0, 12)));
+}
+
 }  // namespace
 
 VerifyResult verify(const Config& config, int cases, std::uint64_t seed, int first_case,
@@ -481,8 +501,13 @@ VerifyResult verify(const Config& config, int cases, std::uint64_t seed, int fir
     Case one(config, device.memory(), mix.bits());
     const Program program = one.make();
     ++result.cases;
+    const bool interrupted = mix.chance(15);
+    const std::uint32_t error_address = some_address(program, mix);
     try {
-      device.run(program);
+      if (interrupted)
+        device.run_after_error(program, error_address);
+      else
+        device.run(program);
     } catch (const CheckFailed& failure) {
       ++result.mismatched_cases;
       result.failures.push_back(fmt::format("case {}: {}", i, failure.what()));

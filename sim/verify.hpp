@@ -23,8 +23,8 @@ struct VerifyResult {
 /// backward_input, backward_weight; strides, padding, every pair of plane types, split
 /// contractions), weight gradients sample by sample from unfolded operands, stream passes of all
 /// kinds (scales, masks, tanh slope, pooling, routing, dropout, quantizers, reductions, packing),
-/// transpositions and unfoldings. Case i of a seed is the same whatever the number of cases, so
-/// `first_case` replays one.
+/// transpositions and unfoldings. Some are interrupted by a bus error first. Case i of a seed is
+/// the same whatever the number of cases, so `first_case` replays one.
 VerifyResult verify(const Config& config, int cases, std::uint64_t seed, int first_case,
                     const RtlOptions& options, const std::function<void(int)>& progress);
 

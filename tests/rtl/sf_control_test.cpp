@@ -304,6 +304,12 @@ TEST_CASE("a run's end is told, with engine and tag of what failed") {
   cycles(top, 1);
   top.illegal_i = 0;
   fails("illegal descriptor", 1, 4, tag(4));
+  start(top);
+  top.illegal_i = 1;
+  top.bus_error_i = 31;
+  cycles(top, 1);
+  top.illegal_i = top.bus_error_i = 0;
+  fails("illegal descriptor and bus errors at once", 1, 4, tag(4));
 
   for (int round = 0; round < 20; ++round) {
     start(top);
@@ -316,9 +322,15 @@ TEST_CASE("a run's end is told, with engine and tag of what failed") {
     for (int engine = 3; engine >= 0; --engine)
       if (top.unfinished_i >> engine & 1 && (lowest < 0 || tag(engine) <= tag(lowest)))
         lowest = engine;
+    // Up to then something moved; a cycle that moves starts the count anew.
     cycles(top, 1000);
+    top.progress_i = 1;
+    cycles(top, 1);
+    top.progress_i = 0;
+    cycles(top, 1024);
     CHECK(!top.halt_o);
-    cycles(top, 40);
+    cycles(top, 1);
+    CHECK(top.halt_o);
     fails("deadlock", 3, lowest, tag(lowest));
   }
   // Programs that may not lie where they do, each beside one that may

@@ -331,6 +331,11 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"load past the columns", load,
        [](Descriptor& d) { d.load_to_columns = 1, d.load_offset = SF_COLUMN_BUFFER_DEPTH - 16; },
        [](Descriptor& d) { d.load_to_columns = 1, d.load_offset = SF_COLUMN_BUFFER_DEPTH; }},
+      {"columns' load past 2^32", load,
+       [](Descriptor& d) { d.load_to_columns = 1, d.load_address = 0u - 16 * kColumnBytes; },
+       [](Descriptor& d) {
+         d.load_to_columns = 1, d.load_address = 0u - 16 * kColumnBytes + kBus;
+       }},
       {"load past 2^32", load, [](Descriptor& d) { d.load_address = 0u - 16 * kRowBytes; },
        [](Descriptor& d) { d.load_address = 0u - 16 * kRowBytes + kBus; }},
       {"gemm without words", gemm, same, [](Descriptor& d) { d.words = 0; }},
@@ -406,6 +411,72 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
     CHECK(!accepted(top, random, illegal.encode()));
     CHECK(broken_rule(legal, config()) == nullptr);
     CHECK(broken_rule(illegal, config()) != nullptr);
+  }
+}
+
+TEST_CASE("a program's descriptors come in order, and one that is cut off leaves nothing") {
+  Random random(15);
+  Vsf_fetch top;
+  begin(top);
+  for (int program = 0; program < 200; ++program) {
+    const int count = random.between(1, 5);
+    const uint32_t base = uint32_t(random.bits(20)) * 128;
+    // The cycle in which a clear ends it, often never
+    const int cut = random.chance(50) ? random.between(1, 100) : 1000;
+    std::vector<Words> words;
+    for (int i = 0; i < count; ++i) {
+      Descriptor d = from_memory();
+      d.tag = uint32_t(random.bits(16));
+      words.push_back(d.encode());
+    }
+    top.base_i = base;
+    top.count_i = uint32_t(count);
+    top.start_i = 1;
+    top.response_valid_i = 0;
+    settle(top);
+    edge(top);
+    top.start_i = 0;
+    int given = 0, asked = 0, got = 0;  // descriptors; beats of this one
+    for (int cycle = 0; given < count && cycle < cut; ++cycle) {
+      REQUIRE(cycle < 900);
+      top.enable_i = cycle < cut - 8;  // the device halts, then comes the clear
+      top.request_ready_i = random.chance(50);
+      top.descriptor_ready_i = random.chance(30) ? 15 : 0;
+      top.response_valid_i = got < asked && random.chance(50);
+      if (top.response_valid_i)
+        for (int word = 0; word < SF_BUS_BYTES / 4; ++word)
+          set_field(top.response_data_i, 32 * word, 32,
+                    words[given][got * SF_BUS_BYTES / 4 + word]);
+      settle(top);
+      REQUIRE(top.active_o);
+      REQUIRE(!top.error_o);
+      if (!top.enable_i) REQUIRE((!top.request_valid_o && top.descriptor_valid_o == 0));
+      // Before the descriptor is here, it is known by its place in the program.
+      if (got * SF_BUS_BYTES < 128) REQUIRE(top.tag_o == given);
+      if (top.request_valid_o && top.request_ready_i) {
+        REQUIRE(top.request_address_o == base + 128 * given + SF_BUS_BYTES * asked);
+        asked += top.request_length_o + 1;
+        REQUIRE(asked * SF_BUS_BYTES <= 128);
+      }
+      got += top.response_valid_i;
+      if (top.descriptor_valid_o != 0) {
+        REQUIRE(got * SF_BUS_BYTES == 128);
+        REQUIRE(top.descriptor_valid_o == 2);
+        for (int word = 0; word < 32; ++word) REQUIRE(top.descriptor_o[word] == words[given][word]);
+        REQUIRE(top.tag_o == (words[given][1] & 0xffff));
+        if (top.descriptor_ready_i != 0) ++given, asked = got = 0;
+      }
+      edge(top);
+    }
+    top.enable_i = 1;
+    top.response_valid_i = top.request_ready_i = 0;
+    top.clear_i = given < count;
+    settle(top);
+    edge(top);
+    top.clear_i = 0;
+    settle(top);
+    REQUIRE(!top.active_o);
+    edge(top);
   }
 }
 
