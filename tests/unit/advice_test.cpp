@@ -157,7 +157,7 @@ TEST_CASE("what no configuration holds is said to be so", "[advice]") {
       {"stream.t", conv(9000, "pool = 4") + kLast, 1, {4, 1, 10}},
       {"stream.max_batch", conv(4, "pool = 4") + kLast, 9000, {4, 1, 10}},
       {"4 GiB", conv(4096) + conv(4096) + kLast, 16, {256, 1, 10}},
-      {"4 GiB", conv(65536) + kLast, 16, {1024, 1, 10}},
+      {"stream.t", conv(65536) + kLast, 16, {1024, 1, 10}},
   };
   for (const Case& c : cases) {
     CAPTURE(c.about, c.network);
