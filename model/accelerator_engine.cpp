@@ -270,7 +270,7 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
   // The gradient of o from that of p: as it is, spread over the pooling windows, or through the
   // batch norm as A g + B o + C.
   StreamPass pass;
-  pass.narrow = s.fine_bits() == 0;
+  pass.narrow = s.fine_bits == 0;
   if (l.batch_norm || s.pooled()) {
     pass.x = &s.output;
     pass.z = &s.gradient;
@@ -323,7 +323,7 @@ void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   builder.set_place(s.layer.name, "backward_input");
   load_channels(builder, Table::kMaskLow, below.low_table, below, "load clip bounds");
   load_channels(builder, Table::kMaskHigh, below.high_table, below, "load clip bounds");
-  if (!s.is_last) load_samples(builder, s, s.fine_bits());
+  if (!s.is_last) load_samples(builder, s, s.fine_bits);
   StreamPass drain;
   drain.store = &below.gradient;
   drain.narrow = true;
@@ -382,7 +382,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   drain.shift_x = s.weight_gradient_shift;
   drain.max_address = s.weight_gradient_max;
   if (s.lanes == WeightGradientLanes::kPixels) {
-    load_samples(builder, s, s.fine_bits());
+    load_samples(builder, s, s.fine_bits);
     drain.scale_x_source = Scalar::kSample;
     builder.multiply_samples(l, s.gradient_unfolded, s.input_unfolded, s.weight_gradient, drain,
                              "backward_weight");

@@ -249,7 +249,15 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
           std::min(s.output_gradient_exponent,
                    static_cast<int>(std::ceil(std::log2(bound))) - kGradientTargetBits);
     s.output_gradient_unit = std::ldexp(1.0, s.output_gradient_exponent);
-    const double unit = std::ldexp(s.output_gradient_unit, -s.fine_bits());
+    // As many bits below that as the mantissas of A and B, which have no exponent above 0, can
+    // reach.
+    double largest = 0.0;
+    for (const std::size_t c : live) largest = std::max({largest, std::abs(a[c]), std::abs(b[c])});
+    s.fine_bits =
+        !s.has_fine_gradient() || largest == 0.0
+            ? 0
+            : std::clamp(14 - std::ilogb(largest / s.output_gradient_unit), 0, kFineGradientBits);
+    const double unit = std::ldexp(s.output_gradient_unit, -s.fine_bits);
     for (std::size_t c = 0; c < channels; ++c) {
       a[c] /= unit;
       b[c] /= unit;
@@ -362,7 +370,7 @@ void AcceleratorEngine::update_scalars() {
           host_.read<std::uint32_t>(s.sample_max, static_cast<std::size_t>(batch_));
       const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
       if (peak != 0)
-        s.output_gradient_exponent += bit_length(peak) - s.fine_bits() - kGradientTargetBits;
+        s.output_gradient_exponent += bit_length(peak) - s.fine_bits - kGradientTargetBits;
       // Wide sums are kept so that eight deviations fit; narrow ones are exact.
       const double bound =
           s.layer.fan_in() * code_levels(s.layer.input_bits) * code_levels(s.layer.weight_bits);

@@ -94,7 +94,9 @@ class Layouter {
     s.has_sum = l.residual >= 0;
     for (const Layer& later : network_.layers)
       s.has_sum = s.has_sum || later.residual == static_cast<int>(k);
-    s.lanes = s.is_last ? WeightGradientLanes::kSamples : cheaper_lanes(config_, l, batch_);
+    s.lanes = s.is_last               ? WeightGradientLanes::kSamples
+              : s.has_fine_gradient() ? WeightGradientLanes::kPixels
+                                      : cheaper_lanes(config_, l, batch_);
     need_channels(l, config_.table_channels, "table_channels");
     if (!s.is_last) need_channels(l, config_.threshold_channels, "threshold_channels");
     weights(s, k);

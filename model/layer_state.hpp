@@ -10,9 +10,12 @@
 
 namespace solfege {
 
-/// Batch norm's A g + B o + C has so many bits below those of a stored gradient: over a large map C
-/// is small beside the largest g, but adds up.
+/// Batch norm's A g + B o + C has at most so many bits below those of a stored gradient: over a
+/// large map C is small beside the largest g, but adds up.
 constexpr int kFineGradientBits = 10;
+/// Output pixels from which on that is so. Such a layer's weight gradient has lanes along pixels:
+/// the other form multiplies codes by M itself.
+constexpr int kFineGradientPixels = 16;
 /// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
 constexpr int kGradientTargetBits = 13;
 
@@ -69,13 +72,13 @@ struct LayerState {
   double output_unit = 1.0;             ///< value of one unit of o
   double gradient_unit = 1.0;           ///< dLoss/dp of one unit of `gradient`
   double output_gradient_unit = 1.0;    ///< dLoss/d(value of o) of one unit of f_G's scaled codes
+  int fine_bits = 0;                    ///< of what f_G quantizes, below output_gradient_unit
   std::vector<double> mean, deviation;  ///< batch norm, in units of o
   std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
   int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0;
 
-  /// Fraction bits of what f_G quantizes, beyond the unit of M's table for the products.
-  int fine_bits() const {
-    return layer.batch_norm && lanes == WeightGradientLanes::kPixels ? kFineGradientBits : 0;
+  bool has_fine_gradient() const {
+    return layer.batch_norm && output_pixels() >= kFineGradientPixels;
   }
   bool pooled() const { return layer.pool > 1; }
   bool keeps() const { return pooled() || layer.dropout > 0.0; }

@@ -181,7 +181,7 @@ class AcceleratorStep {
   }
   /// Value of a unit of output_gradient_units().
   double fine_unit(std::size_t k) const {
-    return std::ldexp(after[k].output_gradient_unit, -after[k].fine_bits());
+    return std::ldexp(after[k].output_gradient_unit, -after[k].fine_bits);
   }
   /// What f_G quantizes: with batch norm the sums that the stream unit makes from its tables,
   /// A g + B o + C.
@@ -191,7 +191,7 @@ class AcceleratorStep {
     if (!layer(k).batch_norm) return values;
     const std::vector<std::int32_t> o = elements(s.output);
     const auto channels = static_cast<std::size_t>(layer(k).out_channels);
-    const std::int64_t limit = s.fine_bits() > 0 ? 2147483647 : 32767;
+    const std::int64_t limit = s.fine_bits > 0 ? 2147483647 : 32767;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t c = i % channels;
       const auto factor = [&](std::uint32_t table) {
@@ -213,8 +213,8 @@ class AcceleratorStep {
   }
   /// M as the factor of products, in units of output_gradient_unit.
   std::int32_t sample_scale(std::size_t k, std::size_t sample) const {
-    return static_cast<std::int32_t>(std::min<std::int64_t>(
-        32767, rounded(sample_maximum(k, sample), after[k].fine_bits())));
+    return static_cast<std::int32_t>(
+        std::min<std::int64_t>(32767, rounded(sample_maximum(k, sample), after[k].fine_bits)));
   }
   bool has_gradient_codes(std::size_t k) const {
     return !after[k].is_last && (k > 0 || after[k].lanes == WeightGradientLanes::kPixels);

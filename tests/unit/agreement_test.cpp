@@ -240,7 +240,7 @@ Worst batch_norm_gradient(const AcceleratorStep& step, std::size_t k, double spo
   const std::vector<std::int32_t> o = AcceleratorStep::elements(s.output, step.memory);
   const std::vector<std::int32_t> got = step.output_gradient_units(k);
   const double unit = step.fine_unit(k), rounding = kFloat * largest(expected);
-  const double limit = (s.fine_bits() > 0 ? 2147483647.0 : 32767.0) * unit;
+  const double limit = (s.fine_bits > 0 ? 2147483647.0 : 32767.0) * unit;
   double largest_g = 0.0, largest_o = 0.0;  // C makes up for the mantissas in the mean
   for (std::size_t i = 0; i < got.size(); ++i) {
     largest_g = std::max<double>(largest_g, std::abs(g[i]));
