@@ -33,7 +33,8 @@ struct RtlTally {
   std::uint64_t compared_bits = 0, mismatched_bits = 0;
   std::uint64_t simulated_cycles = 0, predicted_cycles = 0, stall_cycles = 0;
   std::uint64_t descriptors = 0,
-                cycles_apart = 0;  ///< descriptors and programs whose cycles differ from the model's
+                cycles_apart =
+                    0;  ///< descriptors and programs whose cycles differ from the model's
   /// Whole programs by the timing model; 0 where the memory pauses at random.
   std::uint64_t predicted_device_cycles = 0;
   Counters counters;             ///< of the device, summed over runs

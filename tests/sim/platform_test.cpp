@@ -21,6 +21,7 @@
 
 #include "../../model/error.hpp"
 #include "../../sim/dut_library.hpp"
+#include "../../sim/waveform_file.hpp"
 
 using solfege::build_dut;
 using solfege::DutLibrary;
@@ -408,7 +409,7 @@ TEST_CASE("a window of cycles is written as waveforms", "[platform]") {
                    ~std::uint64_t{0});
   CHECK(fs::file_size(first) == size);
   CHECK(fs::file_size(second) > size);
-  CHECK_THROWS_AS(platform().trace("/nonexistent/x.fst", 0, 1), solfege::InputError);
+  CHECK_THROWS_AS(solfege::WaveformFile("/nonexistent/x.fst"), solfege::InputError);
 }
 
 TEST_CASE("the platform's cost of a cycle", "[platform]") {

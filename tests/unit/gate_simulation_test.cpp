@@ -293,8 +293,8 @@ TEST_CASE("sf_ram reads before it writes, holds, and is counted", "[gates]") {
     CHECK(run.memory_writes == 3);
   }
   netlist.instances.back().parameters.erase("Depth");
-  require_error<std::runtime_error>([&] { GateSimulation(netlist, library, "clk_i"); },
-                                    {"sf_ram m", "Depth"});
+  require_error<InputError>([&] { GateSimulation(netlist, library, "clk_i"); },
+                            {"cell m (sf_ram)", "Depth"});
 }
 
 TEST_CASE("netlists that cannot be simulated are refused by name", "[gates]") {
