@@ -223,7 +223,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     const double largest_g = s.is_last ? std::ldexp(1.0, kLogitGradientBits) : gradient_peak(s);
     const double count = static_cast<double>(batch_) * s.output_pixels();
     std::vector<double> a(channels), b(channels);
-    double bound = 0.0;
+    std::vector<std::size_t> live;
     for (std::size_t c = 0; c < channels; ++c) {
       const double sum_g = static_cast<double>(sums[c]) * s.gradient_unit;
       // Kept tensors hold sign o
@@ -236,12 +236,13 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
       b[c] = -scale * mean_g_x / s.deviation[c];
       // A channel without gradients has none of o either; its deviation may be small, and its A so
       // large that it would set the exponents of all.
-      if (sums[c] == 0 && sums[channels + c] == 0) a[c] = b[c] = 0.0;
-      bound = std::max(bound, std::abs(a[c]) * largest_g);
+      if (sums[c] != 0 || sums[channels + c] != 0) live.push_back(c);
       // gamma and beta see the gradient before f_G
       s.gamma_momentum[c] = network_.momentum * s.gamma_momentum[c] + sum_g_x;
       s.beta_momentum[c] = network_.momentum * s.beta_momentum[c] + sum_g;
     }
+    double bound = 0.0;
+    for (const std::size_t c : live) bound = std::max(bound, std::abs(a[c]) * largest_g);
     // As fine as the last step's largest asks for, and as this step's bound allows at least.
     if (bound > 0.0)
       s.output_gradient_exponent =
@@ -253,8 +254,13 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
       a[c] /= unit;
       b[c] /= unit;
     }
-    s.gradient_scale_shift = shared_shift(a);
-    s.output_scale_shift = shared_shift(b);
+    std::vector<double> live_a, live_b;
+    for (const std::size_t c : live) {
+      live_a.push_back(a[c]);
+      live_b.push_back(b[c]);
+    }
+    s.gradient_scale_shift = shared_shift(live_a);
+    s.output_scale_shift = shared_shift(live_b);
     auto* gradient_scales = host_.write<std::int32_t>(s.gradient_scale_table, channels);
     auto* output_scales = host_.write<std::int32_t>(s.output_scale_table, channels);
     auto* offsets = host_.write<std::int32_t>(s.gradient_offset_table, channels);

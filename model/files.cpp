@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <thread>
@@ -302,11 +303,15 @@ void write_files(const fs::path& folder,
   }
 }
 
-void require_space(const fs::path& folder) {
+std::uint64_t space_left(const fs::path& folder) {
   struct statvfs disk {};
-  if (statvfs(folder.c_str(), &disk) != 0) return;
+  if (statvfs(folder.c_str(), &disk) != 0) return std::numeric_limits<std::uint64_t>::max();
   const std::uint64_t blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
-  if (blocks * disk.f_frsize < kLeastSpace)
+  return blocks * disk.f_frsize;
+}
+
+void require_space(const fs::path& folder) {
+  if (space_left(folder) < kLeastSpace)
     refuse(folder, kUnwritable, "the disk is full", "free space, or choose a folder elsewhere");
 }
 

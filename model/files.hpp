@@ -34,6 +34,8 @@ void place_file(const std::filesystem::path& part, const std::filesystem::path& 
 void write_files(const std::filesystem::path& folder,
                  const std::vector<std::pair<std::string, std::string>>& files);
 
+/// Bytes that this user can still write on a folder's disk; very many if that is not known.
+std::uint64_t space_left(const std::filesystem::path& folder);
 /// InputError if a disk is so full that what was last written there may be missing.
 void require_space(const std::filesystem::path& folder);
 /// Waits until a folder, with all that is in it, is on the disk. InputError if that failed.

@@ -162,7 +162,7 @@ class Layouter {
     if (!s.is_last)
       s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
                                         l.out_channels, false, PlaneType::kBipolar);
-    // |M (2c - n)| < 2^15 2^G: G + 16 planes with the sign
+    // |M (2c - n)| < 2^15 2^G: G + 16 planes with the sign, which bits.wide always allows
     const int scaled_planes = s.is_last ? kLogitPlanes : l.gradient_bits + 16;
     if (s.lanes == WeightGradientLanes::kPixels) {
       s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
@@ -173,11 +173,6 @@ class Layouter {
           batch_, l.input_bits, pixels, true, unipolar);
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
-      if (scaled_planes > config_.wide_bits)
-        throw InputError(fmt::format(
-            "bits.wide = {}: the scaled gradient of layer {} has {} planes: {}", config_.wide_bits,
-            l.name, scaled_planes,
-            advise_at_least("bits.wide", scaled_planes, "lower the layer's gradient_bits")));
       s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, scaled_planes,
                                          l.out_channels, false, PlaneType::kSigned);
       s.scaled_gradient_by_sample =

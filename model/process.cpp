@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -27,6 +28,9 @@ namespace solfege {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// With less than this left, a tool that fails has most likely come to the end of the disk.
+constexpr std::uint64_t kScarceSpace = 32 << 20;
 
 /// What a child is given. All of it is made before fork(): other threads may hold the allocator's
 /// lock, so the child must not allocate.
@@ -175,11 +179,19 @@ int run_process(const std::vector<std::string>& command, const fs::path& folder,
                                  log.string(), std::strerror(errno)));
   const pid_t child = start_process(command, folder, temporary, nothing.number(), file.number(),
                                     file.number(), package);
+  std::uint64_t least = space_left(folder);
   const int status = wait_for(child, command[0], [&](int turn) {
     require_space(folder);
+    least = std::min(least, space_left(folder));
     if (poll && turn % 25 == 0) poll();
   });
   require_space(folder);
+  // A tool that fails may have freed what it could not finish, and its log is cut short, too.
+  if (status != 0 && least < kScarceSpace)
+    throw InputError(
+        fmt::format("{}: {} failed where the disk is full, or nearly: {} bytes were left; free "
+                    "space, or choose a folder elsewhere",
+                    folder.string(), fs::path(command[0]).filename().string(), least));
   fs::remove_all(temporary, ignored);
   return status;
 }

@@ -162,7 +162,7 @@ TEST_CASE("accumulators must hold the longest contraction", "[config]") {
 
   require_refused("[array]\naccumulator_bits = 32\n",
                   {"array.accumulator_bits = 32", "accumulator too narrow", "need 33 bits, has 32",
-                   "set array.accumulator_bits = 33", "set array.max_contraction = 32768"});
+                   "set array.accumulator_bits = 33", "or array.max_contraction = 32768"});
   // Both ways to mend it do.
   CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 32\nmax_contraction = 32768\n"));
   CHECK_NOTHROW(load_text("[array]\naccumulator_bits = 33\n"));
