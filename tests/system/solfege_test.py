@@ -618,7 +618,7 @@ class Netlist(SystemTest):
         def unknown(cells):
             next(iter(cells.values()))["type"] = "NONESUCH"
 
-        done = self.solfege("verify", GATES, "--netlist", self.broken(unknown), code=1)
+        done = self.solfege("verify", GATES, "--netlist", self.broken(unknown), code=2)
         self.assertIn("NONESUCH", done.stderr)
 
     def test_equivalence(self):
