@@ -658,8 +658,9 @@ class RealData(SystemTest):
                 self.assertEqual(golden["loss"], report["loss"])
 
     def test_accuracy(self):
-        golden = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--epochs", 10)
-        reference = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--epochs", 10, "--engine", "float")
+        golden = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--batch", 16, "--epochs", 10)
+        reference = self.report("train", DEFAULT, "--network", "mlp", "--data", DATA / "mnist", "--batch", 16, "--epochs", 10,
+                                "--engine", "float")
         print(f"accuracy golden {golden['accuracy']} float {reference['accuracy']}")
         self.assertGreaterEqual(golden["accuracy"], 0.95)
         self.assertLess(abs(golden["accuracy"] - reference["accuracy"]), 0.02)
