@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/baselines.hpp"
+#include "model/share.hpp"
 
 #include <fmt/format.h>
 
@@ -17,9 +18,8 @@ std::vector<std::string> sources(const std::vector<std::string>& own,
                                  const std::vector<std::string>& rtl) {
   std::vector<std::string> paths;
   for (const std::string& name : own)
-    paths.push_back(fmt::format("{}/cost/baselines/{}.v", SOLFEGE_SOURCE_DIR, name));
-  for (const std::string& name : rtl)
-    paths.push_back(fmt::format("{}/rtl/{}.v", SOLFEGE_SOURCE_DIR, name));
+    paths.push_back((share_folder() / "cost/baselines" / (name + ".v")).string());
+  for (const std::string& path : rtl_paths(rtl)) paths.push_back(path);
   return paths;
 }
 

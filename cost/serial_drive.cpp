@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/serial_drive.hpp"
+#include "model/share.hpp"
 
 #include <fmt/format.h>
 
@@ -19,22 +20,15 @@ double largest(const std::vector<float>& values) {
   return limit;
 }
 
-std::vector<std::string> rtl(const std::vector<std::string>& modules) {
-  std::vector<std::string> paths;
-  for (const std::string& name : modules)
-    paths.push_back(fmt::format("{}/rtl/{}.v", SOLFEGE_SOURCE_DIR, name));
-  return paths;
-}
-
 /// Modules for pricing only.
 std::string wrapper(const std::string& module) {
-  return fmt::format("{}/cost/units/{}.v", SOLFEGE_SOURCE_DIR, module);
+  return (share_folder() / "cost/units" / (module + ".v")).string();
 }
 
 std::vector<std::string> with_popcount(std::vector<std::string> modules) {
   for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
     modules.emplace_back(name);
-  return rtl(modules);
+  return rtl_paths(modules);
 }
 
 /// Plane words of the lanes of one operand.

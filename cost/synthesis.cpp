@@ -20,6 +20,7 @@
 #include "model/cache.hpp"
 #include "model/error.hpp"
 #include "model/files.hpp"
+#include "model/share.hpp"
 
 namespace solfege {
 namespace {
@@ -66,10 +67,7 @@ void add_library_notes(Run& run) {
 // ---- The popcount's two forms ----
 
 std::vector<std::string> popcount_sources() {
-  std::vector<std::string> paths;
-  for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
-    paths.push_back(fmt::format("{}/rtl/{}.v", SOLFEGE_SOURCE_DIR, name));
-  return paths;
+  return rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"});
 }
 
 /// Yosys as its manual says: `synth`, then ABC; nothing of ours.

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "cost/stream_trace.hpp"
+#include "model/share.hpp"
 
 namespace solfege {
 namespace {
@@ -16,7 +17,7 @@ class Sources {
  public:
   explicit Sources(const std::string& rtl) : rtl_(rtl) {}
   Sources& wrapper(const std::string& module) {
-    paths_.push_back((fs::path(SOLFEGE_SOURCE_DIR) / "cost" / "units" / (module + ".v")).string());
+    paths_.push_back((share_folder() / "cost/units" / (module + ".v")).string());
     return *this;
   }
   Sources& modules(const std::vector<std::string>& names) {

@@ -16,6 +16,7 @@
 #include "model/error.hpp"
 #include "model/files.hpp"
 #include "model/registers.hpp"
+#include "model/share.hpp"
 #include "model/tanh_slope.hpp"
 #include "model/version.hpp"
 
@@ -293,15 +294,9 @@ std::string address_map(const Config& config) {
 
 std::map<std::string, std::string> generate_files(const Config& config) {
   std::map<std::string, std::string> files;
-  const fs::path rtl = fs::path(SOLFEGE_SOURCE_DIR) / "rtl";
-  if (!fs::is_directory(rtl))
-    throw InputError(
-        fmt::format("{}: not found; the hand-written RTL belongs there", rtl.string()));
-  for (const auto& entry : fs::directory_iterator(rtl)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".v") files[name] = read_file(entry.path(), kIncomplete);
-    if (entry.path().extension() == ".vlt") files[name] = read_file(entry.path(), kIncomplete);
-  }
+  for (const auto& [module, path] : rtl_modules())
+    files[module + ".v"] = read_file(path, kIncomplete);
+  files["sf_lint.vlt"] = read_file(share_folder() / "rtl" / "sf_lint.vlt", kIncomplete);
   files["sf_descriptor.vh"] = descriptor_header(config);
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
   std::string all;

@@ -14,6 +14,7 @@
 
 #include "model/config.hpp"
 #include "model/error.hpp"
+#include "model/share.hpp"
 #include "model/toml_file.hpp"
 
 namespace solfege {
@@ -41,7 +42,7 @@ std::vector<std::string> shipped_networks(const std::string& folder) {
 std::string resolve(const std::string& name_or_path) {
   const std::filesystem::path path(name_or_path);
   if (path.has_parent_path() || path.extension() == ".toml") return name_or_path;
-  const std::string folder = SOLFEGE_SOURCE_DIR "/configs/networks";
+  const std::string folder = (share_folder() / "configs/networks").string();
   const std::string shipped = fmt::format("{}/{}.toml", folder, name_or_path);
   if (!name_or_path.empty() && std::filesystem::exists(shipped)) return shipped;
   throw InputError(fmt::format(

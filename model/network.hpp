@@ -60,8 +60,8 @@ ImageShape network_images(const std::string& name_or_path, const ImageShape& oth
 /// shapes and bitwidths, not its name or learning rate.
 std::string canonical(const Network& network);
 
-/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml next
-/// to the sources, found via SOLFEGE_SOURCE_DIR), fitted to the images' shape and the
+/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml in
+/// the share folder), fitted to the images' shape and the
 /// configuration's bitwidths. Throws InputError when layer shapes don't fit or a per-layer bitwidth
 /// exceeds the configuration's.
 Network load_network(const std::string& name_or_path, const Config& config, int in_height,

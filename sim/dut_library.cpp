@@ -10,15 +10,12 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "../model/cache.hpp"
-#include "../model/error.hpp"
-#include "../model/files.hpp"
-#include "../model/process.hpp"
-#include "../model/progress.hpp"
-
-#ifndef SOLFEGE_SOURCE_DIR
-#error "define SOLFEGE_SOURCE_DIR as the root of the source tree"
-#endif
+#include "model/cache.hpp"
+#include "model/error.hpp"
+#include "model/files.hpp"
+#include "model/process.hpp"
+#include "model/progress.hpp"
+#include "model/share.hpp"
 
 namespace solfege {
 namespace {
@@ -202,7 +199,7 @@ DutLibrary load(const fs::path& path, std::uint64_t reset_seed) {
 DutLibrary build_dut(const std::string& generated_dir, const DutOptions& options) {
   check(options);
   const Sources sources = read_sources(generated_dir);
-  const fs::path source_dir = fs::path(SOLFEGE_SOURCE_DIR) / "sim";
+  const fs::path source_dir = share_folder() / "sim";
   std::map<std::string, std::string> shim;
   for (const char* name : {"dut_abi.hpp", "dut_popcount.hpp", "dut_shim.cpp"})
     shim[name] = read_file(source_dir / name);

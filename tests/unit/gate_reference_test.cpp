@@ -13,6 +13,7 @@
 #include "cost/gate_simulation.hpp"
 #include "cost/mapped_unit.hpp"
 #include "cost/yosys.hpp"
+#include "model/share.hpp"
 #include "tests/unit/gate_icarus.hpp"
 #include "tests/unit/scratch.hpp"
 #include "tests/unit/shared_liberty.hpp"
@@ -262,13 +263,14 @@ struct ProcessingElement {
 TEST_CASE("a registered unit toggles as in Icarus, and computes as its source says",
           "[gates-icarus]") {
   INFO("SOLFEGE_SEED=" << seed());
-  const std::string rtl = SOLFEGE_SOURCE_DIR "/rtl/";
+  std::vector<std::string> sources = rtl_paths(
+      {"sf_pe", "sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"});
+  sources.push_back((share_folder() / "cost/units/sf_unit_pe.v").string());
   const UnitDesign design{
       "pe",
       "sf_unit_pe",
       {{"Lanes", 16}, {"AccumulatorBits", 16}},
-      {SOLFEGE_SOURCE_DIR "/cost/units/sf_unit_pe.v", rtl + "sf_pe.v", rtl + "sf_popcount.v",
-       rtl + "sf_popcount_adders.v", rtl + "sf_full_adder.v", rtl + "sf_half_adder.v"},
+      sources,
       "clk_i"};
   for (const std::string name :
        {kDefaultLiberty, "sg13g2_stdcell_typ_1p20V_25C.lib", "asap7_rvt_tt_nldm_merged.lib"}) {

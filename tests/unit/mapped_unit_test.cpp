@@ -12,6 +12,7 @@
 #include "cost/gate_simulation.hpp"
 #include "cost/liberty.hpp"
 #include "model/error.hpp"
+#include "model/share.hpp"
 #include "tests/unit/scratch.hpp"
 #include "tests/unit/shared_liberty.hpp"
 
@@ -20,18 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> rtl(const std::vector<std::string>& modules) {
-  std::vector<std::string> paths;
-  for (const std::string& name : modules)
-    paths.push_back(std::string(SOLFEGE_SOURCE_DIR "/rtl/") + name + ".v");
-  return paths;
-}
-
 UnitDesign popcount(int width) {
   return {"popcount",
           "sf_popcount",
           {{"Width", width}},
-          rtl({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}),
+          rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}),
           ""};
 }
 
@@ -177,7 +171,7 @@ TEST_CASE("memories inside a unit are black boxes and their bits are counted", "
 endmodule
 )");
   const MappedUnit unit =
-      map_unit({"top", "top", {}, {top, rtl({"sf_ram"})[0]}}, "", scratch.path("cache"));
+      map_unit({"top", "top", {}, {top, rtl_paths({"sf_ram"})[0]}}, "", scratch.path("cache"));
   CHECK(unit.memory_bits == 7 * 32);
   CHECK(unit.flip_flops == 0);
   CHECK(unit.cells == 1);  // the inverter of write_i

@@ -12,6 +12,7 @@
 #include "cost/mapped_unit.hpp"
 #include "cost/units.hpp"
 #include "model/config.hpp"
+#include "model/share.hpp"
 #include "tests/unit/scratch.hpp"
 
 namespace solfege {
@@ -23,7 +24,7 @@ TEST_CASE("the reductions' stimulus holds the sums that the netlist makes", "[yo
   INFO("SOLFEGE_SEED=" << seed);
   std::mt19937_64 random(seed);
   const Config config = Config::load(SOLFEGE_SOURCE_DIR "/configs/tiny.toml");
-  const CostUnit unit = cost_unit("reduce", config, SOLFEGE_SOURCE_DIR "/rtl");
+  const CostUnit unit = cost_unit("reduce", config, rtl_modules().at("sf_reduce_lane").parent_path().string());
   const Scratch scratch;
   const MappedUnit mapped = map_unit(unit.design, kDefaultLiberty, scratch.path("cache"));
   const LibertyLibrary library = read_liberty(kDefaultLiberty);

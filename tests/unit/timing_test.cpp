@@ -9,6 +9,7 @@
 #include "cost/gate_simulation.hpp"
 #include "cost/mapped_unit.hpp"
 #include "cost/timing_netlist.hpp"
+#include "model/share.hpp"
 #include "tests/unit/scratch.hpp"
 #include "tests/unit/shared_liberty.hpp"
 
@@ -95,8 +96,7 @@ TEST_CASE("a library may be written otherwise and mean the same", "[timing]") {
       "popcount",
       "sf_popcount",
       {{"Width", 3}},
-      {SOLFEGE_SOURCE_DIR "/rtl/sf_popcount.v", SOLFEGE_SOURCE_DIR "/rtl/sf_popcount_adders.v",
-       SOLFEGE_SOURCE_DIR "/rtl/sf_full_adder.v", SOLFEGE_SOURCE_DIR "/rtl/sf_half_adder.v"}};
+      rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})};
   CHECK(map_unit(design, path, f.scratch.path("cache")).full_adders == 1);
 }
 
@@ -208,12 +208,10 @@ TEST_CASE("OpenSTA reads every library as it was prepared", "[timing]") {
       continue;
     }
     INFO(path);
-    const std::string rtl = SOLFEGE_SOURCE_DIR "/rtl/";
     const UnitDesign design = {"popcount",
                                "sf_popcount",
                                {{"Width", 16}},
-                               {rtl + "sf_popcount.v", rtl + "sf_popcount_adders.v",
-                                rtl + "sf_full_adder.v", rtl + "sf_half_adder.v"}};
+                               rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})};
     const MappedUnit unit = map_unit(design, path, scratch.path("cache"));
     const LibertyLibrary tables = read_liberty(path);
     const TimingReport t =
