@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "model/accelerator_engine.hpp"
+#include "model/host/accelerator_engine.hpp"
 
 namespace {
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "cli/report.hpp"
-#include "model/dataset.hpp"
-#include "model/network.hpp"
-#include "model/program.hpp"
-#include "model/timing_bus.hpp"
+#include "model/data/dataset.hpp"
+#include "model/spec/network.hpp"
+#include "model/spec/program.hpp"
+#include "model/timing/bus.hpp"
 #include "sim/rtl_device.hpp"
 
 namespace solfege {

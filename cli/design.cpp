@@ -8,11 +8,11 @@
 #include "cli/commands.hpp"
 #include "cli/plot.hpp"
 #include "gen/generator.hpp"
-#include "model/accelerator_engine.hpp"
-#include "model/cycle_model.hpp"
-#include "model/dataset.hpp"
-#include "model/error.hpp"
-#include "model/interrupt.hpp"
+#include "model/base/error.hpp"
+#include "model/base/interrupt.hpp"
+#include "model/data/dataset.hpp"
+#include "model/host/accelerator_engine.hpp"
+#include "model/timing/cycle_model.hpp"
 #include "sim/verify.hpp"
 
 namespace solfege {

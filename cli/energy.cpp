@@ -7,16 +7,16 @@
 
 #include "cli/commands.hpp"
 #include "cli/energy_report.hpp"
-#include "cost/activity_file.hpp"
-#include "cost/gate_simulation.hpp"
-#include "cost/mapped_unit.hpp"
-#include "cost/prepared_library.hpp"
-#include "cost/units.hpp"
+#include "cost/eda/mapped_unit.hpp"
+#include "cost/eda/prepared_library.hpp"
+#include "cost/energy/units.hpp"
+#include "cost/gates/activity_file.hpp"
+#include "cost/gates/gate_simulation.hpp"
 #include "gen/generator.hpp"
-#include "model/cache.hpp"
-#include "model/error.hpp"
-#include "model/files.hpp"
-#include "model/interrupt.hpp"
+#include "model/base/cache.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+#include "model/base/interrupt.hpp"
 
 namespace solfege {
 namespace {

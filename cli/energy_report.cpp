@@ -8,7 +8,7 @@
 #include <map>
 #include <numeric>
 
-#include "cost/units.hpp"
+#include "cost/energy/units.hpp"
 
 namespace solfege {
 

@@ -6,12 +6,12 @@
 
 #include "cli/plot.hpp"
 #include "cli/report.hpp"
-#include "cost/comparison.hpp"
-#include "cost/operation_energy.hpp"
-#include "cost/reference_tables.hpp"
-#include "cost/step_energy.hpp"
-#include "model/config.hpp"
-#include "model/energy_model.hpp"
+#include "cost/compare/comparison.hpp"
+#include "cost/energy/energy_model.hpp"
+#include "cost/energy/operation_energy.hpp"
+#include "cost/energy/reference_tables.hpp"
+#include "cost/energy/step_energy.hpp"
+#include "model/spec/config.hpp"
 
 namespace solfege {
 

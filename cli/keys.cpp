@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
-#include "model/config.hpp"
+#include "model/spec/config.hpp"
 
 namespace solfege {
 

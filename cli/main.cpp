@@ -12,10 +12,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/options.hpp"
-#include "model/error.hpp"
-#include "model/interrupt.hpp"
-#include "model/progress.hpp"
-#include "model/version.hpp"
+#include "model/base/error.hpp"
+#include "model/base/interrupt.hpp"
+#include "model/base/progress.hpp"
+#include "model/base/version.hpp"
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "model/files.hpp"
+#include "model/base/files.hpp"
 
 namespace solfege {
 namespace {

@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <sstream>
 
-#include "model/error.hpp"
-#include "model/files.hpp"
-#include "model/process.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+#include "model/base/process.hpp"
 
 namespace solfege {
 namespace {

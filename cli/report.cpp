@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "model/files.hpp"
-#include "model/version.hpp"
+#include "model/base/files.hpp"
+#include "model/base/version.hpp"
 
 namespace solfege {
 Json make_report(const CommonOptions& options, const Config& config) {

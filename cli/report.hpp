@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "model/config.hpp"
-#include "model/progress.hpp"
+#include "model/base/progress.hpp"
+#include "model/spec/config.hpp"
 
 namespace solfege {
 

@@ -8,10 +8,10 @@
 
 #include "cli/commands.hpp"
 #include "cli/plot.hpp"
-#include "cost/netlist_writer.hpp"
-#include "cost/synthesis.hpp"
-#include "model/cache.hpp"
-#include "model/error.hpp"
+#include "cost/eda/netlist_writer.hpp"
+#include "cost/eda/synthesis.hpp"
+#include "model/base/cache.hpp"
+#include "model/base/error.hpp"
 
 namespace solfege {
 namespace {

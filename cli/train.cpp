@@ -11,14 +11,14 @@
 
 #include "cli/commands.hpp"
 #include "cli/training_charts.hpp"
-#include "model/accelerator_engine.hpp"
-#include "model/batches.hpp"
-#include "model/checkpoint.hpp"
-#include "model/dataset.hpp"
-#include "model/dorefa.hpp"
-#include "model/error.hpp"
-#include "model/files.hpp"
-#include "model/interrupt.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+#include "model/base/interrupt.hpp"
+#include "model/data/batches.hpp"
+#include "model/data/checkpoint.hpp"
+#include "model/data/dataset.hpp"
+#include "model/host/accelerator_engine.hpp"
+#include "model/reference/dorefa.hpp"
 
 namespace solfege {
 

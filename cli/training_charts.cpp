@@ -11,8 +11,8 @@
 #include <set>
 
 #include "cli/commands.hpp"
-#include "model/error.hpp"
-#include "model/files.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
 
 namespace solfege {
 namespace {

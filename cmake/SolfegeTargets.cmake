@@ -12,10 +12,10 @@ function(solfege_warnings target)
   endif()
 endfunction()
 
-# One library a top-level folder, of all its sources. Includes are relative to the repository's root.
+# One library a top-level folder, of all sources below it. Includes are relative to the repository's root.
 function(solfege_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "EXCLUDE")
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cpp)
   foreach(excluded IN LISTS arg_EXCLUDE)
     list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/${name}/${excluded})
   endforeach()

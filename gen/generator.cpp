@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "gen/verilog_writer.hpp"
-#include "model/cache.hpp"
-#include "model/descriptor.hpp"
-#include "model/error.hpp"
-#include "model/files.hpp"
-#include "model/registers.hpp"
-#include "model/share.hpp"
-#include "model/tanh_slope.hpp"
-#include "model/version.hpp"
+#include "model/base/cache.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+#include "model/base/share.hpp"
+#include "model/base/version.hpp"
+#include "model/spec/descriptor.hpp"
+#include "model/spec/registers.hpp"
+#include "model/spec/tanh_slope.hpp"
 
 namespace solfege {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "model/config.hpp"
+#include "model/spec/config.hpp"
 
 namespace solfege {
 

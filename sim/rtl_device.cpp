@@ -10,13 +10,13 @@
 #include <map>
 
 #include "gen/generator.hpp"
-#include "model/cycle_model.hpp"
-#include "model/error.hpp"
-#include "model/interrupt.hpp"
-#include "model/progress.hpp"
-#include "model/registers.hpp"
-#include "model/watchdog.hpp"
-#include "sim/netlist_dut.hpp"
+#include "model/base/error.hpp"
+#include "model/base/interrupt.hpp"
+#include "model/base/progress.hpp"
+#include "model/spec/registers.hpp"
+#include "model/timing/cycle_model.hpp"
+#include "model/timing/watchdog.hpp"
+#include "sim/dut/netlist_dut.hpp"
 
 namespace solfege {
 namespace {

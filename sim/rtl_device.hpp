@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "model/config.hpp"
-#include "model/device.hpp"
-#include "model/timing_model.hpp"
-#include "sim/platform.hpp"
+#include "model/host/device.hpp"
+#include "model/spec/config.hpp"
+#include "model/timing/timing_model.hpp"
+#include "sim/platform/platform.hpp"
 #include "sim/waveform_file.hpp"
 
 namespace solfege {

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "model/error.hpp"
-#include "model/memory_layout.hpp"
-#include "model/scheduler.hpp"
-#include "model/training.hpp"
+#include "model/base/error.hpp"
+#include "model/data/training.hpp"
+#include "model/host/scheduler.hpp"
+#include "model/spec/memory_layout.hpp"
 
 namespace solfege {
 namespace {

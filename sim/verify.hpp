@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.hpp"
+#include "model/spec/config.hpp"
 #include "sim/rtl_device.hpp"
 
 namespace solfege {

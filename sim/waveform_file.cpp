@@ -7,8 +7,8 @@
 #include <fstream>
 #include <utility>
 
-#include "model/error.hpp"
-#include "model/files.hpp"
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
 
 namespace solfege {
 namespace {

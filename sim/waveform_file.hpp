@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "model/interrupt.hpp"
+#include "model/base/interrupt.hpp"
 
 namespace solfege {
 

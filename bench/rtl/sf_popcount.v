@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // For comparison only: the popcount as it is usually written, a loop that adds bits. Same interface as
-// rtl/sf_popcount.v, in whose place bench/run compiles it.
+// rtl/array/sf_popcount.v, in whose place bench/run compiles it.
 `default_nettype none
 module sf_popcount #(
     parameter Width = 64,

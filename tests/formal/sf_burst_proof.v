@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two clients that ask for bursts, sf_loader and sf_fetch: aligned, never across 4 KiB, and, the loader's, beats
-// as many as its words have. Addresses and lengths are any that are legal (model/legality.cpp).
+// as many as its words have. Addresses and lengths are any that are legal (model/spec/legality.cpp).
 `default_nettype none
 module sf_burst_proof #(
     parameter BusBytes = 64,

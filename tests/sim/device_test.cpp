@@ -12,8 +12,8 @@
 #include <random>
 
 #include "gen/generator.hpp"
-#include "model/program.hpp"
-#include "sim/platform.hpp"
+#include "model/spec/program.hpp"
+#include "sim/platform/platform.hpp"
 
 using namespace solfege;
 

@@ -12,9 +12,9 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "model/accelerator_engine.hpp"
+#include "model/host/accelerator_engine.hpp"
 #include "sim/rtl_device.hpp"
-#include "tests/unit/scratch.hpp"
+#include "tests/support/scratch.hpp"
 
 using namespace solfege;
 

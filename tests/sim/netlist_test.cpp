@@ -7,9 +7,9 @@
 #include <fstream>
 #include <random>
 
-#include "cost/netlist_writer.hpp"
-#include "model/error.hpp"
-#include "sim/gate_simulator.hpp"
+#include "cost/eda/netlist_writer.hpp"
+#include "model/base/error.hpp"
+#include "sim/dut/gate_simulator.hpp"
 
 using namespace solfege;
 using Catch::Contains;

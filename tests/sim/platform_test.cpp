@@ -3,7 +3,7 @@
 // every temper, breaks things on purpose. SystemC has one simulation a process, so all cases share
 // one platform and this file is a program of its own.
 #define CATCH_CONFIG_MAIN
-#include "../../sim/platform.hpp"
+#include "sim/platform/platform.hpp"
 
 #include <unistd.h>
 
@@ -19,9 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "../../model/error.hpp"
-#include "../../sim/dut_library.hpp"
-#include "../../sim/waveform_file.hpp"
+#include "model/base/error.hpp"
+#include "sim/dut/dut_library.hpp"
+#include "sim/waveform_file.hpp"
 
 using solfege::build_dut;
 using solfege::DutLibrary;

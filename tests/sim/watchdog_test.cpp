@@ -5,11 +5,11 @@
 // the next good program runs as if nothing had happened. A design that never retires is a system
 // test. One Platform a process, so ctest runs the two cases apart.
 #define CATCH_CONFIG_MAIN
-#include "model/watchdog.hpp"
+#include "model/timing/watchdog.hpp"
 
 #include <catch2/catch.hpp>
 
-#include "model/error.hpp"
+#include "model/base/error.hpp"
 #include "sim/rtl_device.hpp"
 
 using namespace solfege;

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+
+#include "cost/compare/comparison.hpp"
+#include "cost/compare/serial_drive.hpp"
+#include "cost/eda/liberty.hpp"
+#include "cost/gates/gate_simulation.hpp"
+
+namespace solfege {
+namespace {
+
+/// A mapped unit and its simulation.
+struct Unit {
+  MappedUnit mapped;
+  std::unique_ptr<GateSimulation> simulation;
+};
+
+class Measurement {
+ public:
+  Measurement(const std::string& liberty, const std::string& cache,
+              const ComparisonOptions& options, const ComparisonProgress& progress, int total)
+      : liberty_(liberty.empty() ? kDefaultLiberty : liberty),
+        cache_(cache),
+        options_(options),
+        progress_(progress),
+        total_(total),
+        library_(read_liberty(liberty_)) {
+    values_ =
+        options.values.activations.empty() ? gaussian_values(20000, options.seed) : options.values;
+    node_nm_ = options.node_nm != 0 ? options.node_nm : library_node_nm(library_.name);
+  }
+
+  const LibertyLibrary& library() const { return library_; }
+  const std::string& liberty() const { return liberty_; }
+  const TrainingValues& values() const { return values_; }
+  const std::string& yosys() const { return yosys_; }
+  const std::vector<std::string>& notes() const { return notes_; }
+  int node_nm() const { return node_nm_; }
+
+  void begin(const std::string& what) {
+    if (progress_) progress_(what, done_++, total_);
+  }
+
+  Unit& unit(const UnitDesign& design) {
+    auto& slot = units_[design.name];
+    if (slot == nullptr) {
+      slot = std::make_unique<Unit>();
+      slot->mapped = map_unit(design, liberty_, cache_);
+      slot->simulation =
+          std::make_unique<GateSimulation>(slot->mapped.netlist, library_, design.clock);
+      yosys_ = slot->mapped.yosys;
+      if (units_.size() == 1) notes_ = slot->mapped.notes;
+    }
+    return *slot;
+  }
+
+  /// Mean energy of a cycle.
+  EnergyInterval energy(Unit& unit, const Vectors& inputs, std::size_t warm_up) {
+    const auto pj = [&](DelayModel delays) {
+      const GateRun run = unit.simulation->run(inputs, delays, warm_up);
+      return run.energy.dynamic_pj() / static_cast<double>(run.cycles);
+    };
+    return {pj(DelayModel::kZero), pj(DelayModel::kTimed)};
+  }
+
+  SerialDrive serial_drive() const {
+    SerialDrive d;
+    d.lanes = options_.lanes;
+    d.accumulator_bits = options_.accumulator_bits;
+    d.contraction = options_.contraction;
+    d.measured_cycles = options_.cycles;
+    d.drain_shifts = options_.shape.rows;
+    d.seed = options_.seed;
+    return d;
+  }
+
+  BaselineDrive baseline_drive(const BaselineUnit& unit) const {
+    BaselineDrive d;
+    d.contraction = options_.contraction;
+    const std::size_t sum = (options_.contraction + static_cast<std::size_t>(unit.lanes) - 1) /
+                            static_cast<std::size_t>(unit.lanes);
+    d.cycles = warm_up(unit) + (options_.cycles + sum - 1) / sum * sum;  // whole sums
+    d.drain_shifts = options_.shape.rows;
+    d.seed = options_.seed;
+    return d;
+  }
+
+  /// Bit planes of one pass.
+  PassEnergy serial_pass(const std::string& name, double macs, const PlaneOperand& row,
+                         const PlaneOperand& column) {
+    const SerialDrive drive = serial_drive();
+    Unit& element = unit(processing_element(drive.lanes, drive.accumulator_bits));
+    Unit& reg = unit(operand_register(drive.lanes));
+    PassEnergy p;
+    p.name = name;
+    p.macs = macs;
+    p.macs_per_cycle = static_cast<double>(drive.lanes) / (row.planes * column.planes);
+    p.row_bits = p.column_bits = drive.lanes;
+    const SerialVectors v = serial_vectors(row, column, Element::kProduct, drive);
+    p.element = energy(element, v.element, v.warm_up);
+    p.row_register = energy(reg, register_vectors(v.element, 0), v.warm_up);
+    p.column_register = energy(reg, register_vectors(v.element, 1), v.warm_up);
+    p.row_sum =
+        energy(element, serial_vectors(row, column, Element::kRowSum, drive).element, v.warm_up);
+    p.column_sum =
+        energy(element, serial_vectors(row, column, Element::kColumnSum, drive).element, v.warm_up);
+    return p;
+  }
+
+  DatapathMeasurement serial(const std::string& name) {
+    DatapathMeasurement m = measurement(name);
+    Unit& element = unit(processing_element(options_.lanes, options_.accumulator_bits));
+    m.element_um2 = element.mapped.area_um2;
+    m.row_register_um2 = m.column_register_um2 =
+        unit(operand_register(options_.lanes)).mapped.area_um2;
+    m.extra_elements = true;
+    m.critical_path_ns = element.simulation->critical_path_ns();
+    return m;
+  }
+
+  DatapathMeasurement baseline(const BaselineUnit& b) {
+    DatapathMeasurement m = measurement(b.name);
+    Unit& element = unit(b.design);
+    m.element_um2 = element.mapped.area_um2;
+    m.critical_path_ns = element.simulation->critical_path_ns();
+    if (b.kind != BaselineUnit::Kind::kMultiplier)
+      m.row_register_um2 = m.column_register_um2 =
+          unit(operand_register(b.lanes * b.a_bits)).mapped.area_um2;
+    return m;
+  }
+
+  PassEnergy baseline_pass(const BaselineUnit& b, const std::string& name, double macs,
+                           const std::vector<float>& row, const std::vector<float>& column) {
+    const BaselineDrive drive = baseline_drive(b);
+    const Vectors v = baseline_vectors(b, row, column, drive);
+    PassEnergy p;
+    p.name = name;
+    p.macs = macs;
+    p.macs_per_cycle = b.lanes;
+    p.row_bits = b.lanes * b.a_bits;
+    p.column_bits = b.lanes * b.b_bits;
+    p.element = energy(unit(b.design), v, warm_up(b));
+    if (b.kind == BaselineUnit::Kind::kMultiplier) return p;
+    for (const int port : {0, 1}) {
+      const Vectors word = register_vectors(v, static_cast<std::size_t>(port));
+      (port == 0 ? p.row_register : p.column_register) =
+          energy(unit(operand_register(word.ports()[2].width)), word, warm_up(b));
+    }
+    return p;
+  }
+
+ private:
+  DatapathMeasurement measurement(const std::string& name) const {
+    DatapathMeasurement m;
+    m.name = name;
+    m.tier = "netlist";
+    m.source = fmt::format("{}, {:g} V, mapped and simulated gate by gate", library_.name,
+                           library_.voltage_v);
+    m.node_nm = node_nm_;
+    return m;
+  }
+
+  /// The first sum, so that the accumulator and the drain are as in operation.
+  std::size_t warm_up(const BaselineUnit& b) const {
+    const auto lanes = static_cast<std::size_t>(b.lanes);
+    return (options_.contraction + lanes - 1) / lanes + 3;
+  }
+
+  const std::string liberty_, cache_;
+  const ComparisonOptions& options_;
+  const ComparisonProgress& progress_;
+  const int total_;
+  LibertyLibrary library_;
+  TrainingValues values_;
+  int node_nm_ = 0, done_ = 0;
+  std::map<std::string, std::unique_ptr<Unit>> units_;
+  std::string yosys_;
+  std::vector<std::string> notes_;
+};
+
+/// Rows and columns of each pass as docs/architecture.md maps them.
+DatapathMeasurement training_step(Measurement& m, const std::array<int, 3>& bits,
+                                  const ComparisonOptions& o) {
+  const auto [w, a, g] = bits;
+  DatapathMeasurement d = m.serial(fmt::format("({}, {}, {}) bit planes", w, a, g));
+  const PlaneOperand weights = weight_codes(m.values().weights, w);
+  const PlaneOperand activations = activation_codes(m.values().activations, a);
+  const PlaneOperand gradients = gradient_codes(m.values().gradients, g, o.seed);
+  d.passes = {m.serial_pass("forward", o.pass_macs[0], activations, weights),
+              m.serial_pass("backward_input", o.pass_macs[1], gradients, weights),
+              m.serial_pass("backward_weight", o.pass_macs[2], gradients, activations)};
+  return d;
+}
+
+DatapathMeasurement training_step(Measurement& m, const BaselineUnit& unit,
+                                  const ComparisonOptions& o) {
+  DatapathMeasurement d = m.baseline(unit);
+  const TrainingValues& v = m.values();
+  d.passes = {m.baseline_pass(unit, "forward", o.pass_macs[0], v.activations, v.weights),
+              m.baseline_pass(unit, "backward_input", o.pass_macs[1], v.gradients, v.weights),
+              m.baseline_pass(unit, "backward_weight", o.pass_macs[2], v.gradients, v.activations)};
+  return d;
+}
+
+/// Every code of symmetric b-bit integers equally often.
+std::vector<float> uniform_values(int bits) {
+  std::vector<float> values;
+  const int top = (1 << (bits - 1)) - 1;
+  for (int code = -top; code <= top; ++code) values.push_back(static_cast<float>(code));
+  return values;
+}
+
+/// Costs at b x b bits of bit planes and of what they are held against.
+struct Sweep {
+  std::string serial_name, parallel_name;
+  std::vector<DatapathCost> serial, parallel;
+};
+
+void add_break_even(std::vector<BreakEven>& result, const Sweep& s) {
+  const auto add = [&](const char* what, auto value) {
+    BreakEven e;
+    e.what = what;
+    e.serial_name = s.serial_name;
+    e.parallel_name = s.parallel_name;
+    for (const DatapathCost& c : s.serial) e.serial.push_back(value(c));
+    for (const DatapathCost& c : s.parallel) e.parallel.push_back(value(c));
+    result.push_back(e);
+  };
+  add("energy, zero-delay (pJ)", [](const DatapathCost& c) { return c.pj_per_mac.zero_pj; });
+  add("energy, timed (pJ)", [](const DatapathCost& c) { return c.pj_per_mac.timed_pj; });
+  add("area x cycles (um2)", [](const DatapathCost& c) { return c.um2_per_mac_per_cycle; });
+  add("area x time (um2 ns)",
+      [](const DatapathCost& c) { return c.um2_per_mac_per_cycle * c.critical_path_ns; });
+}
+
+std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
+  Sweep units{"bit planes", "multiply-accumulate", {}, {}};
+  Sweep words{"bit planes", "dot product of as wide a word", {}, {}};
+  Sweep bare{"AND and popcount alone", "multiplier alone", {}, {}};
+  for (int b = 2; b <= o.largest_bits; ++b) {
+    m.begin(fmt::format("break-even at {} bits", b));
+    DatapathMeasurement planes = m.serial("bit planes");
+    const PlaneOperand row = uniform_codes(b, false), column = uniform_codes(b, true);
+    planes.passes = {m.serial_pass("", 1, row, column)};
+    const std::vector<float> values = uniform_values(b);
+    const auto parallel = [&](const BaselineUnit& unit) {
+      DatapathMeasurement d = m.baseline(unit);
+      d.passes = {m.baseline_pass(unit, "", 1, values, values)};
+      return datapath_cost(d, o.shape);
+    };
+    units.serial.push_back(datapath_cost(planes, o.shape));
+    words.serial.push_back(units.serial.back());
+    units.parallel.push_back(parallel(integer_mac(b)));
+    words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.lanes / b))));
+
+    DatapathMeasurement popcount = planes;
+    auto& unit = m.unit(and_popcount(o.lanes));
+    popcount.element_um2 = unit.mapped.area_um2;
+    popcount.critical_path_ns = unit.simulation->critical_path_ns();
+    popcount.row_register_um2 = popcount.column_register_um2 = 0;
+    popcount.extra_elements = false;
+    PassEnergy& p = popcount.passes[0];
+    p.element = m.energy(unit, word_vectors(row, column, m.serial_drive()), 1);
+    p.row_register = p.column_register = {};
+    bare.serial.push_back(datapath_cost(popcount, o.shape));
+    bare.parallel.push_back(parallel(integer_multiplier(b)));
+  }
+  std::vector<BreakEven> result;
+  for (const Sweep* s : {&units, &words, &bare}) add_break_even(result, *s);
+  return result;
+}
+
+}  // namespace
+
+Comparison compare_datapaths(const std::string& liberty, const std::string& cache_directory,
+                             const ComparisonOptions& options, const ComparisonProgress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<BaselineUnit> baselines = baseline_units(options.lanes);
+  const int total = static_cast<int>(options.bits.size() + baselines.size()) +
+                    std::max(0, options.largest_bits - 1);
+  Measurement m(liberty, cache_directory, options, progress, total);
+  Comparison c;
+  std::optional<FetchCost> fetch;
+  if (!options.memory.empty()) {
+    const MemoryTechnology memory(options.memory);
+    require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
+    fetch = fetch_cost(memory, options.row_buffer_depth, options.shape.rows * options.lanes,
+                       options.column_buffer_depth, options.shape.columns * options.lanes);
+    c.memory = fetch->source;
+    if (memory.voltage_v() != m.library().voltage_v)
+      c.notes.push_back(fmt::format("the memory is at {:g} V, the datapaths at {:g} V",
+                                    memory.voltage_v(), m.library().voltage_v));
+  }
+  const FetchCost* memory = fetch ? &*fetch : nullptr;
+  for (const auto& bits : options.bits) {
+    m.begin(fmt::format("({}, {}, {})", bits[0], bits[1], bits[2]));
+    c.rows.push_back(datapath_cost(training_step(m, bits, options), options.shape, memory));
+  }
+  for (const BaselineUnit& unit : baselines) {
+    m.begin(unit.name);
+    const bool bare = unit.kind == BaselineUnit::Kind::kMultiplier;
+    c.rows.push_back(
+        datapath_cost(training_step(m, unit, options), options.shape, bare ? nullptr : memory));
+  }
+  for (const PublishedMac& mac : published_macs()) c.rows.push_back(published_cost(mac));
+  c.break_even = sweep(m, options);
+
+  c.library = m.library().name;
+  c.liberty = m.liberty();
+  c.corner = m.library().corner;
+  c.voltage_v = m.library().voltage_v;
+  c.node_nm = m.node_nm();
+  c.yosys = m.yosys();
+  c.shape = options.shape;
+  c.lanes = options.lanes;
+  c.notes.insert(c.notes.end(), m.notes().begin(), m.notes().end());
+  c.notes.push_back("operands, quantized for each datapath from the same values: " +
+                    m.values().source);
+  c.notes.push_back(
+      "mean over forward, backward_input and backward_weight, weighted by their MACs; zero-delay "
+      "and timed are an interval");
+  c.notes.push_back(fmt::format(
+      "an element bears its share of operand registers, of the extra elements that sum a bipolar "
+      "operand (bit planes only), and of draining a sum of {} MACs",
+      options.contraction));
+  c.notes.push_back(
+      "not in it, for any: wires (before placement), leakage, sequencing, the correction of a "
+      "drained sum, the source of random bits, writing the buffers");
+  c.notes.push_back(
+      "path: the longest through the netlist by the library's tables; adders are mapped as ripple "
+      "carries for least energy, so no datapath is at its fastest");
+  if (fetch)
+    c.notes.push_back(
+        "with memory: every cycle a word of each buffer, shared by the row or column; buffers of "
+        "the "
+        "same capacity for all, read as wide as the operands need");
+  c.notes.push_back(
+      "published figures are of the node and voltage named, and never combined with the library's");
+  c.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return c;
+}
+
+}  // namespace solfege

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/compare/serial_drive.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <stdexcept>
+
+#include "model/base/share.hpp"
+
+namespace solfege {
+namespace {
+
+std::uint32_t top_code(int bits) { return (std::uint32_t{1} << bits) - 1; }
+
+double largest(const std::vector<float>& values) {
+  double limit = 0;
+  for (const float v : values) limit = std::max(limit, std::abs(static_cast<double>(v)));
+  return limit;
+}
+
+/// Modules for pricing only.
+std::string wrapper(const std::string& module) {
+  return (share_folder() / "cost/energy/units" / (module + ".v")).string();
+}
+
+std::vector<std::string> with_popcount(std::vector<std::string> modules) {
+  for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
+    modules.emplace_back(name);
+  return rtl_paths(modules);
+}
+
+/// Plane words of the lanes of one operand.
+class PlaneWords {
+ public:
+  PlaneWords(const PlaneOperand& operand, int lanes)
+      : operand_(operand), codes_(static_cast<std::size_t>(lanes)) {
+    if (operand.codes.empty()) throw std::invalid_argument("an operand of planes has no codes");
+  }
+  void next(std::mt19937_64& random) {
+    for (std::uint32_t& code : codes_)
+      code = operand_.codes[std::uniform_int_distribution<std::size_t>(
+          0, operand_.codes.size() - 1)(random)];
+  }
+  /// 64 lanes of a plane.
+  std::uint64_t plane(int plane, int word) const {
+    std::uint64_t bits = 0;
+    const std::size_t first = 64 * static_cast<std::size_t>(word);
+    for (std::size_t lane = first; lane < std::min(codes_.size(), first + 64); ++lane)
+      bits |= std::uint64_t{codes_[lane] >> plane & 1} << (lane - first);
+    return bits;
+  }
+
+ private:
+  const PlaneOperand& operand_;
+  std::vector<std::uint32_t> codes_;
+};
+
+/// The order of the array: for word, for column plane, for row plane.
+class Sequence {
+ public:
+  Sequence(const PlaneOperand& row, const PlaneOperand& column, const SerialDrive& drive)
+      : row_(row, drive.lanes),
+        column_(column, drive.lanes),
+        row_planes_(row.planes),
+        column_planes_(column.planes),
+        random_(drive.seed) {}
+  void next() {
+    if (++row_plane_ >= row_planes_) {
+      row_plane_ = 0;
+      if (++column_plane_ >= column_planes_) {
+        column_plane_ = 0;
+        row_.next(random_);
+        column_.next(random_);
+      }
+    }
+  }
+  std::uint64_t row_word(int word) const { return row_.plane(row_plane_, word); }
+  std::uint64_t column_word(int word) const { return column_.plane(column_plane_, word); }
+  int shift() const { return row_plane_ + column_plane_; }
+  std::mt19937_64& random() { return random_; }
+
+ private:
+  PlaneWords row_, column_;
+  int row_planes_, column_planes_;
+  int row_plane_ = 1 << 20, column_plane_ = 1 << 20;  // the first next() draws words
+  std::mt19937_64 random_;
+};
+
+int words_of(int lanes) { return (lanes + 63) / 64; }
+
+std::uint64_t lane_mask(int lanes, int word) {
+  const int rest = lanes - 64 * word;
+  return rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
+}
+
+}  // namespace
+
+PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
+  PlaneOperand o{{}, bits, false};
+  for (const float v : values)
+    o.codes.push_back(static_cast<std::uint32_t>(
+        std::floor(std::clamp(v, 0.0f, 1.0f) * static_cast<float>(top_code(bits)) + 0.5f)));
+  return o;
+}
+
+PlaneOperand weight_codes(const std::vector<float>& values, int bits) {
+  PlaneOperand o{{}, bits, true};
+  const double limit = std::tanh(largest(values));
+  for (const float v : values) {
+    if (bits == 1 || limit == 0)
+      o.codes.push_back(v >= 0 ? top_code(bits) - (bits == 1 ? 0 : top_code(bits - 1))
+                               : top_code(bits - 1));
+    else
+      o.codes.push_back(static_cast<std::uint32_t>(std::floor(
+          top_code(bits) * (std::tanh(static_cast<double>(v)) / (2 * limit) + 0.5) + 0.5)));
+  }
+  return o;
+}
+
+PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uint64_t seed) {
+  PlaneOperand o{{}, bits, true};
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> noise;
+  const double limit = std::max(largest(values), 1e-300);
+  for (const float v : values)
+    o.codes.push_back(
+        std::min(top_code(bits), static_cast<std::uint32_t>(std::floor(
+                                     top_code(bits) * (v + limit) / (2 * limit) + noise(random)))));
+  return o;
+}
+
+PlaneOperand uniform_codes(int bits, bool bipolar) {
+  PlaneOperand o{{}, bits, bipolar};
+  for (std::uint32_t code = 0; code <= top_code(bits); ++code) o.codes.push_back(code);
+  return o;
+}
+
+SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
+                             const SerialDrive& drive) {
+  const int words = words_of(drive.lanes);
+  SerialVectors v{Vectors({{"a_i", drive.lanes},
+                           {"b_i", drive.lanes},
+                           {"xnor_i", 1},
+                           {"count_enable_i", 1},
+                           {"sum_enable_i", 1},
+                           {"sum_clear_i", 1},
+                           {"negate_i", 1},
+                           {"shift_i", 6},
+                           {"capture_i", 1},
+                           {"drain_shift_i", 1},
+                           {"drain_i", drive.accumulator_bits}}),
+                  0};
+  enum {
+    kA,
+    kB,
+    kXnor,
+    kCountEnable,
+    kSumEnable,
+    kSumClear,
+    kNegate,
+    kShift,
+    kCapture,
+    kDrainShift,
+    kDrain
+  };
+  const std::size_t lanes = static_cast<std::size_t>(drive.lanes);
+  const std::size_t sum_cycles = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes) *
+                                 static_cast<std::size_t>(row.planes * column.planes);
+  const std::size_t sums =
+      1 + std::max<std::size_t>(1, (drive.measured_cycles + sum_cycles - 1) / sum_cycles);
+  v.warm_up = sum_cycles + 1;
+  Sequence sequence(row, column, drive);
+  const bool xnor = row.bipolar && column.bipolar && element == Element::kProduct;
+  int last_shift = 0;
+  std::int64_t sum = 0;
+  std::vector<std::int64_t> drained = {0};
+  for (std::size_t cycle = 0; cycle < sums * sum_cycles + 1; ++cycle) {
+    sequence.next();
+    v.element.step();
+    int count = 0;
+    for (int w = 0; w < words; ++w) {
+      const std::uint64_t mask = lane_mask(drive.lanes, w);
+      const std::uint64_t r = sequence.row_word(w), c = sequence.column_word(w);
+      const std::uint64_t a = element == Element::kColumnSum ? mask : r;
+      const std::uint64_t b = element == Element::kRowSum ? mask : c;
+      v.element.set(kA, a, w);
+      v.element.set(kB, b, w);
+      count += __builtin_popcountll(xnor ? a ^ b : a & b);
+    }
+    // The second stage, a cycle later, has the shift of the words before.
+    const std::size_t place = (cycle + sum_cycles - 1) % sum_cycles;
+    v.element.set(kXnor, xnor ? 1 : 0);
+    v.element.set(kCountEnable, 1);
+    v.element.set(kSumEnable, cycle > 0 ? 1 : 0);
+    v.element.set(kSumClear, place == 0 ? 1 : 0);
+    v.element.set(kNegate, 0);
+    v.element.set(kShift, static_cast<std::uint64_t>(last_shift));
+    v.element.set(kCapture, cycle > 1 && place == 0 ? 1 : 0);
+    const bool shifting =
+        cycle > sum_cycles && place >= 1 && place <= static_cast<std::size_t>(drive.drain_shifts);
+    v.element.set(kDrainShift, shifting ? 1 : 0);
+    if (shifting)
+      v.element.set(kDrain,
+                    static_cast<std::uint64_t>(drained[std::uniform_int_distribution<std::size_t>(
+                        0, drained.size() - 1)(sequence.random())]));
+    last_shift = sequence.shift();
+    sum += static_cast<std::int64_t>(count) << last_shift;
+    if (cycle % sum_cycles == sum_cycles - 1) {
+      drained.push_back(sum);
+      sum = 0;
+    }
+  }
+  return v;
+}
+
+Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column,
+                     const SerialDrive& drive) {
+  Vectors v({{"a_i", drive.lanes}, {"b_i", drive.lanes}});
+  Sequence sequence(row, column, drive);
+  for (std::size_t cycle = 0; cycle < drive.measured_cycles; ++cycle) {
+    sequence.next();
+    v.step();
+    for (int w = 0; w < words_of(drive.lanes); ++w) {
+      v.set(0, sequence.row_word(w), w);
+      v.set(1, sequence.column_word(w), w);
+    }
+  }
+  return v;
+}
+
+Vectors register_vectors(const Vectors& from, std::size_t port) {
+  const int width = from.ports()[port].width;
+  Vectors v({{"enable_i", 1}, {"mask_i", width}, {"word_i", width}});
+  for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
+    v.step();
+    v.set(0, 1);
+    for (int word = 0; word < words_of(width); ++word) {
+      v.set(1, lane_mask(width, word), word);
+      v.set(2, from.get(cycle, port, word), word);
+    }
+  }
+  return v;
+}
+
+UnitDesign processing_element(int lanes, int accumulator_bits) {
+  UnitDesign d{fmt::format("pe_{}", lanes),
+               "sf_unit_pe",
+               {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
+               with_popcount({"sf_pe"}),
+               "clk_i"};
+  d.sources.push_back(wrapper(d.top));
+  return d;
+}
+
+UnitDesign and_popcount(int lanes) {
+  UnitDesign d{fmt::format("and_popcount_{}", lanes),
+               "sf_unit_and_popcount",
+               {{"Lanes", lanes}},
+               with_popcount({}),
+               ""};
+  d.sources.push_back(wrapper(d.top));
+  return d;
+}
+
+UnitDesign operand_register(int bits) {
+  UnitDesign d{fmt::format("operand_register_{}", bits),
+               "sf_unit_operand_register",
+               {{"Lanes", bits}},
+               {},
+               "clk_i"};
+  d.sources.push_back(wrapper(d.top));
+  return d;
+}
+
+}  // namespace solfege

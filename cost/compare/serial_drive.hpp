@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cost/eda/mapped_unit.hpp"
+#include "cost/gates/vectors.hpp"
+
+namespace solfege {
+
+/// Codes of one operand of a GEMM on the bit-plane array, in order; a draw takes any of them.
+struct PlaneOperand {
+  std::vector<std::uint32_t> codes;
+  int planes = 1;
+  bool bipolar = false;
+};
+
+/// DoReFa codes of values (f_A, f_W, f_G): activations in [0, 1] unipolar; weights and gradients
+/// bipolar. f_G rounds stochastically with `seed`, by the values' largest magnitude.
+PlaneOperand activation_codes(const std::vector<float>& values, int bits);
+PlaneOperand weight_codes(const std::vector<float>& values, int bits);
+PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uint64_t seed);
+/// Every code equally often.
+PlaneOperand uniform_codes(int bits, bool bipolar);
+
+/// Elements of the array, by what their operands are.
+enum class Element { kProduct, kRowSum, kColumnSum };
+
+/// What drives one element of the array through whole sums, in the array's order: for word, for
+/// column plane, for row plane; a sum complete is captured while the next begins, and shifted out
+/// with `drain_shifts` neighbours'.
+struct SerialDrive {
+  int lanes = 16, accumulator_bits = 40;
+  std::size_t contraction = 576;       ///< MACs of a sum
+  std::size_t measured_cycles = 2000;  ///< at least: whole sums
+  int drain_shifts = 16;
+  std::uint64_t seed = 1;
+};
+
+struct SerialVectors {
+  Vectors element;          ///< ports of sf_pe
+  std::size_t warm_up = 0;  ///< first cycles: the first sum
+};
+SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
+                             const SerialDrive& drive);
+/// The words alone: ports of the AND and popcount.
+Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column, const SerialDrive& drive);
+/// Inputs of a register of `port` of another unit: ports of operand_register().
+Vectors register_vectors(const Vectors& from, std::size_t port);
+
+UnitDesign processing_element(int lanes, int accumulator_bits);  ///< sf_pe
+UnitDesign and_popcount(int lanes);                              ///< its front, combinational
+UnitDesign operand_register(int bits);                           ///< of a row or column of an array
+
+}  // namespace solfege

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/eda/mapping.hpp"
+
+#include <fmt/format.h>
+
+#include "cost/eda/adder_search.hpp"
+#include "cost/eda/yosys.hpp"
+#include "model/base/process.hpp"
+
+namespace solfege {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFormat = "adders found in gates, 1";  // raise when adder_search changes
+
+}  // namespace
+
+std::string script_name(const std::string& module) {
+  return module[0] == '$' ? module : "\\" + module;
+}
+
+std::string bind_adders_script(const AdderCells& adders) {
+  return adders.full || adders.half ? "techmap -map library/explicit_adders.v\n" : "";
+}
+
+std::string Mapping::gates_script(const PreparedLibrary& library) const {
+  std::string text = read + fmt::format("select {}\nmemory -nomap\n", script_name(module));
+  if (!keep_memories) text += "memory_map\n";
+  text += "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
+  if (library.adders.full && style == AdderStyle::kRipple)
+    text += "maccmap\ntechmap -map library/ripple.v\n";
+  // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
+  return text +
+         "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n"
+         "select -clear\nwrite_json gates.json\n";
+}
+
+std::string Mapping::cells_script() const {
+  return fmt::format(
+             "read_json bound.json\nselect {}\nopt_clean\n"
+             "dfflibmap -liberty library/cells.lib\nopt_clean\n"
+             "abc -nocleanup -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean "
+             "-purge\n",
+             script_name(module)) +
+         write;
+}
+
+std::string Mapping::key(const PreparedLibrary& library) const {
+  return kFormat + library.hash + gates_script(library) + cells_script();
+}
+
+void Mapping::run(const fs::path& folder, const PreparedLibrary& library,
+                  const std::function<void()>& poll) const {
+  auto progress = [&](const std::string&, int) {
+    if (poll) poll();
+  };
+  fs::create_directory_symlink(library.folder, folder / "library");
+  run_yosys(folder, "gates", {{"gates", gates_script(library)}}, progress);
+  require_ending(folder / "gates.json", "}");
+  if (library.adders.full && style == AdderStyle::kRipple)
+    bind_found_adders(folder / "gates.json", folder / "bound.json", module, *library.adders.full);
+  else
+    fs::rename(folder / "gates.json", folder / "bound.json");
+  run_yosys(folder, "cells", {{"cells", cells_script()}}, progress);
+  for (const char* name : {"gates.json", "bound.json", "library"}) fs::remove(folder / name);
+}
+
+}  // namespace solfege

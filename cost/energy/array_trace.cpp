@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/energy/array_trace.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace solfege {
+namespace {
+
+struct Meeting {
+  int tap, index;
+};
+
+/// Taps of an axis that meet the operand at a tile position (model/spec/descriptor.hpp).
+std::vector<Meeting> meetings(const Descriptor& d, int position, int tap_first, int tap_count,
+                              int limit) {
+  const int stride = 1 << d.stride_log2, padding = static_cast<int>(d.padding);
+  std::vector<Meeting> list;
+  for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
+    int index = 0;
+    switch (static_cast<WindowMode>(d.window_mode)) {
+      case WindowMode::kForward:
+        index = stride * position + tap - padding;
+        break;
+      case WindowMode::kBackwardInput:
+        index = position + padding - tap;
+        if (index < 0 || index % stride != 0) continue;
+        index /= stride;
+        break;
+      case WindowMode::kBackwardWeight:
+        index = stride * tap + position - padding;
+        break;
+    }
+    if (index >= 0 && index < limit) list.push_back({tap, index});
+  }
+  return list;
+}
+
+int ones(const LaneWord& word) {
+  int count = 0;
+  for (const std::uint64_t part : word) count += __builtin_popcountll(part);
+  return count;
+}
+
+/// The preparer makes the next tile in this many cycles (rtl/array/sf_gemm.v).
+constexpr std::size_t kTileSetup = 6;
+
+}  // namespace
+
+std::uint32_t gemm_tiles(const Descriptor& d) {
+  return d.tile_y_count * d.tile_x_count * d.column_groups;
+}
+
+std::vector<ArrayOperation> tile_operations(const Config& config, const Descriptor& d,
+                                            std::uint32_t tile) {
+  const auto group = tile % d.column_groups;
+  const auto tile_x = static_cast<int>(tile / d.column_groups % d.tile_x_count + d.tile_x_first);
+  const auto tile_y = static_cast<int>(tile / d.column_groups / d.tile_x_count + d.tile_y_first);
+  const int width = static_cast<int>(d.window_width), taps_x = static_cast<int>(d.tap_x_count);
+  const auto ys = meetings(d, tile_y, static_cast<int>(d.tap_y_first),
+                           static_cast<int>(d.tap_y_count), static_cast<int>(d.window_height));
+  const auto xs = meetings(d, tile_x, 0, taps_x, width);
+  const bool signed_rows = static_cast<PlaneType>(d.row_type) == PlaneType::kSigned;
+  const bool signed_columns = static_cast<PlaneType>(d.column_type) == PlaneType::kSigned;
+  std::vector<ArrayOperation> list;
+  for (const Meeting& y : ys)
+    for (const Meeting& x : xs) {
+      const int row_y = y.index - static_cast<int>(d.row_y_origin);
+      const int row_tap_y = y.tap - static_cast<int>(d.row_y_origin);
+      const int column_y = y.index - static_cast<int>(d.column_y_origin);
+      const int column_tap_y = y.tap - static_cast<int>(d.column_y_origin);
+      const int row_pixel = d.rows_by_tap ? row_tap_y * taps_x + x.tap : row_y * width + x.index;
+      const int column_pixel = d.rows_by_tap || d.columns_by_tile ? column_y * width + x.index
+                                                                  : column_tap_y * taps_x + x.tap;
+      for (std::uint32_t word = 0; word < d.words; ++word)
+        for (std::uint32_t j = 0; j < d.column_planes; ++j)
+          for (std::uint32_t i = 0; i < d.row_planes; ++i) {
+            ArrayOperation o;
+            o.row_word = d.row_base +
+                         (static_cast<std::uint32_t>(row_pixel) * d.row_planes + i) * d.words +
+                         word;
+            o.column_word =
+                d.column_base + group * d.column_group_stride +
+                (static_cast<std::uint32_t>(column_pixel) * d.column_planes + j) * d.words + word;
+            o.row_word %= static_cast<std::uint32_t>(config.row_buffer_depth);
+            o.column_word %= static_cast<std::uint32_t>(config.column_buffer_depth);
+            o.lanes = word + 1 == d.words ? d.tail_lanes : static_cast<std::uint32_t>(config.lanes);
+            o.negate = (signed_rows && i + 1 == d.row_planes) !=
+                       (signed_columns && j + 1 == d.column_planes);
+            o.shift = i + j;
+            list.push_back(o);
+          }
+    }
+  if (list.empty()) list.emplace_back();
+  list.front().first = d.clear != 0;
+  list.back().capture = d.drain != 0;
+  return list;
+}
+
+ArraySlice::ArraySlice(const Config& config, const GoldenDevice& device, const Descriptor& d,
+                       std::vector<int> columns)
+    : config_(config),
+      device_(device),
+      d_(d),
+      columns_(std::move(columns)),
+      accumulator_mask_((std::uint64_t{1} << config.accumulator_bits) - 1) {}
+
+void ArraySlice::start(std::uint32_t first_tile) {
+  elements_.assign(static_cast<std::size_t>((config_.rows + 1) * (columns() + 1)), {});
+  control_ = {};
+  offered_ = operand_ = count_ = sum_ = {};
+  operand_enable_ = hold_ = tile_valid_ = false;
+  chunk_ = row_ = 0;
+  operations_ = 0;
+  tile_index_ = first_tile;
+  tile_ = tile_operations(config_, d_, first_tile);
+  position_ = tile_cycles_ = 0;
+  offer();
+  operand_enable_ = offered_.valid;
+}
+
+/// The next operation at the operand registers' inputs, or none while a tile is prepared.
+void ArraySlice::offer() {
+  offered_.valid = false;
+  offered_.capture = false;
+  if (position_ == tile_.size() && tile_cycles_ >= kTileSetup) {
+    if (tile_index_ + 1 >= gemm_tiles(d_)) return;
+    tile_ = tile_operations(config_, d_, ++tile_index_);
+    position_ = tile_cycles_ = 0;
+  }
+  ++tile_cycles_;
+  if (position_ == tile_.size()) return;
+  offered_.valid = true;
+  offered_.operation = tile_[position_++];
+  offered_.capture = offered_.operation.capture;
+  offered_.tile = tile_index_;
+}
+
+LaneWord ArraySlice::masked(const LaneWord& word, std::uint32_t lanes) const {
+  LaneWord result{};
+  for (std::uint32_t part = 0; part < 4; ++part) {
+    const std::uint32_t from = 64 * part;
+    if (lanes >= from + 64)
+      result[part] = word[part];
+    else if (lanes > from)
+      result[part] = word[part] & ((std::uint64_t{1} << (lanes - from)) - 1);
+  }
+  return result;
+}
+
+LaneWord ArraySlice::operand(bool of_columns, int member) const {
+  const auto bytes = static_cast<std::size_t>(config_.lanes / 8);
+  const auto group = static_cast<std::size_t>(of_columns ? config_.columns : config_.rows);
+  const ArrayOperation& o = offered_.operation;
+  const std::size_t word = of_columns ? o.column_word : o.row_word;
+  const std::size_t place = (word * group + static_cast<std::size_t>(member)) * bytes;
+  LaneWord result{};
+  std::memcpy(result.data(), device_.buffer(of_columns).data() + place, bytes);
+  return result;
+}
+
+LaneWord ArraySlice::operand_mask() const {
+  return masked({~0ull, ~0ull, ~0ull, ~0ull}, offered_.operation.lanes);
+}
+
+std::uint64_t ArraySlice::drain_input(int row, int column) const {
+  return row < config_.rows - 1 ? element(row + 1, column).drain : 0;
+}
+
+bool ArraySlice::clock() {
+  const int width = columns() + 1, rows = config_.rows;
+  const int chunks = config_.columns / config_.stream_lanes;
+  // ---- Clock edge: elements by the control of the cycle that ends ----
+  for (int row = 0; row <= rows; ++row)
+    for (int column = 0; column < width; ++column) {
+      Element& e = elements_[static_cast<std::size_t>(row * width + column)];
+      if (control_.capture)
+        e.drain = e.sum;
+      else if (control_.drain_shift && row < rows)
+        e.drain = drain_input(row, column);
+      if (control_.sum_enable) {
+        const std::uint64_t term = static_cast<std::uint64_t>(e.count) << control_.shift;
+        const std::uint64_t before = control_.sum_clear ? 0 : e.sum;
+        e.sum = (control_.negate ? before - term : before + term) & accumulator_mask_;
+      }
+      if (control_.count_enable) {
+        LaneWord product;
+        const bool differs = control_.xnor && row < rows && column < width - 1;
+        for (std::size_t i = 0; i < product.size(); ++i)
+          product[i] = differs ? e.a[i] ^ e.b[i] : e.a[i] & e.b[i];
+        e.count = ones(product);
+      }
+      if (operand_enable_) {
+        const std::uint32_t lanes = offered_.operation.lanes;
+        e.a = row < rows ? masked(operand(false, row), lanes) : operand_mask();
+        e.b = column < width - 1
+                  ? masked(operand(true, columns_[static_cast<std::size_t>(column)]), lanes)
+                  : operand_mask();
+      }
+    }
+  const bool captured = control_.capture;
+  const bool was_valid = tile_valid_;
+  if (was_valid) {
+    const bool last_chunk = chunk_ + 1 == chunks, last_row = row_ + 1 == rows;
+    if (last_chunk && last_row) tile_valid_ = false;
+    chunk_ = last_chunk ? 0 : chunk_ + 1;
+    if (last_chunk) row_ = last_row ? 0 : row_ + 1;
+  }
+  if (captured) tile_valid_ = true;
+  if (!hold_) {
+    sum_ = count_;
+    count_ = operand_;
+    operand_ = offered_;
+    if (operand_.valid) ++operations_;
+    offer();
+  }
+  // ---- The cycle that begins ----
+  hold_ = sum_.capture && tile_valid_;
+  control_.capture = sum_.capture && !tile_valid_;
+  control_.drain_shift = tile_valid_ && chunk_ + 1 == chunks;
+  operand_enable_ = offered_.valid && !hold_;
+  control_.count_enable = operand_.valid && !hold_;
+  control_.sum_enable = count_.valid && !hold_;
+  control_.xnor = static_cast<PlaneType>(d_.row_type) == PlaneType::kBipolar &&
+                  static_cast<PlaneType>(d_.column_type) == PlaneType::kBipolar;
+  if (count_.valid) {
+    control_.sum_clear = count_.operation.first;
+    control_.negate = count_.operation.negate;
+    control_.shift = count_.operation.shift;
+  }
+  return offered_.valid || position_ < tile_.size() || tile_index_ + 1 < gemm_tiles(d_) ||
+         operand_.valid || count_.valid || sum_.valid || tile_valid_;
+}
+
+}  // namespace solfege

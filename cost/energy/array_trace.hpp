@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "model/golden/golden.hpp"
+#include "model/spec/config.hpp"
+#include "model/spec/descriptor.hpp"
+
+namespace solfege {
+
+/// L lanes of a plane, L <= 256.
+using LaneWord = std::array<std::uint64_t, 4>;
+
+/// One operation of the array, as sf_gemm offers it beside the operand words.
+struct ArrayOperation {
+  std::uint32_t row_word = 0, column_word = 0;  ///< buffer addresses
+  std::uint32_t lanes = 0;                      ///< valid ones: the lane mask
+  bool first = false, capture = false, negate = false;
+  std::uint32_t shift = 0;
+};
+
+std::uint32_t gemm_tiles(const Descriptor& d);
+/// Operations of a tile in the order of sf_gemm: tap y, tap x, word, column plane, row plane. A
+/// tile without taps has one, of no lanes.
+std::vector<ArrayOperation> tile_operations(const Config& config, const Descriptor& d,
+                                            std::uint32_t tile);
+
+/// A slice of the array, clock by clock, with the operands of the golden device's buffers: all rows
+/// (and the extra one) of some columns (and the extra one). Its results are those of sf_array, and
+/// its signals those that sf_pe sees. The stream unit takes a chunk a cycle.
+class ArraySlice {
+ public:
+  /// What a processing element holds.
+  struct Element {
+    LaneWord a{}, b{};
+    int count = 0;
+    std::uint64_t sum = 0, drain = 0;  ///< modulo 2^AccumulatorBits
+  };
+  /// Signals of the current cycle that all elements share.
+  struct Control {
+    bool xnor = false, count_enable = false, sum_enable = false, sum_clear = false, negate = false;
+    bool capture = false, drain_shift = false;
+    std::uint32_t shift = 0;
+  };
+
+  /// Columns `columns` of C; the extra column of lane masks follows them.
+  ArraySlice(const Config& config, const GoldenDevice& device, const Descriptor& d,
+             std::vector<int> columns);
+  /// Runs tiles from `first_tile`; state before it is 0.
+  void start(std::uint32_t first_tile);
+  /// To the next clock cycle. False when no operation is left and the pipeline is empty.
+  bool clock();
+
+  const Control& control() const { return control_; }
+  /// Row R is the extra one; column index `columns` the extra one.
+  const Element& element(int row, int column) const {
+    return elements_[static_cast<std::size_t>(row * (columns() + 1) + column)];
+  }
+  int columns() const { return static_cast<int>(columns_.size()); }
+  /// What passes into the drain register from the row above the given one.
+  std::uint64_t drain_input(int row, int column) const;
+  /// The operand registers' inputs of this cycle: buffer words before the mask.
+  bool operand_enable() const { return operand_enable_; }
+  LaneWord operand(bool of_columns, int member) const;
+  LaneWord operand_mask() const;
+  /// A chunk is taken in this cycle: its place among the columns' chunks.
+  bool takes() const { return tile_valid_; }
+  int head_chunk() const { return chunk_; }
+  /// Operations at the operand registers' output so far, and in this cycle.
+  std::uint64_t operations() const { return operations_; }
+
+ private:
+  struct Stage {
+    bool valid = false, capture = false;
+    ArrayOperation operation;
+    std::uint32_t tile = 0;
+  };
+  void offer();
+  LaneWord masked(const LaneWord& word, std::uint32_t lanes) const;
+
+  const Config& config_;
+  const GoldenDevice& device_;
+  const Descriptor& d_;
+  std::vector<int> columns_;
+  std::uint64_t accumulator_mask_;
+  std::vector<Element> elements_;
+  Control control_;
+  // Sequencer
+  std::vector<ArrayOperation> tile_;
+  std::uint32_t tile_index_ = 0;
+  std::size_t position_ = 0, tile_cycles_ = 0;
+  // Pipeline: offered, operand registers, count, sum
+  Stage offered_, operand_, count_, sum_;
+  bool operand_enable_ = false, hold_ = false;
+  bool tile_valid_ = false;
+  int chunk_ = 0, row_ = 0;
+  std::uint64_t operations_ = 0;
+};
+
+}  // namespace solfege

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/energy/energy_model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "model/base/error.hpp"
+#include "model/timing/cycle_model.hpp"
+
+namespace solfege {
+namespace {
+
+constexpr const char* kHorowitz = "Horowitz, ISSCC 2014, 45 nm, 0.9 V";
+// Published points, pJ.
+constexpr double kAdd8 = 0.03, kAdd16 = 0.05, kAdd32 = 0.1;
+constexpr double kMultiply8 = 0.2, kMultiply32 = 3.1;
+constexpr double kSram8K = 10, kSram32K = 20, kSram1M = 100;  // 64 bits
+
+double between(double x, double x0, double y0, double x1, double y1) {
+  return y0 + (y1 - y0) * (x - x0) / (x1 - x0);
+}
+
+EnergyFigure published(double pj) { return {pj, 45, kHorowitz, "published"}; }
+EnergyFigure derived(double pj, const std::string& how) {
+  return {pj, 45, fmt::format("{}; {}", kHorowitz, how), "derived"};
+}
+
+std::uint64_t element_bytes(std::uint32_t type) { return type == 0 ? 1 : type == 1 ? 2 : 4; }
+
+/// Collects the actions of one descriptor.
+class Counter {
+ public:
+  Counter(const Config& config, const std::string& dram) : config_(config), dram_(dram) {}
+
+  std::vector<EnergyLine> count(const Operation& operation, const OperationTiming& timing) {
+    lines_.clear();
+    const Descriptor& d = operation.descriptor;
+    switch (static_cast<Opcode>(d.opcode)) {
+      case Opcode::kLoad:
+        load(d);
+        break;
+      case Opcode::kGemm:
+        gemm(d);
+        break;
+      case Opcode::kStream:
+        stream(d);
+        break;
+      case Opcode::kTranspose:
+      case Opcode::kUnfold:
+        break;  // their memory traffic only
+    }
+    const int beat_bits = 8 * config_.bus_bytes;
+    add("DRAM", "DRAM read, " + dram_, beat_bits, timing.read_beats, dram_energy(beat_bits, dram_));
+    add("DRAM", "DRAM write, " + dram_, beat_bits, timing.write_beats,
+        dram_energy(beat_bits, dram_));
+    for (EnergyLine& line : lines_) {
+      line.layer = operation.layer;
+      line.pass = operation.pass;
+    }
+    return lines_;
+  }
+
+ private:
+  void add(const std::string& unit, const std::string& name, int bits, std::uint64_t count,
+           const EnergyFigure& figure) {
+    if (count != 0) lines_.push_back({unit, name, "", "", bits, count, figure});
+  }
+
+  /// An operand buffer is made of memories as wide as the bus.
+  EnergyFigure buffer_energy(int bits, int depth) const {
+    return sram_energy(bits, static_cast<double>(depth) * config_.bus_bytes);
+  }
+
+  void load(const Descriptor& d) {
+    if (d.load_to_columns != 0) {
+      const int bits = config_.columns * config_.lanes;
+      add("operand buffers", "column buffer word write", bits, d.load_words,
+          buffer_energy(bits, config_.column_buffer_depth));
+    } else {
+      const int bits = config_.rows * config_.lanes;
+      add("operand buffers", "row buffer word write", bits, d.load_words,
+          buffer_energy(bits, config_.row_buffer_depth));
+    }
+  }
+
+  void gemm(const Descriptor& d) {
+    const std::uint64_t operations = gemm_operations(d);
+    const auto rows = static_cast<std::uint64_t>(config_.rows);
+    const auto columns = static_cast<std::uint64_t>(config_.columns);
+    const auto lanes = static_cast<std::uint64_t>(config_.lanes);
+    const std::uint64_t extra = rows + columns + 1;  // row sums, column sums, valid lanes
+    const int wide = config_.accumulator_bits;
+    add("array", "bit product and its popcount adder", 1, operations * rows * columns * lanes,
+        bit_product_energy());
+    add("array", "bit product of the bipolar correction sums", 1, operations * extra * lanes,
+        bit_product_energy());
+    add("accumulators", "accumulator update", wide, operations * (rows * columns + extra),
+        add_energy(wide));
+    if (d.drain != 0) {
+      const std::uint64_t tiles = std::uint64_t{d.tile_y_count} * d.tile_x_count * d.column_groups;
+      add("accumulators", "bipolar correction of a drained sum", wide, tiles * rows * columns,
+          add_energy(wide));
+    }
+    const int row_bits = config_.rows * config_.lanes,
+              column_bits = config_.columns * config_.lanes;
+    add("operand buffers", "row buffer word read", row_bits, operations,
+        buffer_energy(row_bits, config_.row_buffer_depth));
+    add("operand buffers", "column buffer word read", column_bits, operations,
+        buffer_energy(column_bits, config_.column_buffer_depth));
+  }
+
+  void stream(const Descriptor& d) {
+    const std::uint64_t steps =
+        std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
+    const std::uint64_t elements = steps * static_cast<std::uint64_t>(config_.stream_lanes);
+    auto compute = [&](const std::string& name, int bits, std::uint64_t each,
+                       const EnergyFigure& figure) {
+      add("stream unit", name, bits, elements * each, figure);
+    };
+    // Per-lane tables of 32-bit words
+    const EnergyFigure table_word =
+        sram_energy(32, 4.0 * config_.table_channels / std::max(1, config_.stream_lanes));
+    const auto scale_source = static_cast<Scalar>(d.scale_x_source);
+    const bool add_z = d.z_enable != 0 && d.mask_enable == 0;
+    const int x_bits = d.x_from_array != 0 ? config_.accumulator_bits
+                                           : static_cast<int>(8 * element_bytes(d.x_type));
+    compute("multiply x by its scale", x_bits, 1, multiply_energy(x_bits, config_.stored_bits));
+    if (add_z) {
+      const int z_bits = static_cast<int>(8 * element_bytes(d.z_type));
+      compute("multiply z by its scale", z_bits, 1, multiply_energy(z_bits, 16));
+    }
+    if (d.tanh_enable != 0) compute("multiply by 1 - tanh^2", 32, 1, multiply_energy(32, 17));
+    const std::uint64_t adds = (add_z ? 1u : 0u) + (d.offset_enable != 0 ? 1u : 0u);
+    compute("add", 32, adds, add_energy(32));
+    if (d.accumulate_enable != 0) compute("add to the sum over samples", 64, 1, add_energy(64));
+    if (d.pool_enable != 0) compute("max-pool compare", 16, 1, add_energy(16));
+    if (d.second_sum != 0) {
+      compute("multiply for the second sum", 16, 1, multiply_energy(16, 16));
+      compute("reduction add", 64, 1, add_energy(64));
+    }
+    if (d.mask_enable != 0) compute("mask compare", 32, 2, add_energy(32));
+    if (d.max_enable != 0) compute("maximum compare", 32, 1, add_energy(32));
+    if (d.sum_enable != 0) compute("reduction add", 64, 1, add_energy(64));
+    const std::uint64_t reads = (scale_source == Scalar::kChannel ? 1u : 0u) +
+                                (add_z && d.scale_z_source != 0 ? 1u : 0u) +
+                                (d.offset_enable != 0 ? 1u : 0u) + (d.mask_enable != 0 ? 2u : 0u);
+    compute("channel table read", 32, reads, table_word);
+    if (static_cast<Destination>(d.destination) == Destination::kTable)
+      compute("table write", 32, 1, table_word);
+
+    if (d.pack_enable == 0) {
+      if (scale_source == Scalar::kSample) sample_read(steps);
+      return;
+    }
+    const auto quantizer = static_cast<Quantizer>(d.quantizer);
+    if (quantizer == Quantizer::kThreshold) {
+      compute("threshold compare", 32, d.quantizer_bits, add_energy(32));
+      compute("threshold table read", 32, d.quantizer_bits, table_word);
+    }
+    const bool rounds =
+        quantizer == Quantizer::kStochastic || quantizer == Quantizer::kStochasticScaled;
+    if (rounds) {
+      const int noise = config_.random_bits + 1;
+      compute("stochastic rounding: scale the random number", 32, 1, multiply_energy(32, noise));
+      // y + M, n (y + M), and the sum of both parts
+      compute("stochastic rounding: set-up add", 64, 3, add_energy(64));
+      compute("stochastic rounding: division step", 64, d.quantizer_bits, add_energy(64));
+      if (quantizer == Quantizer::kStochasticScaled)
+        compute("multiply the code by its sample's scale", 32, 1, multiply_energy(32, 10));
+      EnergyFigure bit =
+          derived(3 * kAdd8 / 8, "a bit is three XORs, each at most 1/8 of an 8-bit addition");
+      add("random source", "random bit", 1,
+          elements * static_cast<std::uint64_t>(config_.random_bits), bit);
+    }
+    if (rounds || scale_source == Scalar::kSample) sample_read(steps);
+  }
+
+  /// The sample's scale is read once for all lanes.
+  void sample_read(std::uint64_t steps) {
+    add("stream unit", "sample table read", 32, steps, sram_energy(32, 4.0 * config_.max_batch));
+  }
+
+  const Config& config_;
+  std::string dram_;
+  std::vector<EnergyLine> lines_;
+};
+
+EnergyShare& share(std::vector<EnergyShare>& shares, const std::string& name,
+                   const std::string& pass) {
+  for (EnergyShare& s : shares)
+    if (s.name == name && s.pass == pass) return s;
+  shares.push_back({name, pass, 0, 0});
+  return shares.back();
+}
+
+void merge(std::vector<EnergyLine>& lines, std::map<std::string, std::size_t>& index,
+           EnergyLine line) {
+  const std::string key =
+      fmt::format("{}|{}|{}|{}|{}", line.layer, line.pass, line.unit, line.name, line.bits);
+  const auto [place, fresh] = index.emplace(key, lines.size());
+  if (fresh)
+    lines.push_back(std::move(line));
+  else
+    lines[place->second].count += line.count;
+}
+
+}  // namespace
+
+EnergyFigure add_energy(int bits) {
+  if (bits == 8) return published(kAdd8);
+  if (bits == 16) return published(kAdd16);
+  if (bits == 32) return published(kAdd32);
+  const double n = bits;
+  if (bits < 8) return derived(kAdd8 * n / 8, "8-bit addition, proportional to the bits");
+  if (bits < 16)
+    return derived(between(n, 8, kAdd8, 16, kAdd16), "linear between 8- and 16-bit addition");
+  if (bits < 32)
+    return derived(between(n, 16, kAdd16, 32, kAdd32), "linear between 16- and 32-bit addition");
+  return derived(kAdd32 * n / 32, "32-bit addition, proportional to the bits");
+}
+
+EnergyFigure multiply_energy(int a_bits, int b_bits) {
+  if (a_bits == 8 && b_bits == 8) return published(kMultiply8);
+  if (a_bits == 32 && b_bits == 32) return published(kMultiply32);
+  const double products = static_cast<double>(a_bits) * b_bits;
+  if (products <= 64)
+    return derived(kMultiply8 * products / 64,
+                   "8 x 8 multiplication, proportional to the bit products");
+  if (products <= 1024)
+    return derived(between(products, 64, kMultiply8, 1024, kMultiply32),
+                   "linear in bit products between 8 x 8 and 32 x 32 multiplication");
+  return derived(kMultiply32 * products / 1024,
+                 "32 x 32 multiplication, proportional to the bit products");
+}
+
+EnergyFigure bit_product_energy() {
+  return derived(kMultiply8 / 64,
+                 "1/64 of an 8 x 8 multiplication: a bit product and an adder cell");
+}
+
+EnergyFigure sram_energy(int bits, double capacity_bytes) {
+  const double k = std::log2(capacity_bytes / 1024);
+  double word = 0;
+  std::string how;
+  if (k <= 3) {
+    word = kSram8K;
+    how = "64 bits of 8 KB";
+    if (k < 3) how += " as an upper bound for less";
+  } else if (k <= 5) {
+    word = between(k, 3, kSram8K, 5, kSram32K);
+    how = k < 5 ? "64 bits of 8 to 32 KB, linear in log2(capacity)" : "64 bits of 32 KB";
+  } else if (k < 10) {
+    word = between(k, 5, kSram32K, 10, kSram1M);
+    how = "64 bits of 32 KB to 1 MB, linear in log2(capacity)";
+  } else {
+    word = kSram1M;
+    how = "64 bits of 1 MB";
+    if (k > 10) how += " as a lower bound for more";
+  }
+  if (bits == 64 && (k == 3 || k == 5 || k == 10)) return published(word);
+  return derived(word * bits / 64, how + (bits == 64 ? "" : ", proportional to the bits"));
+}
+
+EnergyFigure dram_energy(int bits, const std::string& type) {
+  struct Row {
+    const char* type;
+    double pj_per_bit;
+    const char* source;
+  };
+  static constexpr const char* kAccelergy = "Accelergy, cacti_wrapper.py";
+  static const Row kRows[] = {{"LPDDR4", 8, kAccelergy},
+                              {"LPDDR", 40, "Malladi, ISCA 2012, in Accelergy, cacti_wrapper.py"},
+                              {"DDR3", 70, kAccelergy},
+                              {"GDDR5", 14, kAccelergy},
+                              {"HBM2", 3.9, "O'Connor, MICRO 2017, in Accelergy, cacti_wrapper.py"},
+                              {"HMC", 4.2, kAccelergy}};
+  std::string known;
+  for (const Row& row : kRows) {
+    if (type == row.type)
+      return {row.pj_per_bit * bits, 0, fmt::format("{} pJ/bit, {}", row.pj_per_bit, row.source),
+              "published"};
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", row.type);
+  }
+  throw InputError(
+      fmt::format("DRAM type {} has no published figure here: allowed are {}; choose one of them",
+                  type, known));
+}
+
+EnergyReport price(const Config& config, const std::vector<Program>& step,
+                   const std::string& dram) {
+  TimingModel timing(config, MemoryTiming{});
+  std::vector<ProgramTiming> timings;
+  for (const Program& program : step) timings.push_back(timing.run(program));
+  return price(config, step, timings, dram);
+}
+
+EnergyReport price(const Config& config, const std::vector<Program>& step,
+                   const std::vector<ProgramTiming>& timings, const std::string& dram) {
+  EnergyReport report;
+  report.dram = dram;
+  (void)dram_energy(1, dram);  // refuses an unknown type, even with nothing to price
+  std::map<std::string, std::size_t> by_pass, by_action;
+  Counter counter(config, dram);
+  for (std::size_t p = 0; p < step.size(); ++p) {
+    for (std::size_t i = 0; i < step[p].operations.size(); ++i) {
+      for (EnergyLine line : counter.count(step[p].operations[i], timings[p].operations[i])) {
+        const bool off_chip = line.unit == "DRAM";
+        const double pj = line.total_pj();
+        EnergyShare* const of_unit = &share(report.units, line.unit, "");
+        EnergyShare* const of_pass = &share(report.passes, line.layer, line.pass);
+        for (EnergyShare* s : {of_unit, of_pass}) (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
+        (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
+        merge(report.lines, by_pass, line);
+        line.layer.clear();
+        line.pass.clear();
+        merge(report.actions, by_action, std::move(line));
+      }
+    }
+  }
+  const double accumulate = add_energy(config.accumulator_bits).energy_pj;
+  auto mac = [&](const char* name, int a, int b) {
+    const double pairs = static_cast<double>(a) * b;
+    report.macs.push_back({name, a, b,
+                           pairs * (bit_product_energy().energy_pj + accumulate / config.lanes),
+                           multiply_energy(a, b).energy_pj + accumulate});
+  };
+  mac("W x A", config.weight_bits, config.activation_bits);
+  mac("W x G", config.weight_bits, config.gradient_bits);
+  mac("A x G", config.activation_bits, config.gradient_bits);
+  report.notes = {
+      "on-chip figures are all 45 nm; DRAM is another technology and not added to them",
+      "not priced, for want of a published 45 nm figure: registers, clock, shifters, wires, "
+      "leakage, control, "
+      "the transposer's block",
+      "memories below 8 KB are priced as 8 KB: an upper bound",
+      "independent of the data: operand density alone changes a popcount's energy 2 to 3 times"};
+  return report;
+}
+
+}  // namespace solfege

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "cost/energy/array_trace.hpp"
+#include "cost/energy/stream_trace.hpp"
+#include "cost/energy/units.hpp"
+#include "cost/gates/vectors.hpp"
+#include "model/data/training.hpp"
+#include "model/host/device.hpp"
+
+namespace solfege {
+
+struct TraceOptions {
+  int windows = 4;          ///< of each descriptor
+  std::size_t cycles = 64;  ///< of a window
+  std::uint64_t seed = 1;
+};
+
+/// Some cycles of one unit during a descriptor.
+struct UnitWindow {
+  std::string unit;  ///< of cost_unit_names()
+  /// pe: product, row sum, column sum, lane count; lane: stream_mode(); lane_front: the quantizer
+  /// whose elements pass it.
+  std::string mode;
+  Vectors vectors;          ///< of the unit's inputs
+  std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
+  /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
+  /// action is that of all cycles after the warm-up, without clock, over these. May be 0: values
+  /// pass the reductions without being results.
+  std::size_t actions = 0;
+  double represents = 1;  ///< actions of the descriptor that it stands for
+};
+
+/// Elements as a quantizer by itself sees them (rtl of cost/energy/units/sf_unit_quantizer.v).
+struct QuantizerElement {
+  std::int16_t y = 0;
+  std::uint32_t sample = 0, random = 0, chunk = 0;
+};
+struct ThresholdWord {
+  std::uint32_t chunk = 0, node = 0;
+  std::int16_t value = 0;
+};
+/// A window of `unit`, lane_front, threshold or rounding: its thresholds are loaded, then elements
+/// come one a cycle; those from `warm_up` on are counted.
+UnitWindow quantizer_window(const Config& config, const std::string& unit, std::uint32_t bits,
+                            const std::vector<ThresholdWord>& thresholds,
+                            const std::vector<QuantizerElement>& elements, std::size_t warm_up);
+
+/// Samples what units see while the golden device works, in hardware order: operand words under
+/// their masks with the array's control, and a stream lane's elements, tables and random numbers.
+/// The same seed and programs give the same windows.
+class OperandTrace {
+ public:
+  using Sink = std::function<void(const Operation&, const UnitWindow&)>;
+  OperandTrace(const Config& config, const TraceOptions& options, Sink sink);
+  /// Before `device` executes the operation.
+  void sample(const GoldenDevice& device, const Operation& operation);
+
+ private:
+  void sample_gemm(const GoldenDevice& device, const Operation& operation);
+  void sample_stream(const GoldenDevice& device, const Operation& operation);
+  void sample_quantizer(const GoldenDevice& device, const Operation& operation,
+                        const StreamTrace::Window& window, int lane, double represents);
+  void sample_random(const Operation& operation, double represents);
+  std::uint64_t below(std::uint64_t count) { return random_.next() % count; }
+  Vectors vectors(const std::string& unit) const { return Vectors(ports_.at(unit)); }
+
+  const Config config_;
+  const TraceOptions options_;
+  const Sink sink_;
+  std::map<std::string, std::vector<Vectors::Port>> ports_;
+  SplitMix64 random_;
+};
+
+}  // namespace solfege

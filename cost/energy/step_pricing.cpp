@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <tuple>
+
+#include "cost/energy/energy_model.hpp"
+#include "cost/energy/step_energy.hpp"
+#include "cost/energy/stream_lane.hpp"
+#include "cost/energy/units.hpp"
+#include "model/timing/cycle_model.hpp"
+
+namespace solfege {
+namespace {
+
+constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
+constexpr int kStreamDepth = 18;  ///< stages of a lane
+
+std::uint64_t stream_steps(const Descriptor& d) {
+  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
+}
+/// Steps whose values leave: the last visits of pooling windows and of sums over samples.
+std::uint64_t stream_results(const Descriptor& d) {
+  std::uint64_t results = stream_steps(d);
+  if (d.pool_enable) results /= std::uint64_t{d.count1} * d.count2;
+  if (d.accumulate_enable) results = d.accumulate_last ? results / d.count4 : 0;
+  return results;
+}
+
+class Pricer {
+ public:
+  Pricer(const Config& config, const StepSamples& step, const UnitModels& models,
+         const MemoryTechnology& memory, const PricingOptions& options)
+      : c_(config), shape_(config), models_(models), memory_(memory), options_(options) {
+    for (const auto& program : step.samples)
+      for (const OperationSamples& samples : program)
+        for (const auto& [key, sample] : samples) add(sample, &overall_[key]);
+  }
+
+  void operation(const Operation& operation, const OperationTiming& timing,
+                 const OperationSamples& samples) {
+    layer_ = operation.layer;
+    pass_ = operation.pass;
+    samples_ = &samples;
+    const Descriptor& d = operation.descriptor;
+    switch (static_cast<Opcode>(d.opcode)) {
+      case Opcode::kLoad:
+        load(d);
+        break;
+      case Opcode::kGemm:
+        gemm(d);
+        break;
+      case Opcode::kStream:
+        stream(d);
+        break;
+      default:
+        break;
+    }
+    const int bits = 8 * c_.bus_bytes;
+    const double beat = dram_energy(bits, options_.dram).energy_pj;
+    line("DRAM", "read beat", EnergyKind::kDram, timing.read_beats, timing.read_beats * beat);
+    line("DRAM", "write beat", EnergyKind::kDram, timing.write_beats, timing.write_beats * beat);
+  }
+
+  StepEnergy finish(double cycles) {
+    layer_.clear();
+    pass_.clear();
+    StepEnergy e;
+    e.cycles = cycles;
+    e.cycle_ns = options_.cycle_ns;
+    for (const auto& [unit, machine] : machine_units(c_)) {
+      const UnitModel* model = find(unit);
+      if (model == nullptr) continue;
+      const double count = machine.count;
+      if (machine.clock_gates > 0) {
+        const double gates = machine.clock_gates * cycles;
+        line(unit, "clock gate", EnergyKind::kIdleClock, gates, gates * gate_clock(*model));
+      } else {
+        const double idle = count * cycles - clocked_[unit];
+        line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * model->idle_clock_pj());
+      }
+      const double leakage =
+          model->leakage_nw * count * cycles * options_.cycle_ns * kPicojouleOfNanowattNanosecond;
+      line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
+    }
+    e.lines = lines_;
+    for (const StepEnergyLine& l : lines_) {
+      double* const sums[] = {&e.data_pj,    &e.clock_pj,  &e.idle_clock_pj,
+                              &e.leakage_pj, &e.memory_pj, &e.dram_pj};
+      *sums[static_cast<int>(l.kind)] += l.total_pj;
+    }
+    for (const std::string& key : missing_)
+      e.notes.push_back(fmt::format("{}: no operands were sampled, priced without data", key));
+    for (const std::string& unit : unmodelled_)
+      e.notes.push_back(fmt::format("{}: no model, not priced", unit));
+    return e;
+  }
+
+  std::string library() const { return models_.empty() ? "" : models_.begin()->second.library; }
+
+ private:
+  static void add(const UnitSample& from, UnitSample* to) {
+    to->features.resize(std::max(to->features.size(), from.features.size()));
+    const double cycles = to->cycles + from.cycles;
+    if (cycles > 0)
+      for (std::size_t i = 0; i < from.features.size(); ++i)
+        to->features[i] += (from.features[i] - to->features[i]) * from.cycles / cycles;
+    to->cycles = cycles;
+    to->actions += from.actions;
+  }
+
+  const UnitModel* find(const std::string& unit) {
+    const auto found = models_.find(unit);
+    if (found != models_.end()) return &found->second;
+    unmodelled_.insert(unit);
+    return nullptr;
+  }
+
+  /// A gate's own clock pins: a latch and an AND, taken as two flip-flops of the unit.
+  static double gate_clock(const UnitModel& model) {
+    return model.flip_flops > 0 ? 2 * model.idle_clock_pj() / static_cast<double>(model.flip_flops)
+                                : 0;
+  }
+  double active_clock(const UnitModel& model, const UnitSample* sample) const {
+    return sample != nullptr ? model.clock_of(sample->features) : model.clock_pj;
+  }
+
+  void line(const std::string& unit, const std::string& action, EnergyKind kind, double actions,
+            double pj) {
+    if (actions == 0) return;
+    const auto key = std::make_tuple(layer_, pass_, unit, action, kind);
+    const auto [place, fresh] = index_.emplace(key, lines_.size());
+    if (fresh) lines_.push_back({layer_, pass_, unit, action, kind, 0, 0});
+    lines_[place->second].actions += actions;
+    lines_[place->second].total_pj += pj;
+  }
+
+  /// The drain registers' part of an element's clock: they have gates of their own.
+  double drain_share() {
+    const UnitModel* model = find("pe");
+    return model == nullptr ? 0 : c_.accumulator_bits / static_cast<double>(model->flip_flops);
+  }
+
+  /// `actions` of a unit in one of its modes, of which each takes a cycle of a share of the unit's
+  /// clock.
+  void act(const std::string& unit, const std::string& mode, double actions,
+           double clock_share = 1) {
+    const UnitModel* model = find(unit);
+    if (model == nullptr || actions == 0) return;
+    const std::string key = unit + "/" + mode;
+    const UnitSample* sample = nullptr;
+    const auto own = samples_->find(key);
+    if (own != samples_->end()) {
+      sample = &own->second;
+    } else {
+      const auto other = overall_.find(key);
+      if (other != overall_.end()) sample = &other->second;
+    }
+    double pj = 0;
+    if (sample != nullptr && sample->actions > 0)
+      pj = model->data_pj(sample->features) * sample->cycles / sample->actions;
+    else
+      missing_.insert(key);
+    line(unit, mode, EnergyKind::kData, actions, actions * pj);
+    line(unit, "active cycle", EnergyKind::kClock, actions,
+         actions * clock_share * active_clock(*model, sample));
+    clocked_[unit] += actions;
+  }
+
+  /// Cycles in which a share of a unit's clock runs beside its actions.
+  void clock_only(const std::string& unit, double cycles, double clock_share = 1) {
+    const UnitModel* model = find(unit);
+    if (model == nullptr || cycles <= 0) return;
+    line(unit, "clocked beside", EnergyKind::kClock, cycles,
+         cycles * clock_share * model->idle_clock_pj());
+    clocked_[unit] += cycles;
+  }
+
+  void access(const std::string& unit, bool write, long long depth, int bits, double count) {
+    if (count == 0) return;
+    const auto key = std::make_pair(depth, bits);
+    auto found = figures_.find(key);
+    if (found == figures_.end()) found = figures_.emplace(key, memory_.memory(depth, bits)).first;
+    const MemoryFigure& figure = found->second;
+    line(unit, write ? "write" : "read", EnergyKind::kMemory, count,
+         count * (write ? figure.write_pj : figure.read_pj));
+  }
+
+  /// An operand buffer is memories of a bus beat each; a beat may hold several words.
+  void buffer(const std::string& unit, bool write, int group, int depth, double words) {
+    const int word = group * c_.lanes, beat = 8 * c_.bus_bytes;
+    if (word >= beat)
+      access(unit, write, depth, beat, words * word / beat);
+    else
+      access(unit, write, static_cast<long long>(depth) * word / beat, beat,
+             write ? words * word / beat : words);
+  }
+
+  void load(const Descriptor& d) {
+    if (d.load_to_columns)
+      buffer("column buffer", true, c_.columns, c_.column_buffer_depth, d.load_words);
+    else
+      buffer("row buffer", true, c_.rows, c_.row_buffer_depth, d.load_words);
+  }
+
+  void gemm(const Descriptor& d) {
+    const auto operations = static_cast<double>(gemm_operations(d));
+    const double elements = machine_units(c_).at("pe").count, drain = drain_share();
+    act("pe", "product", operations * c_.rows * c_.columns, 1 - drain);
+    act("pe", "row sum", operations * c_.rows, 1 - drain);
+    act("pe", "column sum", operations * c_.columns, 1 - drain);
+    act("pe", "lane count", operations, 1 - drain);
+    act("operand_register", "row", operations * c_.rows);
+    act("operand_register", "column", operations * c_.columns);
+    clock_only("operand_register", operations);  // the mask
+    if (d.drain) {
+      const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
+      act("correction", "", tiles * c_.rows * c_.columns);
+      // The last word's way to the sum, its capture, and the shifts that drain it
+      clock_only("pe", tiles * elements, 1 - drain);
+      clock_only("pe", tiles * elements * (c_.rows + 1), drain);
+    }
+    buffer("row buffer", false, c_.rows, c_.row_buffer_depth, operations);
+    buffer("column buffer", false, c_.columns, c_.column_buffer_depth, operations);
+  }
+
+  void stream(const Descriptor& d) {
+    const auto steps = static_cast<double>(stream_steps(d));
+    const auto results = static_cast<double>(stream_results(d));
+    const double lanes = c_.stream_lanes;
+    act("stream_lane", stream_mode(d), steps * lanes);
+    clock_only("stream_lane", kStreamDepth * lanes);  // until the last step has left
+    const auto quantizer = static_cast<Quantizer>(d.quantizer);
+    const bool stochastic = d.pack_enable && (quantizer == Quantizer::kStochastic ||
+                                              quantizer == Quantizer::kStochasticScaled);
+    if (stochastic || d.drop_enable) act("random_shared", "", results);
+    if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
+
+    // Memories of the lanes
+    const bool z_adds = d.z_enable && !d.mask_enable;
+    const double tables = (static_cast<Scalar>(d.scale_x_source) == Scalar::kChannel ? 1 : 0) +
+                          (z_adds && d.scale_z_source ? 1 : 0) + (d.offset_enable ? 1 : 0) +
+                          (d.mask_enable ? 2 : 0);
+    access("channel tables", false, shape_.table_rows, 32, tables * steps * lanes);
+    if (static_cast<Destination>(d.destination) == Destination::kTable &&
+        static_cast<Table>(d.table) != Table::kSample)
+      access(static_cast<Table>(d.table) == Table::kThreshold ? "thresholds" : "channel tables",
+             true, shape_.table_rows, 32, results * lanes);
+    if (d.accumulate_enable)
+      for (const bool write : {false, true})
+        access("sums over samples", write, shape_.positions, shape_.sum_bits, steps * lanes);
+    if (d.pool_enable)
+      for (const bool write : {false, true})
+        access("pooling states", write, shape_.places, 40, steps * lanes);
+    if (d.pack_enable && quantizer == Quantizer::kThreshold)
+      for (int level = 0; level < 8; ++level)
+        access("thresholds", false,
+               static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
+                   << level,
+               32, steps * lanes);
+    const int sample_rows = std::max(1, c_.max_batch / c_.stream_lanes);
+    access("sample scales", false, sample_rows, 32 * c_.stream_lanes, steps);
+  }
+
+  /// All steps pass the reductions' inputs; results are taken and summed.
+  void reduce(const Descriptor& d, double results, double steps) {
+    const UnitModel* model = find("reduce");
+    std::string key;
+    for (const auto& [name, sample] : *samples_)
+      if (name.rfind("reduce/", 0) == 0) key = name;
+    if (model != nullptr) {
+      double pj = 0;
+      if (!key.empty())
+        pj = model->data_pj(samples_->at(key).features);
+      else
+        missing_.insert("reduce");
+      line("reduce", "element", EnergyKind::kData, steps, steps * pj);
+      line("reduce", "active cycle", EnergyKind::kClock, results,
+           results * active_clock(*model, key.empty() ? nullptr : &samples_->at(key)));
+    }
+    for (const bool write : {false, true}) {
+      if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);
+      if (d.sum_enable)
+        access("reductions", write, shape_.table_rows, 64 * c_.stream_lanes,
+               results / c_.stream_lanes * (d.second_sum ? 2 : 1));
+    }
+  }
+
+  const Config& c_;
+  const LaneShape shape_;
+  const UnitModels& models_;
+  const MemoryTechnology& memory_;
+  const PricingOptions& options_;
+  std::map<std::string, UnitSample> overall_;
+  std::string layer_, pass_;
+  const OperationSamples* samples_ = nullptr;
+  std::vector<StepEnergyLine> lines_;
+  std::map<std::tuple<std::string, std::string, std::string, std::string, EnergyKind>, std::size_t>
+      index_;
+  std::map<std::string, double> clocked_;  ///< cycles that actions have paid
+  std::map<std::pair<long long, int>, MemoryFigure> figures_;
+  std::set<std::string> missing_, unmodelled_;
+};
+
+}  // namespace
+
+StepEnergy price_step(const Config& config, const StepSamples& step,
+                      const std::vector<ProgramTiming>& timings, const UnitModels& models,
+                      const MemoryTechnology& memory, const PricingOptions& options) {
+  if (timings.size() != step.programs.size())
+    throw std::invalid_argument("a timing for each program of the step is needed");
+  Pricer pricer(config, step, models, memory, options);
+  double cycles = 0;
+  for (std::size_t p = 0; p < step.programs.size(); ++p) {
+    cycles += static_cast<double>(timings[p].cycles);
+    const auto& operations = step.programs[p].operations;
+    for (std::size_t i = 0; i < operations.size(); ++i)
+      pricer.operation(operations[i], timings[p].operations.at(i), step.samples.at(p).at(i));
+  }
+  StepEnergy energy = pricer.finish(cycles);
+  energy.library = pricer.library();
+  energy.memory = memory.name();
+  energy.memory_node_nm = memory.node_nm();
+  energy.dram = options.dram;
+  energy.notes.push_back(
+      "not priced: control, address generators, memory interfaces, descriptors, packing and "
+      "turning of planes, the maximum over the lanes, leakage of memories, wires");
+  energy.notes.push_back(
+      "memories smaller than the smallest point of their source are priced as that point: an upper "
+      "bound");
+  return energy;
+}
+
+}  // namespace solfege

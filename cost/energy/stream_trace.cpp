@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/energy/stream_trace.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "model/spec/lfsr.hpp"
+#include "model/spec/program.hpp"
+
+namespace solfege {
+namespace {
+
+constexpr std::uint64_t kDepth = 18;  // stages of sf_stream_lane
+constexpr int kDrainToTables = 9;     // a value has passed stage 7 and been written
+constexpr int kLowSumBits = 14;       // of a sum loaded in two parts
+
+}  // namespace
+
+std::vector<Vectors::Port> lane_ports(const LaneShape& s) {
+  return {
+#define SOLFEGE_PORT(name, width) {#name "_i", width},
+      SOLFEGE_LANE_INPUTS(SOLFEGE_PORT)
+#undef SOLFEGE_PORT
+  };
+}
+
+void append(const LaneInputs& inputs, Vectors* vectors) {
+  vectors->step();
+  std::size_t port = 0;
+#define SOLFEGE_SET(name, width) vectors->set(port++, inputs.name);
+  SOLFEGE_LANE_INPUTS(SOLFEGE_SET)
+#undef SOLFEGE_SET
+}
+
+LaneInputs lane_inputs(const Vectors& vectors, std::size_t cycle) {
+  LaneInputs inputs;
+  std::size_t port = 0;
+#define SOLFEGE_GET(name, width) inputs.name = vectors.get(cycle, port++);
+  SOLFEGE_LANE_INPUTS(SOLFEGE_GET)
+#undef SOLFEGE_GET
+  return inputs;
+}
+
+std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
+  const LaneItem nothing;
+  std::vector<LaneInputs> cycles;
+  for (std::size_t t = 0; t < items.size(); ++t) {
+    auto at = [&](std::size_t stage) -> const LaneItem& {
+      return t >= stage ? items[t - stage] : nothing;
+    };
+    LaneInputs in = at(0).settings;
+    in.x = at(0).x;
+    in.z = at(0).z;
+    in.chunk = at(0).chunk;
+    in.route_index = at(0).route_index;
+    in.sample_1 = at(1).sample;
+    in.sample_7 = at(7).sample;
+    in.sample_17 = at(17).sample;
+    in.position_1 = at(1).position;
+    in.position_2 = at(2).position;
+    in.sum_first_2 = at(2).sum_first;
+    in.step_2 = at(2).moves;
+    in.place_5 = at(5).place;
+    in.place_6 = at(6).place;
+    in.window_first_6 = at(6).window_first;
+    in.pool_index_6 = at(6).pool_index;
+    in.step_6 = at(6).moves;
+    in.random_6 = at(6).random;
+    in.chunk_8 = at(8).chunk;
+    in.table_write = at(7).table_write;
+    in.table_row = at(7).table_row;
+    in.threshold_write = at(7).node != 0;
+    in.threshold_node = at(7).node != 0 ? at(7).node : 1;
+    in.threshold_row = at(7).table_row;
+    cycles.push_back(in);
+  }
+  return cycles;
+}
+
+std::string stream_mode(const Descriptor& d) {
+  std::string mode = d.x_from_array ? "array" : "memory";
+  auto add = [&](bool on, const char* what) {
+    if (on) mode += std::string("+") + what;
+  };
+  add(d.z_enable && !d.mask_enable, "z");
+  add(d.route_enable, "route");
+  add(d.accumulate_enable, "accumulate");
+  add(d.tanh_enable, "slope");
+  add(d.mask_enable, "mask");
+  add(d.offset_enable, "offset");
+  add(d.pool_enable, "pool");
+  add(d.drop_enable, "drop");
+  add(static_cast<Destination>(d.destination) == Destination::kTable, "table");
+  if (d.pack_enable) {
+    static const char* const names[] = {"raw", "thresholds", "stochastic", "scaled"};
+    mode += fmt::format("+{}{}", names[d.quantizer & 3],
+                        d.quantizer ? std::to_string(d.quantizer_bits) : "");
+  }
+  return mode;
+}
+
+StreamTrace::StreamTrace(const Config& config, const GoldenDevice& device, const Descriptor& d)
+    : config_(config),
+      device_(device),
+      d_(d),
+      shape_(config),
+      steps_(std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5),
+      pass_(settings()) {
+  loading_.go = 1;
+  loading_.scale_x = 1;
+  summing_low_ = loading_;
+  summing_low_.accumulate_enable = 1;
+  summing_high_ = summing_low_;
+  summing_high_.scale_x = 1u << kLowSumBits;
+}
+
+LaneInputs StreamTrace::settings() const {
+  LaneInputs in;
+  in.go = 1;
+  in.scale_x_source = d_.scale_x_source;
+  in.scale_z_source = d_.scale_z_source;
+  in.offset_enable = d_.offset_enable;
+  in.tanh_enable = d_.tanh_enable;
+  in.mask_enable = d_.mask_enable;
+  in.z_enable = d_.z_enable;
+  in.z_tagged = static_cast<ElementType>(d_.z_type) == ElementType::kTagged;
+  in.route_enable = d_.route_enable;
+  in.accumulate_enable = d_.accumulate_enable;
+  in.pool_enable = d_.pool_enable;
+  in.drop_enable = d_.drop_enable;
+  in.drop_threshold = d_.drop_threshold;
+  in.narrow = d_.narrow;
+  in.scale_x = d_.scale_x;
+  in.scale_z = d_.scale_z;
+  in.shift_x = d_.shift_x;
+  in.shift_z = d_.shift_z;
+  in.pack_enable = d_.pack_enable;
+  in.quantizer = d_.quantizer;
+  in.quantizer_bits = d_.quantizer_bits;
+  in.threshold_per_channel = d_.threshold_per_channel;
+  return in;
+}
+
+/// A stream reader's 32 bits of an element (rtl/stream/sf_stream_reader.v); 0 beyond the memory.
+std::uint64_t StreamTrace::element(std::uint32_t address, std::uint32_t type,
+                                   std::uint32_t offset) const {
+  const auto kind = static_cast<ElementType>(type);
+  const std::uint32_t bytes = kind == ElementType::kUnsigned8  ? 1
+                              : kind == ElementType::kSigned16 ? 2
+                                                               : 4;
+  const std::uint32_t place = address + offset * bytes;
+  const auto& memory = device_.memory();
+  if (place + std::uint64_t{bytes} > memory.size()) return 0;
+  std::uint32_t value = 0;
+  std::memcpy(&value, memory.data() + place, bytes);
+  if (kind == ElementType::kSigned16)
+    value = static_cast<std::uint32_t>(static_cast<std::int16_t>(value));
+  return value;
+}
+
+StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
+  const auto lanes = static_cast<std::uint32_t>(config_.stream_lanes);
+  const std::uint32_t parts = static_cast<std::uint32_t>(kBlock) / lanes;
+  const std::array<std::uint32_t, 6> counts = {d_.count0, d_.count1, d_.count2,
+                                               d_.count3, d_.count4, d_.count5};
+  Step s;
+  auto& i = s.index;
+  for (std::size_t k = 0; k < 6; ++k) {
+    i[k] = static_cast<std::uint32_t>(number % counts[k]);
+    number /= counts[k];
+  }
+  std::uint32_t inside = 0;
+  if (d_.x_from_array) {
+    s.chunk = d_.chunk_first + i[3] * d_.count0 + i[0];
+    s.sample = d_.sample_first + 16 * i[2] + i[1];
+    inside = 256 * (s.chunk * lanes / 16) + 16 * (s.sample % 16) + s.chunk * lanes % 16;
+  } else {
+    s.chunk = i[0] / (16 * parts) * parts + i[0] % parts;
+    s.sample = d_.sample_first + 16 * i[5] + i[0] / parts % 16;
+    inside = i[0] * lanes;
+  }
+  const bool tiles = d_.x_from_array != 0;
+  const std::uint32_t own = inside + static_cast<std::uint32_t>(lane);
+  const std::uint32_t a = own + (tiles ? 0 : i[1] * d_.stride_a1 + i[3] * d_.stride_a3) +
+                          i[2] * d_.stride_a2 + i[4] * d_.stride_a4 + i[5] * d_.stride_a5;
+  const std::uint32_t b = own + (tiles ? 0 : i[1] * d_.stride_b1 + i[3] * d_.stride_b3) +
+                          i[2] * d_.stride_b2 + i[4] * d_.stride_b4 + i[5] * d_.stride_b5;
+  s.offset_a = a;
+  s.offset_b = b;
+  s.scale_sample = d_.accumulate_enable ? d_.accumulate_sample + i[4] : s.sample;
+  s.route_index = i[3] * d_.count1 + i[1];
+  s.pool_index = i[2] * d_.count1 + i[1];
+  s.window_first = i[1] == 0 && i[2] == 0;
+  s.place = i[0];
+  s.position = (i[2] * d_.count1 + i[1]) * d_.count0 + i[0];
+  s.sum_first = d_.accumulate_first && i[4] == 0;
+  s.result = (!d_.pool_enable || (i[1] + 1 == d_.count1 && i[2] + 1 == d_.count2)) &&
+             (!d_.accumulate_enable || (d_.accumulate_last && i[4] + 1 == d_.count4));
+  s.valid =
+      s.sample < d_.samples && s.chunk * lanes + static_cast<std::uint32_t>(lane) < d_.channels;
+  const std::uint64_t mask = (std::uint64_t{1} << shape_.value_bits) - 1;
+  if (tiles) {
+    const std::size_t tile = (std::size_t{i[5]} * d_.count4 + i[4]) * d_.count3 + i[3];
+    const auto rows = static_cast<std::size_t>(config_.rows),
+               columns = static_cast<std::size_t>(config_.columns);
+    const std::size_t place =
+        (tile * rows + 16 * i[2] + i[1]) * columns + i[0] * lanes + static_cast<std::size_t>(lane);
+    if (place < device_.pending_sums())
+      s.x = static_cast<std::uint64_t>(device_.pending_sum(place)) & mask;
+  } else {
+    auto x = static_cast<std::uint32_t>(element(d_.x_address, d_.x_type, a));
+    if (static_cast<ElementType>(d_.x_type) == ElementType::kTagged)
+      x = static_cast<std::uint32_t>(static_cast<std::int16_t>(x));
+    s.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(x)}) & mask;
+  }
+  if (d_.z_enable)
+    s.z = static_cast<std::uint32_t>(element(d_.z_address, d_.z_type, d_.z_strides_b ? b : a));
+  return s;
+}
+
+/// Results come with the last visits of a pooling window, or of a sum over samples.
+std::uint64_t StreamTrace::results_before(std::uint64_t step) const {
+  if (d_.accumulate_enable && !d_.accumulate_last) return 0;
+  std::uint64_t run = 1, period = 1;  // the last `run` of each `period` steps
+  if (d_.accumulate_enable) {
+    run = std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3;
+    period = run * d_.count4;
+  } else if (d_.pool_enable) {
+    run = d_.count0;
+    period = run * d_.count1 * d_.count2;
+  }
+  const std::uint64_t rest = step % period;
+  return step / period * run + (rest > period - run ? rest - (period - run) : 0);
+}
+
+std::uint64_t StreamTrace::element_index(std::uint64_t number, int lane) const {
+  const Step s = step(number, lane);
+  return d_.destination_strides_b ? s.offset_b : s.offset_a;
+}
+
+std::uint64_t StreamTrace::code_bit(std::uint64_t number, int lane) const {
+  const Step s = step(number, lane);
+  const std::uint64_t row_block =
+      std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3 * d_.count4;
+  const std::uint64_t before = number % row_block;
+  const std::uint64_t pixel = results_before(before) / d_.count0;
+  const std::uint64_t group =
+      static_cast<std::uint64_t>(d_.pack_columns ? config_.columns : config_.rows);
+  const auto lanes = static_cast<std::uint64_t>(config_.lanes);
+  const std::uint64_t channel =
+      std::uint64_t{s.chunk} * config_.stream_lanes + static_cast<std::uint64_t>(lane);
+  const std::uint64_t word = pixel * d_.pack_pixel_stride + channel / lanes;
+  return 8 * (d_.pack_address + s.sample / group * d_.pack_group_stride) +
+         (word * group + s.sample % group) * lanes + channel % lanes;
+}
+
+void StreamTrace::bubbles(const LaneInputs* settings, int count,
+                          std::vector<LaneItem>* items) const {
+  for (int i = 0; i < count; ++i) {
+    LaneItem item;
+    item.settings = *settings;
+    items->push_back(item);
+  }
+}
+
+/// Words of the tables that the steps read, through the lane as the hardware loads them.
+void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
+                              std::vector<LaneItem>* items) const {
+  const auto lanes = static_cast<std::size_t>(config_.stream_lanes);
+  std::set<std::uint32_t> chunks;
+  for (const Step& s : visited) chunks.insert(s.chunk);
+  auto load = [&](std::int32_t value, std::uint32_t write, std::uint32_t row, std::uint32_t node) {
+    LaneItem item;
+    item.settings = loading_;
+    item.x = static_cast<std::uint64_t>(std::int64_t{value}) &
+             ((std::uint64_t{1} << shape_.value_bits) - 1);
+    item.table_write = write;
+    item.table_row = row;
+    item.node = node;
+    items->push_back(item);
+  };
+  const bool z_adds = d_.z_enable && !d_.mask_enable;
+  const std::array<bool, 5> used = {static_cast<Scalar>(d_.scale_x_source) == Scalar::kChannel,
+                                    z_adds && d_.scale_z_source != 0, d_.offset_enable != 0,
+                                    d_.mask_enable != 0, d_.mask_enable != 0};
+  for (std::uint32_t t = 0; t < used.size(); ++t) {
+    if (!used[t]) continue;
+    const auto& table = device_.table(static_cast<Table>(t));
+    for (const std::uint32_t chunk : chunks) {
+      const std::size_t channel = chunk * lanes + static_cast<std::size_t>(lane);
+      load(table[channel % table.size()], 1u << t, chunk, 0);
+    }
+  }
+  if (d_.pack_enable && static_cast<Quantizer>(d_.quantizer) == Quantizer::kThreshold) {
+    const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
+    if (!d_.threshold_per_channel) chunks = {0};
+    for (const std::uint32_t chunk : chunks)
+      for (std::uint32_t node = 1; node <= nodes; ++node)
+        load(device_.threshold(chunk, node, static_cast<std::size_t>(lane)), 0, chunk, node);
+  }
+}
+
+/// Sums that the tiles before `first` have left. Those of descriptors before are not known and
+/// count as 0.
+void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,
+                            std::vector<LaneItem>* items) const {
+  const std::uint64_t tile = std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3;
+  std::set<std::uint32_t> positions;
+  std::vector<LaneItem> high, low;
+  for (const Step& s : visited) {
+    if (!positions.insert(s.position).second) continue;
+    __int128 sum = 0;
+    const std::uint64_t place = s.position % tile;
+    for (std::uint64_t n = place; n < first; n += tile) {
+      const Step past = step(n, lane);
+      const auto x =
+          static_cast<std::int64_t>(past.x << (64 - shape_.value_bits)) >> (64 - shape_.value_bits);
+      std::uint64_t scale = d_.scale_x;
+      if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kSample)
+        scale = device_.sample_scale(past.scale_sample);
+      const int bits = shape_.stored_bits;
+      sum += static_cast<__int128>(x) *
+             (static_cast<std::int64_t>(scale << (64 - bits)) >> (64 - bits));
+    }
+    LaneItem item;
+    item.moves = true;
+    item.position = s.position;
+    const std::uint64_t mask = (std::uint64_t{1} << shape_.value_bits) - 1;
+    item.settings = summing_high_;
+    item.sum_first = true;
+    item.x = static_cast<std::uint64_t>(sum >> kLowSumBits) & mask;
+    high.push_back(item);
+    item.settings = summing_low_;
+    item.sum_first = false;
+    item.x = static_cast<std::uint64_t>(sum) & ((1u << kLowSumBits) - 1);
+    low.push_back(item);
+  }
+  items->insert(items->end(), high.begin(), high.end());
+  bubbles(&summing_high_, 4, items);
+  items->insert(items->end(), low.begin(), low.end());
+  bubbles(&summing_low_, 4, items);
+}
+
+StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, int lane) const {
+  const std::uint64_t end = std::min(steps_, first + count);
+  const std::uint64_t start = first > kDepth ? first - kDepth : 0;
+  std::vector<Step> visited;
+  for (std::uint64_t n = start; n < end; ++n) visited.push_back(step(n, lane));
+
+  std::vector<LaneItem> items;
+  bubbles(&loading_, 2, &items);
+  load_tables(visited, lane, &items);
+  bubbles(&loading_, kDrainToTables, &items);
+  if (d_.accumulate_enable) load_sums(start, visited, lane, &items);
+
+  const bool stochastic = static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochastic ||
+                          static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochasticScaled;
+  const bool draws = stochastic || d_.drop_enable;
+  const bool table = static_cast<Destination>(d_.destination) == Destination::kTable;
+  const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
+  // Of each item that is a step of the pass
+  struct Passing {
+    std::uint64_t number;
+    Step step;
+  };
+  std::map<std::size_t, Passing> passing;
+  auto enter = [&](std::uint64_t n) {
+    const Step at = step(n, lane);
+    LaneItem item;
+    item.settings = pass_;
+    item.x = at.x;
+    item.z = at.z;
+    item.chunk = at.chunk;
+    item.route_index = at.route_index;
+    item.pool_index = at.pool_index;
+    item.place = at.place;
+    item.position = at.position;
+    item.sample = device_.sample_scale(at.scale_sample);
+    item.window_first = at.window_first;
+    item.sum_first = at.sum_first;
+    item.moves = true;
+    const std::uint64_t result = results_before(n);
+    if (table && at.result) {
+      const auto index = static_cast<std::uint32_t>(result);
+      if (static_cast<Table>(d_.table) == Table::kThreshold) {
+        item.node = index % nodes + 1;
+        item.table_row = index / nodes;
+      } else if (static_cast<Table>(d_.table) != Table::kSample) {
+        item.table_write = 1u << d_.table;
+        item.table_row = index;
+      }
+    }
+    if (draws) {
+      Lfsr lfsr((std::uint64_t{d_.random_high} << 32) | d_.random_low);
+      const auto lanes = static_cast<std::uint64_t>(config_.stream_lanes);
+      lfsr.jump((result * lanes + static_cast<std::uint64_t>(lane)) *
+                static_cast<std::uint64_t>(config_.random_bits));
+      item.random = lfsr.next(config_.random_bits);
+    }
+    passing.emplace(items.size(), Passing{n, at});
+    items.push_back(item);
+  };
+  if (d_.pool_enable) {
+    // Visits that the windows under way have behind them
+    const std::uint64_t period = std::uint64_t{d_.count0} * d_.count1 * d_.count2;
+    const std::uint64_t base = start - start % period;
+    std::set<std::uint32_t> places;
+    for (std::uint64_t n = start; n < std::min(end, base + period); ++n)
+      places.insert(static_cast<std::uint32_t>(n % d_.count0));
+    for (std::uint64_t n = base; n < start; ++n)
+      if (places.count(static_cast<std::uint32_t>(n % d_.count0)) != 0) {
+        enter(n);
+        if (places.size() < 2) bubbles(&pass_, 1, &items);
+      }
+  }
+  for (std::uint64_t n = start; n < first; ++n) enter(n);
+  const std::size_t warm_up = items.size();
+  for (std::uint64_t n = first; n < end; ++n) enter(n);
+
+  Window window;
+  window.warm_up = warm_up;
+  window.cycles = lane_cycles(items);
+  for (std::size_t t = 0; t < items.size(); ++t) {
+    const auto head = passing.find(t), seven = t >= 7 ? passing.find(t - 7) : passing.end();
+    const bool result = seven != passing.end() && seven->second.step.result;
+    window.step.push_back(head != passing.end() ? head->second.number : steps_);
+    window.step_result_7.push_back(result);
+    window.result_7.push_back(result && seven->second.step.valid);
+    const Step none;
+    const Step& step = seven != passing.end() ? seven->second.step : none;
+    window.chunk_7.push_back(static_cast<std::uint16_t>(step.chunk));
+    window.sample_7.push_back(static_cast<std::uint16_t>(step.sample));
+  }
+  return window;
+}
+
+}  // namespace solfege

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/energy/units.hpp"
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "cost/energy/stream_trace.hpp"
+#include "model/base/share.hpp"
+
+namespace solfege {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Modules of the configuration's own folder, and wrappers of the source tree.
+class Sources {
+ public:
+  explicit Sources(const std::string& rtl) : rtl_(rtl) {}
+  Sources& wrapper(const std::string& module) {
+    paths_.push_back((share_folder() / "cost/energy/units" / (module + ".v")).string());
+    return *this;
+  }
+  Sources& modules(const std::vector<std::string>& names) {
+    for (const std::string& name : names) paths_.push_back((rtl_ / (name + ".v")).string());
+    return *this;
+  }
+  const std::vector<std::string>& paths() const { return paths_; }
+
+ private:
+  fs::path rtl_;
+  std::vector<std::string> paths_;
+};
+
+const std::vector<std::string> kPopcount = {"sf_popcount", "sf_popcount_adders", "sf_full_adder",
+                                            "sf_half_adder"};
+const std::vector<std::string> kLane = {"sf_stream_lane", "sf_ram", "sf_tanh_slope",
+                                        "sf_round_shift", "sf_pool"};
+
+}  // namespace
+
+const std::vector<std::string>& cost_unit_names() {
+  static const std::vector<std::string> names = {
+      "and_popcount", "pe",        "operand_register", "correction",
+      "stream_lane",  "reduce",    "random_shared",    "random_private",
+      "lane_front",   "threshold", "rounding"};
+  return names;
+}
+
+std::map<std::string, MachineUnit> machine_units(const Config& c) {
+  // The array has an extra row and column, and one mask beside the operand registers.
+  return {{"pe", {(c.rows + 1) * (c.columns + 1), 2 * (c.rows + 1)}},
+          {"operand_register", {c.rows + c.columns + 1, 1}},
+          {"correction", {c.stream_lanes, 0}},
+          {"stream_lane", {c.stream_lanes, c.stream_lanes}},
+          {"reduce", {c.stream_lanes, 1}},
+          {"random_shared", {1, 0}}};
+}
+
+CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
+  Sources sources(rtl);
+  CostUnit unit;
+  UnitDesign& design = unit.design;
+  design.name = name;
+  const int threshold_rows = c.threshold_channels / c.stream_lanes;
+  if (name == "and_popcount") {
+    design.top = "sf_unit_and_popcount";
+    design.parameters = {{"Lanes", c.lanes}};
+    design.clock.clear();
+    sources.wrapper(design.top).modules(kPopcount);
+    unit.inputs = {{"a_i", c.lanes}, {"b_i", c.lanes}};
+    unit.action = "plane products of a word and their popcount";
+  } else if (name == "pe") {
+    design.top = "sf_unit_pe";
+    design.parameters = {{"Lanes", c.lanes}, {"AccumulatorBits", c.accumulator_bits}};
+    sources.wrapper(design.top).modules({"sf_pe"}).modules(kPopcount);
+    unit.inputs = {{"a_i", c.lanes},
+                   {"b_i", c.lanes},
+                   {"xnor_i", 1},
+                   {"count_enable_i", 1},
+                   {"sum_enable_i", 1},
+                   {"sum_clear_i", 1},
+                   {"negate_i", 1},
+                   {"shift_i", 6},
+                   {"capture_i", 1},
+                   {"drain_shift_i", 1},
+                   {"drain_i", c.accumulator_bits}};
+    unit.action = "a plane pair of a word in a processing element";
+  } else if (name == "operand_register") {
+    design.top = "sf_unit_operand_register";
+    design.parameters = {{"Lanes", c.lanes}};
+    sources.wrapper(design.top);
+    unit.inputs = {{"enable_i", 1}, {"word_i", c.lanes}, {"mask_i", c.lanes}};
+    unit.action = "an operand word registered";
+  } else if (name == "correction") {
+    design.top = "sf_bipolar_correction";
+    design.parameters = {{"Bits", c.accumulator_bits}};
+    design.clock.clear();
+    sources.modules({"sf_bipolar_correction"});
+    unit.inputs = {{"row_bipolar_i", 1},
+                   {"column_bipolar_i", 1},
+                   {"sum_i", c.accumulator_bits},
+                   {"row_sum_i", c.accumulator_bits},
+                   {"column_sum_i", c.accumulator_bits},
+                   {"valid_lanes_i", c.accumulator_bits}};
+    unit.action = "a drained sum corrected";
+  } else if (name == "stream_lane") {
+    design.top = "sf_stream_lane";
+    const LaneShape s(c);
+    design.parameters = {{"AccumulatorBits", s.accumulator_bits},
+                         {"StoredBits", s.stored_bits},
+                         {"WideBits", s.wide_bits},
+                         {"RandomBits", s.random_bits},
+                         {"ThresholdBits", s.threshold_bits},
+                         {"TableRows", s.table_rows},
+                         {"ThresholdRows", s.threshold_rows},
+                         {"Positions", s.positions},
+                         {"Places", s.places}};
+    sources.modules(kLane);
+    unit.inputs = lane_ports(s);
+    unit.action = "an element in a stream lane";
+  } else if (name == "reduce") {
+    design.top = "sf_reduce_lane";
+    sources.modules({"sf_reduce_lane"});
+    unit.inputs = {{"take_i", 1}, {"take_second_i", 1}, {"absolute_i", 1}, {"dot_i", 1},
+                   {"mask_i", 1}, {"y_i", 32},          {"z_i", 16},       {"seen_i", 1},
+                   {"sum_i", 64}, {"second_i", 64}};
+    unit.action = "an element in the reductions";
+  } else if (name == "random_shared" || name == "random_private") {
+    design.top = "sf_lfsr";
+    design.parameters = {{"RandomBits", c.random_bits},
+                         {"Numbers", name == "random_shared" ? c.stream_lanes : 1}};
+    sources.modules({"sf_lfsr"});
+    unit.inputs = {{"load_i", 1}, {"state_i", 64}, {"step_i", 1}};
+    unit.action = name == "random_shared" ? "random numbers for all lanes" : "a random number";
+  } else if (name == "lane_front" || name == "threshold" || name == "rounding") {
+    design.top = "sf_unit_quantizer";
+    design.parameters = {{"Quantizer", name == "threshold"  ? 1
+                                       : name == "rounding" ? 2
+                                                            : 0},
+                         {"WideBits", c.wide_bits},
+                         {"RandomBits", c.random_bits},
+                         {"ThresholdBits", c.activation_bits},
+                         {"ThresholdRows", threshold_rows}};
+    sources.wrapper(design.top).modules(kLane);
+    unit.inputs = {{"go_i", 1},
+                   {"quantizer_bits_i", 4},
+                   {"x_i", 16},
+                   {"sample_7_i", 32},
+                   {"sample_17_i", 32},
+                   {"random_6_i", c.random_bits},
+                   {"chunk_8_i", 16},
+                   {"threshold_write_i", 1},
+                   {"threshold_node_i", 8},
+                   {"threshold_row_i", 16}};
+    unit.action = name == "threshold"  ? "an element through thresholds"
+                  : name == "rounding" ? "an element stochastically rounded"
+                                       : "an element passed on";
+  } else {
+    throw std::out_of_range("no unit " + name);
+  }
+  design.sources = sources.paths();
+  return unit;
+}
+
+}  // namespace solfege

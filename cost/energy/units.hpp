@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cost/eda/mapped_unit.hpp"
+#include "cost/gates/vectors.hpp"
+#include "model/spec/config.hpp"
+
+namespace solfege {
+
+/// A priced piece of a configuration's hardware: what to map, and what to drive it with.
+struct CostUnit {
+  UnitDesign design;
+  std::vector<Vectors::Port> inputs;  ///< without the clock
+  std::string action;                 ///< what one cycle of it does
+};
+
+/// Units of which a machine has many, and whose energy is taken from their netlists:
+///   and_popcount      products of two words and their popcount; a part of pe
+///   pe                processing element: and_popcount, accumulator, drain register
+///   operand_register  a word of the array's operand registers
+///   correction        bipolar correction of a drained sum
+///   stream_lane       a lane of the stream unit, all its stages
+///   reduce            a lane of the reductions; their tables are memories
+///   random_shared     random source as the design has it: numbers for all lanes a step
+///   random_private    a random source of one number a step
+///   lane_front        stages 1 to 7 of a lane that only pass x on; what the next two have besides
+///   is threshold, rounding   the threshold unit (f_A, f_W) and the stochastic quantizer (f_G)
+const std::vector<std::string>& cost_unit_names();
+
+/// How many of a unit a machine has, and through how many gates their clock comes; 0: it always
+/// runs.
+struct MachineUnit {
+  int count = 0, clock_gates = 0;
+};
+/// The units a machine consists of; the others are parts of these, or alternatives.
+std::map<std::string, MachineUnit> machine_units(const Config& config);
+
+/// A unit with the parameters that the generator gives it for `config`. `rtl` is a folder that
+/// generate() wrote. std::out_of_range for an unknown name.
+CostUnit cost_unit(const std::string& name, const Config& config, const std::string& rtl);
+
+}  // namespace solfege

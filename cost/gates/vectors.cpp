@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/gates/vectors.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "model/base/files.hpp"
+
+namespace solfege {
+namespace {
+
+int words(int width) { return (width + 63) / 64; }
+
+}  // namespace
+
+Vectors::Vectors(std::vector<Port> ports) : ports_(std::move(ports)) {
+  for (const Port& port : ports_) {
+    first_word_.push_back(words_);
+    words_ += words(port.width);
+  }
+}
+
+void Vectors::step() {
+  const auto size = static_cast<std::size_t>(words_);
+  values_.resize(values_.size() + size);
+  if (cycles_++ > 0)
+    std::copy(values_.end() - 2 * words_, values_.end() - words_, values_.end() - words_);
+}
+
+void Vectors::set(std::size_t port, std::uint64_t value, int word) {
+  const int width = ports_.at(port).width;
+  if (cycles_ == 0 || word < 0 || word >= words(width))
+    throw std::out_of_range(fmt::format("word {} of port {}, which has {} bits, in cycle {}", word,
+                                        ports_[port].name, width, cycles_));
+  const int bits = width - 64 * word;
+  if (bits < 64) value &= (std::uint64_t{1} << bits) - 1;
+  values_[(cycles_ - 1) * static_cast<std::size_t>(words_) +
+          static_cast<std::size_t>(first_word_[port] + word)] = value;
+}
+
+std::uint64_t Vectors::get(std::size_t cycle, std::size_t port, int word) const {
+  if (cycle >= cycles_ || word < 0 || word >= words(ports_.at(port).width))
+    throw std::out_of_range(
+        fmt::format("word {} of port {} in cycle {} of {}", word, port, cycle, cycles_));
+  return values_[cycle * static_cast<std::size_t>(words_) +
+                 static_cast<std::size_t>(first_word_[port] + word)];
+}
+
+std::size_t Vectors::port(const std::string& name) const {
+  for (std::size_t i = 0; i < ports_.size(); ++i)
+    if (ports_[i].name == name) return i;
+  throw std::out_of_range(fmt::format("the vectors have no port {}", name));
+}
+
+void Vectors::write_hex(const std::string& path) const {
+  std::string bits, text;
+  for (std::size_t cycle = 0; cycle < cycles_; ++cycle) {
+    bits.clear();
+    for (std::size_t p = 0; p < ports_.size(); ++p)
+      for (int bit = ports_[p].width - 1; bit >= 0; --bit)
+        bits += static_cast<char>(get(cycle, p, bit / 64) >> (bit % 64) & 1);
+    bits.insert(0, (4 - bits.size() % 4) % 4, '\0');
+    for (std::size_t i = 0; i < bits.size(); i += 4)
+      text += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
+    text += '\n';
+  }
+  write_file(path, text);
+}
+
+}  // namespace solfege

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#define TOML_HEADER_ONLY 1
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+
+namespace solfege {
+
+/// Reads a TOML file. Throws InputError, in one line, when it cannot be read or is not TOML.
+inline toml::table parse_toml_file(const std::string& path) {
+  const std::string text = read_file(path);
+  try {
+    return toml::parse(text, path);
+  } catch (const toml::parse_error& error) {
+    throw InputError(fmt::format("{}:{}: not valid TOML: {}; correct this line", path,
+                                 error.source().begin.line, error.description()));
+  }
+}
+
+/// "file:line" of a node, the way editors can jump to.
+inline std::string location(const std::string& path, const toml::node& node) {
+  return fmt::format("{}:{}", path, node.source().begin.line);
+}
+
+/// Value and type of a node for messages, in one line: `"two" (a string)`.
+inline std::string describe(const toml::node& node) {
+  std::ostringstream type;
+  type << node.type();
+  std::string noun = type.str();
+  noun = (noun.find_first_of("aeiou") == 0 ? "an " : "a ") + noun;
+  if (!node.is_value()) return noun;
+  // toml++ prints 0.90000000000000002 for 0.9; the # keeps the point of 2.0.
+  if (const auto* number = node.as_floating_point()) {
+    return fmt::format("{:#} ({})", number->get(), noun);
+  }
+  std::ostringstream value;
+  value << toml::node_view<const toml::node>(node);
+  std::string text = value.str();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return fmt::format("{} ({})", text, noun);
+}
+
+}  // namespace solfege

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/data/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "model/base/error.hpp"
+#include "model/base/files.hpp"
+#include "model/data/svhn.hpp"
+
+namespace solfege {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr int kClasses = 10;
+constexpr std::uint32_t kMaxSide = 1024, kMostImages = 1'000'000'000;
+constexpr std::uint32_t kImageMagic = 0x803;  // unsigned bytes, three dimensions
+constexpr std::uint32_t kLabelMagic = 0x801;  // unsigned bytes, one dimension
+constexpr int kCifarSide = 32;
+constexpr int kCifarPlane = kCifarSide * kCifarSide;
+constexpr int kCifarRecord = 1 + 3 * kCifarPlane;
+
+constexpr const char* kFetchAgain = "fetch the file again";
+constexpr const char* kTenClasses =
+    "use a set of ten classes: MNIST, Fashion-MNIST, CIFAR-10 or SVHN";
+constexpr const char* kNamesOfFiles =
+    "train-images-idx3-ubyte[.gz] and its three companions, data_batch_*.bin and test_batch.bin, "
+    "or train_32x32.mat and test_32x32.mat";
+constexpr const char *kSvhnTrain = "train_32x32.mat", *kSvhnTest = "test_32x32.mat";
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& found,
+                         const std::string& expected, const std::string& fix) {
+  throw InputError(
+      fmt::format("{}: found {}, expected {}; {}", file.string(), found, expected, fix));
+}
+
+Bytes read_data(const fs::path& file) {
+  Bytes bytes = read_bytes(file);
+  if (bytes.empty()) refuse(file, "an empty file", "data", kFetchAgain);
+  return bytes;
+}
+
+std::uint32_t big_endian(const Bytes& bytes, std::size_t word) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 4 * word; i < 4 * word + 4; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
+/// Checks the header of an IDX file (magic, then a size per dimension) against its length.
+Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions) {
+  Bytes bytes = read_data(file);
+  const std::size_t header = 4 * (1 + dimensions);
+  if (bytes.size() < 4 || big_endian(bytes, 0) != magic) {
+    const std::string found = bytes.size() < 4
+                                  ? fmt::format("{} bytes", bytes.size())
+                                  : fmt::format("magic number {:#010x}", big_endian(bytes, 0));
+    refuse(file, found,
+           fmt::format("magic number {:#010x} (IDX, bytes, {} dimension{})", magic, dimensions,
+                       dimensions == 1 ? "" : "s"),
+           "check that images and labels are not swapped, and that the file is IDX");
+  }
+  if (bytes.size() < header) {
+    refuse(file, fmt::format("{} bytes", bytes.size()), fmt::format("a header of {} bytes", header),
+           kFetchAgain);
+  }
+  std::uint64_t length = 1;
+  for (std::size_t d = 1; d <= dimensions; ++d) {
+    const std::uint32_t size = big_endian(bytes, d);
+    // The first dimension counts images, the others are their sides. The limits keep the product
+    // of a corrupt header within 64 bits.
+    const std::uint32_t most = d == 1 ? kMostImages : kMaxSide;
+    if (size == 0 || size > most) {
+      refuse(file, fmt::format("{} as size of dimension {}", size, d), fmt::format("1 to {}", most),
+             kFetchAgain);
+    }
+    length *= size;
+  }
+  if (bytes.size() != header + length) {
+    refuse(file, fmt::format("{} bytes", bytes.size()),
+           fmt::format("{} bytes by its header", header + length), kFetchAgain);
+  }
+  return bytes;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() > fs::file_type::not_found;
+}
+
+/// The file as named or with .gz; the plain one wins, and so does a regular file. An empty path
+/// when there is neither.
+fs::path find_file(const fs::path& folder, const std::string& name) {
+  std::error_code ignored;
+  const fs::path plain = folder / name, packed = folder / (name + ".gz");
+  for (const fs::path& file : {plain, packed})
+    if (fs::is_regular_file(file, ignored)) return file;
+  for (const fs::path& file : {plain, packed})
+    if (is_there(file)) return file;
+  return {};
+}
+
+fs::path require_file(const fs::path& folder, const std::string& name) {
+  const fs::path file = find_file(folder, name);
+  if (file.empty()) refuse(folder / name, "no such file, nor with .gz", "it", "put it there");
+  return file;
+}
+
+/// The file of one part of an IDX data set, such as train-images-idx3-ubyte. Some unpackers write
+/// a dot in place of the last hyphen but one.
+fs::path find_idx(const fs::path& folder, const std::string& part, bool images) {
+  const std::string kind = images ? "idx3-ubyte" : "idx1-ubyte";
+  const std::string stem = part + (images ? "-images" : "-labels");
+  const fs::path file = find_file(folder, fmt::format("{}-{}", stem, kind));
+  return file.empty() ? find_file(folder, fmt::format("{}.{}", stem, kind)) : file;
+}
+
+fs::path require_idx(const fs::path& folder, const std::string& part, bool images) {
+  const fs::path file = find_idx(folder, part, images);
+  return file.empty()
+             ? require_file(folder, part + (images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte"))
+             : file;
+}
+
+Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
+  const fs::path image_file = require_idx(folder, prefix, true);
+  const fs::path label_file = require_idx(folder, prefix, false);
+  const Bytes image_bytes = read_idx(image_file, kImageMagic, 3);
+  const Bytes label_bytes = read_idx(label_file, kLabelMagic, 1);
+  if (big_endian(label_bytes, 1) != big_endian(image_bytes, 1)) {
+    refuse(label_file, fmt::format("{} labels", big_endian(label_bytes, 1)),
+           fmt::format("{}, one for each image of {}", big_endian(image_bytes, 1),
+                       image_file.filename().string()),
+           "take both files from the same set");
+  }
+  Images images;
+  images.height = static_cast<int>(big_endian(image_bytes, 2));
+  images.width = static_cast<int>(big_endian(image_bytes, 3));
+  images.channels = 1;
+  images.classes = kClasses;
+  images.pixels.assign(image_bytes.begin() + 16, image_bytes.end());
+  images.labels.assign(label_bytes.begin() + 8, label_bytes.end());
+  for (int i = 0; i < images.count(); ++i) {
+    if (images.labels[i] < kClasses) continue;
+    refuse(label_file,
+           fmt::format("label {} at image {} (the largest label is {})", images.labels[i], i,
+                       *std::max_element(images.labels.begin(), images.labels.end())),
+           "0 to 9", kTenClasses);
+  }
+  return images;
+}
+
+Dataset load_idx(const fs::path& folder) {
+  Dataset dataset;
+  dataset.train = read_idx_pair(folder, "train");
+  dataset.test = read_idx_pair(folder, "t10k");
+  if (dataset.train.height != dataset.test.height || dataset.train.width != dataset.test.width) {
+    refuse(find_idx(folder, "t10k", true),
+           fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
+           fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
+           "take all four files from the same set");
+  }
+  return dataset;
+}
+
+/// Names of the files in a folder, sorted: folders list in any order, training must not.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    names.push_back(at->path().filename().string());
+  if (error)
+    refuse(folder, fmt::format("a folder that cannot be listed ({})", error.message()),
+           "a readable one", "check its permissions");
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// data_batch_1.bin and so on, each plain or with .gz.
+std::vector<fs::path> cifar_batches(const fs::path& folder, const std::vector<std::string>& names) {
+  std::set<std::string> stems;
+  for (const std::string& name : names) {
+    fs::path stem = name;
+    if (stem.extension() == ".gz") stem.replace_extension();
+    if (name.rfind("data_batch_", 0) == 0 && stem.extension() == ".bin")
+      stems.insert(stem.string());
+  }
+  std::vector<fs::path> files;
+  for (const std::string& stem : stems) files.push_back(find_file(folder, stem));
+  return files;
+}
+
+/// Appends the records: a label byte, then red, green and blue planes.
+void append_cifar(const fs::path& file, Images& images) {
+  const Bytes bytes = read_data(file);
+  if (bytes.size() % kCifarRecord != 0) {
+    refuse(
+        file, fmt::format("{} bytes", bytes.size()),
+        fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
+        bytes.size() % (kCifarRecord + 1) == 0
+            ? fmt::format("records of {} bytes are CIFAR-100's: {}", kCifarRecord + 1, kTenClasses)
+            : kFetchAgain);
+  }
+  images.height = images.width = kCifarSide;
+  images.channels = 3;
+  images.classes = kClasses;
+  for (std::size_t record = 0; record < bytes.size(); record += kCifarRecord) {
+    const std::uint8_t label = bytes[record];
+    if (label >= kClasses) {
+      refuse(file, fmt::format("label {} at record {}", label, record / kCifarRecord), "0 to 9",
+             "use CIFAR-10 in its binary version");
+    }
+    images.labels.push_back(label);
+    const std::uint8_t* planes = &bytes[record + 1];
+    for (int i = 0; i < kCifarPlane; ++i) {
+      for (int c = 0; c < 3; ++c) images.pixels.push_back(planes[c * kCifarPlane + i]);
+    }
+  }
+}
+
+Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches) {
+  if (batches.empty()) {
+    refuse(folder / "data_batch_1.bin", "no such file", "training images beside test_batch.bin",
+           "put it there");
+  }
+  const fs::path test = find_file(folder, "test_batch.bin");
+  if (test.empty()) {
+    refuse(folder / "test_batch.bin", "no such file", "test images beside data_batch_*.bin",
+           "put it there");
+  }
+  Dataset dataset;
+  for (const fs::path& batch : batches) append_cifar(batch, dataset.train);
+  append_cifar(test, dataset.test);
+  return dataset;
+}
+
+Dataset load_svhn(const fs::path& folder) {
+  Dataset dataset;
+  const fs::path train = require_file(folder, kSvhnTrain), test = require_file(folder, kSvhnTest);
+  append_svhn(train.string(), dataset.train);
+  if (const fs::path extra = find_file(folder, "extra_32x32.mat"); !extra.empty())
+    append_svhn(extra.string(), dataset.train);
+  append_svhn(test.string(), dataset.test);
+  return dataset;
+}
+
+/// Refuses data sets that are known but cannot be trained on, by the names of their files.
+void refuse_others(const fs::path& folder, const std::vector<std::string>& names) {
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (has("fine_label_names.txt") || (has("train.bin") && has("test.bin")))
+    refuse(folder, "CIFAR-100, which has 100 classes", "a data set of ten classes", kTenClasses);
+  if (has("data_batch_1") || has("test_batch"))
+    refuse(folder, "CIFAR-10 in its Python version", "its binary version (data_batch_1.bin)",
+           "fetch cifar-10-binary.tar.gz");
+  for (const std::string& name : names)
+    if (name.rfind("emnist-", 0) == 0)
+      refuse(folder, fmt::format("{}, of EMNIST", name), kNamesOfFiles,
+             "of EMNIST, digits and mnist have ten classes: take their four files and leave "
+             "`emnist-digits-` out of the names (`train-...`, and `t10k-...` for `test-...`); "
+             "letters, balanced, bymerge and byclass have 26 to 62 classes and cannot be trained "
+             "on");
+}
+
+/// Where a new pixel looks in an old row: `weight` of `one` at `second`, the rest at `first`.
+struct Sample {
+  std::size_t first = 0, second = 0;
+  std::int64_t weight = 0, one = 1;
+};
+
+std::vector<Sample> samples(int from, int to) {
+  std::vector<Sample> result;
+  for (int o = 0; o < to; ++o) {
+    const std::int64_t one = 2 * std::int64_t{to};
+    const std::int64_t position =
+        std::clamp<std::int64_t>((2 * std::int64_t{o} + 1) * from - to, 0, (from - 1) * one);
+    Sample sample;
+    sample.first = static_cast<std::size_t>(position / one);
+    sample.second = std::min(sample.first + 1, static_cast<std::size_t>(from) - 1);
+    sample.weight = position % one;
+    sample.one = one;
+    result.push_back(sample);
+  }
+  return result;
+}
+
+}  // namespace
+
+void resize_images(Images& images, int side) {
+  const std::vector<Sample> rows = samples(images.height, side);
+  const std::vector<Sample> columns = samples(images.width, side);
+  const auto channels = static_cast<std::size_t>(images.channels);
+  const std::size_t row_size = static_cast<std::size_t>(images.width) * channels;
+  Bytes pixels;
+  pixels.reserve(static_cast<std::size_t>(images.count()) * rows.size() * columns.size() *
+                 channels);
+  for (int i = 0; i < images.count(); ++i) {
+    for (const Sample& row : rows) {
+      const std::uint8_t* upper = images.image(i) + row.first * row_size;
+      const std::uint8_t* lower = images.image(i) + row.second * row_size;
+      for (const Sample& column : columns) {
+        for (std::size_t c = 0; c < channels; ++c) {
+          const std::size_t left = column.first * channels + c,
+                            right = column.second * channels + c;
+          const std::int64_t top =
+              upper[left] * (column.one - column.weight) + upper[right] * column.weight;
+          const std::int64_t bottom =
+              lower[left] * (column.one - column.weight) + lower[right] * column.weight;
+          const std::int64_t whole = row.one * column.one;
+          pixels.push_back(static_cast<std::uint8_t>(
+              (top * (row.one - row.weight) + bottom * row.weight + whole / 2) / whole));
+        }
+      }
+    }
+  }
+  images.pixels = std::move(pixels);
+  images.height = images.width = side;
+}
+
+void repeat_channels(Images& images, int channels) {
+  Bytes pixels;
+  pixels.reserve(images.pixels.size() * static_cast<std::size_t>(channels));
+  for (const std::uint8_t pixel : images.pixels)
+    pixels.insert(pixels.end(), static_cast<std::size_t>(channels), pixel);
+  images.pixels = std::move(pixels);
+  images.channels = channels;
+}
+
+Dataset load_dataset(const std::string& path, std::uint64_t seed) {
+  if (path.empty()) return make_digits(2000, 500, seed);
+  const fs::path folder = fs::path(path).lexically_normal();
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    refuse(folder,
+           fs::exists(folder, error) ? "a file"
+           : is_there(folder)        ? "a symbolic link that leads nowhere"
+                                     : "no such folder",
+           "a folder with IDX, CIFAR-10 or SVHN files",
+           "check the path, or leave it out for the built-in digits");
+  }
+  const std::vector<std::string> names = names_in(folder);
+  const auto present = [&](const std::string& name) { return !find_file(folder, name).empty(); };
+  bool idx = false;
+  for (const char* part : {"train", "t10k"})
+    for (const bool images : {true, false}) idx = idx || !find_idx(folder, part, images).empty();
+  Dataset dataset;
+  // Any one file decides the kind, so that a missing one is named instead of the whole set.
+  if (idx) {
+    dataset = load_idx(folder);
+  } else if (const auto batches = cifar_batches(folder, names);
+             !batches.empty() || present("test_batch.bin")) {
+    dataset = load_cifar(folder, batches);
+  } else if (present(kSvhnTrain) || present(kSvhnTest)) {
+    dataset = load_svhn(folder);
+  } else {
+    refuse_others(folder, names);
+    refuse(folder, "no known data set", kNamesOfFiles,
+           "check the path, or leave it out for the built-in digits");
+  }
+  // "mnist/" has an empty last part.
+  dataset.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
+  return dataset;
+}
+
+}  // namespace solfege

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: Apache-2.0
+// The programs of a training step. The host's scalars are in accelerator_host.cpp.
+#include "model/host/accelerator_engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "model/base/error.hpp"
+#include "model/host/accelerator_host.hpp"
+#include "model/spec/lfsr.hpp"
+
+namespace solfege {
+
+AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& network, int batch,
+                                     std::uint64_t seed, const MakeDevice& make_device)
+    : config_(config),
+      network_(network),
+      batch_(batch),
+      learning_rate_(network.learning_rate),
+      image_layer_(network.layers.front()),
+      random_state_(seeded_state(config.random_seed)) {
+  if (batch < 1 || batch > config.max_batch)
+    throw InputError(fmt::format(
+        "--batch {}: stream.max_batch of the configuration is {}: {}", batch, config.max_batch,
+        batch < 1 ? "choose 1 or more"
+                  : advise_at_least("stream.max_batch", batch, "lower --batch") +
+                        fmt::format(" or --batch {}", config.max_batch)));
+  layout_ = lay_out_training(config_, network_, batch_);
+  device_ = make_device(layout_.size_bytes);
+  if (device_->memory().size() < layout_.size_bytes)
+    throw std::logic_error("device memory too small");
+  host_ = HostMemory(*device_, layout_.regions);
+  initialise_weights(seed);
+}
+
+AcceleratorEngine::~AcceleratorEngine() = default;
+
+void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
+  ProgramBuilder builder(config_);
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    LayerState& s = layout_.layers[k];
+    const auto initial = initial_weights(network_, static_cast<int>(k), seed);
+    auto* weights =
+        host_.write<std::int32_t>(s.weights.address, static_cast<std::size_t>(s.weights.size()));
+    std::size_t next = 0;
+    for (int row = 0; row < s.weights.rows; ++row)
+      for (int tap = 0; tap < s.weights.pixels; ++tap)
+        for (int channel = 0; channel < s.weights.channels; ++channel)
+          weights[s.weights.offset(row, tap, channel)] = static_cast<std::int32_t>(
+              std::lround(std::ldexp(static_cast<double>(initial[next++]), kWeightFractionBits)));
+    builder.set_place(s.layer.name, "initial");
+    StreamPass pass;
+    pass.x = &s.weights;
+    pass.max_address = s.weight_max;
+    pass.sum_address = s.weight_sum;
+    pass.sum_absolute = true;
+    builder.stream(s.weights, pass, "measure weights");
+  }
+  device_->run(builder.take());
+  write_weight_constants();
+}
+
+std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
+  const ElementTensor& t = layout_.layers[static_cast<std::size_t>(layer)].weights;
+  std::vector<std::int32_t> values;
+  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
+  for (int row = 0; row < t.rows; ++row)
+    for (int tap = 0; tap < t.pixels; ++tap)
+      for (int channel = 0; channel < t.channels; ++channel)
+        values.push_back(memory[t.offset(row, tap, channel)]);
+  return values;
+}
+
+double AcceleratorEngine::zero_gradient_share(int layer) {
+  const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).gradient;
+  std::uint64_t zeros = 0;
+  for (int row = 0; row < t.rows; ++row)
+    for (int pixel = 0; pixel < t.pixels; ++pixel)
+      for (int channel = 0; channel < t.channels; ++channel)
+        // A tagged element has its value in the lower half.
+        zeros += *host_.read<std::int16_t>(t.element_address(row, pixel, channel)) == 0;
+  return static_cast<double>(zeros) /
+         (static_cast<double>(t.rows) * t.pixels * static_cast<double>(t.channels));
+}
+
+std::vector<std::uint64_t> AcceleratorEngine::weight_fingerprints() {
+  std::vector<std::uint64_t> fingerprints;
+  for (const LayerState& s : layout_.layers) {
+    const std::size_t bytes = s.weights.size_bytes();
+    fingerprints.push_back(fingerprint(host_.read<std::uint8_t>(s.weights.address, bytes), bytes));
+  }
+  return fingerprints;
+}
+
+/// Copies the windows' bytes into the blocked layout; no arithmetic on pixels.
+void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
+  const ElementTensor& t = layout_.images;
+  auto* memory = host_.write<std::uint8_t>(t.address, t.size_bytes());
+  std::memset(memory, 0, t.size_bytes());
+  const Layer& l = image_layer_;
+  std::vector<std::uint8_t> window(static_cast<std::size_t>(t.channels));
+  for (int sample = 0; sample < count; ++sample) {
+    for (int y = 0; y < l.out_height; ++y) {
+      for (int x = 0; x < l.out_width; ++x) {
+        std::fill(window.begin(), window.end(), std::uint8_t{0});
+        for (int ky = 0; ky < l.kernel_height; ++ky) {
+          const int iy = l.stride * y + ky - l.padding;
+          if (iy < 0 || iy >= l.in_height) continue;
+          for (int kx = 0; kx < l.kernel_width; ++kx) {
+            const int ix = l.stride * x + kx - l.padding;
+            if (ix < 0 || ix >= l.in_width) continue;
+            std::memcpy(
+                window.data() + (ky * l.kernel_width + kx) * l.in_channels,
+                pixels + static_cast<std::size_t>((sample * l.in_height + iy) * l.in_width + ix) *
+                             static_cast<std::size_t>(l.in_channels),
+                static_cast<std::size_t>(l.in_channels));
+          }
+        }
+        for (int first = 0; first < t.channels; first += kBlock)
+          std::memcpy(memory + t.offset(sample, y * l.out_width + x, first), window.data() + first,
+                      static_cast<std::size_t>(std::min(kBlock, t.channels - first)));
+      }
+    }
+  }
+}
+
+/// The start state for a tensor's draws; the sequence moves on by one number an element in storage
+/// order.
+std::uint64_t AcceleratorEngine::draw(const ElementTensor& tensor) {
+  const std::uint64_t state = random_state_;
+  Lfsr next(state);
+  next.jump(tensor.size() * static_cast<std::uint64_t>(config_.random_bits));
+  random_state_ = next.state();
+  return state;
+}
+
+void AcceleratorEngine::load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
+                                      const LayerState& s, const std::string& label) {
+  builder.load_table(table, address, blocks(s.layer.out_channels) * kBlock / config_.stream_lanes,
+                     0, label);
+}
+
+/// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift`
+/// bits shorter.
+void AcceleratorEngine::load_samples(ProgramBuilder& builder, const LayerState& s, int shift) {
+  builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
+                     config_.max_batch / config_.stream_lanes, 0, "load sample maxima", shift);
+}
+
+// ---- Forward ----
+
+void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s, bool training) {
+  const Layer& l = s.layer;
+  builder.set_place(l.name, "f_W");
+  builder.load_table(Table::kThreshold, s.threshold_table, (1 << l.weight_bits) - 1, l.weight_bits,
+                     "load f_W thresholds");
+  StreamPass quantize;
+  quantize.x = &s.weights;
+  quantize.quantizer = Quantizer::kThreshold;
+  quantize.quantizer_bits = l.weight_bits;
+  quantize.pack = &s.weight_codes;
+  builder.stream(s.weights, quantize, "f_W");
+  if (training && s.weight_codes_by_output.address != 0)
+    builder.transpose(s.weight_codes, s.weight_codes_by_output);
+}
+
+void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState& s,
+                                             bool training) {
+  const Layer& l = s.layer;
+  builder.set_place(l.name, "f_A");
+  if (s.has_sum) {
+    load_channels(builder, Table::kScaleX, s.sum_scale_table, s, "load batch-norm scales");
+    load_channels(builder, Table::kOffset, s.sum_offset_table, s, "load batch-norm offsets");
+    StreamPass normalise;
+    normalise.x = &s.output;
+    normalise.scale_x_source = Scalar::kChannel;
+    normalise.shift_x = s.sum_shift;
+    normalise.offset = true;
+    if (l.residual >= 0) {
+      normalise.z = &layout_.layers[static_cast<std::size_t>(l.residual)].sum;
+      normalise.scale_z = 1;
+    }
+    normalise.narrow = true;
+    normalise.store = &s.sum;
+    builder.stream(s.output, normalise, "batch norm and residual");
+  }
+  builder.load_table(
+      Table::kThreshold, s.activation_table,
+      blocks(l.out_channels) * kBlock / config_.stream_lanes * ((1 << l.output_bits) - 1),
+      l.output_bits, "load f_A thresholds");
+  StreamPass quantize;
+  quantize.x = &s.preactivation();
+  quantize.narrow = s.preactivation().type == ElementType::kSigned16;
+  if (l.batch_norm && !s.has_sum) {
+    load_channels(builder, Table::kScaleX, s.sign_table, s, "load signs");
+    quantize.scale_x_source = Scalar::kChannel;
+  }
+  quantize.quantizer = Quantizer::kThreshold;
+  quantize.quantizer_bits = l.output_bits;
+  quantize.threshold_per_channel = true;
+  quantize.pack = &s.codes;
+  quantize.pool = l.pool;
+  quantize.map_width = l.out_width;
+  if (training && s.keeps()) {
+    quantize.store = &s.kept;
+    if (l.dropout > 0.0) {
+      quantize.drop_threshold =
+          static_cast<std::uint32_t>(std::lround(std::ldexp(l.dropout, config_.random_bits)));
+      quantize.random_state = draw(s.kept);
+    }
+  }
+  builder.stream(s.output, quantize, s.pooled() ? "max-pool and f_A" : "f_A");
+}
+
+/// Layer k's product, and before it what makes its operands: f_A of the layer before. The first
+/// program also quantizes all weights.
+Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
+  ProgramBuilder builder(config_);
+  LayerState& s = layout_.layers[k];
+  if (k == 0) {
+    builder.set_place("input", "forward");
+    StreamPass pack_images;
+    pack_images.x = &layout_.images;
+    pack_images.pack = &layout_.image_codes;
+    builder.stream(layout_.images, pack_images, "pack images");
+    for (LayerState& layer : layout_.layers) quantize_weights(builder, layer, training);
+  } else {
+    quantize_activations(builder, layout_.layers[k - 1], training);
+  }
+  if (training && s.lanes == WeightGradientLanes::kPixels) {
+    builder.set_place(s.layer.name, "unfold");
+    builder.unfold(input_codes(k), s.input_unfolded, s.layer, false);
+  }
+  builder.set_place(s.layer.name, "forward");
+  StreamPass drain;
+  drain.store = &s.output;
+  drain.shift_x = s.output_shift;
+  drain.narrow = s.output.type == ElementType::kSigned16;
+  if (training && s.layer.batch_norm) {
+    drain.sum_address = s.statistics;
+    drain.sum_per_channel = true;
+    drain.second_sum = SecondSum::kSquare;
+  }
+  builder.multiply(WindowMode::kForward, s.layer, input_codes(k), s.weight_codes, s.output, drain,
+                   "forward");
+  return builder.take();
+}
+
+// ---- Backward ----
+
+/// f_G of the gradient of o: codes for backward_input and for weights by pixels, M (2c - n) for
+/// weights by samples.
+void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  const Layer& l = s.layer;
+  builder.set_place(l.name, "quantize gradient");
+  if (s.is_last) {
+    StreamPass pack;
+    pack.x = &s.gradient;
+    pack.narrow = true;
+    pack.pack = &s.scaled_gradient;
+    pack.sum_address = s.gradient_sums;
+    pack.sum_per_channel = true;
+    builder.stream(s.gradient, pack, "pack logit gradient");
+    return;
+  }
+  // The gradient of o from that of p: as it is, spread over the pooling windows, or through the
+  // batch norm as A g + B o + C.
+  StreamPass pass;
+  pass.narrow = s.fine_bits == 0;
+  if (l.batch_norm || s.pooled()) {
+    pass.x = &s.output;
+    pass.z = &s.gradient;
+    pass.route = l.pool;
+    pass.map_width = l.out_width;
+    pass.scale_x = 0;
+    pass.scale_z = 1;
+    if (l.batch_norm) {
+      load_channels(builder, Table::kScaleX, s.output_scale_table, s, "load B");
+      load_channels(builder, Table::kScaleZ, s.gradient_scale_table, s, "load A");
+      load_channels(builder, Table::kOffset, s.gradient_offset_table, s, "load C");
+      pass.scale_x_source = Scalar::kChannel;
+      pass.shift_x = s.output_scale_shift;
+      pass.scale_z_per_channel = true;
+      pass.shift_z = s.gradient_scale_shift;
+      pass.offset = true;
+    }
+  } else {
+    pass.x = &s.gradient;
+  }
+  if (l.batch_norm) {
+    StreamPass largest = pass;
+    largest.max_address = s.sample_max;
+    largest.max_per_sample = true;
+    builder.stream(s.output, largest, "batch-norm backward, maxima");
+  }
+  load_samples(builder, s, 0);
+  pass.quantizer_bits = l.gradient_bits;
+  pass.random_state = draw(s.output);
+  if (k > 0 || s.lanes == WeightGradientLanes::kPixels) {
+    pass.quantizer = Quantizer::kStochastic;
+    pass.pack = &s.gradient_codes;
+    builder.stream(s.output, pass, "f_G");
+  }
+  if (s.lanes == WeightGradientLanes::kSamples) {
+    // The same draws again, so the same codes
+    pass.quantizer = Quantizer::kStochasticScaled;
+    pass.pack = &s.scaled_gradient;
+    builder.stream(s.output, pass, "f_G, scaled");
+  }
+  if (s.lanes == WeightGradientLanes::kPixels) {
+    builder.set_place(l.name, "unfold");
+    builder.unfold(s.gradient_codes, s.gradient_unfolded, l, true);
+  }
+}
+
+void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  LayerState& below = layout_.layers[k - 1];
+  builder.set_place(s.layer.name, "backward_input");
+  load_channels(builder, Table::kMaskLow, below.low_table, below, "load clip bounds");
+  load_channels(builder, Table::kMaskHigh, below.high_table, below, "load clip bounds");
+  if (!s.is_last) load_samples(builder, s, s.fine_bits);
+  StreamPass drain;
+  drain.store = &below.gradient;
+  drain.narrow = true;
+  drain.z = &below.kept;
+  drain.mask = true;
+  drain.scale_x_source = s.is_last ? Scalar::kConstant : Scalar::kSample;
+  drain.shift_x = below.gradient_shift;
+  drain.max_address = below.gradient_max;
+  drain.max_per_sample = true;
+  if (!below.has_sum) {
+    drain.sum_address = below.gradient_sums;
+    drain.sum_per_channel = true;
+    if (below.layer.batch_norm) drain.second_sum = SecondSum::kDot;
+  }
+  builder.multiply(WindowMode::kBackwardInput, s.layer,
+                   s.is_last ? s.scaled_gradient : s.gradient_codes, s.weight_codes_by_output,
+                   below.gradient, drain, "backward_input");
+  if (below.has_sum) join_residual(builder, k - 1);
+}
+
+/// Adds the gradients that come back through shortcuts, then sums g and g o per channel.
+void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  builder.set_place(s.layer.name, "residual backward");
+  for (const LayerState& later : layout_.layers) {
+    if (later.layer.residual != static_cast<int>(k)) continue;
+    const FixedScale ratio = fixed_scale(later.gradient_unit / s.gradient_unit);
+    StreamPass join;
+    join.x = &s.gradient;
+    join.z = &later.gradient;
+    join.scale_z = ratio.mantissa;
+    join.shift_z = ratio.shift;
+    join.narrow = true;
+    join.store = &s.gradient;
+    join.max_address = s.gradient_max;
+    join.max_per_sample = true;
+    builder.stream(s.gradient, join, "add shortcut's gradient");
+  }
+  StreamPass measure;
+  measure.x = &s.gradient;
+  measure.z = &s.output;
+  measure.narrow = true;
+  measure.sum_address = s.gradient_sums;
+  measure.sum_per_channel = true;
+  if (s.layer.batch_norm) measure.second_sum = SecondSum::kDot;
+  builder.stream(s.gradient, measure, "sums of the gradient");
+}
+
+/// The weight gradient, then momentum and update.
+void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  const Layer& l = s.layer;
+  builder.set_place(l.name, "backward_weight");
+  StreamPass drain;
+  drain.store = &s.weight_gradient;
+  drain.shift_x = s.weight_gradient_shift;
+  drain.max_address = s.weight_gradient_max;
+  if (s.lanes == WeightGradientLanes::kPixels) {
+    load_samples(builder, s, s.fine_bits);
+    drain.scale_x_source = Scalar::kSample;
+    builder.multiply_samples(l, s.gradient_unfolded, s.input_unfolded, s.weight_gradient, drain,
+                             "backward_weight");
+  } else {
+    builder.set_place(l.name, "transpose");
+    builder.transpose(s.scaled_gradient, s.scaled_gradient_by_sample);
+    builder.transpose(input_codes(k), s.input_by_sample);
+    builder.set_place(l.name, "backward_weight");
+    builder.multiply(WindowMode::kBackwardWeight, l, s.scaled_gradient_by_sample, s.input_by_sample,
+                     s.weight_gradient, drain, "backward_weight");
+  }
+
+  // d loss / d w = sum * units, times the slope of f_W, in units of the master weights
+  builder.set_place(l.name, "update");
+  double factor =
+      std::ldexp(s.output_gradient_unit * s.input_scale, s.weight_gradient_shift) / kWeightUnit;
+  if (!s.is_last) factor /= code_levels(l.gradient_bits);
+  if (l.weight_bits > 1 && !l.is_edge) factor /= std::tanh(s.weight_peak);
+  const FixedScale gradient = fixed_scale(factor), decay = fixed_scale(network_.weight_decay),
+                   momentum = fixed_scale(network_.momentum), rate = fixed_scale(-learning_rate_);
+  StreamPass accumulate;
+  accumulate.x = &s.weight_gradient;
+  accumulate.scale_x = gradient.mantissa;
+  accumulate.shift_x = gradient.shift;
+  if (l.weight_bits > 1 || network_.weight_decay != 0.0) {
+    StreamPass slope = accumulate;
+    slope.z = &s.weights;
+    slope.tanh = l.weight_bits > 1;
+    slope.scale_z = decay.mantissa;
+    slope.shift_z = decay.shift;
+    slope.store = &s.weight_gradient;
+    builder.stream(s.weights, slope, "slope of f_W and decay");
+    accumulate.scale_x = 1;
+    accumulate.shift_x = 0;
+  }
+  accumulate.z = &s.momentum;
+  accumulate.scale_z = momentum.mantissa;
+  accumulate.shift_z = momentum.shift;
+  accumulate.store = &s.momentum;
+  builder.stream(s.weights, accumulate, "momentum");
+  StreamPass update;
+  update.x = &s.momentum;
+  update.z = &s.weights;
+  update.scale_x = rate.mantissa;
+  update.shift_x = rate.shift;
+  update.scale_z = 1;
+  update.store = &s.weights;
+  update.max_address = s.weight_max;
+  update.sum_address = s.weight_sum;
+  update.sum_absolute = true;
+  builder.stream(s.weights, update, "update weights");
+}
+
+/// f_G of layer k, the weight gradient of the layer above while the turner unfolds layer k's
+/// gradient, and the gradient of the layer below.
+Program AcceleratorEngine::backward_program(std::size_t k) {
+  ProgramBuilder builder(config_);
+  quantize_gradient(builder, k);
+  if (k + 1 < layout_.layers.size()) backward_weight(builder, k + 1);
+  if (k > 0)
+    backward_input(builder, k);
+  else
+    backward_weight(builder, 0);
+  return builder.take();
+}
+
+/// Makes the gradient of the layer below once more where the shift that the step before left did
+/// not fit it.
+void AcceleratorEngine::fit_gradient(std::size_t k) {
+  LayerState& below = layout_.layers[k - 1];
+  const int shift_before = below.gradient_shift;
+  while (!gradient_fits(k)) {
+    ProgramBuilder builder(config_);
+    backward_input(builder, k);
+    device_->run(builder.take());
+  }
+  if (gradient_peak(below) == 0) below.gradient_shift = shift_before;  // 0 is no measurement
+}
+
+double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels,
+                                     int batch) {
+  if (batch != batch_) throw std::logic_error("a training step takes whole batches");
+  const std::uint64_t accesses_before = host_.accesses(MemoryContent::kElements);
+  write_images(pixels, batch);
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    write_output_scale(k, true);
+    device_->run(forward_program(k, true));
+    read_statistics(layout_.layers[k], true);
+    write_activation_constants(layout_.layers[k]);
+  }
+  const double loss = write_loss_gradient(labels);
+  for (std::size_t k = layout_.layers.size(); k-- > 0;) {
+    write_gradient_constants(k);
+    device_->run(backward_program(k));
+    if (k > 0) fit_gradient(k);
+  }
+  update_scalars();
+  write_weight_constants();
+  host_element_operations_ += host_.accesses(MemoryContent::kElements) - accesses_before;
+  return loss;
+}
+
+std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batch) {
+  std::vector<int> classes;
+  const Layer& l = image_layer_;
+  const std::size_t image = static_cast<std::size_t>(l.in_height) *
+                            static_cast<std::size_t>(l.in_width) *
+                            static_cast<std::size_t>(l.in_channels);
+  for (int first = 0; first < batch; first += batch_) {
+    const int count = std::min(batch_, batch - first);
+    write_images(pixels + static_cast<std::size_t>(first) * image, count);
+    for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+      write_output_scale(k, false);
+      read_statistics(layout_.layers[k], false);
+      write_activation_constants(layout_.layers[k]);
+      device_->run(forward_program(k, false));
+    }
+    const auto logits = read_logits(count);
+    const auto width = static_cast<std::ptrdiff_t>(layout_.layers.back().layer.out_channels);
+    for (std::ptrdiff_t i = 0; i < count; ++i)
+      classes.push_back(static_cast<int>(
+          std::max_element(logits.begin() + i * width, logits.begin() + (i + 1) * width) -
+          (logits.begin() + i * width)));
+  }
+  return classes;
+}
+
+std::vector<Program> AcceleratorEngine::step_programs() {
+  const std::uint64_t state = random_state_;
+  std::vector<Program> programs;
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k)
+    programs.push_back(forward_program(k, true));
+  for (std::size_t k = layout_.layers.size(); k-- > 0;) programs.push_back(backward_program(k));
+  random_state_ = state;
+  return programs;
+}
+
+}  // namespace solfege

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/data/training.hpp"
+#include "model/host/device.hpp"
+#include "model/host/host_memory.hpp"
+#include "model/host/layer_state.hpp"
+#include "model/host/scheduler.hpp"
+#include "model/spec/config.hpp"
+
+namespace solfege {
+
+/// Training on the accelerator (any Device): makes the programs of a step, and does the host's
+/// part, which touches per-channel, per-sample and per-logit scalars only: thresholds of f_W and
+/// f_A, batch-norm constants, softmax and its gradient, biases, scales and shifts.
+///
+/// A step is one program a layer forward and one a layer backward, because batch statistics pass
+/// through the host between layers.
+class AcceleratorEngine : public TrainingEngine {
+ public:
+  /// Makes the device once the memory it needs is known.
+  using MakeDevice = std::function<std::unique_ptr<Device>(std::size_t memory_bytes)>;
+  AcceleratorEngine(const Config& config, const Network& network, int batch, std::uint64_t seed,
+                    const MakeDevice& make_device);
+  ~AcceleratorEngine() override;
+
+  double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
+  std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
+  void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
+  std::vector<std::uint64_t> weight_fingerprints() override;
+
+  /// Elements (and packed planes) that the host has read or written in device memory during
+  /// training steps, as HostMemory counted them. Initial weights and checkpoints lie outside steps.
+  std::uint64_t host_element_operations() const { return host_element_operations_; }
+  /// Master weights of a layer, fixed point, [out][tap][in] without padding.
+  std::vector<std::int32_t> weights(int layer);
+  /// Of the gradients of a layer's (pooled) pre-activations in the last step, the share that is
+  /// exactly 0.
+  double zero_gradient_share(int layer);
+  const Network& network() const { return network_; }
+  const LayerState& layer(int index) const {
+    return layout_.layers.at(static_cast<std::size_t>(index));
+  }
+  Device& device() { return *device_; }
+  /// The programs of one training step, for the cycle and energy models.
+  std::vector<Program> step_programs();
+
+  /// Everything the next step depends on: weights, momenta, statistics, shifts, random state.
+  std::vector<std::uint8_t> state();
+  /// Continues from what state() gave for the same configuration, network and batch. Throws
+  /// InputError if the size differs.
+  void restore(const std::vector<std::uint8_t>& state);
+
+ private:
+  void initialise_weights(std::uint64_t seed);
+  void write_images(const std::uint8_t* pixels, int count);
+  Program forward_program(std::size_t k, bool training);
+  Program backward_program(std::size_t k);
+  void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
+  void quantize_activations(ProgramBuilder& builder, LayerState& s, bool training);
+  void quantize_gradient(ProgramBuilder& builder, std::size_t k);
+  void backward_input(ProgramBuilder& builder, std::size_t k);
+  void backward_weight(ProgramBuilder& builder, std::size_t k);
+  void join_residual(ProgramBuilder& builder, std::size_t k);
+  void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
+                     const LayerState& s, const std::string& label);
+  void load_samples(ProgramBuilder& builder, const LayerState& s, int shift);
+
+  // Host scalars, before (write_...) and after (read_...) programs
+  void write_weight_constants();
+  void write_output_scale(std::size_t k, bool training);
+  void read_statistics(LayerState& s, bool training);
+  void write_activation_constants(LayerState& s);
+  void write_gradient_constants(std::size_t k);
+  void write_gradient_unit(std::size_t k);
+  std::uint32_t gradient_peak(const LayerState& s);
+  bool gradient_fits(std::size_t k);
+  void fit_gradient(std::size_t k);
+  double write_loss_gradient(const std::uint8_t* labels);
+  void update_scalars();
+  std::vector<double> read_logits(int count);
+
+  const PackedTensor& input_codes(std::size_t k) const {
+    return k == 0 ? layout_.image_codes : layout_.layers[k - 1].codes;
+  }
+  std::uint64_t draw(const ElementTensor& tensor);
+  template <typename Archive>
+  void visit_state(Archive&& archive);
+
+  Config config_;
+  Network network_;
+  int batch_;
+  double learning_rate_;
+  Layer image_layer_;  ///< the first layer as the network has it
+  TrainingLayout layout_;
+  std::unique_ptr<Device> device_;
+  HostMemory host_;
+  std::uint64_t random_state_;
+  std::uint64_t host_element_operations_ = 0;
+};
+
+}  // namespace solfege

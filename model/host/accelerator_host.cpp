@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's part of a training step: per-channel, per-sample and per-logit scalars.
+#include "model/host/accelerator_host.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "model/base/error.hpp"
+#include "model/host/accelerator_engine.hpp"
+
+namespace solfege {
+namespace {
+
+/// Fraction bits of the logit gradient softmax - one-hot, a 16-bit operand.
+constexpr int kLogitGradientBits = 14;
+/// Pre-activations without batch norm are kept so that the stored width spans at least this range
+/// around 0, of which f_A uses [0, 1].
+constexpr double kPreActivationRange = 8.0;
+/// A gradient with fewer bits is made once more with a finer shift.
+constexpr int kLeastGradientBits = 8;
+/// Where 16 bits saturate.
+constexpr std::uint32_t kGradientLimit = 32767;
+/// The same for the sums of codes of a weight gradient, in 32 bits.
+constexpr int kWeightGradientTargetBits = 28;
+/// Batch norm as the authors' code has it.
+constexpr double kEpsilon = 1e-4;
+constexpr double kRunningMomentum = 0.9;
+
+/// Lowest value of thresholds and clip bounds: dropped elements, -32768, lie below all of them.
+constexpr double kLowest = -32767.0;
+
+std::int32_t to_word(double value) {
+  return static_cast<std::int32_t>(std::clamp(value, -2147483647.0, 2147483647.0));
+}
+
+int bit_length(std::uint64_t value) {
+  int bits = 0;
+  while (value >> bits) ++bits;
+  return bits;
+}
+
+/// Calls visit(node, rank) for each node of a threshold tree in heap order: node j holds the
+/// rank-th threshold, counted from 1.
+template <typename Visit>
+void for_each_threshold(int bits, Visit visit) {
+  for (int node = 1; node < 1 << bits; ++node) {
+    const int level = bit_length(static_cast<std::uint64_t>(node)) - 1;
+    visit(node, (2 * (node - (1 << level)) + 1) << (bits - level - 1));
+  }
+}
+
+/// Mantissas of 15 bits with a shift they share.
+int shared_shift(const std::vector<double>& factors) {
+  double largest = 0.0;
+  for (const double factor : factors) largest = std::max(largest, std::abs(factor));
+  return fixed_scale(largest).shift;
+}
+std::int32_t mantissa(double factor, int shift) {
+  return static_cast<std::int32_t>(
+      std::clamp(std::round(std::ldexp(factor, shift)), -32767.0, 32767.0));
+}
+
+}  // namespace
+
+FixedScale fixed_scale(double factor) {
+  if (factor == 0.0) return {0, 0};
+  int exponent = 0;
+  std::frexp(std::abs(factor), &exponent);  // in [2^(exponent-1), 2^exponent)
+  const int shift = std::clamp(15 - exponent, 0, 62);
+  const double scaled = std::ldexp(factor, shift);
+  return {static_cast<std::int32_t>(std::clamp(std::round(scaled), -32767.0, 32767.0)), shift};
+}
+
+/// Per-layer scalars of f_W from max |w| and sum |w|, which the last update pass measured.
+void AcceleratorEngine::write_weight_constants() {
+  for (LayerState& s : layout_.layers) {
+    const int bits = s.layer.weight_bits;
+    const double count =
+        static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
+    s.weight_peak = *host_.read<std::uint32_t>(s.weight_max) * kWeightUnit;
+    const double mean =
+        static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
+    s.weight_scale = bits == 1 ? mean : s.layer.is_edge ? std::tanh(s.weight_peak) : 1.0;
+    auto* table = host_.write<std::int32_t>(
+        s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
+    for_each_threshold(bits, [&](int node, int rank) {
+      double threshold = 0.0;
+      if (bits > 1)
+        threshold = std::atanh(std::tanh(s.weight_peak) * (2.0 * rank - 1.0 - code_levels(bits)) /
+                               code_levels(bits));
+      for (int lane = 0; lane < config_.stream_lanes; ++lane)
+        table[(node - 1) * config_.stream_lanes + lane] =
+            to_word(std::ceil(threshold / kWeightUnit));
+    });
+  }
+}
+
+/// Value of a unit of o. Without batch norm the shift follows from the scales; with it, from the
+/// deviation of earlier steps. Dropout's scale of the kept codes holds in training only.
+void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
+  LayerState& s = layout_.layers[k];
+  const Layer& l = s.layer;
+  double sum_unit = s.input_scale * s.weight_scale / code_levels(l.weight_bits);
+  if (!training && k > 0) sum_unit *= 1.0 - layout_.layers[k - 1].layer.dropout;
+  if (!s.is_last && !l.batch_norm && s.output.type == ElementType::kSigned16) {
+    const double bound = l.fan_in() * code_levels(l.input_bits) * code_levels(l.weight_bits);
+    const double wanted = std::min(bound, kPreActivationRange / std::max(sum_unit, 1e-30));
+    s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(wanted / 32767.0))));
+  }
+  s.output_unit = std::ldexp(sum_unit, s.output_shift);
+}
+
+/// Batch norm: mean and deviation of o in its own units, from the sums of this batch or from the
+/// running statistics.
+void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
+  if (!s.layer.batch_norm) return;
+  const std::size_t channels = s.gamma.size();
+  const auto* sums = training ? host_.read<std::int64_t>(s.statistics, 2 * channels) : nullptr;
+  const double count = static_cast<double>(batch_) * s.output_pixels();
+  const double unit = s.output_unit;
+  for (std::size_t c = 0; c < channels; ++c) {
+    double mean = s.running_mean[c], variance = s.running_variance[c];  // of values
+    if (training) {
+      const double m = static_cast<double>(sums[c]) / count;
+      mean = m * unit;
+      variance =
+          std::max(0.0, static_cast<double>(sums[channels + c]) / count - m * m) * unit * unit;
+      s.running_mean[c] = kRunningMomentum * s.running_mean[c] + (1 - kRunningMomentum) * mean;
+      s.running_variance[c] =
+          kRunningMomentum * s.running_variance[c] + (1 - kRunningMomentum) * variance;
+    }
+    s.mean[c] = mean / unit;
+    s.deviation[c] = std::sqrt(variance + kEpsilon) / unit;
+    s.sign[c] = s.gamma[c] < 0.0 && !s.has_sum ? -1.0 : 1.0;
+  }
+}
+
+/// Thresholds of f_A and the clip's bounds per channel: the points where p = slope v + offset, in
+/// units v of what f_A sees, crosses the levels.
+void AcceleratorEngine::write_activation_constants(LayerState& s) {
+  if (s.is_last) return;
+  const Layer& l = s.layer;
+  const std::size_t channels = s.gamma.size();
+  std::vector<double> slope(channels), offset(channels);  // p = slope o + offset
+  for (std::size_t c = 0; c < channels; ++c) {
+    slope[c] = l.batch_norm ? s.gamma[c] / s.deviation[c] : s.output_unit;
+    offset[c] = l.batch_norm ? s.beta[c] - slope[c] * s.mean[c] : s.bias[c];
+  }
+  if (s.has_sum) {
+    const double one = 1 << kSumFractionBits;
+    std::vector<double> scales(channels);
+    for (std::size_t c = 0; c < channels; ++c) scales[c] = slope[c] * one;
+    s.sum_shift = shared_shift(scales);
+    auto* sum_scale = host_.write<std::int32_t>(s.sum_scale_table, channels);
+    auto* sum_offset = host_.write<std::int32_t>(s.sum_offset_table, channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+      sum_scale[c] = mantissa(scales[c], s.sum_shift);
+      sum_offset[c] = to_word(std::round(offset[c] * one));
+      slope[c] = 1.0 / one;
+      offset[c] = 0.0;
+    }
+  }
+  const int lanes = config_.stream_lanes;
+  const int nodes = (1 << l.output_bits) - 1;
+  const int words = blocks(l.out_channels) * kBlock;
+  // Where p reaches `level`: v >= ceil of it, for sign v ascends with p.
+  auto crossing = [&](std::size_t c, double level) {
+    if (slope[c] == 0.0)
+      return offset[c] >= level ? -std::numeric_limits<double>::infinity()
+                                : std::numeric_limits<double>::infinity();
+    return (level - offset[c]) / slope[c];
+  };
+  const auto table_words = static_cast<std::size_t>(words);
+  auto* thresholds =
+      host_.write<std::int32_t>(s.activation_table, table_words * static_cast<std::size_t>(nodes));
+  auto* signs = host_.write<std::int32_t>(s.sign_table, table_words);
+  auto* lows = host_.write<std::int32_t>(s.low_table, table_words);
+  auto* highs = host_.write<std::int32_t>(s.high_table, table_words);
+  for (int channel = 0; channel < words; ++channel) {
+    const auto c = static_cast<std::size_t>(channel);
+    const bool real = c < channels;
+    const int chunk = channel / lanes, lane = channel % lanes;
+    for_each_threshold(l.output_bits, [&](int node, int rank) {
+      const double level = (2.0 * rank - 1.0) / (2.0 * nodes);
+      const double v = real ? s.sign[c] * crossing(c, level) : 0.0;
+      thresholds[(chunk * nodes + node - 1) * lanes + lane] =
+          to_word(std::max(kLowest, std::ceil(v)));
+    });
+    signs[channel] = real ? static_cast<std::int32_t>(s.sign[c]) : 1;
+    double low = 0.0, high = 0.0;
+    if (real) {
+      low = crossing(c, 0.0);
+      high = crossing(c, 1.0);
+      if (slope[c] == 0.0) {  // p is constant: the clip passes all or none
+        const bool passes = offset[c] >= 0.0 && offset[c] <= 1.0;
+        low = passes ? kLowest : 1.0;
+        high = passes ? -kLowest : 0.0;
+      } else {
+        if (slope[c] < 0.0) std::swap(low, high);
+        // Kept tensors hold sign o, others o itself.
+        if (s.keeps() && s.sign[c] < 0.0) {
+          std::swap(low, high);
+          low = -low;
+          high = -high;
+        }
+      }
+    }
+    lows[channel] = to_word(std::max(kLowest, std::ceil(low)));
+    highs[channel] = to_word(std::floor(high));
+  }
+}
+
+/// Units of the gradients that backward_program(k) makes, and the batch norm's backward as
+/// A g + B o + C per channel.
+void AcceleratorEngine::write_gradient_constants(std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  s.output_gradient_unit = s.gradient_unit;
+  if (s.layer.batch_norm) {
+    const std::size_t channels = s.gamma.size();
+    const auto* sums = host_.read<std::int64_t>(s.gradient_sums, 2 * channels);
+    const double largest_g = s.is_last ? std::ldexp(1.0, kLogitGradientBits) : gradient_peak(s);
+    const double count = static_cast<double>(batch_) * s.output_pixels();
+    std::vector<double> a(channels), b(channels);
+    std::vector<std::size_t> live;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double sum_g = static_cast<double>(sums[c]) * s.gradient_unit;
+      // Kept tensors hold sign o
+      const double sum_g_o = static_cast<double>(sums[channels + c]) * s.gradient_unit *
+                             (s.keeps() && !s.has_sum ? s.sign[c] : 1.0);
+      const double sum_g_x = (sum_g_o - s.mean[c] * sum_g) / s.deviation[c];
+      const double scale = s.gamma[c] / (s.deviation[c] * s.output_unit);
+      const double mean_g_x = sum_g_x / count;
+      a[c] = scale * s.gradient_unit;
+      b[c] = -scale * mean_g_x / s.deviation[c];
+      // A channel without gradients has none of o either; its deviation may be small, and its A so
+      // large that it would set the exponents of all.
+      if (sums[c] != 0 || sums[channels + c] != 0) live.push_back(c);
+      // gamma and beta see the gradient before f_G
+      s.gamma_momentum[c] = network_.momentum * s.gamma_momentum[c] + sum_g_x;
+      s.beta_momentum[c] = network_.momentum * s.beta_momentum[c] + sum_g;
+    }
+    double bound = 0.0;
+    for (const std::size_t c : live) bound = std::max(bound, std::abs(a[c]) * largest_g);
+    // As fine as the last step's largest asks for, and as this step's bound allows at least.
+    if (bound > 0.0)
+      s.output_gradient_exponent =
+          std::min(s.output_gradient_exponent,
+                   static_cast<int>(std::ceil(std::log2(bound))) - kGradientTargetBits);
+    s.output_gradient_unit = std::ldexp(1.0, s.output_gradient_exponent);
+    // As many bits below that as the mantissas of A and B, which have no exponent above 0, can
+    // reach.
+    double largest = 0.0;
+    for (const std::size_t c : live) largest = std::max({largest, std::abs(a[c]), std::abs(b[c])});
+    s.fine_bits =
+        !s.has_fine_gradient() || largest == 0.0
+            ? 0
+            : std::clamp(14 - std::ilogb(largest / s.output_gradient_unit), 0, kFineGradientBits);
+    const double unit = std::ldexp(s.output_gradient_unit, -s.fine_bits);
+    for (std::size_t c = 0; c < channels; ++c) {
+      a[c] /= unit;
+      b[c] /= unit;
+    }
+    std::vector<double> live_a, live_b;
+    for (const std::size_t c : live) {
+      live_a.push_back(a[c]);
+      live_b.push_back(b[c]);
+    }
+    s.gradient_scale_shift = shared_shift(live_a);
+    s.output_scale_shift = shared_shift(live_b);
+    auto* gradient_scales = host_.write<std::int32_t>(s.gradient_scale_table, channels);
+    auto* output_scales = host_.write<std::int32_t>(s.output_scale_table, channels);
+    auto* offsets = host_.write<std::int32_t>(s.gradient_offset_table, channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+      gradient_scales[c] = mantissa(a[c], s.gradient_scale_shift);
+      output_scales[c] = mantissa(b[c], s.output_scale_shift);
+      // With the mantissas as they are, so that the sum over all elements is 0
+      const double mean_g = static_cast<double>(sums[c]) / count;
+      offsets[c] =
+          to_word(std::round(-std::ldexp(gradient_scales[c] * mean_g, -s.gradient_scale_shift) -
+                             std::ldexp(output_scales[c] * s.mean[c], -s.output_scale_shift)));
+    }
+  }
+  if (k == 0) return;
+  write_gradient_unit(k);
+}
+
+/// Value of a unit of the gradient that backward_input(k) makes with its drain's shift.
+void AcceleratorEngine::write_gradient_unit(std::size_t k) {
+  const LayerState& s = layout_.layers[k];
+  LayerState& below = layout_.layers[k - 1];
+  below.gradient_unit = s.output_gradient_unit * s.weight_scale / code_levels(s.layer.weight_bits) *
+                        std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
+  if (!s.is_last) below.gradient_unit /= code_levels(s.layer.gradient_bits);
+}
+
+/// The largest |gradient| of the layer in this step, in units of its tensor.
+std::uint32_t AcceleratorEngine::gradient_peak(const LayerState& s) {
+  const auto* maxima = host_.read<std::uint32_t>(s.gradient_max, static_cast<std::size_t>(batch_));
+  return *std::max_element(maxima, maxima + batch_);
+}
+
+/// Whether the gradient that backward_input(k) made fits its 16 bits: if it is cut off, or so small
+/// that little or nothing is left of it, sets a shift that suits it better and returns false.
+bool AcceleratorEngine::gradient_fits(std::size_t k) {
+  LayerState& below = layout_.layers[k - 1];
+  const std::uint32_t peak = gradient_peak(below);
+  const int bits = bit_length(peak);
+  if (bits >= kLeastGradientBits && peak < kGradientLimit) return true;
+  int shift = below.gradient_shift;
+  // What is 0 after rounding is below half a unit: 14 bits finer it is below 2^13.
+  shift += bits > kGradientTargetBits ? kGradientTargetBits / 2 : bits - kGradientTargetBits;
+  shift = std::clamp(shift, 0, 62);
+  if (shift == below.gradient_shift) return true;  // exact as it is
+  below.gradient_shift = shift;
+  write_gradient_unit(k);
+  return false;
+}
+
+std::vector<double> AcceleratorEngine::read_logits(int count) {
+  const LayerState& s = layout_.layers.back();
+  std::vector<double> logits;
+  for (int sample = 0; sample < count; ++sample)
+    for (int c = 0; c < s.layer.out_channels; ++c)
+      logits.push_back(*host_.read<std::int32_t>(s.output.element_address(sample, 0, c)) *
+                           s.output_unit +
+                       s.bias[static_cast<std::size_t>(c)]);
+  return logits;
+}
+
+double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
+  LayerState& s = layout_.layers.back();
+  const auto logits = read_logits(batch_);
+  const std::size_t classes = static_cast<std::size_t>(s.layer.out_channels);
+  double loss = 0.0;
+  for (int sample = 0; sample < batch_; ++sample) {
+    const double* row = logits.data() + static_cast<std::size_t>(sample) * classes;
+    const double peak = *std::max_element(row, row + classes);
+    double total = 0.0;
+    for (std::size_t c = 0; c < classes; ++c) total += std::exp(row[c] - peak);
+    for (std::size_t c = 0; c < classes; ++c) {
+      const double probability = std::exp(row[c] - peak) / total;
+      const double wanted = c == labels[sample] ? 1.0 : 0.0;
+      *host_.write<std::int16_t>(s.gradient.element_address(sample, 0, static_cast<int>(c))) =
+          static_cast<std::int16_t>(
+              std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
+    }
+    loss -= row[labels[sample]] - peak - std::log(total);
+  }
+  s.gradient_unit = std::ldexp(1.0, -kLogitGradientBits) / batch_;
+  return loss / batch_;
+}
+
+/// Biases, gamma and beta; and the shifts of the next step from the maxima of this one.
+void AcceleratorEngine::update_scalars() {
+  for (LayerState& s : layout_.layers) {
+    const std::uint32_t weight_gradient_peak = *host_.read<std::uint32_t>(s.weight_gradient_max);
+    s.weight_gradient_shift = std::clamp(
+        s.weight_gradient_shift + bit_length(weight_gradient_peak) - kWeightGradientTargetBits, 0,
+        62);
+    if (s.layer.batch_norm) {
+      double spread = 0.0;
+      for (std::size_t c = 0; c < s.gamma.size(); ++c) {
+        s.gamma[c] -= learning_rate_ * s.gamma_momentum[c];
+        s.beta[c] -= learning_rate_ * s.beta_momentum[c];
+        spread = std::max(spread, std::abs(s.mean[c]) + 8.0 * s.deviation[c]);
+      }
+      const auto* maxima =
+          host_.read<std::uint32_t>(s.sample_max, static_cast<std::size_t>(batch_));
+      const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
+      if (peak != 0)
+        s.output_gradient_exponent += bit_length(peak) - s.fine_bits - kGradientTargetBits;
+      // Wide sums are kept so that eight deviations fit; narrow ones are exact.
+      const double bound =
+          s.layer.fan_in() * code_levels(s.layer.input_bits) * code_levels(s.layer.weight_bits);
+      if (bound > 32767.0) {
+        const double range = std::min(bound, std::ldexp(spread, s.output_shift));
+        s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(range / 32767.0))));
+      }
+    } else {
+      const auto* sums = host_.read<std::int64_t>(s.gradient_sums, s.bias.size());
+      for (std::size_t c = 0; c < s.bias.size(); ++c) {
+        s.bias_momentum[c] =
+            network_.momentum * s.bias_momentum[c] + static_cast<double>(sums[c]) * s.gradient_unit;
+        s.bias[c] -= learning_rate_ * s.bias_momentum[c];
+      }
+    }
+    if (s.is_last) continue;
+    if (const std::uint32_t peak = gradient_peak(s); peak != 0)
+      s.gradient_shift =
+          std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
+  }
+}
+
+// ---- State ----
+
+/// Everything a step leaves for the next, in a fixed order: archive(first byte, number of bytes).
+template <typename Archive>
+void AcceleratorEngine::visit_state(Archive&& archive) {
+  auto scalar = [&](auto& value) { archive(&value, sizeof value); };
+  scalar(random_state_);
+  scalar(learning_rate_);
+  for (LayerState& s : layout_.layers) {
+    for (std::vector<double>* list :
+         {&s.bias, &s.bias_momentum, &s.gamma, &s.gamma_momentum, &s.beta, &s.beta_momentum,
+          &s.running_mean, &s.running_variance})
+      archive(list->data(), list->size() * sizeof(double));
+    scalar(s.output_shift);
+    scalar(s.gradient_shift);
+    scalar(s.output_gradient_exponent);
+    scalar(s.weight_gradient_shift);
+    for (const ElementTensor* tensor : {&s.weights, &s.momentum})
+      archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
+              tensor->size_bytes());
+    archive(host_.write<std::uint8_t>(s.weight_max, 4), 4);
+    archive(host_.write<std::uint8_t>(s.weight_sum, 8), 8);
+  }
+}
+
+std::vector<std::uint8_t> AcceleratorEngine::state() {
+  std::vector<std::uint8_t> bytes;
+  visit_state([&](const void* from, std::size_t count) {
+    const auto* first = static_cast<const std::uint8_t*>(from);
+    bytes.insert(bytes.end(), first, first + count);
+  });
+  return bytes;
+}
+
+void AcceleratorEngine::restore(const std::vector<std::uint8_t>& state) {
+  std::size_t size = 0;
+  visit_state([&](const void*, std::size_t count) { size += count; });
+  if (size != state.size())
+    throw InputError(
+        "the saved state does not fit this network; resume with the one it was "
+        "saved from");
+  const std::uint8_t* next = state.data();
+  visit_state([&](void* to, std::size_t count) {
+    std::memcpy(to, next, count);
+    next += count;
+  });
+  write_weight_constants();
+}
+
+}  // namespace solfege

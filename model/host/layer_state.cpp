@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/host/layer_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/error.hpp"
+#include "model/host/scheduler.hpp"
+
+namespace solfege {
+namespace {
+
+double levels(int bits) { return (1 << bits) - 1; }
+int ceil_divide(int a, int b) { return (a + b - 1) / b; }
+int ceil_log2(double value) { return std::max(0, static_cast<int>(std::ceil(std::log2(value)))); }
+
+/// The cheaper contraction of a weight gradient: array cycles by the shape of its tiles.
+WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int batch) {
+  const int pixels = layer.out_height * layer.out_width;
+  const int taps = layer.kernel_height * layer.kernel_width;
+  const double rows = ceil_divide(layer.out_channels, config.rows);
+  const double drain = static_cast<double>(config.rows) * config.columns / config.stream_lanes;
+  const double by_pixels =
+      rows * taps *
+      ceil_divide(unfolded_tap_rows(layer.in_channels, config.columns), config.columns) * batch *
+      std::max(drain, static_cast<double>(ceil_divide(pixels, config.lanes)) * layer.gradient_bits *
+                          layer.input_bits);
+  const double by_samples =
+      rows * taps * ceil_divide(layer.in_channels, config.columns) *
+      std::max(drain, static_cast<double>(ceil_divide(batch, config.lanes)) * pixels *
+                          (layer.gradient_bits + 16) * layer.input_bits);
+  return by_pixels <= by_samples ? WeightGradientLanes::kPixels : WeightGradientLanes::kSamples;
+}
+
+/// The shift of the drain of backward_input of layer `s` before any step has measured it. Its sums
+/// are of products M (2c - n_G) (2c' - n_W) with signs that are as good as random: their largest is
+/// about four standard deviations, or one product where the terms are few. Most codes of f_G lie
+/// next to the middle, for few gradients are as large as their sample's M.
+int estimated_gradient_shift(const LayerState& s) {
+  const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
+  const double largest_code = s.is_last ? 1.0 : levels(s.layer.gradient_bits);
+  const double largest_sum = std::ldexp(levels(s.layer.weight_bits), kGradientTargetBits) *
+                             std::max(largest_code, 4.0 * std::sqrt(terms));
+  return std::clamp(ceil_log2(largest_sum) - kGradientTargetBits, 0, 62);
+}
+
+class Layouter {
+ public:
+  Layouter(const Config& config, const Network& network, int batch)
+      : config_(config), network_(network), batch_(batch), memory_(config) {}
+
+  TrainingLayout run() {
+    TrainingLayout layout;
+    const Layer& head = network_.layers.front();
+    layout.images =
+        memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
+                         ElementType::kUnsigned8, MemoryContent::kImages);
+    layout.image_codes =
+        memory_.planes("image codes", batch_, layout.images.pixels, head.input_bits,
+                       head.in_channels, false, PlaneType::kUnipolar);
+    for (std::size_t k = 0; k < network_.layers.size(); ++k) layout.layers.push_back(layer(k));
+    for (std::size_t k = 1; k < layout.layers.size(); ++k)
+      layout.layers[k - 1].gradient_shift = estimated_gradient_shift(layout.layers[k]);
+    layout.regions = memory_.regions();
+    layout.size_bytes = memory_.size();
+    return layout;
+  }
+
+ private:
+  void need_channels(const Layer& l, int have, const char* key) const {
+    if (l.out_channels > have)
+      throw InputError(fmt::format("stream.{} = {}: layer {} has {} channels: {}", key, have,
+                                   l.name, l.out_channels,
+                                   advise_at_least(fmt::format("stream.{}", key), l.out_channels,
+                                                   "give the layer fewer channels")));
+  }
+  void need_bits(const Layer& l, const char* pass, double terms, int a, int b) const {
+    const int need = 1 + a + b + ceil_log2(terms);
+    if (need > config_.accumulator_bits)
+      throw InputError(
+          fmt::format("array.accumulator_bits = {}: {} of layer {} with batch {} needs {}: {}",
+                      config_.accumulator_bits, pass, l.name, batch_, need,
+                      advise_at_least("array.accumulator_bits", need,
+                                      "lower --batch, or the layer's bits, channels or kernel")));
+  }
+
+  LayerState layer(std::size_t k) {
+    const Layer& l = network_.layers[k];
+    LayerState s;
+    s.layer = l;
+    s.is_last = k + 1 == network_.layers.size();
+    s.has_sum = l.residual >= 0;
+    for (const Layer& later : network_.layers)
+      s.has_sum = s.has_sum || later.residual == static_cast<int>(k);
+    s.lanes = s.is_last               ? WeightGradientLanes::kSamples
+              : s.has_fine_gradient() ? WeightGradientLanes::kPixels
+                                      : cheaper_lanes(config_, l, batch_);
+    need_channels(l, config_.table_channels, "table_channels");
+    if (!s.is_last) need_channels(l, config_.threshold_channels, "threshold_channels");
+    weights(s, k);
+    activations(s);
+    gradients(s, k);
+    scalars(s, k);
+    return s;
+  }
+
+  void weights(LayerState& s, std::size_t k) {
+    const Layer& l = s.layer;
+    auto tensor = [&](const char* name) {
+      return memory_.elements(l.name + name, l.out_channels, s.taps(), l.in_channels,
+                              ElementType::kSigned32);
+    };
+    s.weights = tensor(".weights");
+    s.momentum = tensor(".momentum");
+    s.weight_gradient = tensor(".weight_gradient");
+    s.weight_codes = memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(),
+                                    l.weight_bits, l.in_channels, true, PlaneType::kBipolar);
+    if (k > 0)
+      s.weight_codes_by_output =
+          memory_.planes(l.name + ".weight_codes_by_output", l.in_channels, s.taps(), l.weight_bits,
+                         l.out_channels, true, PlaneType::kBipolar);
+    s.threshold_table =
+        memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << l.weight_bits);
+    s.weight_max = memory_.take(8);
+    s.weight_sum = memory_.take(8);
+    s.weight_gradient_max = memory_.take(8);
+  }
+
+  void activations(LayerState& s) {
+    const Layer& l = s.layer;
+    // Logits are few and wanted exactly; pre-activations have the stored width.
+    s.output = memory_.elements(
+        l.name + (s.is_last ? ".logits" : ".output"), batch_, s.output_pixels(), l.out_channels,
+        s.is_last || (config_.stored_bits == 32 && !l.batch_norm) ? ElementType::kSigned32
+                                                                  : ElementType::kSigned16,
+        s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
+    s.statistics = memory_.take(channel_words(l) * 16);
+    if (s.is_last) return;
+    if (s.has_sum)
+      s.sum = memory_.elements(l.name + ".sum", batch_, s.output_pixels(), l.out_channels,
+                               ElementType::kSigned16);
+    s.kept = s.keeps()
+                 ? memory_.elements(l.name + ".kept", batch_, s.kept_pixels(), l.out_channels,
+                                    s.pooled() ? ElementType::kTagged : ElementType::kSigned16)
+                 : s.preactivation();
+    s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
+                             l.out_channels, false, PlaneType::kUnipolar);
+    s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
+    for (std::uint32_t* table :
+         {&s.sign_table, &s.low_table, &s.high_table, &s.sum_scale_table, &s.sum_offset_table,
+          &s.gradient_scale_table, &s.output_scale_table, &s.gradient_offset_table})
+      *table = memory_.take(4 * channel_words(l));
+  }
+
+  void gradients(LayerState& s, std::size_t k) {
+    const Layer& l = s.layer;
+    const int pixels = s.output_pixels();
+    const PlaneType unipolar = PlaneType::kUnipolar;
+    s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
+                                  s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
+                                  s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
+    if (!s.is_last)
+      s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
+                                        l.out_channels, false, PlaneType::kBipolar);
+    // |M (2c - n)| < 2^15 2^G: G + 16 planes with the sign, which bits.wide always allows
+    const int scaled_planes = s.is_last ? kLogitPlanes : l.gradient_bits + 16;
+    if (s.lanes == WeightGradientLanes::kPixels) {
+      s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
+                                           unfolded_tap_rows(l.out_channels, config_.rows), batch_,
+                                           l.gradient_bits, pixels, false, PlaneType::kBipolar);
+      s.input_unfolded = memory_.planes(
+          l.name + ".input_unfolded", s.taps() * unfolded_tap_rows(l.in_channels, config_.columns),
+          batch_, l.input_bits, pixels, true, unipolar);
+      need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
+    } else {
+      s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, scaled_planes,
+                                         l.out_channels, false, PlaneType::kSigned);
+      s.scaled_gradient_by_sample =
+          memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels,
+                         scaled_planes, batch_, false, PlaneType::kSigned);
+      s.input_by_sample =
+          memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
+                         l.input_bits, batch_, true, unipolar);
+      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, scaled_planes - 1,
+                l.input_bits);
+    }
+    need_bits(l, "forward", l.fan_in(), l.input_bits, l.weight_bits);
+    if (k > 0)
+      need_bits(l, "backward_input", static_cast<double>(s.taps()) * l.out_channels,
+                s.is_last ? kLogitPlanes - 1 : l.gradient_bits, l.weight_bits);
+    s.sample_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
+    s.gradient_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
+    s.gradient_sums = memory_.take(channel_words(l) * 16);
+  }
+
+  void scalars(LayerState& s, std::size_t k) const {
+    const Layer& l = s.layer;
+    const auto channels = static_cast<std::size_t>(l.out_channels);
+    s.bias.assign(channels, 0.0);
+    s.gamma.assign(channels, 1.0);
+    s.running_variance.assign(channels, 1.0);
+    s.bias_momentum = s.gamma_momentum = s.beta = s.beta_momentum = s.running_mean = s.bias;
+    s.mean = s.bias;
+    s.deviation = s.sign = s.gamma;
+    s.input_scale = 1.0 / levels(l.input_bits);
+    if (k > 0) s.input_scale /= 1.0 - network_.layers[k - 1].dropout;
+    // The sum of the products of codes, 15 bits at most of it
+    const double bound = static_cast<double>(batch_) * s.output_pixels() * levels(l.input_bits) *
+                         (s.is_last ? 1.0 : levels(l.gradient_bits)) * 32768.0;
+    s.weight_gradient_shift = std::max(0, ceil_log2(bound) - 31);
+    if (l.batch_norm && config_.stored_bits == 16) {
+      // Sums of fan_in products are seldom beyond eight times their root mean square.
+      const double sum_bound = l.fan_in() * levels(l.input_bits) * levels(l.weight_bits);
+      const double usual = 8.0 * std::sqrt(static_cast<double>(l.fan_in())) * levels(l.input_bits) *
+                           levels(l.weight_bits);
+      s.output_shift = ceil_log2(std::min(sum_bound, usual) / 32767.0);
+    }
+  }
+
+  static std::uint64_t channel_words(const Layer& l) {
+    return static_cast<std::uint64_t>(blocks(l.out_channels) * kBlock);
+  }
+
+  const Config& config_;
+  const Network& network_;
+  int batch_;
+  MemoryLayout memory_;
+};
+
+}  // namespace
+
+TrainingLayout lay_out_training(const Config& config, Network& network, int batch) {
+  Layer& head = network.layers.front();
+  head.in_channels = head.fan_in();
+  head.in_height = head.out_height;
+  head.in_width = head.out_width;
+  head.kernel_height = head.kernel_width = head.stride = 1;
+  head.padding = 0;
+  return Layouter(config, network, batch).run();
+}
+
+}  // namespace solfege

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/spec/memory_layout.hpp"
+#include "model/spec/network.hpp"
+#include "model/spec/program.hpp"
+
+namespace solfege {
+
+/// Batch norm's A g + B o + C has at most so many bits below those of a stored gradient: over a
+/// large map C is small beside the largest g, but adds up.
+constexpr int kFineGradientBits = 10;
+/// Output pixels from which on that is so. Such a layer's weight gradient has lanes along pixels:
+/// the other form multiplies codes by M itself.
+constexpr int kFineGradientPixels = 16;
+/// Bits that the largest stored gradient of a tensor should have: one below saturation at 16.
+constexpr int kGradientTargetBits = 13;
+
+/// Which index of the weight gradient's contraction lies along the lanes.
+enum class WeightGradientLanes {
+  kPixels,   ///< output pixels of a sample: G planes, and a drain times M for each sample
+  kSamples,  ///< samples: the gradient operand is M (2c - n), an integer of G + 16 planes
+};
+
+/// Everything a layer keeps on the device, and the host's scalars about it. Symbols as in
+/// model/spec/network.hpp: o the convolution's output, p what the clip sees before pooling.
+struct LayerState {
+  Layer layer;
+  bool is_last = false;
+  bool has_sum = false;  ///< p is a tensor of its own: a residual ends or starts here
+  WeightGradientLanes lanes = WeightGradientLanes::kPixels;
+
+  // Device tensors
+  ElementTensor weights, momentum, weight_gradient;  ///< fixed point; sums of codes, shifted
+  ElementTensor output;                              ///< o, or logits
+  ElementTensor sum;                                 ///< p in units of 2^-kSumFractionBits
+  ElementTensor kept;      ///< p pooled, dropped elements marked; what the clip's mask tests
+  ElementTensor gradient;  ///< of p, at kept's places, masked by the clip
+  PackedTensor weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
+  PackedTensor codes;                                 ///< f_A: the next layer's input
+  PackedTensor gradient_codes;                        ///< f_G, lanes along cout
+  PackedTensor gradient_unfolded, input_unfolded;     ///< lanes along pixels
+  PackedTensor scaled_gradient, scaled_gradient_by_sample, input_by_sample;  ///< along samples
+  // Tables and results in device memory; channel tables hold a word for each padded channel.
+  std::uint32_t threshold_table = 0;                            ///< f_W, shared by all channels
+  std::uint32_t activation_table = 0;                           ///< f_A per channel
+  std::uint32_t sign_table = 0, low_table = 0, high_table = 0;  ///< f_A pass; clip's mask
+  std::uint32_t sum_scale_table = 0, sum_offset_table = 0;      ///< p from o
+  std::uint32_t gradient_scale_table = 0, output_scale_table = 0, gradient_offset_table = 0;
+  std::uint32_t sample_max = 0;     ///< M per sample
+  std::uint32_t gradient_max = 0;   ///< largest |gradient| per sample, for its shift
+  std::uint32_t statistics = 0;     ///< per channel: sum o, sum o^2
+  std::uint32_t gradient_sums = 0;  ///< per channel: sum g, sum g z
+  std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
+
+  // Host scalars that a training carries from step to step
+  std::vector<double> bias, bias_momentum;
+  std::vector<double> gamma, gamma_momentum, beta, beta_momentum;
+  std::vector<double> running_mean, running_variance;
+  int output_shift = 0;              ///< o = sum >> shift
+  int gradient_shift = 0;            ///< of the drain that makes `gradient`
+  int output_gradient_exponent = 0;  ///< batch norm: unit of the gradient of o is 2^exponent
+  int weight_gradient_shift = 0;
+
+  // Host scalars of this step
+  double weight_scale = 1.0;            ///< s of the weight code
+  double weight_peak = 1.0;             ///< max |w|
+  double input_scale = 1.0;             ///< value of one input code
+  double output_unit = 1.0;             ///< value of one unit of o
+  double gradient_unit = 1.0;           ///< dLoss/dp of one unit of `gradient`
+  double output_gradient_unit = 1.0;    ///< dLoss/d(value of o) of one unit of f_G's scaled codes
+  int fine_bits = 0;                    ///< of what f_G quantizes, below output_gradient_unit
+  std::vector<double> mean, deviation;  ///< batch norm, in units of o
+  std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
+  int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0;
+
+  bool has_fine_gradient() const {
+    return layer.batch_norm && output_pixels() >= kFineGradientPixels;
+  }
+  bool pooled() const { return layer.pool > 1; }
+  bool keeps() const { return pooled() || layer.dropout > 0.0; }
+  int output_pixels() const { return layer.out_height * layer.out_width; }
+  int kept_pixels() const { return layer.pooled_height() * layer.pooled_width(); }
+  int taps() const { return layer.kernel_height * layer.kernel_width; }
+  /// What f_A quantizes: p, or o with p folded into the thresholds.
+  const ElementTensor& preactivation() const { return has_sum ? sum : output; }
+};
+
+/// Fraction bits of p where it is a tensor: +-16 in 16 bits.
+constexpr int kSumFractionBits = 11;
+/// Planes of the last layer's gradient, softmax - one-hot.
+constexpr int kLogitPlanes = 16;
+
+/// The device's memory for training a network: images and layers. The first layer of `network`
+/// becomes pointwise: it sees each of its windows as one pixel of kernel x kernel x channels, for
+/// one or three channels would leave most lanes idle.
+struct TrainingLayout {
+  ElementTensor images;
+  PackedTensor image_codes;
+  std::vector<LayerState> layers;
+  std::vector<MemoryRegion> regions;
+  std::uint32_t size_bytes = 0;
+};
+
+/// Lays out everything. Throws InputError where the configuration is too small for the network.
+TrainingLayout lay_out_training(const Config& config, Network& network, int batch);
+
+}  // namespace solfege

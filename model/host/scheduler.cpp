@@ -1,0 +1,673 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/host/scheduler.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/base/error.hpp"
+#include "model/spec/legality.hpp"
+
+namespace solfege {
+namespace {
+
+std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }
+
+int log2_exact(int value) {
+  int bits = 0;
+  while ((1 << bits) < value) ++bits;
+  return bits;
+}
+
+/// The operand rows [first, last] that tile rows [first_tile, last_tile] meet over all taps.
+struct Span {
+  int first, last;
+};
+Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
+                  int tap_last, int limit) {
+  int low = 0, high = 0;
+  switch (mode) {
+    case WindowMode::kForward:
+      low = layer.stride * tile_first + tap_first - layer.padding;
+      high = layer.stride * tile_last + tap_last - layer.padding;
+      break;
+    case WindowMode::kBackwardInput:
+      low = (tile_first + layer.padding - tap_last + layer.stride - 1 + 64 * layer.stride) /
+                layer.stride -
+            64;
+      high = (tile_last + layer.padding - tap_first) / layer.stride;
+      break;
+    case WindowMode::kBackwardWeight:
+      low = layer.stride * tap_first + tile_first - layer.padding;
+      high = layer.stride * tap_last + tile_last - layer.padding;
+      break;
+  }
+  low = std::clamp(low, 0, limit - 1);
+  return {low, std::clamp(high, low, limit - 1)};
+}
+
+/// Bit products the network's mathematics asks for: products inside the maps times the planes of
+/// the codes (G planes of a gradient, however many the schedule gives it).
+std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
+                                 const PackedTensor& rows, const PackedTensor& columns) {
+  auto meetings = [&](int in, int out, int kernel) {
+    std::uint64_t count = 0;
+    for (int o = 0; o < out; ++o)
+      for (int k = 0; k < kernel; ++k) {
+        const int i = layer.stride * o + k - layer.padding;
+        if (i >= 0 && i < in) ++count;
+      }
+    return count;
+  };
+  const std::uint64_t products = meetings(layer.in_height, layer.out_height, layer.kernel_height) *
+                                 meetings(layer.in_width, layer.out_width, layer.kernel_width) *
+                                 static_cast<std::uint64_t>(layer.in_channels) *
+                                 static_cast<std::uint64_t>(layer.out_channels) *
+                                 static_cast<std::uint64_t>(batch);
+  const bool gradient_rows = mode != WindowMode::kForward && layer.gradient_bits > 0;
+  const int row_planes = gradient_rows ? layer.gradient_bits : rows.planes;
+  return products * static_cast<std::uint64_t>(row_planes) *
+         static_cast<std::uint64_t>(columns.planes);
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> Program::encode() const {
+  std::vector<std::uint32_t> words;
+  words.reserve(operations.size() * kDescriptorWords);
+  std::uint32_t tag = 0;
+  for (const Operation& operation : operations) {
+    Descriptor descriptor = operation.descriptor;
+    descriptor.tag = tag++ & 0xffffu;
+    const auto encoded = descriptor.encode();
+    words.insert(words.end(), encoded.begin(), encoded.end());
+  }
+  return words;
+}
+
+Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& label) {
+  if (const std::string overflow = descriptor.overflow(); !overflow.empty())
+    throw InputError(
+        fmt::format("layer {}, {}: {} needs a descriptor with {}, so no configuration holds it; "
+                    "make the layer's map, channels or kernel smaller, or lower --batch",
+                    layer_, pass_, label, overflow));
+  if (const char* rule = broken_rule(descriptor, config_))
+    throw InputError(
+        fmt::format("layer {}, {}: {}: the device refuses a descriptor unless {}; make the layer's "
+                    "map, channels or kernel smaller, or lower --batch",
+                    layer_, pass_, label, rule));
+  Operation operation;
+  operation.descriptor = descriptor;
+  operation.layer = layer_;
+  operation.pass = pass_;
+  operation.label = label;
+  program_.operations.push_back(std::move(operation));
+  if (descriptor.opcode == u32(static_cast<int>(Opcode::kStream)) && !descriptor.x_from_array)
+    last_pass_ = static_cast<int>(program_.operations.size()) - 1;
+  return program_.operations.back();
+}
+
+void ProgramBuilder::load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
+                                const std::string& label, int shift) {
+  Descriptor d;
+  d.opcode = u32(static_cast<int>(Opcode::kStream));
+  d.x_type = u32(static_cast<int>(ElementType::kSigned32));
+  d.x_address = address;
+  d.scale_x = 1;
+  d.shift_x = u32(shift);
+  d.narrow = shift > 0;
+  d.destination = u32(static_cast<int>(Destination::kTable));
+  d.table = u32(static_cast<int>(table));
+  d.quantizer_bits = u32(threshold_bits);
+  d.count0 = u32(rows);
+  d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
+  d.channels = d.samples = 0xffff;  // every word counts
+  append(d, label);
+}
+
+void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
+  if (pass.x == nullptr) {
+    d.x_from_array = 1;
+  } else {
+    d.x_type = u32(static_cast<int>(pass.x->type));
+    d.x_address = pass.x->address;
+  }
+  if (pass.z != nullptr) {
+    d.z_enable = 1;
+    d.z_type = u32(static_cast<int>(pass.z->type));
+    d.z_address = pass.z->address;
+  }
+  const std::uint32_t scale_mask =
+      config_.stored_bits == 32 ? ~0u : (1u << config_.stored_bits) - 1;
+  d.scale_x_source = u32(static_cast<int>(pass.scale_x_source));
+  d.scale_x = u32(pass.scale_x) & scale_mask;
+  d.shift_x = u32(pass.shift_x);
+  d.scale_z_source = pass.scale_z_per_channel;
+  d.scale_z = u32(pass.scale_z) & 0xffffu;
+  d.shift_z = u32(pass.shift_z);
+  d.offset_enable = pass.offset;
+  d.mask_enable = pass.mask;
+  d.tanh_enable = pass.tanh;
+  d.narrow = pass.narrow;
+  d.pool_enable = pass.pool > 1;
+  d.route_enable = pass.route > 1;
+  if (pass.store != nullptr) {
+    d.destination =
+        u32(static_cast<int>(pass.store->type == ElementType::kSigned16 ? Destination::kSigned16
+                             : pass.store->type == ElementType::kTagged ? Destination::kTagged
+                                                                        : Destination::kSigned32));
+    d.destination_address = pass.store->address;
+  }
+  d.drop_enable = pass.drop_threshold != 0;
+  d.drop_threshold = pass.drop_threshold;
+  d.quantizer = u32(static_cast<int>(pass.quantizer));
+  d.quantizer_bits = u32(pass.quantizer_bits);
+  d.threshold_per_channel = pass.threshold_per_channel;
+  d.random_low = u32(static_cast<std::int64_t>(pass.random_state & 0xffffffffu));
+  d.random_high = u32(static_cast<std::int64_t>(pass.random_state >> 32));
+  if (pass.pack != nullptr) {
+    const PackedTensor& t = *pass.pack;
+    d.pack_enable = 1;
+    d.pack_columns = t.columns;
+    d.pack_planes = u32(t.planes);
+    d.pack_address = t.address;
+    d.pack_group_stride = t.group_stride();
+    d.pack_pixel_stride = u32(t.pixel_words());
+    d.pack_plane_stride = u32(t.words());
+  }
+  if (pass.max_address != 0) {
+    d.max_enable = 1;
+    d.max_per_sample = pass.max_per_sample;
+    d.max_address = pass.max_address;
+  }
+  if (pass.sum_address != 0) {
+    d.sum_enable = 1;
+    d.sum_per_channel = pass.sum_per_channel;
+    d.sum_absolute = pass.sum_absolute;
+    d.sum_address = pass.sum_address;
+    d.second_sum = u32(static_cast<int>(pass.second_sum));
+  }
+  d.reduce_clear = d.reduce_flush = pass.max_address != 0 || pass.sum_address != 0;
+}
+
+std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPass& pass) const {
+  std::vector<Region> list;
+  if (pass.pack != nullptr)
+    list.push_back(
+        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), config_.lanes / 8});
+  if (d.reduce_flush && d.max_enable)
+    list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
+  if (d.reduce_flush && d.sum_enable)
+    list.push_back({"sum", d.sum_address,
+                    8 * (d.sum_per_channel ? d.channels : 1u) * (d.second_sum != 0 ? 2u : 1u), 8});
+  return list;
+}
+
+void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
+                            const std::string& label) {
+  Descriptor d;
+  d.opcode = u32(static_cast<int>(Opcode::kStream));
+  apply(d, pass);
+  const std::uint32_t pixel = shape.pixel_stride();
+  d.count0 = pixel / u32(config_.stream_lanes);
+  d.count5 = u32(blocks(shape.rows));
+  d.stride_a5 = shape.row_block_stride();
+  d.count1 = u32(shape.pixels);
+  d.count2 = d.count3 = d.count4 = 1;
+  d.stride_a1 = pixel;
+  const int window = std::max(pass.pool, pass.route);
+  if (window > 1) {
+    // x: window step in x and y, window in x and y. The pooled map is walked by windows only.
+    const std::uint32_t side = u32(window), width = u32(pass.map_width);
+    const std::uint32_t windows_x = width / side, windows_y = u32(shape.pixels) / width / side;
+    const std::uint32_t pooled_blocks = windows_x * windows_y * pixel;
+    d.count1 = side;
+    d.stride_a1 = pixel;
+    d.count4 = windows_y;
+    d.stride_a4 = side * width * pixel;
+    d.stride_b4 = windows_x * pixel;
+    d.stride_b5 = pooled_blocks;
+    if (pass.pool > 1) {
+      // Window inside: a state for each chunk of a pixel suffices.
+      d.count2 = side;
+      d.stride_a2 = width * pixel;
+      d.count3 = windows_x;
+      d.stride_a3 = side * pixel;
+      d.stride_b3 = pixel;
+      d.destination_strides_b = 1;
+    } else {
+      // Raster order of x, which is its storage order: random numbers are drawn along it.
+      d.count2 = windows_x;
+      d.stride_a2 = side * pixel;
+      d.stride_b2 = pixel;
+      d.count3 = side;
+      d.stride_a3 = width * pixel;
+      d.z_strides_b = 1;
+    }
+  }
+  d.channels = u32(shape.channels);
+  d.samples = u32(shape.rows);
+  Operation& operation = append(d, label);
+  operation.writes = regions(d, pass);
+  if (pass.store != nullptr)
+    operation.writes.push_back(
+        {pass.store->name, pass.store->address, pass.store->size_bytes(), pass.store->bytes()});
+  if (pass.pack != nullptr)
+    writer_[pass.pack->name] = static_cast<int>(program_.operations.size()) - 1;
+}
+
+void ProgramBuilder::wait_for_packed(Descriptor& d, const PackedTensor& source) {
+  const auto writer = writer_.find(source.name);
+  if (writer == writer_.end() || writer->second <= turner_after_stream_) return;
+  program_.operations[static_cast<std::size_t>(writer->second)].descriptor.signal_mask |= kPacked;
+  d.wait_mask |= kPacked;
+  turner_after_stream_ = writer->second;
+}
+
+void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
+  Descriptor d;
+  d.opcode = u32(static_cast<int>(Opcode::kTranspose));
+  d.source_address = source.address;
+  d.target_address = target.address;
+  d.plane_words = u32(source.pixels * source.planes);
+  d.source_rows = u32(source.rows);
+  d.source_lanes = u32(source.lanes);
+  d.source_columns = source.columns;
+  d.target_columns = target.columns;
+  d.source_words = u32(source.words());
+  d.target_words = u32(target.words());
+  wait_for_packed(d, source);
+  Operation& operation = append(d, "transpose " + source.name);
+  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
+}
+
+void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& target,
+                            const Layer& layer, bool gradient) {
+  Descriptor d;
+  d.opcode = u32(static_cast<int>(Opcode::kUnfold));
+  d.source_address = source.address;
+  d.target_address = target.address;
+  d.source_rows = u32(source.rows);
+  d.source_lanes = u32(source.lanes);
+  d.source_columns = source.columns;
+  d.target_columns = target.columns;
+  d.unfold_planes = u32(source.planes);
+  d.source_words = u32(source.words());
+  d.target_words = u32(target.words());
+  d.unfold_out_height = u32(layer.out_height);
+  d.unfold_out_width = u32(layer.out_width);
+  d.unfold_height = u32(gradient ? layer.out_height : layer.in_height);
+  d.unfold_width = u32(gradient ? layer.out_width : layer.in_width);
+  d.unfold_kernel_height = u32(gradient ? 1 : layer.kernel_height);
+  d.unfold_kernel_width = u32(gradient ? 1 : layer.kernel_width);
+  d.unfold_padding = u32(gradient ? 0 : layer.padding);
+  d.unfold_stride_log2 = u32(gradient ? 0 : log2_exact(layer.stride));
+  d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
+  wait_for_packed(d, source);
+  Operation& operation = append(d, "unfold " + source.name);
+  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
+}
+
+int unfolded_tap_rows(int channels, int group) {
+  const int unit = std::max(kBlock, group);
+  return (channels + unit - 1) / unit * unit;
+}
+
+// ---- Products ----
+
+int ProgramBuilder::half_words(const Buffer& buffer) const {
+  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
+  // Loads are whole beats: one operand word less where two share a beat, for misaligned starts.
+  const int group = buffer.columns ? config_.columns : config_.rows;
+  const int words_a_beat = std::max(1, config_.bus_bytes * 8 / (group * config_.lanes));
+  return depth / 2 - (words_a_beat - 1) * 2;
+}
+
+InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
+                                     const std::string& label, const Layer& layer) const {
+  const std::string key = buffer.columns ? "array.column_buffer_depth" : "array.row_buffer_depth";
+  const std::int64_t depth = config_value(config_, key), lost = depth / 2 - half_words(buffer);
+  const std::int64_t pixel_planes = need / tensor.words();  // a word each where all lanes fit one
+  auto depth_for = [&](int lanes) {
+    return 2 * (pixel_planes * ((tensor.lanes + lanes - 1) / lanes) + lost);
+  };
+  std::string advice = advise_at_least(key, depth_for(config_.lanes),
+                                       "lower --batch, or make the layer's map or kernel smaller");
+  // Wider words are fewer.
+  for (int lanes = config_.lanes;
+       !allows_at_least(key, depth_for(config_.lanes)) && allows_at_least("array.lanes", lanes);
+       lanes *= 2)
+    if (allows_at_least(key, depth_for(lanes))) {
+      advice = advise_at_least("array.lanes", lanes, "");
+      break;
+    }
+  return InputError(fmt::format("{} = {}: {} of layer {} needs {} words in half a buffer: {}", key,
+                                depth, label, layer.name, need, advice));
+}
+
+ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor,
+                                              std::uint32_t first_word, int words, bool* fresh) {
+  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
+  const int group = buffer.columns ? config_.columns : config_.rows;
+  const auto words_a_beat = u32(std::max(1, config_.bus_bytes * 8 / (group * config_.lanes)));
+  const std::uint32_t aligned = first_word / words_a_beat * words_a_beat;
+  auto base = [&](int half) { return half * depth / 2 + static_cast<int>(first_word - aligned); };
+  const std::string key = fmt::format("{}@{}+{}", tensor.name, first_word, words);
+  for (int half = 0; half < 2; ++half)
+    if (buffer.resident[half] == key && half != buffer.next_half) return {half, base(half)};
+  const int half = buffer.next_half;
+  buffer.next_half = 1 - half;
+  buffer.resident[half] = key;
+
+  Descriptor d;
+  d.opcode = u32(static_cast<int>(Opcode::kLoad));
+  d.load_address = tensor.address + aligned * tensor.group_word_bytes();
+  d.load_to_columns = buffer.columns;
+  d.load_offset = u32(half * depth / 2);
+  d.load_words =
+      (first_word + u32(words) - aligned + words_a_beat - 1) / words_a_beat * words_a_beat;
+  if (buffer.last_user[half] >= 0) {
+    const std::uint32_t token = buffer.columns ? kColumnFree : kRowFree;
+    program_.operations[static_cast<std::size_t>(buffer.last_user[half])].descriptor.signal_mask |=
+        token;
+    d.wait_mask |= token;
+    buffer.last_user[half] = -1;
+  }
+  const auto writer = writer_.find(tensor.name);
+  if (writer != writer_.end()) {
+    Descriptor& made = program_.operations[static_cast<std::size_t>(writer->second)].descriptor;
+    const bool turned = made.opcode != u32(static_cast<int>(Opcode::kStream));
+    int& waited = turned ? dma_after_turner_ : dma_after_stream_;
+    if (writer->second > waited) {
+      const std::uint32_t token = turned ? kTurned : kStored;
+      made.signal_mask |= token;
+      d.wait_mask |= token;
+      waited = writer->second;
+    }
+  }
+  append(d, "load " + tensor.name);
+  *fresh = true;
+  return {half, base(half)};
+}
+
+Operation& ProgramBuilder::append_gemm(Descriptor d, const Place& row, const Place& column,
+                                       bool fresh, const std::string& label) {
+  d.opcode = u32(static_cast<int>(Opcode::kGemm));
+  d.row_base = u32(row.base);
+  d.column_base = u32(column.base);
+  if (fresh) {
+    program_.operations.back().descriptor.signal_mask |= kLoaded;
+    d.wait_mask |= kLoaded;
+  }
+  // A tile can only wait while the stream unit is at other passes: the array starts when they end.
+  if (last_pass_ > array_after_stream_) {
+    program_.operations[static_cast<std::size_t>(last_pass_)].descriptor.signal_mask |= kDraining;
+    d.wait_mask |= kDraining;
+    array_after_stream_ = last_pass_;
+  }
+  Operation& gemm = append(d, label);
+  const int index = static_cast<int>(program_.operations.size()) - 1;
+  rows_.last_user[row.half] = index;
+  columns_.last_user[column.half] = index;
+  return gemm;
+}
+
+/// The pass that takes tiles whose first row is row group `row_group`, from pixel `pixel` on.
+Descriptor ProgramBuilder::drain_descriptor(const StreamPass& drain, const ElementTensor& result,
+                                            int row_group, int pixel) {
+  Descriptor s;
+  s.opcode = u32(static_cast<int>(Opcode::kStream));
+  apply(s, drain);
+  const int first_row = row_group * config_.rows;
+  const std::uint32_t offset =
+      u32(first_row / kBlock) * result.row_block_stride() + u32(pixel) * result.pixel_stride();
+  if (drain.store != nullptr) s.destination_address += offset * u32(drain.store->bytes());
+  if (drain.z != nullptr) s.z_address += offset * u32(drain.z->bytes());
+  s.count0 = u32(config_.columns / config_.stream_lanes);
+  s.count1 = u32(std::min(config_.rows, kBlock));
+  s.count2 = u32(std::max(1, config_.rows / kBlock));
+  s.count3 = s.count4 = s.count5 = 1;
+  s.stride_a2 = result.row_block_stride();
+  s.channels = u32(result.channels);
+  s.samples = u32(std::min(result.rows, first_row + config_.rows));
+  s.sample_first = u32(first_row);
+  s.reduce_clear = s.reduce_flush = 0;
+  return s;
+}
+
+void ProgramBuilder::append_drain(const Descriptor& descriptor, const StreamPass& drain,
+                                  const ElementTensor& result, int row_group,
+                                  const std::string& label) {
+  Operation& operation = append(descriptor, "drain of " + label);
+  if (drain.store == nullptr || (descriptor.accumulate_enable && !descriptor.accumulate_last))
+    return;
+  const int first = row_group * config_.rows / kBlock;
+  const int last = std::min(blocks(result.rows), blocks((row_group + 1) * config_.rows));
+  const std::uint32_t bytes = result.row_block_stride() * u32(drain.store->bytes());
+  operation.writes.push_back({drain.store->name, drain.store->address + u32(first) * bytes,
+                              u32(last - first) * bytes, drain.store->bytes()});
+}
+
+/// The first drain clears the reductions of a tensor, the last writes them.
+void ProgramBuilder::finish_reductions(const StreamPass& drain, std::size_t last_drain) {
+  if (drain.max_address == 0 && drain.sum_address == 0) return;
+  Operation& operation = program_.operations[last_drain];
+  operation.descriptor.reduce_flush = 1;
+  for (const Region& region : regions(operation.descriptor, drain))
+    operation.writes.push_back(region);
+}
+
+void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& rows,
+                                      const PackedTensor& columns, const ElementTensor& result,
+                                      const StreamPass& drain, const std::string& label) {
+  const int batch = rows.pixels;
+  const int tap_rows = unfolded_tap_rows(result.channels, config_.columns);
+  const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
+  if (row_sample > half_words(rows_)) throw too_small(rows_, row_sample, rows, label, layer);
+  if (column_sample > half_words(columns_))
+    throw too_small(columns_, column_sample, columns, label, layer);
+  const int samples =
+      std::min({batch, half_words(rows_) / row_sample, half_words(columns_) / column_sample});
+  const std::uint64_t useful =
+      useful_plane_pairs(WindowMode::kBackwardWeight, layer, batch, rows, columns);
+  bool first_gemm = true, first_drain = true;
+  std::size_t last_drain = 0;
+  for (int row_group = 0; row_group < rows.groups(); ++row_group) {
+    for (int group = 0; group < columns.groups(); ++group) {
+      const int tap = group * config_.columns / tap_rows;
+      const int channel = group * config_.columns % tap_rows;
+      if (channel >= result.channels) continue;
+      for (int sample = 0; sample < batch; sample += samples) {
+        const int count = std::min(samples, batch - sample);
+        bool fresh = false;
+        const Place column =
+            require(columns_, columns, u32((group * batch + sample) * column_sample),
+                    count * column_sample, &fresh);
+        const Place row = require(rows_, rows, u32((row_group * batch + sample) * row_sample),
+                                  count * row_sample, &fresh);
+        Descriptor d;
+        d.row_planes = u32(rows.planes);
+        d.row_type = u32(static_cast<int>(rows.type));
+        d.column_planes = u32(columns.planes);
+        d.column_type = u32(static_cast<int>(columns.type));
+        d.clear = d.drain = 1;
+        d.columns_by_tile = 1;
+        d.window_mode = u32(static_cast<int>(WindowMode::kForward));
+        d.words = u32(rows.words());
+        d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
+        d.column_groups = 1;
+        d.tile_y_first = u32(sample);
+        d.tile_y_count = u32(count);
+        d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
+        d.window_height = u32(batch);
+        d.row_y_origin = d.column_y_origin = u32(sample);
+        append_gemm(d, row, column, fresh, label).useful_plane_pairs = first_gemm ? useful : 0;
+        first_gemm = false;
+
+        Descriptor s = drain_descriptor(drain, result, row_group, tap);
+        s.count4 = u32(count);
+        s.chunk_first = u32(channel / config_.stream_lanes);
+        s.accumulate_enable = 1;
+        s.accumulate_first = sample == 0;
+        s.accumulate_last = sample + count == batch;
+        s.accumulate_sample = u32(sample);
+        s.reduce_clear = first_drain && (drain.max_address != 0 || drain.sum_address != 0);
+        first_drain = false;
+        append_drain(s, drain, result, row_group, label);
+        last_drain = program_.operations.size() - 1;
+      }
+    }
+  }
+  finish_reductions(drain, last_drain);
+}
+
+void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
+                              const PackedTensor& columns, const ElementTensor& result,
+                              const StreamPass& drain, const std::string& label) {
+  const bool by_tap = mode == WindowMode::kBackwardWeight;
+  // Tile positions p, contraction positions t, and the windowed operand's map d
+  int tile_height = layer.out_height, tile_width = layer.out_width;
+  int tap_height = layer.kernel_height, tap_width = layer.kernel_width;
+  int map_height = layer.in_height, map_width = layer.in_width;
+  if (mode == WindowMode::kBackwardInput) {
+    std::swap(tile_height, map_height);
+    std::swap(tile_width, map_width);
+  } else if (by_tap) {
+    std::swap(tile_height, tap_height);
+    std::swap(tile_width, tap_width);
+  }
+  const int row_half = half_words(rows_), column_half = half_words(columns_);
+  const int row_width = by_tap ? tap_width : map_width;
+  const int column_width = by_tap ? map_width : tap_width;
+  const int column_group_words = columns.pixels * columns.pixel_words();
+  // Contraction rows a pass of the buffers takes: all, unless an operand of backward_weight does
+  // not fit.
+  int tap_rows = tap_height;
+  if (by_tap) {
+    auto row_need = [&](int taps) { return taps * row_width * rows.pixel_words(); };
+    auto column_need = [&](int taps) {
+      if (taps == tap_height) return column_group_words;
+      int most = 0;
+      for (int tile = 0; tile < tile_height; ++tile)
+        for (int tap = 0; tap < tap_height; tap += taps) {
+          const Span span = operand_rows(mode, layer, tile, tile, tap,
+                                         std::min(tap + taps, tap_height) - 1, map_height);
+          most = std::max(most, span.last - span.first + 1);
+        }
+      return most * column_width * columns.pixel_words();
+    };
+    while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half))
+      --tap_rows;
+    if (row_need(1) > row_half) throw too_small(rows_, row_need(1), rows, label, layer);
+    if (column_need(1) > column_half)
+      throw too_small(columns_, column_need(1), columns, label, layer);
+  } else if (column_group_words > column_half) {
+    throw too_small(columns_, column_group_words, columns, label, layer);
+  }
+  const bool split = tap_rows < tap_height;
+  const int groups_a_block =
+      split ? 1 : std::max(1, std::min(columns.groups(), column_half / column_group_words));
+  // Tile rows a pass takes: as many as their operand rows fit.
+  int tile_rows = split ? 1 : tile_height;
+  if (!by_tap) {
+    auto need = [&](int tiles) {
+      int most = 0;
+      for (int first = 0; first < tile_height; first += tiles) {
+        const Span span = operand_rows(mode, layer, first, std::min(first + tiles, tile_height) - 1,
+                                       0, tap_height - 1, map_height);
+        most = std::max(most, (span.last - span.first + 1) * row_width * rows.pixel_words());
+      }
+      return most;
+    };
+    while (tile_rows > 1 && need(tile_rows) > row_half) --tile_rows;
+    if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), rows, label, layer);
+  }
+
+  const int chunks = config_.columns / config_.stream_lanes;
+  const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
+  bool first_drain = true;
+  std::size_t last_drain = 0;
+  bool first_gemm = true;
+  const std::uint64_t useful =
+      useful_plane_pairs(mode, layer, by_tap ? rows.lanes : rows.rows, rows, columns);
+  for (int group = 0; group < columns.groups(); group += groups_a_block) {
+    const int groups = std::min(groups_a_block, columns.groups() - group);
+    for (int row_group = 0; row_group < rows.groups(); ++row_group) {
+      for (int tile_y = 0; tile_y < tile_height; tile_y += tile_rows) {
+        const int tiles_y = std::min(tile_rows, tile_height - tile_y);
+        for (int tile_x = 0; tile_x < tile_width; tile_x += split ? 1 : tile_width) {
+          const int tiles_x = split ? 1 : tile_width;
+          for (int tap = 0; tap < tap_height; tap += tap_rows) {
+            const int taps = std::min(tap_rows, tap_height - tap);
+            const Span span = operand_rows(mode, layer, tile_y, tile_y + tiles_y - 1, tap,
+                                           tap + taps - 1, map_height);
+            // Buffer contents: the windowed operand's rows, and the taps of the other
+            const int row_first = by_tap ? tap : span.first;
+            const int row_count = by_tap ? taps : span.last - span.first + 1;
+            const int column_first = by_tap ? (split ? span.first : 0) : 0;
+            const int column_count =
+                by_tap ? (split ? span.last - span.first + 1 : map_height) : tap_height;
+            bool fresh = false;
+            const Place column = require(columns_, columns,
+                                         u32(group * column_group_words +
+                                             column_first * column_width * columns.pixel_words()),
+                                         (groups - 1) * column_group_words +
+                                             column_count * column_width * columns.pixel_words(),
+                                         &fresh);
+            const Place row =
+                require(rows_, rows,
+                        u32((row_group * rows.pixels + row_first * row_width) * rows.pixel_words()),
+                        row_count * row_width * rows.pixel_words(), &fresh);
+
+            Descriptor d;
+            d.row_planes = u32(rows.planes);
+            d.row_type = u32(static_cast<int>(rows.type));
+            d.column_planes = u32(columns.planes);
+            d.column_type = u32(static_cast<int>(columns.type));
+            d.clear = tap == 0;
+            d.drain = tap + taps == tap_height;
+            d.rows_by_tap = by_tap;
+            d.window_mode = u32(static_cast<int>(mode));
+            d.stride_log2 = u32(log2_exact(layer.stride));
+            d.words = u32(rows.words());
+            d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
+            d.column_groups = u32(groups);
+            d.column_group_stride = u32(column_group_words);
+            d.tile_y_first = u32(tile_y);
+            d.tile_y_count = u32(tiles_y);
+            d.tile_x_first = u32(tile_x);
+            d.tile_x_count = u32(tiles_x);
+            d.tap_y_first = u32(tap);
+            d.tap_y_count = u32(taps);
+            d.tap_x_count = u32(tap_width);
+            d.padding = u32(layer.padding);
+            d.window_height = u32(map_height);
+            d.window_width = u32(map_width);
+            d.row_y_origin = u32(row_first);
+            d.column_y_origin = u32(column_first);
+            append_gemm(d, row, column, fresh, label).useful_plane_pairs = first_gemm ? useful : 0;
+            first_gemm = false;
+            if (!d.drain) continue;
+
+            Descriptor s = drain_descriptor(drain, result, row_group, tile_y * tile_width + tile_x);
+            s.count3 = u32(groups);
+            s.count4 = u32(tiles_x);
+            s.count5 = u32(tiles_y);
+            s.stride_a4 = result.pixel_stride();
+            s.stride_a5 = u32(tile_width) * result.pixel_stride();
+            s.chunk_first = u32(group * chunks);
+            s.reduce_clear = reduces && first_drain;
+            first_drain = false;
+            append_drain(s, drain, result, row_group, label);
+            last_drain = program_.operations.size() - 1;
+          }
+        }
+      }
+    }
+  }
+  finish_reductions(drain, last_drain);
+}
+
+}  // namespace solfege

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "model/base/error.hpp"
+#include "model/spec/network.hpp"
+#include "model/spec/program.hpp"
+
+namespace solfege {
+
+/// The per-element work of a stream pass; unset parts are off. Addresses come from the tensors.
+struct StreamPass {
+  const ElementTensor* x = nullptr;  ///< null: from the array's drain
+  const ElementTensor* z = nullptr;
+  const ElementTensor* store = nullptr;
+  const PackedTensor* pack = nullptr;
+  Scalar scale_x_source = Scalar::kConstant;
+  std::int32_t scale_x = 1;
+  int shift_x = 0;
+  bool scale_z_per_channel = false;
+  std::int32_t scale_z = 0;
+  int shift_z = 0;
+  bool offset = false;  ///< plus the channel's entry of the offset table
+  bool mask = false;    ///< z only masks: low <= z <= high, tables per channel
+  bool tanh = false;    ///< x times 1 - tanh^2(z)
+  bool narrow = false;  ///< saturate to +-32767
+  int pool = 1;         ///< x is pooled by windows of this side; results have the pooled map
+  int route = 1;        ///< z has the map pooled by this, and counts at its maximum's place only
+  int map_width = 1;    ///< of x, for pool and route
+  std::uint32_t drop_threshold = 0;  ///< 0: no dropout
+  Quantizer quantizer = Quantizer::kRaw;
+  int quantizer_bits = 0;
+  bool threshold_per_channel = false;
+  std::uint64_t random_state = 1;
+  std::uint32_t max_address = 0;  ///< 0: none
+  bool max_per_sample = false;
+  std::uint32_t sum_address = 0;  ///< 0: none
+  bool sum_per_channel = false, sum_absolute = false;
+  SecondSum second_sum = SecondSum::kNone;
+};
+
+/// Appends operations to a program and works out the tokens between engines. One operand buffer
+/// half is loaded while the array reads the other; a load waits for the last GEMM that used its
+/// half, a GEMM for its last load, a load for the pass or turn that made its source.
+class ProgramBuilder {
+ public:
+  explicit ProgramBuilder(const Config& config) : config_(config) {}
+
+  void set_place(const std::string& layer, const std::string& pass) {
+    layer_ = layer;
+    pass_ = pass;
+  }
+
+  /// `rows` times S words of 32 bits into an on-chip table; with a shift, rounded and saturated to
+  /// 16 bits.
+  void load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
+                  const std::string& label, int shift = 0);
+  /// A pass over all elements of a tensor in storage order. `shape` gives rows, pixels, channels
+  /// before pooling.
+  void stream(const ElementTensor& shape, const StreamPass& pass, const std::string& label);
+  /// target[lane][..][row] = source[row][..][lane]
+  void transpose(const PackedTensor& source, const PackedTensor& target);
+  /// Lanes along channels become lanes along the layer's output pixels. Of the input codes, once
+  /// for each tap: rows of `target` are tap * unfolded_tap_rows + channel; of the gradient codes
+  /// (`gradient`), once. Pixels of `target` are samples.
+  void unfold(const PackedTensor& source, const PackedTensor& target, const Layer& layer,
+              bool gradient);
+  /// One of the three products of a layer; results drain through `drain` into [row][pixel][column].
+  /// forward: rows x = input samples, columns = weights; backward_input: gradients and transposed
+  /// weights; backward_weight: gradients and inputs, lanes along samples.
+  void multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
+                const PackedTensor& columns, const ElementTensor& result, const StreamPass& drain,
+                const std::string& label);
+  /// The weight gradient sample by sample: unfolded gradient codes times unfolded input codes, each
+  /// sample's sums times its entry of the sample table, summed over the samples.
+  void multiply_samples(const Layer& layer, const PackedTensor& rows, const PackedTensor& columns,
+                        const ElementTensor& result, const StreamPass& drain,
+                        const std::string& label);
+
+  Program take() { return std::move(program_); }
+
+ private:
+  struct Buffer {
+    explicit Buffer(bool of_columns) : columns(of_columns) {}
+    bool columns;
+    int next_half = 0;
+    int last_user[2] = {-1, -1};  ///< operation of the last GEMM that read each half
+    std::string resident[2];      ///< what each half holds
+  };
+  struct Place {
+    int half, base;  ///< buffer half, and the word where the wanted words start
+  };
+  /// Makes `words` buffer words from `first_word` of the tensor resident. `fresh` is set if a load
+  /// was needed.
+  Place require(Buffer& buffer, const PackedTensor& tensor, std::uint32_t first_word, int words,
+                bool* fresh);
+  int half_words(const Buffer& buffer) const;
+  InputError too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
+                       const std::string& label, const Layer& layer) const;
+  Operation& append(Descriptor descriptor, const std::string& label);
+  Operation& append_gemm(Descriptor descriptor, const Place& row, const Place& column, bool fresh,
+                         const std::string& label);
+  Descriptor drain_descriptor(const StreamPass& drain, const ElementTensor& result, int row_group,
+                              int pixel);
+  void append_drain(const Descriptor& descriptor, const StreamPass& drain,
+                    const ElementTensor& result, int row_group, const std::string& label);
+  void finish_reductions(const StreamPass& drain, std::size_t last_drain);
+  /// The turner's next operation waits for the pass that packed `source`.
+  void wait_for_packed(Descriptor& d, const PackedTensor& source);
+  void apply(Descriptor& d, const StreamPass& pass);
+  std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
+
+  Config config_;
+  Program program_;
+  std::string layer_, pass_;
+  Buffer rows_{false}, columns_{true};
+  std::map<std::string, int> writer_;  ///< packed tensor -> operation that wrote it in this program
+  // Last operation of an engine that another has waited for: in order, so earlier ones are done.
+  int dma_after_stream_ = -1, dma_after_turner_ = -1, turner_after_stream_ = -1,
+      array_after_stream_ = -1;
+  int last_pass_ = -1;  ///< stream operation that is not a drain
+};
+
+/// Rows of an unfolded operand a tap takes: its channels up to whole blocks and whole groups.
+int unfolded_tap_rows(int channels, int group);
+
+}  // namespace solfege

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution, batch normalisation, pooling and dropout.
+#include "model/reference/dorefa.hpp"
+
+// GCC 12 takes the deliberately undefined operands of its own AVX-512 intrinsics, inlined from
+// Eigen's products, for uninitialised variables (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <eigen3/Eigen/Dense>
+
+#include "model/base/parallel.hpp"
+
+namespace solfege {
+namespace {
+
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using ConstMap = Eigen::Map<const Matrix>;
+using Map = Eigen::Map<Matrix>;
+
+/// True where the windows are the samples themselves, in order: a fully-connected layer.
+bool covers_input(const Layer& layer) {
+  return layer.padding == 0 && layer.kernel_height == layer.in_height &&
+         layer.kernel_width == layer.in_width;
+}
+
+std::size_t input_size(const Layer& layer) {
+  return static_cast<std::size_t>(layer.in_height) * layer.in_width * layer.in_channels;
+}
+
+std::size_t out_pixels(const Layer& layer) {
+  return static_cast<std::size_t>(layer.out_height) * layer.out_width;
+}
+
+std::size_t output_size(const Layer& layer) { return out_pixels(layer) * layer.out_channels; }
+
+/// Multiplications and additions of one pass of `batch` samples.
+double operations(const Layer& layer, int batch) {
+  return 2.0 * batch * static_cast<double>(output_size(layer)) * layer.fan_in();
+}
+
+/// Samples to convolve in one product: as many as keep the windows in the second-level cache, but
+/// leaving work for kSlices threads.
+int block_of_samples(const Layer& layer, int batch) {
+  constexpr std::size_t kWindowElements = std::size_t{1} << 16;
+  const std::size_t one = out_pixels(layer) * layer.fan_in();
+  const int cached = static_cast<int>(std::min<std::size_t>(kWindowElements / one, 1 << 16));
+  return std::max(1, std::min(cached, (batch + kSlices - 1) / kSlices));
+}
+
+/// Calls f(first sample, samples) for each block, in parallel.
+template <typename F>
+void for_each_block(const Layer& layer, int batch, F f) {
+  const int block = block_of_samples(layer, batch);
+  parallel_for((batch + block - 1) / block, operations(layer, batch), [&](int i) {
+    const int first = i * block;
+    f(first, std::min(block, batch - first));
+  });
+}
+
+/// Calls f(row of window matrix, offset in that row, offset in the input, length) for each run of
+/// taps that lies inside the input; the taps of one kernel row are contiguous in both.
+template <typename F>
+void for_each_run(const Layer& layer, int batch, F f) {
+  std::size_t row = 0;
+  for (int sample = 0; sample < batch; ++sample) {
+    for (int oy = 0; oy < layer.out_height; ++oy) {
+      for (int ox = 0; ox < layer.out_width; ++ox, ++row) {
+        const int x0 = ox * layer.stride - layer.padding;
+        const int first = std::max(0, -x0);
+        const int last = std::min(layer.kernel_width, layer.in_width - x0);
+        if (first >= last) continue;
+        for (int ky = 0; ky < layer.kernel_height; ++ky) {
+          const int y = oy * layer.stride - layer.padding + ky;
+          if (y < 0 || y >= layer.in_height) continue;
+          const std::size_t tap =
+              (static_cast<std::size_t>(ky) * layer.kernel_width + first) * layer.in_channels;
+          const std::size_t source =
+              ((static_cast<std::size_t>(sample) * layer.in_height + y) * layer.in_width + x0 +
+               first) *
+              layer.in_channels;
+          f(row, tap, source, static_cast<std::size_t>(last - first) * layer.in_channels);
+        }
+      }
+    }
+  }
+}
+
+/// im2col of `samples` samples: [samples * out_y * out_x][ky][kx][in_channel], zero where padded.
+/// `buffer` holds it unless it is the input itself.
+ConstMap windows(const Layer& layer, int samples, const float* input, Matrix* buffer) {
+  const Eigen::Index rows = static_cast<Eigen::Index>(samples) * out_pixels(layer);
+  if (covers_input(layer)) return ConstMap(input, rows, layer.fan_in());
+  buffer->resize(rows, layer.fan_in());
+  if (layer.padding > 0) buffer->setZero();
+  float* const to = buffer->data();
+  const std::size_t stride = layer.fan_in();
+  for_each_run(layer, samples,
+               [&](std::size_t row, std::size_t tap, std::size_t source, std::size_t length) {
+                 std::memcpy(to + row * stride + tap, input + source, length * sizeof(float));
+               });
+  return ConstMap(buffer->data(), rows, layer.fan_in());
+}
+
+/// Sums over the rows of x [rows][channels] of `terms` quantities: f(row, sums) adds those of one
+/// row to sums [terms][channels].
+template <typename F>
+std::vector<double> sums_over_rows(std::size_t rows, int channels, int terms, F f) {
+  const std::size_t width = static_cast<std::size_t>(terms) * channels;
+  std::vector<double> partial(kSlices * width, 0.0);
+  parallel_slices(rows, static_cast<double>(rows * width),
+                  [&](int slice, std::size_t first, std::size_t last) {
+                    double* sums = partial.data() + slice * width;
+                    for (std::size_t row = first; row < last; ++row) f(row, sums);
+                  });
+  for (int slice = 1; slice < kSlices; ++slice) {
+    for (std::size_t i = 0; i < width; ++i) partial[i] += partial[slice * width + i];
+  }
+  partial.resize(width);
+  return partial;
+}
+
+std::vector<float> inverse_deviation(const std::vector<float>& variance) {
+  std::vector<float> result(variance.size());
+  for (std::size_t c = 0; c < result.size(); ++c) {
+    result[c] = 1.0f / std::sqrt(variance[c] + kBatchNormEpsilon);
+  }
+  return result;
+}
+
+std::size_t pooled_size(const Layer& layer) {
+  return static_cast<std::size_t>(layer.pooled_height()) * layer.pooled_width() *
+         layer.out_channels;
+}
+
+/// From the first element of a window to that at a place in it.
+std::size_t place_offset(const Layer& layer, int place) {
+  return (static_cast<std::size_t>(place / layer.pool) * layer.out_width + place % layer.pool) *
+         layer.out_channels;
+}
+
+/// Channels that the inner loops of pooling take at a time.
+constexpr std::size_t kPoolChannels = 64;
+
+/// Calls f(offset of the window's first element in the map, offset of its result in the pooled map,
+/// channels from there on, at most kPoolChannels) for all pooling windows and channels.
+template <typename F>
+void for_each_window(const Layer& layer, int batch, F f) {
+  const std::size_t channels = layer.out_channels;
+  parallel_for(batch, 2.0 * batch * static_cast<double>(output_size(layer)), [&](int sample) {
+    std::size_t pooled = sample * pooled_size(layer);
+    for (int y = 0; y < layer.pooled_height(); ++y) {
+      for (int x = 0; x < layer.pooled_width(); ++x) {
+        const std::size_t pixel = (static_cast<std::size_t>(y) * layer.out_width + x) * layer.pool;
+        const std::size_t first = sample * output_size(layer) + pixel * channels;
+        for (std::size_t c = 0; c < channels; c += kPoolChannels) {
+          f(first + c, pooled + c, std::min(kPoolChannels, channels - c));
+        }
+        pooled += channels;
+      }
+    }
+  });
+}
+
+// Inner loops of pooling: in local arrays of one element width, so that they are vectorised.
+
+/// Maxima and their places for `channels` <= kPoolChannels channels of the window that starts at
+/// `from`.
+void pool_window(const Layer& layer, const float* from, std::size_t channels, float* to,
+                 std::uint8_t* places) {
+  std::array<float, kPoolChannels> largest;
+  std::array<std::int32_t, kPoolChannels> place;
+  std::copy_n(from, channels, largest.begin());
+  std::fill_n(place.begin(), channels, 0);
+  for (int i = 1; i < layer.pool * layer.pool; ++i) {
+    const float* other = from + place_offset(layer, i);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const bool larger = other[c] > largest[c];
+      largest[c] = larger ? other[c] : largest[c];
+      place[c] = larger ? i : place[c];
+    }
+  }
+  std::copy_n(largest.begin(), channels, to);
+  for (std::size_t c = 0; c < channels; ++c) places[c] = static_cast<std::uint8_t>(place[c]);
+}
+
+/// The reverse: writes every element of the window that starts at `to`.
+void route_window(const Layer& layer, const float* gradient, const std::uint8_t* places,
+                  std::size_t channels, float* to) {
+  std::array<float, kPoolChannels> g;
+  std::array<std::int32_t, kPoolChannels> place;
+  std::copy_n(gradient, channels, g.begin());
+  std::copy_n(places, channels, place.begin());
+  for (int i = 0; i < layer.pool * layer.pool; ++i) {
+    float* element = to + place_offset(layer, i);
+    for (std::size_t c = 0; c < channels; ++c) element[c] = place[c] == i ? g[c] : 0.0f;
+  }
+}
+
+}  // namespace
+
+std::vector<float> conv_forward(const Layer& layer, int batch, const std::vector<float>& input,
+                                const std::vector<float>& weights) {
+  std::vector<float> output(batch * output_size(layer));
+  const ConstMap kernel(weights.data(), layer.out_channels, layer.fan_in());
+  for_each_block(layer, batch, [&](int first, int samples) {
+    Matrix buffer;
+    Map result(output.data() + first * output_size(layer), samples * out_pixels(layer),
+               layer.out_channels);
+    result.noalias() = windows(layer, samples, input.data() + first * input_size(layer), &buffer) *
+                       kernel.transpose();
+  });
+  return output;
+}
+
+std::vector<float> conv_backward_input(const Layer& layer, int batch,
+                                       const std::vector<float>& gradient,
+                                       const std::vector<float>& weights) {
+  std::vector<float> result(batch * input_size(layer));
+  const ConstMap kernel(weights.data(), layer.out_channels, layer.fan_in());
+  for_each_block(layer, batch, [&](int first, int samples) {
+    const ConstMap outputs(gradient.data() + first * output_size(layer),
+                           samples * out_pixels(layer), layer.out_channels);
+    float* const to = result.data() + first * input_size(layer);
+    if (covers_input(layer)) {
+      Map(to, samples, layer.fan_in()).noalias() = outputs * kernel;
+      return;
+    }
+    const Matrix taps = outputs * kernel;
+    const std::size_t stride = layer.fan_in();
+    for_each_run(layer, samples,
+                 [&](std::size_t row, std::size_t tap, std::size_t source, std::size_t length) {
+                   const float* from = taps.data() + row * stride + tap;
+                   for (std::size_t i = 0; i < length; ++i) to[source + i] += from[i];
+                 });
+  });
+  return result;
+}
+
+std::vector<float> conv_backward_weight(const Layer& layer, int batch,
+                                        const std::vector<float>& gradient,
+                                        const std::vector<float>& input) {
+  const std::size_t size = static_cast<std::size_t>(layer.out_channels) * layer.fan_in();
+  std::vector<float> result(size);
+  if (covers_input(layer)) {
+    // Many weights, few windows: each thread computes its output channels from the whole batch.
+    const ConstMap outputs(gradient.data(), batch, layer.out_channels);
+    const ConstMap inputs(input.data(), batch, layer.fan_in());
+    parallel_slices(layer.out_channels, operations(layer, batch),
+                    [&](int, std::size_t first, std::size_t last) {
+                      const auto count = static_cast<Eigen::Index>(last - first);
+                      if (count == 0) return;
+                      Map(result.data() + first * layer.fan_in(), count, layer.fan_in()).noalias() =
+                          outputs.middleCols(first, count).transpose() * inputs;
+                    });
+    return result;
+  }
+  std::vector<float> partial(kSlices * size);
+  const int block = block_of_samples(layer, batch);
+  parallel_slices(
+      batch, operations(layer, batch), [&](int slice, std::size_t begin, std::size_t end) {
+        Matrix buffer;
+        Map sum(partial.data() + slice * size, layer.out_channels, layer.fan_in());
+        for (std::size_t first = begin; first < end; first += block) {
+          const int samples = static_cast<int>(std::min<std::size_t>(block, end - first));
+          const ConstMap outputs(gradient.data() + first * output_size(layer),
+                                 samples * out_pixels(layer), layer.out_channels);
+          sum.noalias() +=
+              outputs.transpose() *
+              windows(layer, samples, input.data() + first * input_size(layer), &buffer);
+        }
+      });
+  parallel_slices(size, static_cast<double>(kSlices * size),
+                  [&](int, std::size_t first, std::size_t last) {
+                    for (int slice = 0; slice < kSlices; ++slice) {
+                      const float* from = partial.data() + slice * size;
+                      for (std::size_t i = first; i < last; ++i) result[i] += from[i];
+                    }
+                  });
+  return result;
+}
+
+std::vector<float> channel_sums(const std::vector<float>& x, int channels) {
+  const std::vector<double> sums =
+      sums_over_rows(x.size() / channels, channels, 1, [&](std::size_t row, double* to) {
+        const float* from = x.data() + row * channels;
+        for (int c = 0; c < channels; ++c) to[c] += from[c];
+      });
+  return std::vector<float>(sums.begin(), sums.end());
+}
+
+void batch_statistics(const std::vector<float>& x, int channels, std::vector<float>* mean,
+                      std::vector<float>* variance) {
+  const std::size_t rows = x.size() / channels;
+  // In double: the variance is the small difference of two large numbers.
+  const std::vector<double> sums =
+      sums_over_rows(rows, channels, 2, [&](std::size_t row, double* to) {
+        const float* from = x.data() + row * channels;
+        for (int c = 0; c < channels; ++c) {
+          const double value = from[c];
+          to[c] += value;
+          to[channels + c] += value * value;
+        }
+      });
+  mean->resize(channels);
+  variance->resize(channels);
+  for (int c = 0; c < channels; ++c) {
+    const double average = sums[c] / static_cast<double>(rows);
+    (*mean)[c] = static_cast<float>(average);
+    (*variance)[c] = static_cast<float>(
+        std::max(0.0, sums[channels + c] / static_cast<double>(rows) - average * average));
+  }
+}
+
+std::vector<float> batch_norm_forward(const std::vector<float>& x, const std::vector<float>& gamma,
+                                      const std::vector<float>& beta,
+                                      const std::vector<float>& mean,
+                                      const std::vector<float>& variance) {
+  const std::size_t channels = gamma.size();
+  std::vector<float> scale = inverse_deviation(variance), result(x.size());
+  for (std::size_t c = 0; c < channels; ++c) scale[c] *= gamma[c];
+  parallel_slices(x.size() / channels, 2.0 * static_cast<double>(x.size()),
+                  [&](int, std::size_t first, std::size_t last) {
+                    for (std::size_t row = first; row < last; ++row) {
+                      const float* from = x.data() + row * channels;
+                      float* to = result.data() + row * channels;
+                      for (std::size_t c = 0; c < channels; ++c) {
+                        to[c] = (from[c] - mean[c]) * scale[c] + beta[c];
+                      }
+                    }
+                  });
+  return result;
+}
+
+std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::vector<float>& gamma,
+                                       const std::vector<float>& mean,
+                                       const std::vector<float>& variance,
+                                       const std::vector<float>& gradient,
+                                       std::vector<float>* gamma_gradient,
+                                       std::vector<float>* beta_gradient) {
+  const std::size_t channels = gamma.size(), rows = x.size() / channels;
+  const std::vector<float> inverse = inverse_deviation(variance);
+  // sum(g (x - mean)), sum(g)
+  const std::vector<double> sums =
+      sums_over_rows(rows, static_cast<int>(channels), 2, [&](std::size_t row, double* to) {
+        const float* value = x.data() + row * channels;
+        const float* g = gradient.data() + row * channels;
+        for (std::size_t c = 0; c < channels; ++c) {
+          to[c] += static_cast<double>(g[c]) * (value[c] - mean[c]);
+          to[channels + c] += g[c];
+        }
+      });
+  gamma_gradient->resize(channels);
+  beta_gradient->resize(channels);
+  // dC/dx = a g + b (x - mean) + c
+  std::vector<float> a(channels), b(channels), constant(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double along = sums[c] * inverse[c];  // sum(g h)
+    (*gamma_gradient)[c] = static_cast<float>(along);
+    (*beta_gradient)[c] = static_cast<float>(sums[channels + c]);
+    const double scale = static_cast<double>(gamma[c]) * inverse[c];
+    a[c] = static_cast<float>(scale);
+    b[c] = static_cast<float>(-scale * inverse[c] * along / static_cast<double>(rows));
+    constant[c] = static_cast<float>(-scale * sums[channels + c] / static_cast<double>(rows));
+  }
+  std::vector<float> result(x.size());
+  parallel_slices(rows, 4.0 * static_cast<double>(x.size()),
+                  [&](int, std::size_t first, std::size_t last) {
+                    for (std::size_t row = first; row < last; ++row) {
+                      const float* value = x.data() + row * channels;
+                      const float* g = gradient.data() + row * channels;
+                      float* to = result.data() + row * channels;
+                      for (std::size_t c = 0; c < channels; ++c) {
+                        to[c] = a[c] * g[c] + b[c] * (value[c] - mean[c]) + constant[c];
+                      }
+                    }
+                  });
+  return result;
+}
+
+std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::vector<float>& x,
+                                    std::vector<std::uint8_t>* places) {
+  std::vector<float> result(batch * pooled_size(layer));
+  std::vector<std::uint8_t> found(result.size(), 0);
+  for_each_window(layer, batch, [&](std::size_t from, std::size_t to, std::size_t count) {
+    pool_window(layer, x.data() + from, count, result.data() + to, found.data() + to);
+  });
+  if (places != nullptr) *places = std::move(found);
+  return result;
+}
+
+std::vector<float> max_pool_backward(const Layer& layer, int batch,
+                                     const std::vector<float>& gradient,
+                                     const std::vector<std::uint8_t>& places) {
+  std::vector<float> result(batch * output_size(layer));
+  for_each_window(layer, batch, [&](std::size_t to, std::size_t from, std::size_t count) {
+    route_window(layer, gradient.data() + from, places.data() + from, count, result.data() + to);
+  });
+  return result;
+}
+
+std::vector<std::uint8_t> dropout_mask(std::size_t count, double probability, SplitMix64* random) {
+  std::vector<std::uint8_t> kept(count);
+  for (std::uint8_t& one : kept) one = random->uniform() >= probability;
+  return kept;
+}
+
+void dropout(std::vector<float>* x, const std::vector<std::uint8_t>& kept, double probability) {
+  const float scale = static_cast<float>(1.0 / (1.0 - probability));
+  for (std::size_t i = 0; i < x->size(); ++i) (*x)[i] = kept[i] != 0 ? (*x)[i] * scale : 0.0f;
+}
+
+}  // namespace solfege

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/error.hpp"
+#include "model/base/parallel.hpp"
+#include "model/reference/dorefa.hpp"
+
+namespace solfege {
+namespace {
+
+/// Networks made by hand reach the engine unchecked; a wrong shape would read foreign memory.
+void check_shapes(const Network& network) {
+  const auto require = [](bool good, std::size_t layer, const char* what) {
+    if (good) return;
+    throw InputError(fmt::format("layer {} of the network: {}; correct the layer", layer, what));
+  };
+  if (network.layers.empty()) throw InputError("the network has no layers; give it at least one");
+  int height = network.in_height, width = network.in_width, channels = network.in_channels;
+  for (std::size_t k = 0; k < network.layers.size(); ++k) {
+    const Layer& layer = network.layers[k];
+    require(layer.in_height == height && layer.in_width == width && layer.in_channels == channels,
+            k, "its input is not the pooled map of the layer before");
+    const auto output = [&](int in, int kernel) {
+      return (in + 2 * layer.padding - kernel) / layer.stride + 1;
+    };
+    require(layer.out_height == output(layer.in_height, layer.kernel_height) &&
+                layer.out_width == output(layer.in_width, layer.kernel_width),
+            k, "its output map does not follow from input, kernel, stride and padding");
+    require(layer.pool >= 1 && layer.pool <= 16 && layer.out_height % layer.pool == 0 &&
+                layer.out_width % layer.pool == 0,
+            k, "its pooling is not 1 to 16 or does not divide its map");
+    require(layer.dropout >= 0.0 && layer.dropout < 1.0, k, "its dropout is not in [0, 1)");
+    require(layer.residual < static_cast<int>(k), k, "its residual is not a layer before it");
+    if (layer.residual >= 0) {
+      const Layer& other = network.layers[static_cast<std::size_t>(layer.residual)];
+      require(other.out_height == layer.out_height && other.out_width == layer.out_width &&
+                  other.out_channels == layer.out_channels,
+              k, "its residual has another shape");
+    }
+    height = layer.pooled_height();
+    width = layer.pooled_width();
+    channels = layer.out_channels;
+  }
+  const Layer& last = network.layers.back();
+  require(last.out_height == 1 && last.out_width == 1 && last.out_channels == network.classes &&
+              last.dropout == 0.0,
+          network.layers.size() - 1, "it is the last but does not give one logit per class");
+}
+
+void fill(FloatEngine::Parameter* parameter, std::size_t size, float value, Optimizer optimizer) {
+  parameter->value.assign(size, value);
+  parameter->gradient.assign(size, 0.0f);
+  parameter->velocity.assign(size, 0.0f);
+  if (optimizer == Optimizer::kAdam) parameter->square.assign(size, 0.0f);
+}
+
+std::vector<float> from_pixels(const Network& network, const std::uint8_t* pixels, int batch) {
+  std::vector<float> images(static_cast<std::size_t>(batch) * network.in_height * network.in_width *
+                            network.in_channels);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    images[i] = static_cast<float>(pixels[i]) / 255.0f;
+  }
+  return images;
+}
+
+void add_bias(std::vector<float>* x, const std::vector<float>& bias) {
+  const std::size_t channels = bias.size();
+  for (std::size_t row = 0; row < x->size(); row += channels) {
+    for (std::size_t c = 0; c < channels; ++c) (*x)[row + c] += bias[c];
+  }
+}
+
+/// f_A of the clipped values.
+std::vector<float> activate(const std::vector<float>& x, int bits) {
+  std::vector<float> codes(x.size());
+  parallel_slices(x.size(), 10.0 * static_cast<double>(x.size()),
+                  [&](int, std::size_t first, std::size_t last) {
+                    for (std::size_t i = first; i < last; ++i) {
+                      codes[i] = quantize_activation(x[i], bits);
+                    }
+                  });
+  return codes;
+}
+
+void add(std::vector<float>* x, const std::vector<float>& y) {
+  for (std::size_t i = 0; i < x->size(); ++i) (*x)[i] += y[i];
+}
+
+}  // namespace
+
+FloatEngine::FloatEngine(const Network& network, std::uint64_t seed, bool quantized,
+                         MaxGradient max_gradient, Optimizer optimizer)
+    : network_(network),
+      learning_rate_(network.learning_rate),
+      max_gradient_(max_gradient),
+      optimizer_(optimizer),
+      random_(~seed),
+      states_(network.layers.size()) {
+  check_shapes(network);
+  if (!quantized) {
+    for (Layer& layer : network_.layers) {
+      layer.weight_bits = layer.input_bits = layer.output_bits = layer.gradient_bits = 32;
+    }
+  }
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    State& state = states_[k];
+    std::vector<float> weights = initial_weights(network_, static_cast<int>(k), seed);
+    fill(&state.weights, weights.size(), 0.0f, optimizer);
+    state.weights.value = std::move(weights);
+    const std::size_t channels = network_.layers[k].out_channels;
+    if (network_.layers[k].batch_norm) {
+      fill(&state.gamma, channels, 1.0f, optimizer);
+      fill(&state.beta, channels, 0.0f, optimizer);
+      state.running_mean.assign(channels, 0.0f);
+      state.running_variance.assign(channels, 1.0f);
+    } else {
+      fill(&state.bias, channels, 0.0f, optimizer);
+    }
+  }
+}
+
+namespace {
+
+/// Values as integers times a scale, so that their products are exact in float (sums below 2^24)
+/// and ties of pre-activations stay ties, as on the device: the scale is applied afterwards.
+struct ScaledIntegers {
+  std::vector<float> integers;
+  float scale = 1.0f;
+};
+
+/// `values` are multiples of `scale`, but for rounding.
+ScaledIntegers as_integers(const std::vector<float>& values, float scale) {
+  ScaledIntegers result{std::vector<float>(values.size()), scale};
+  const float inverse = 1.0f / scale;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    result.integers[i] = std::nearbyintf(values[i] * inverse);
+  return result;
+}
+
+/// max |tanh w|, by which the first and last layer scale their codes back; 1 for other layers.
+float edge_scale(const Layer& layer, const std::vector<float>& weights) {
+  if (!layer.is_edge || !quantizes(layer.weight_bits) || layer.weight_bits == 1) return 1.0f;
+  float peak = 0.0f;
+  for (const float w : weights) peak = std::max(peak, std::abs(w));
+  return std::tanh(peak);
+}
+
+std::vector<float> layer_weights(const Layer& layer, const std::vector<float>& weights) {
+  std::vector<float> values = quantize_weights(weights, layer.weight_bits);
+  const float scale = edge_scale(layer, weights);
+  for (float& value : values) value *= scale;
+  return values;
+}
+
+/// What the network's layer `k` reads, as integers: bytes of pixels, or codes of f_A.
+ScaledIntegers input_integers(const Network& network, std::size_t k,
+                              const std::vector<float>& values, bool dropped) {
+  if (k == 0) return as_integers(values, 1.0f / 255.0f);
+  const int bits = network.layers[k - 1].output_bits;
+  if (!quantizes(bits)) return {values, 1.0f};
+  const double kept = dropped ? 1.0 - network.layers[k - 1].dropout : 1.0;
+  return as_integers(values, static_cast<float>(1.0 / (((1 << bits) - 1) * kept)));
+}
+
+/// o = input * weights, of values that the quantizers have made.
+std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers& input,
+                            const std::vector<float>& weight_values) {
+  ScaledIntegers weights{weight_values, 1.0f};
+  float peak = 0.0f;
+  for (const float w : weight_values) peak = std::max(peak, std::abs(w));
+  // The largest code of the layer is n_W: f_W divides by the maximum.
+  if (quantizes(layer.weight_bits) && peak > 0.0f)
+    weights = as_integers(weight_values, peak / static_cast<float>((1 << layer.weight_bits) - 1));
+  std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
+  const float scale = input.scale * weights.scale;
+  for (float& o : output) o *= scale;
+  return output;
+}
+
+}  // namespace
+
+void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
+  images_ = from_pixels(network_, pixels, batch);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const Layer& layer = network_.layers[k];
+    State& state = states_[k];
+    state.quantized_weights = layer_weights(layer, state.weights.value);
+    state.convolution =
+        convolve(layer, batch, input_integers(network_, k, input(static_cast<int>(k)), true),
+                 state.quantized_weights);
+    if (layer.batch_norm) {
+      batch_statistics(state.convolution, layer.out_channels, &state.batch_mean,
+                       &state.batch_variance);
+      state.output = batch_norm_forward(state.convolution, state.gamma.value, state.beta.value,
+                                        state.batch_mean, state.batch_variance);
+      for (int c = 0; c < layer.out_channels; ++c) {
+        const auto follow = [](float* running, float now) {
+          *running = kRunningMomentum * *running + (1.0f - kRunningMomentum) * now;
+        };
+        follow(&state.running_mean[c], state.batch_mean[c]);
+        follow(&state.running_variance[c], state.batch_variance[c]);
+      }
+    } else {
+      state.output = state.convolution;
+      add_bias(&state.output, state.bias.value);
+    }
+    if (layer.residual >= 0) add(&state.output, this->state(layer.residual).output);
+    if (k + 1 == states_.size()) break;
+    if (layer.pool > 1) {
+      state.pooled = max_pool_forward(layer, batch, state.output, &state.places);
+    }
+    state.codes = activate(layer.pool > 1 ? state.pooled : state.output, layer.output_bits);
+    if (layer.dropout > 0.0) {
+      if (!state.hold_kept) state.kept = dropout_mask(state.codes.size(), layer.dropout, &random_);
+      if (state.kept.size() != state.codes.size()) {
+        throw InputError(fmt::format(
+            "layer {}: the held dropout mask has {} elements, not the {} of its codes; set it anew",
+            k, state.kept.size(), state.codes.size()));
+      }
+      dropout(&state.codes, state.kept, layer.dropout);
+    }
+  }
+}
+
+void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
+  for (State& state : states_) state.output_gradient.clear();
+  std::vector<float> gradient = std::move(logit_gradient);
+  for (std::size_t k = states_.size(); k-- > 0;) {
+    const Layer& layer = network_.layers[k];
+    State& state = states_[k];
+    if (k + 1 < states_.size()) {
+      if (layer.dropout > 0.0) dropout(&gradient, state.kept, layer.dropout);
+      const std::vector<float>& clipped = layer.pool > 1 ? state.pooled : state.output;
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        gradient[i] = clip_passes(clipped[i]) ? gradient[i] : 0.0f;
+      }
+      if (layer.pool > 1) gradient = max_pool_backward(layer, batch, gradient, state.places);
+    }
+    // A later layer that adds this one's p has left its share.
+    if (!state.output_gradient.empty()) add(&gradient, state.output_gradient);
+    state.output_gradient = std::move(gradient);
+    if (layer.residual >= 0) {
+      std::vector<float>& other = this->state(layer.residual).output_gradient;
+      if (other.empty()) {
+        other = state.output_gradient;
+      } else {
+        add(&other, state.output_gradient);
+      }
+    }
+    if (layer.batch_norm) {
+      state.convolution_gradient = batch_norm_backward(
+          state.convolution, state.gamma.value, state.batch_mean, state.batch_variance,
+          state.output_gradient, &state.gamma.gradient, &state.beta.gradient);
+    } else {
+      state.bias.gradient = channel_sums(state.output_gradient, layer.out_channels);
+      state.convolution_gradient = state.output_gradient;
+    }
+    state.quantized_gradient = state.convolution_gradient;
+    quantize_gradient(state.quantized_gradient.data(), batch,
+                      state.quantized_gradient.size() / batch, layer.gradient_bits, &random_);
+    state.weights.gradient = weight_gradient(
+        state.weights.value,
+        conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
+        layer.weight_bits, max_gradient_);
+    const float scale = edge_scale(layer, state.weights.value);
+    for (float& g : state.weights.gradient) g *= scale;
+    if (k > 0) {
+      gradient =
+          conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
+    }
+  }
+}
+
+void FloatEngine::update(Parameter* parameter, double weight_decay) {
+  const float decay = static_cast<float>(weight_decay);
+  std::vector<float>& value = parameter->value;
+  std::vector<float>& velocity = parameter->velocity;
+  if (optimizer_ == Optimizer::kMomentum) {
+    const float rate = static_cast<float>(learning_rate_);
+    const float momentum = static_cast<float>(network_.momentum);
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      velocity[i] = momentum * velocity[i] + (parameter->gradient[i] + decay * value[i]);
+      value[i] -= rate * velocity[i];
+    }
+    return;
+  }
+  // Kingma and Ba, arXiv 1412.6980, in the form at the end of their section 2 (as TensorFlow).
+  constexpr double kFirst = 0.9, kSecond = 0.999;
+  constexpr float kEpsilon = 1e-5f;
+  const float rate =
+      static_cast<float>(learning_rate_ * std::sqrt(1.0 - std::pow(kSecond, steps_)) /
+                         (1.0 - std::pow(kFirst, steps_)));
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const float g = parameter->gradient[i] + decay * value[i];
+    float& square = parameter->square[i];
+    velocity[i] = static_cast<float>(kFirst) * velocity[i] + static_cast<float>(1.0 - kFirst) * g;
+    square = static_cast<float>(kSecond) * square + static_cast<float>(1.0 - kSecond) * g * g;
+    value[i] -= rate * velocity[i] / (std::sqrt(square) + kEpsilon);
+  }
+}
+
+double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) {
+  forward(pixels, batch);
+  std::vector<float> gradient;
+  const double loss =
+      softmax_cross_entropy(states_.back().output, labels, batch, network_.classes, &gradient);
+  backward(batch, std::move(gradient));
+  ++steps_;
+  for (State& state : states_) {
+    update(&state.weights, network_.weight_decay);
+    for (Parameter* parameter : {&state.bias, &state.gamma, &state.beta}) update(parameter, 0.0);
+  }
+  return loss;
+}
+
+std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {
+  std::vector<std::uint64_t> fingerprints;
+  for (const State& state : states_)
+    fingerprints.push_back(
+        fingerprint(state.weights.value.data(), state.weights.value.size() * sizeof(float)));
+  return fingerprints;
+}
+
+std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) const {
+  std::vector<float> codes = from_pixels(network_, pixels, batch);
+  std::vector<std::vector<float>> outputs(states_.size());
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const Layer& layer = network_.layers[k];
+    const State& state = states_[k];
+    std::vector<float>& output = outputs[k];
+    output = convolve(layer, batch, input_integers(network_, k, codes, false),
+                      layer_weights(layer, state.weights.value));
+    if (layer.batch_norm) {
+      output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
+                                  state.running_variance);
+    } else {
+      add_bias(&output, state.bias.value);
+    }
+    if (layer.residual >= 0) add(&output, outputs[static_cast<std::size_t>(layer.residual)]);
+    if (k + 1 == states_.size()) break;
+    codes = layer.pool > 1
+                ? activate(max_pool_forward(layer, batch, output, nullptr), layer.output_bits)
+                : activate(output, layer.output_bits);
+  }
+  return std::move(outputs.back());
+}
+
+std::vector<int> FloatEngine::predict(const std::uint8_t* pixels, int batch) {
+  const std::vector<float> values = logits(pixels, batch);
+  std::vector<int> classes(batch);
+  for (int sample = 0; sample < batch; ++sample) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(sample) * network_.classes;
+    classes[sample] = static_cast<int>(std::max_element(first, first + network_.classes) - first);
+  }
+  return classes;
+}
+
+}  // namespace solfege

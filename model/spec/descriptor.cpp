@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/spec/descriptor.hpp"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <stdexcept>
+
+namespace solfege {
+
+const std::vector<DescriptorField>& descriptor_fields() {
+  static const std::vector<DescriptorField> fields = {
+#define SOLFEGE_ROW(name, word, lsb, width) {#name, word, lsb, width},
+      SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  };
+  return fields;
+}
+
+std::string Descriptor::overflow() const {
+  std::string found;
+  auto look = [&](const char* field, int width, std::uint32_t value) {
+    if (found.empty() && width < 32 && (value >> width) != 0)
+      found = fmt::format("{} = {} of at most {}", field, value, (1u << width) - 1);
+  };
+#define SOLFEGE_LOOK(name, word, lsb, width) look(#name, width, this->name);
+  SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_LOOK)
+#undef SOLFEGE_LOOK
+  return found;
+}
+
+std::array<std::uint32_t, kDescriptorWords> Descriptor::encode() const {
+  std::array<std::uint32_t, kDescriptorWords> encoded{};
+  std::array<std::uint32_t, kDescriptorWords> used{};
+  auto put = [&](const char* field, int word, int lsb, int width, std::uint32_t value) {
+    // Fields of other opcodes share the words; they are zero in a well-made descriptor.
+    if (value == 0) return;
+    const std::uint32_t mask = width == 32 ? ~0u : ((1u << width) - 1) << lsb;
+    if (width < 32 && (value >> width) != 0)
+      throw std::logic_error(
+          fmt::format("descriptor field {} = {} exceeds {} bits", field, value, width));
+    if (used[static_cast<std::size_t>(word)] & mask)
+      throw std::logic_error(fmt::format("descriptor field {} overlaps one already set", field));
+    used[static_cast<std::size_t>(word)] |= mask;
+    encoded[static_cast<std::size_t>(word)] |= value << lsb;
+  };
+#define SOLFEGE_PUT(name, word, lsb, width) put(#name, word, lsb, width, this->name);
+  SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_PUT)
+#undef SOLFEGE_PUT
+  return encoded;
+}
+
+}  // namespace solfege

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace solfege {
+
+/// Macro-operations of the device. The opcode chooses the engine: GEMM the array, STREAM the stream
+/// unit, LOAD the DMA, TRANSPOSE and UNFOLD the turner (which moves planes to other lanes).
+enum class Opcode : std::uint32_t {
+  kLoad = 1,
+  kGemm = 2,
+  kStream = 3,
+  kTranspose = 4,
+  kUnfold = 5
+};
+constexpr int kEngines = 4;  ///< array, stream, dma, turner: the order of queues and traces
+
+/// How the planes of an operand are read (numerics contract, DESIGN section 1).
+enum class PlaneType : std::uint32_t { kUnipolar = 0, kSigned = 1, kBipolar = 2 };
+
+/// Which window of the two spatial indices (p: tile, t: contraction) meets the operand index d.
+enum class WindowMode : std::uint32_t {
+  kForward = 0,         ///< d = stride * p + t - padding
+  kBackwardInput = 1,   ///< d = (p + padding - t) / stride where it divides
+  kBackwardWeight = 2,  ///< d = stride * t + p - padding
+};
+
+/// kTagged: 32 bits, a signed 16-bit value below a tag of 8 bits (bits 16..23; the rest 0). The tag
+/// is the place of a pooled maximum in its window, and travels with the value.
+enum class ElementType : std::uint32_t {
+  kUnsigned8 = 0,
+  kSigned16 = 1,
+  kSigned32 = 2,
+  kTagged = 3
+};
+enum class Destination : std::uint32_t {
+  kNone = 0,
+  kSigned16 = 1,
+  kSigned32 = 2,
+  kTable = 3,
+  kTagged = 4
+};
+/// What a pass sums per channel beside y: squares of y, or y times z. Both read 16 bits.
+enum class SecondSum : std::uint32_t { kNone = 0, kSquare = 1, kDot = 2 };
+enum class Scalar : std::uint32_t { kConstant = 0, kChannel = 1, kSample = 2 };
+enum class Table : std::uint32_t {
+  kScaleX = 0,
+  kScaleZ = 1,
+  kOffset = 2,
+  kMaskLow = 3,
+  kMaskHigh = 4,
+  kThreshold = 5,
+  kSample = 6
+};
+enum class Quantizer : std::uint32_t {
+  kRaw = 0,               ///< two's complement of the stream value
+  kThreshold = 1,         ///< number of thresholds reached (f_A, f_W)
+  kStochastic = 2,        ///< f_G: code c
+  kStochasticScaled = 3,  ///< f_G: M_s (2c - n_G), two's complement
+};
+
+/// Semaphores of the wait and signal masks; a bit each. Every token signalled is waited for once.
+enum Semaphore : std::uint32_t {
+  kLoaded = 1u << 0,      ///< DMA -> array: operands are in the buffers
+  kRowFree = 1u << 1,     ///< array -> DMA: a half of the row buffer may be overwritten
+  kColumnFree = 1u << 2,  ///< array -> DMA: a half of the column buffer may be overwritten
+  kStored = 1u << 3,      ///< stream -> DMA: a packed operand is in memory
+  kPacked = 1u << 4,      ///< stream -> turner: a packed operand is in memory
+  kTurned = 1u << 5,      ///< turner -> DMA: a turned operand is in memory
+  kDraining = 1u << 6,    ///< stream -> array: passes are done, the drains come next
+};
+
+/// The one list of descriptor fields: X(name, word, least significant bit, width). The C++ struct,
+/// its encoding, and the Verilog header sf_descriptor.vh all come from it.
+// clang-format off
+#define SOLFEGE_DESCRIPTOR_FIELDS(X)                                                             \
+  X(opcode, 0, 0, 4) X(wait_mask, 0, 8, 8) X(signal_mask, 0, 16, 8) X(tag, 1, 0, 16)             \
+  /* LOAD: memory -> operand buffer, whole buffer words */                                       \
+  X(load_address, 2, 0, 32) X(load_to_columns, 3, 31, 1) X(load_offset, 3, 0, 16)                \
+  X(load_words, 4, 0, 16)                                                                        \
+  /* GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane) */  \
+  X(row_base, 2, 0, 16) X(column_base, 2, 16, 16)                                                \
+  X(row_planes, 3, 0, 6) X(row_type, 3, 6, 2) X(column_planes, 3, 8, 6) X(column_type, 3, 14, 2) \
+  X(clear, 3, 16, 1) X(drain, 3, 17, 1) X(rows_by_tap, 3, 18, 1) X(columns_by_tile, 3, 19, 1)     \
+  X(window_mode, 3, 20, 2)                                                                       \
+  X(stride_log2, 3, 24, 2) X(words, 4, 0, 16) X(tail_lanes, 4, 16, 16)                           \
+  X(column_groups, 5, 0, 16) X(column_group_stride, 5, 16, 16)                                   \
+  X(tile_y_first, 6, 0, 16) X(tile_y_count, 6, 16, 16)                                           \
+  X(tile_x_first, 7, 0, 16) X(tile_x_count, 7, 16, 16)                                           \
+  X(tap_y_first, 8, 0, 16) X(tap_y_count, 8, 16, 16) X(tap_x_count, 9, 0, 16)                    \
+  X(padding, 9, 16, 16) X(window_height, 10, 0, 16) X(window_width, 10, 16, 16)                  \
+  X(row_y_origin, 11, 0, 16) X(column_y_origin, 11, 16, 16)                                      \
+  /* STREAM: one pass over elements; see Loops and Stages below */                               \
+  X(pool_enable, 1, 16, 1) X(route_enable, 1, 17, 1) X(accumulate_enable, 1, 18, 1)              \
+  X(accumulate_first, 1, 19, 1) X(accumulate_last, 1, 20, 1) X(drop_enable, 1, 21, 1)            \
+  X(second_sum, 1, 22, 2) X(narrow, 1, 24, 1)                                                    \
+  X(x_from_array, 2, 0, 1) X(x_type, 2, 1, 2) X(z_enable, 2, 3, 1) X(z_type, 2, 4, 2)            \
+  X(scale_x_source, 2, 6, 2) X(scale_z_source, 2, 8, 1) X(offset_enable, 2, 9, 1)                \
+  X(tanh_enable, 2, 10, 1) X(mask_enable, 2, 11, 1) X(destination, 2, 12, 3) X(table, 2, 15, 3)  \
+  X(quantizer, 2, 18, 2) X(pack_enable, 2, 20, 1) X(pack_columns, 2, 21, 1)                      \
+  X(max_enable, 2, 22, 1) X(max_per_sample, 2, 23, 1) X(sum_enable, 2, 24, 1)                    \
+  X(sum_per_channel, 2, 25, 1) X(sum_absolute, 2, 26, 1) X(threshold_per_channel, 2, 27, 1)      \
+  X(reduce_clear, 2, 28, 1) X(reduce_flush, 2, 29, 1)                                            \
+  X(z_strides_b, 2, 30, 1) X(destination_strides_b, 2, 31, 1)                                    \
+  X(x_address, 3, 0, 32) X(z_address, 4, 0, 32) X(destination_address, 5, 0, 32)                 \
+  X(pack_address, 6, 0, 32) X(max_address, 7, 0, 32) X(sum_address, 8, 0, 32)                    \
+  X(scale_x, 9, 0, 32) X(scale_z, 10, 0, 16) X(drop_threshold, 10, 16, 16)                       \
+  X(shift_x, 11, 0, 6) X(shift_z, 11, 8, 6) X(quantizer_bits, 11, 16, 4) X(pack_planes, 11, 24, 6) \
+  X(count0, 12, 0, 16) X(count1, 12, 16, 16) X(count2, 13, 0, 16) X(count3, 13, 16, 16)          \
+  X(count4, 14, 0, 16) X(count5, 14, 16, 16)                                                     \
+  X(stride_a1, 15, 0, 32) X(stride_a2, 16, 0, 32) X(stride_a3, 17, 0, 32) X(stride_a4, 18, 0, 32) \
+  X(stride_a5, 19, 0, 32) X(stride_b1, 20, 0, 32) X(stride_b2, 21, 0, 32) X(stride_b3, 22, 0, 32) \
+  X(stride_b4, 23, 0, 32) X(stride_b5, 24, 0, 32)                                                \
+  X(channels, 25, 0, 16) X(samples, 25, 16, 16) X(sample_first, 26, 0, 16) X(chunk_first, 26, 16, 16) \
+  X(pack_group_stride, 27, 0, 32) X(pack_pixel_stride, 28, 0, 16) X(pack_plane_stride, 28, 16, 16) \
+  X(accumulate_sample, 29, 0, 16)                                                                \
+  X(random_low, 30, 0, 32) X(random_high, 31, 0, 32)                                             \
+  /* TRANSPOSE, UNFOLD: packed planes, lanes along one index -> lanes along another */           \
+  X(source_address, 2, 0, 32) X(target_address, 3, 0, 32) X(plane_words, 4, 0, 32)               \
+  X(source_rows, 5, 0, 16) X(source_lanes, 5, 16, 16)                                            \
+  X(source_columns, 6, 0, 1) X(target_columns, 6, 1, 1) X(unfold_planes, 6, 8, 6)                \
+  X(source_words, 7, 0, 16) X(target_words, 7, 16, 16)                                           \
+  X(unfold_height, 8, 0, 16) X(unfold_width, 8, 16, 16)                                          \
+  X(unfold_out_height, 9, 0, 16) X(unfold_out_width, 9, 16, 16)                                  \
+  X(unfold_kernel_height, 10, 0, 8) X(unfold_kernel_width, 10, 8, 8) X(unfold_padding, 10, 16, 8) \
+  X(unfold_stride_log2, 10, 24, 2) X(unfold_tap_rows, 11, 0, 16)
+// clang-format on
+
+constexpr int kDescriptorWords = 32;
+constexpr int kDescriptorBytes = 4 * kDescriptorWords;
+
+// What of all this is legal is a list of rules: model/spec/legality.hpp.
+//
+// STREAM, loops. Elements lie in blocks of 16 rows x 16 channels (model/spec/program.hpp). Six
+// loops, count0 innermost; index i0..i5. S stream lanes make a chunk; a block row is 16 / S chunks.
+// Offsets are in elements, from x_address by the strides A, from z_address and destination_address
+// by A or B (z_strides_b, destination_strides_b).
+//   From memory (storage order): i0 runs over the chunks of a pixel, which are consecutive:
+//     channel block, row, chunk of the block row. i5 counts blocks of 16 rows.
+//     offset = i0 S + sum over k = 1..5 of i_k stride_k
+//     sample = sample_first + 16 i5 + row;  chunk = channel block * (16 / S) + chunk of the row
+//   From the array (tile order): i0 chunk of the tile's columns, i1 row in a block (count1 =
+//     min(R, 16)), i2 row block, i3 column group, i4 tile x (or sample, when accumulating), i5
+//     tile y.
+//     sample = sample_first + 16 i2 + i1;  chunk = chunk_first + i3 count0 + i0
+//     offset = i2 stride_2 + i4 stride_4 + i5 stride_5 + 256 (chunk S / 16) + 16 (sample mod 16)
+//              + (chunk S mod 16);   stride_1 and stride_3 are not used
+// A lane is valid where sample < samples and its channel < channels; others read and write nothing.
+//
+// STREAM, stages. x: sum of the array or element; z: value of the second stream.
+//   route      z counts only where its tag is the window index i3 count1 + i1, else 0
+//   accumulate (from the array) p = x scale_x is summed over i4 for each (i2, i1, i0): starts at
+//              i4 = 0 of the descriptor with accumulate_first, leaves with the last i4 of the one
+//              with accumulate_last; only that is a result. scale_x by Scalar::kSample reads entry
+//              accumulate_sample + i4 of the sample table.
+//   y = saturate(round(p / 2^shift_x) [* slope] + round(z scale_z / 2^shift_z) + offset), 0 where
+//       the mask fails; saturated to +-32767 if narrow (16-bit and tagged destinations need it),
+//       else to +-(2^31 - 1). z is only tested, not added, when mask_enable.
+//   pool       y is the largest over i1 and i2 (window x and y; first of equals), its tag the
+//              window index i2 count1 + i1; only the last window step is a result. One state for
+//              each i0.
+//   drop       an element whose random number U < drop_threshold becomes -32768, below every
+//              threshold and every clip bound (hosts keep those at -32767 or above)
+//   results: stored (tagged: with the pool's tag, else z's), reduced, quantized and packed.
+// Random numbers: one a result lane, in order of results, S a step.
+// Sums: per channel 64 bits at sum_address; second sums follow them at sum_address + 8 channels.
+// Pack: results in storage order, 16 x 16 codes at a time; pixel n of a row block is the n-th
+// result pixel. Code of row s, channel c, plane p goes to bit c mod L of the word at
+//   pack_address + (s / G) pack_group_stride
+//   + ((n pack_pixel_stride + p pack_plane_stride + c / L) G + s mod G) L / 8,   G = R or C;
+// pixel and plane strides are in operand words (of G L bits), the group stride in bytes.
+//
+// UNFOLD. Lanes along channels become lanes along output pixels, once for each tap (im2col of
+// planes). With o = out pixel index, (y, x) = its place times stride plus tap minus padding:
+//   target row (tap * unfold_tap_rows + channel), pixel = sample, plane, lane o
+//     = source row sample, pixel y * width + x, plane, lane channel; 0 outside the map
+// Target layout: PackedTensor with pixels = source_rows, target_words words, group R or C.
+// Only rows tap * tap_rows + channel with channel < source_lanes are meaningful; whole beats are
+// written, so rows up to the next multiple of a beat's members are 0 or copies of real lanes'
+// zeros.
+//
+// GEMM, columns_by_tile: the column operand is indexed like the row operand, by tile, not by tap:
+// with one tap, tile p multiplies pixel p by pixel p (a sample's weight gradient).
+
+/// A decoded descriptor; unused fields are 0. Only the fields of its opcode are encoded.
+struct Descriptor {
+#define SOLFEGE_MEMBER(name, word, lsb, width) std::uint32_t name = 0;
+  SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_MEMBER)
+#undef SOLFEGE_MEMBER
+
+  std::array<std::uint32_t, kDescriptorWords> encode() const;
+  /// The first field that its bits cannot hold, as "name = value of at most limit"; empty if all
+  /// do.
+  std::string overflow() const;
+};
+
+struct DescriptorField {
+  const char* name;
+  int word, lsb, width;
+};
+/// All fields in the order of the list.
+const std::vector<DescriptorField>& descriptor_fields();
+
+}  // namespace solfege

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/spec/network.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "model/base/error.hpp"
+#include "model/base/share.hpp"
+#include "model/base/toml_file.hpp"
+#include "model/spec/config.hpp"
+
+namespace solfege {
+namespace {
+
+constexpr int kPixelBits = 8;
+constexpr int kMaxChannels = 65536;
+constexpr int kMaxKernel = 64;
+constexpr int kMaxSide = 1024;
+constexpr int kMaxPool = 16;  // the place in a window travels in a tag of 8 bits
+constexpr double kMaxDropout = 0.9;
+constexpr std::size_t kMaxName = 32;
+
+std::vector<std::string> shipped_networks(const std::string& folder) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".toml") names.insert(entry.path().stem().string());
+  }
+  return {names.begin(), names.end()};
+}
+
+/// The file a name or path means. Only a bare word is looked up among the shipped networks, so a
+/// mistyped path never silently becomes one of them.
+std::string resolve(const std::string& name_or_path) {
+  const std::filesystem::path path(name_or_path);
+  if (path.has_parent_path() || path.extension() == ".toml") return name_or_path;
+  const std::string folder = (share_folder() / "configs/networks").string();
+  const std::string shipped = fmt::format("{}/{}.toml", folder, name_or_path);
+  if (!name_or_path.empty() && std::filesystem::exists(shipped)) return shipped;
+  throw InputError(fmt::format(
+      "{}: no such network '{}': allowed are {}, or a path ending in .toml; choose one of these",
+      folder, name_or_path, fmt::join(shipped_networks(folder), ", ")));
+}
+
+/// One table of the file: the top level, or one [[layer]].
+class Section {
+ public:
+  Section(const std::string& path, std::string prefix, const toml::table& table)
+      : path_(path), prefix_(std::move(prefix)), table_(table) {}
+
+  std::string where() const { return fmt::format("{}:{}", path_, table_.source().begin.line); }
+  std::string where(std::string_view name) const {
+    const toml::node* node = table_.get(name);
+    return node == nullptr ? where() : location(path_, *node);
+  }
+  std::string key(std::string_view key) const { return fmt::format("{}{}", prefix_, key); }
+  bool has(std::string_view key) const { return table_.contains(key); }
+
+  /// `what` names the kind of table in the message.
+  void allow(std::initializer_list<std::string_view> keys, std::string_view what) const {
+    for (const auto& [name, node] : table_) {
+      if (std::find(keys.begin(), keys.end(), name.str()) != keys.end()) continue;
+      throw InputError(fmt::format(
+          "{}: {} = {} is not a key of {}: allowed are {}; correct or remove it",
+          location(path_, node), key(name.str()), describe(node), what, fmt::join(keys, ", ")));
+    }
+  }
+
+  std::optional<std::string> text(std::string_view name, std::string_view range,
+                                  std::string_view example) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return std::nullopt;
+    if (node->is_string()) return node->as_string()->get();
+    refuse(name, describe(*node), "is not a string", range, example);
+  }
+
+  std::optional<int> integer(std::string_view name, int min, int max) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return std::nullopt;
+    const std::string range = fmt::format("{} to {}", min, max);
+    if (!node->is_integer()) {
+      refuse(name, describe(*node), "is not an integer", range, fmt::to_string(min));
+    }
+    const std::int64_t value = node->as_integer()->get();
+    if (value < min || value > max) {
+      refuse(name, fmt::to_string(value), "is out of range", range,
+             fmt::to_string(value < min ? min : max));
+    }
+    return static_cast<int>(value);
+  }
+
+  /// A finite number that `allowed` accepts; `range` says the same in words.
+  template <typename Allowed>
+  double number(std::string_view name, double fallback, Allowed allowed,
+                std::string_view range) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return fallback;
+    const std::string example = fmt::to_string(fallback);
+    if (!node->is_number()) refuse(name, describe(*node), "is not a number", range, example);
+    const double value = *node->value<double>();
+    // Written so that NaN is refused: it allows nothing.
+    if (!(std::isfinite(value) && allowed(value))) {
+      refuse(name, fmt::to_string(value), "is out of range", range, example);
+    }
+    return value;
+  }
+
+  bool flag(std::string_view name) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return false;
+    if (node->is_boolean()) return node->as_boolean()->get();
+    refuse(name, describe(*node), "is not a truth value", "true, false", "true");
+  }
+
+  /// A list of `min` to `max` positive integers, each up to `limit`; empty if the key is not there.
+  std::vector<int> integers(std::string_view name, std::size_t min, std::size_t max, int limit,
+                            std::string_view range, std::string_view example) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return {};
+    const toml::array* array = node->as_array();
+    if (array == nullptr || array->size() < min || array->size() > max)
+      refuse(name, describe(*node), "is not such a list", range, example);
+    std::vector<int> values;
+    for (const toml::node& element : *array) {
+      const std::int64_t value = element.is_integer() ? element.as_integer()->get() : 0;
+      if (value < 1 || value > limit)
+        refuse(name, fmt::format("[... {} ...]", describe(element)), "is out of range", range,
+               example);
+      values.push_back(static_cast<int>(value));
+    }
+    return values;
+  }
+
+  const toml::node* node(std::string_view name) const { return table_.get(name); }
+
+  [[noreturn]] void refuse(std::string_view name, std::string_view value, std::string_view wrong,
+                           std::string_view range, std::string_view example) const {
+    fail(name, value, wrong, range, fmt::format("set {} = {}", name, example));
+  }
+
+  [[noreturn]] void fail(std::string_view name, std::string_view value, std::string_view wrong,
+                         std::string_view range, std::string_view fix) const {
+    throw InputError(fmt::format("{}: {} = {} {}: allowed are {}; {}", where(name), key(name),
+                                 value, wrong, range, fix));
+  }
+
+ private:
+  const std::string& path_;
+  std::string prefix_;
+  const toml::table& table_;
+};
+
+struct Position {
+  int index = 0, count = 0;
+  bool first() const { return index == 0; }
+  bool last() const { return index == count - 1; }
+};
+
+std::string read_type(const Section& section) {
+  constexpr std::string_view kTypes = "\"conv\", \"fc\"";
+  const std::optional<std::string> type = section.text("type", kTypes, "\"conv\"");
+  if (!type) section.refuse("type", "(nothing)", "is missing", kTypes, "\"conv\"");
+  if (*type != "conv" && *type != "fc") {
+    section.refuse("type", fmt::format("\"{}\"", *type), "is unknown", kTypes, "\"conv\"");
+  }
+  return *type;
+}
+
+void read_channels(const Section& section, Position position, int classes, Layer& layer) {
+  const std::optional<int> channels = section.integer("channels", 1, kMaxChannels);
+  if (position.last()) {
+    layer.out_channels = channels.value_or(classes);
+    if (layer.out_channels == classes) return;
+    section.refuse("channels", fmt::to_string(*channels),
+                   "is not the number of classes in the last layer", fmt::to_string(classes),
+                   fmt::format("{} or leave it out", classes));
+  }
+  if (!channels) {
+    section.refuse("channels", "(nothing)", "is missing (only the last layer may leave it out)",
+                   fmt::format("1 to {}", kMaxChannels), "16");
+  }
+  layer.out_channels = *channels;
+}
+
+int output_size(int in, int kernel, const Layer& layer) {
+  return (in + 2 * layer.padding - kernel) / layer.stride + 1;
+}
+
+void read_convolution(const Section& section, Layer& layer) {
+  const std::optional<int> kernel = section.integer("kernel", 1, kMaxKernel);
+  if (!kernel) {
+    section.refuse("kernel", "(nothing)", "is missing", fmt::format("1 to {}", kMaxKernel), "3");
+  }
+  layer.kernel_height = layer.kernel_width = *kernel;
+  layer.stride = section.integer("stride", 1, 4).value_or(1);
+  if (layer.stride == 3) section.refuse("stride", "3", "is not a power of two", "1, 2, 4", "2");
+  // A wider padding would give output pixels that see no input at all.
+  layer.padding = section.integer("padding", 0, kMaxKernel).value_or(0);
+  if (layer.padding >= *kernel) {
+    section.refuse("padding", fmt::to_string(layer.padding), "is not less than the kernel",
+                   fmt::format("0 to {}", *kernel - 1), fmt::to_string(*kernel / 2));
+  }
+  const int smaller = std::min(layer.in_height, layer.in_width) + 2 * layer.padding;
+  if (*kernel > smaller) {
+    section.refuse(
+        "kernel", fmt::to_string(*kernel),
+        fmt::format("does not fit the layer's input of {} x {} pixels with padding {}",
+                    layer.in_height, layer.in_width, layer.padding),
+        fmt::format("1 to {}", smaller),
+        fmt::format("{}, raise the padding, or lower the stride of a layer before", smaller));
+  }
+  layer.out_height = output_size(layer.in_height, *kernel, layer);
+  layer.out_width = output_size(layer.in_width, *kernel, layer);
+}
+
+/// What stands between the convolution and the codes: batch normalisation, pooling, dropout.
+void read_stages(const Section& section, Position position, Layer& layer) {
+  layer.batch_norm = section.flag("batch_norm");
+  layer.pool = section.integer("pool", 1, kMaxPool).value_or(1);
+  layer.dropout = section.number(
+      "dropout", 0.0, [](double x) { return x >= 0 && x <= kMaxDropout; },
+      fmt::format("numbers from 0 to {}", kMaxDropout));
+  if (position.last()) {
+    const auto refuse = [&](const char* name, const std::string& value, const char* neutral) {
+      section.refuse(name, value, "is set in the last layer, whose sums are the logits", neutral,
+                     fmt::format("{} or leave it out", neutral));
+    };
+    if (layer.batch_norm) refuse("batch_norm", "true", "false");
+    if (layer.pool != 1) refuse("pool", fmt::to_string(layer.pool), "1");
+    if (layer.dropout != 0) refuse("dropout", fmt::to_string(layer.dropout), "0");
+  }
+  if (layer.out_height % layer.pool == 0 && layer.out_width % layer.pool == 0) return;
+  std::vector<int> divisors;
+  for (int pool = 1; pool <= kMaxPool; ++pool)
+    if (layer.out_height % pool == 0 && layer.out_width % pool == 0) divisors.push_back(pool);
+  section.refuse("pool", fmt::to_string(layer.pool),
+                 fmt::format("does not divide the layer's map of {} x {} pixels", layer.out_height,
+                             layer.out_width),
+                 fmt::format("{}", fmt::join(divisors, ", ")),
+                 fmt::format("{}, or change the padding or kernel",
+                             *std::min_element(divisors.begin(), divisors.end(), [&](int a, int b) {
+                               return std::abs(a - layer.pool) < std::abs(b - layer.pool);
+                             })));
+}
+
+/// Why the sum of layer `from` cannot be added to that of `layer`, its successor at the end of
+/// `before`; empty if it can.
+std::string residual_fault(const std::vector<Layer>& before, std::size_t from, const Layer& layer) {
+  const Layer& source = before[from];
+  const auto shape = [](const Layer& l) {
+    return fmt::format("{} x {} pixels of {} channels", l.out_height, l.out_width, l.out_channels);
+  };
+  if (shape(source) != shape(layer))
+    return fmt::format("has {}, this layer {}", shape(source), shape(layer));
+  if (layer.pool != 1) return "cannot be added to a layer that pools";
+  for (std::size_t i = from; i < before.size(); ++i)
+    if (before[i].pool != 1)
+      return i == from ? "pools" : fmt::format("lies before {}, which pools", before[i].name);
+  return "";
+}
+
+void read_residual(const Section& section, Position position, const std::vector<Layer>& before,
+                   Layer& layer) {
+  const toml::node* node = section.node("residual");
+  if (node == nullptr) return;
+  if (position.first() || position.last()) {
+    section.fail("residual", describe(*node),
+                 position.first() ? "is set in the first layer, which has none before it"
+                                  : "is set in the last layer, whose sums are the logits",
+                 "layers between the first and the last", "leave it out");
+  }
+  std::vector<std::string> allowed;
+  std::string fix = "leave it out, or change the shapes";
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (!residual_fault(before, i, layer).empty()) continue;
+    allowed.push_back(fmt::format("\"{}\" ({})", before[i].name, i + 1));
+    fix = fmt::format("set residual = \"{}\"", before[i].name);
+  }
+  const std::string range =
+      fmt::format("earlier layers of the same output shape without pooling, by name or number: {}",
+                  allowed.empty() ? "there are none" : fmt::format("{}", fmt::join(allowed, ", ")));
+  std::size_t from = before.size();
+  if (node->is_integer()) {
+    const std::int64_t number = node->as_integer()->get();
+    if (number >= 1 && number <= static_cast<std::int64_t>(before.size()))
+      from = static_cast<std::size_t>(number - 1);
+  } else if (node->is_string()) {
+    const std::string& name = node->as_string()->get();
+    from = static_cast<std::size_t>(
+        std::find_if(before.begin(), before.end(), [&](const Layer& l) { return l.name == name; }) -
+        before.begin());
+  }
+  if (from == before.size())
+    section.fail("residual", describe(*node), "is not an earlier layer", range, fix);
+  const std::string fault = residual_fault(before, from, layer);
+  if (!fault.empty())
+    section.fail("residual", describe(*node), fmt::format("does not fit: it {}", fault), range,
+                 fix);
+  layer.residual = static_cast<int>(from);
+}
+
+std::string read_name(const Section& section, const std::string& fallback,
+                      const std::vector<Layer>& before) {
+  const std::string range = fmt::format("1 to {} letters, digits, '_', '-' or '.'", kMaxName);
+  const std::string example = fmt::format("\"{}\"", fallback);
+  const std::string name = section.text("name", range, example).value_or(fallback);
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+  if (name.empty() || name.size() > kMaxName || !plain)
+    section.refuse("name", fmt::format("\"{}\"", name), "is not a plain name", range, example);
+  for (const Layer& layer : before) {
+    if (layer.name == name)
+      section.refuse("name", fmt::format("\"{}\"", name), "is also the name of an earlier layer",
+                     "names that no other layer has", fmt::format("\"{}b\"", name));
+  }
+  return name;
+}
+
+void read_bits(const Section& section, Position position, const Config& config, int input_bits,
+               Layer& layer) {
+  const bool edge = position.first() || position.last();
+  layer.is_edge = edge;
+  layer.input_bits = input_bits;
+  layer.weight_bits =
+      section.integer("weight_bits", 1, std::max(config.weight_bits, config.edge_bits))
+          .value_or(edge ? config.edge_bits : config.weight_bits);
+  if (position.last()) {
+    // Logits are not quantized, and softmax hands back their gradient as a wide integer.
+    for (const char* name : {"output_bits", "gradient_bits"}) {
+      const int bits = section.integer(name, 0, 32).value_or(0);
+      if (bits == 0) continue;
+      section.refuse(name, fmt::to_string(bits), "is set in the last layer, whose logits are wide",
+                     "0", "0 or leave it out");
+    }
+    layer.output_bits = layer.gradient_bits = 0;
+    return;
+  }
+  layer.output_bits =
+      section.integer("output_bits", 1, config.activation_bits).value_or(config.activation_bits);
+  layer.gradient_bits =
+      section.integer("gradient_bits", 1, std::max(config.gradient_bits, config.edge_bits))
+          .value_or(position.first() ? config.edge_bits : config.gradient_bits);
+}
+
+/// The layer after those of `before`; the first sees `images`.
+Layer read_layer(const std::string& path, const toml::table& table, Position position,
+                 const Config& config, const Layer& images, const std::vector<Layer>& before,
+                 int classes) {
+  const Section unnamed(path, fmt::format("layer {}: layer.", position.index + 1), table);
+  const std::string type = read_type(unnamed);
+  const Layer& input = before.empty() ? images : before.back();
+  Layer layer;
+  layer.name = read_name(unnamed, fmt::format("{}{}", type, position.index), before);
+  layer.in_height = input.pooled_height();
+  layer.in_width = input.pooled_width();
+  layer.in_channels = input.out_channels;
+
+  const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
+  if (type == "conv") {
+    section.allow({"type", "name", "channels", "kernel", "stride", "padding", "batch_norm", "pool",
+                   "dropout", "residual", "weight_bits", "output_bits", "gradient_bits"},
+                  "a conv layer");
+    read_convolution(section, layer);
+  } else {
+    section.allow({"type", "name", "channels", "batch_norm", "dropout", "weight_bits",
+                   "output_bits", "gradient_bits"},
+                  "an fc layer");
+    layer.kernel_height = layer.in_height;
+    layer.kernel_width = layer.in_width;
+  }
+  read_channels(section, position, classes, layer);
+  read_stages(section, position, layer);
+  read_residual(section, position, before, layer);
+  read_bits(section, position, config, input.output_bits, layer);
+  if (position.last() && layer.out_height * layer.out_width != 1) {
+    section.refuse("type", "\"conv\"",
+                   fmt::format("leaves {} x {} pixels in the last layer, not one logit a class",
+                               layer.out_height, layer.out_width),
+                   "layers with one output pixel", "\"fc\"");
+  }
+  return layer;
+}
+
+void read_layers(const std::string& path, const toml::table& root, const Config& config,
+                 Network& network) {
+  const toml::node* node = root.get("layer");
+  const toml::array* array = node == nullptr ? nullptr : node->as_array();
+  if (array == nullptr || array->empty() || !array->is_homogeneous(toml::node_type::table)) {
+    throw InputError(
+        fmt::format("{}: layer = {} is not a list of layers: allowed are one or more "
+                    "[[layer]] sections; add [[layer]] with type = \"fc\"",
+                    path, node == nullptr ? "(nothing)" : describe(*node)));
+  }
+  Layer images;
+  images.out_height = network.in_height;
+  images.out_width = network.in_width;
+  images.out_channels = network.in_channels;
+  images.output_bits = kPixelBits;
+  const int count = static_cast<int>(array->size());
+  for (int index = 0; index < count; ++index) {
+    const toml::table& table = *array->get_as<toml::table>(static_cast<std::size_t>(index));
+    network.layers.push_back(
+        read_layer(path, table, {index, count}, config, images, network.layers, network.classes));
+  }
+}
+
+constexpr std::string_view kInputRange =
+    "[height, width] or [height, width, channels], 1 to 1024 each";
+
+std::vector<int> read_input(const Section& top) {
+  return top.integers("input", 2, 3, kMaxSide, kInputRange, "[32, 32, 3]");
+}
+
+/// Refuses images of another shape than the file's key `input` names.
+void check_input(const Section& top, const Network& network) {
+  const std::vector<int> input = read_input(top);
+  if (input.empty()) return;
+  const std::string value = fmt::format("[{}]", fmt::join(input, ", "));
+  if (input[0] != network.in_height || input[1] != network.in_width) {
+    const std::string images = fmt::format("{} x {}", network.in_height, network.in_width);
+    throw InputError(fmt::format(
+        "{}: input = {} does not fit images of {} pixels: allowed are images of {} x {}; {}",
+        top.where("input"), value, images, input[0], input[1],
+        input[0] == input[1] ? fmt::format("use --resize {}", input[0])
+                             : "use a data set of this size"));
+  }
+  if (input.size() == 3 && input[2] != network.in_channels) {
+    throw InputError(fmt::format(
+        "{}: input = {} does not fit images of {} channels: allowed are images of {}; use such a "
+        "data set (grey images are repeated for a network that wants more)",
+        top.where("input"), value, network.in_channels, input[2]));
+  }
+}
+
+}  // namespace
+
+ImageShape network_images(const std::string& name_or_path, const ImageShape& otherwise) {
+  const std::string path = resolve(name_or_path);
+  const toml::table root = parse_toml_file(path);
+  const Section top(path, "", root);
+  ImageShape shape = otherwise;
+  const std::vector<int> input = read_input(top);
+  if (!input.empty()) {
+    shape.height = input[0];
+    shape.width = input[1];
+  }
+  if (input.size() == 3) shape.channels = input[2];
+  shape.classes = top.integer("classes", 1, kMaxChannels).value_or(shape.classes);
+  return shape;
+}
+
+std::string canonical(const Network& network) {
+  std::string text = fmt::format("input = {} {} {}\nclasses = {}\n", network.in_height,
+                                 network.in_width, network.in_channels, network.classes);
+  for (const Layer& layer : network.layers) {
+    text += fmt::format(
+        "layer = {} {} kernel {} {} stride {} padding {} batch_norm {} pool {} dropout {} residual "
+        "{} bits {} {} {} {}\n",
+        layer.name, layer.out_channels, layer.kernel_height, layer.kernel_width, layer.stride,
+        layer.padding, layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual,
+        layer.weight_bits, layer.input_bits, layer.output_bits, layer.gradient_bits);
+  }
+  return text;
+}
+
+Network load_network(const std::string& name_or_path, const Config& config, int in_height,
+                     int in_width, int in_channels, int classes) {
+  const std::string path = resolve(name_or_path);
+  const toml::table root = parse_toml_file(path);
+  if (std::max(config.activation_bits, config.edge_bits) < kPixelBits) {
+    throw InputError(fmt::format(
+        "{}: bits.edge = {} of configuration '{}' is too narrow for the first layer, whose pixels "
+        "have {} bits: allowed is {}; set bits.edge = {}, and weight_bits and gradient_bits of "
+        "single layers where fewer are wanted",
+        path, config.edge_bits, config.name, kPixelBits, kPixelBits, kPixelBits));
+  }
+
+  const Section top(path, "", root);
+  top.allow({"name", "input", "classes", "learning_rate", "momentum", "weight_decay",
+             "learning_rate_decay", "layer"},
+            "a network");
+  Network network;
+  network.in_height = in_height;
+  network.in_width = in_width;
+  network.in_channels = in_channels;
+  network.classes = classes;
+  check_input(top, network);
+  top.integer("classes", 1, kMaxChannels);  // only a default, but always checked
+  network.name =
+      top.text("name", "strings", "\"mine\"").value_or(std::filesystem::path(path).stem().string());
+  network.learning_rate = top.number(
+      "learning_rate", network.learning_rate, [](double x) { return x > 0 && x <= 10; },
+      "numbers above 0, at most 10");
+  const auto below_one = [](double x) { return x >= 0 && x < 1; };
+  network.momentum =
+      top.number("momentum", network.momentum, below_one, "numbers from 0 to below 1");
+  network.weight_decay =
+      top.number("weight_decay", network.weight_decay, below_one, "numbers from 0 to below 1");
+  network.learning_rate_decay = top.number(
+      "learning_rate_decay", network.learning_rate_decay, [](double x) { return x > 0 && x <= 1; },
+      "numbers above 0, at most 1");
+  read_layers(path, root, config, network);
+  return network;
+}
+
+}  // namespace solfege

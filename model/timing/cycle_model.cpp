@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/timing/cycle_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace solfege {
+namespace {
+
+// Pipeline constants of the RTL, named after what they are there.
+constexpr std::uint64_t kFirstTile = 8;       ///< sf_gemm: start to the first tile's hand-over
+constexpr std::uint64_t kTileInterval = 6;    ///< sf_gemm: the preparer's shortest interval
+constexpr std::uint64_t kStreamDepth = 19;    ///< sf_stream: last step in, pipeline empty
+constexpr std::uint64_t kStreamOverhead = 6;  ///< start, emit, reduce (2), flush, wait
+constexpr std::uint64_t kUnfoldOverhead = 9;  ///< sf_unfold: strides, start, wait
+
+/// Valid taps of one axis at each tile position.
+std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_log2,
+                                      std::uint32_t padding, std::uint32_t tile_first,
+                                      std::uint32_t tile_count, std::uint32_t tap_first,
+                                      std::uint32_t tap_count, std::uint32_t limit) {
+  std::vector<std::uint64_t> counts;
+  const std::int64_t stride = std::int64_t{1} << stride_log2;
+  for (std::int64_t p = tile_first; p < std::int64_t{tile_first} + tile_count; ++p) {
+    std::uint64_t count = 0;
+    for (std::int64_t t = tap_first; t < std::int64_t{tap_first} + tap_count; ++t) {
+      std::int64_t index = 0;
+      if (mode == 0)
+        index = stride * p + t - padding;
+      else if (mode == 2)
+        index = stride * t + p - padding;
+      else if (const std::int64_t distance = p + padding - t;
+               distance >= 0 && distance % stride == 0)
+        index = distance / stride;
+      else
+        continue;
+      if (index >= 0 && index < limit) ++count;
+    }
+    counts.push_back(count);
+  }
+  return counts;
+}
+
+std::uint64_t stream_steps(const Descriptor& d) {
+  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
+}
+
+std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
+  if (!d.reduce_flush) return 0;
+  std::uint64_t results = 0;
+  if (d.max_enable) results += d.max_per_sample ? d.samples : 1;
+  if (d.sum_enable)
+    results += (d.sum_per_channel ? d.channels : static_cast<std::uint64_t>(config.stream_lanes)) *
+               (d.second_sum != 0 ? 2 : 1);
+  return results;
+}
+
+std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+
+/// Members of a group whose words one beat holds, at most `most`.
+std::uint64_t beat_members(const Config& config, bool columns, std::uint64_t most) {
+  const auto group = static_cast<std::uint64_t>(columns ? config.columns : config.rows);
+  const auto beat = static_cast<std::uint64_t>(config.bus_bytes * 8 / config.lanes);
+  return std::min({group, beat, most});
+}
+
+std::uint64_t transpose_cycles(const Descriptor& d, const Config& config) {
+  const auto lanes = static_cast<std::uint64_t>(config.lanes);
+  const std::uint64_t read = beat_members(config, d.source_columns, lanes);
+  const std::uint64_t write = beat_members(config, d.target_columns, lanes);
+  std::uint64_t cycles = 2;
+  for (std::uint64_t block = 0; block < d.target_words; ++block)
+    for (std::uint64_t word = 0; word < d.source_words; ++word)
+      cycles +=
+          d.plane_words * (divide_up(std::min(lanes, d.source_rows - block * lanes), read) +
+                           divide_up(std::min(lanes, d.source_lanes - word * lanes), write) + 2);
+  return cycles;
+}
+
+/// Filling a block and draining the one before overlap; the longer one counts.
+std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
+  const auto lanes = static_cast<std::uint64_t>(config.lanes);
+  const std::uint64_t bank = std::max<std::uint64_t>(1, 4096 / (lanes * lanes));
+  const std::uint64_t samples_step = beat_members(config, d.source_columns, bank);
+  const std::uint64_t members_step = beat_members(config, d.target_columns, lanes);
+  const std::uint64_t pixels = std::uint64_t{d.unfold_out_height} * d.unfold_out_width;
+  const std::uint64_t taps = std::uint64_t{d.unfold_kernel_height} * d.unfold_kernel_width;
+  std::uint64_t cycles = kUnfoldOverhead, drain = 0;
+  for (std::uint64_t tap = 0; tap < taps; ++tap)
+    for (std::uint64_t lane = 0; lane < d.source_lanes; lane += lanes)
+      for (std::uint64_t plane = 0; plane < d.unfold_planes; ++plane)
+        for (std::uint64_t sample = 0; sample < d.source_rows; sample += samples_step)
+          for (std::uint64_t pixel = 0; pixel < pixels; pixel += lanes) {
+            cycles += std::max(std::min(lanes, pixels - pixel), drain);
+            drain = divide_up(std::min(lanes, d.source_lanes - lane), members_step) *
+                    std::min(samples_step, d.source_rows - sample);
+          }
+  return cycles + drain;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> tile_operations(const Descriptor& d) {
+  const auto y = valid_taps(d.window_mode, d.stride_log2, d.padding, d.tile_y_first, d.tile_y_count,
+                            d.tap_y_first, d.tap_y_count, d.window_height);
+  const auto x = valid_taps(d.window_mode, d.stride_log2, d.padding, d.tile_x_first, d.tile_x_count,
+                            0, d.tap_x_count, d.window_width);
+  const std::uint64_t a_tap = std::uint64_t{d.words} * d.row_planes * d.column_planes;
+  std::vector<std::uint32_t> tiles;
+  for (const std::uint64_t ny : y)
+    for (const std::uint64_t nx : x)
+      tiles.push_back(static_cast<std::uint32_t>(std::max<std::uint64_t>(1, ny * nx * a_tap)));
+  return tiles;
+}
+
+std::uint64_t gemm_operations(const Descriptor& d) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t tile : tile_operations(d)) sum += tile * d.column_groups;
+  return sum;
+}
+
+std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
+  switch (static_cast<Opcode>(d.opcode)) {
+    case Opcode::kLoad: {
+      const int group = d.load_to_columns ? config.columns : config.rows;
+      return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(group * config.lanes / 8) /
+                 static_cast<std::uint64_t>(config.bus_bytes) +
+             2;
+    }
+    case Opcode::kGemm: {
+      std::uint64_t taken = kFirstTile, last = 0;
+      bool first = true;
+      for (const std::uint64_t operations : tile_operations(d)) {
+        for (std::uint32_t group = 0; group < d.column_groups; ++group) {
+          if (!first) taken += std::max(kTileInterval, last);
+          first = false;
+          last = operations;
+        }
+      }
+      return taken + last + 1;
+    }
+    case Opcode::kStream:
+      return stream_steps(d) + kStreamDepth + kStreamOverhead + reduction_results(d, config);
+    case Opcode::kTranspose:
+      return transpose_cycles(d, config);
+    case Opcode::kUnfold:
+      return unfold_cycles(d, config);
+  }
+  return 0;
+}
+
+StepCycles step_cycles(const std::vector<Program>& programs,
+                       const std::vector<ProgramTiming>& timings, const Config& config) {
+  StepCycles step;
+  const double array_size = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const auto bus = static_cast<std::uint64_t>(config.bus_bytes);
+  std::map<std::pair<std::string, std::string>, std::size_t> place;
+  for (std::size_t p = 0; p < programs.size(); ++p) {
+    std::uint64_t end = 0;  // of what came before in this program
+    for (std::size_t i = 0; i < programs[p].operations.size(); ++i) {
+      const Operation& operation = programs[p].operations[i];
+      const OperationTiming& timing = timings[p].operations[i];
+      const auto key = std::make_pair(operation.layer, operation.pass);
+      if (place.find(key) == place.end()) {
+        place[key] = step.passes.size();
+        PassCycles fresh;
+        fresh.name = operation.layer;
+        fresh.pass = operation.pass;
+        step.passes.push_back(fresh);
+      }
+      PassCycles& row = step.passes[place[key]];
+      row.ideal_cycles += static_cast<double>(operation.useful_plane_pairs) / array_size;
+      row.read_bytes += timing.read_beats * bus;
+      row.write_bytes += timing.write_beats * bus;
+      const std::uint64_t occupied = timing.end - timing.start;
+      switch (engine_of(operation.descriptor)) {
+        case 0:
+          row.array_cycles += occupied;
+          break;
+        case 1:
+          // A drain waits for the array most of the time; its steps are its work.
+          row.stream_cycles += timing.active;
+          break;
+        case 3:
+          row.turner_cycles += occupied;
+          break;
+        default:
+          break;
+      }
+      if (timing.end > end) {
+        row.cycles += timing.end - end;
+        end = timing.end;
+      }
+    }
+    step.cycles += timings[p].cycles;
+    if (timings[p].cycles > end && !programs[p].operations.empty()) {
+      // Answers still under way after the last retirement
+      const Operation& last = programs[p].operations.back();
+      step.passes[place[{last.layer, last.pass}]].cycles += timings[p].cycles - end;
+    }
+  }
+  for (PassCycles& row : step.passes) {
+    const std::uint64_t memory = std::max(row.read_bytes, row.write_bytes) / bus;
+    const std::uint64_t busiest =
+        std::max({row.array_cycles, row.stream_cycles, row.turner_cycles, memory});
+    row.bound_by = busiest == row.array_cycles    ? "array"
+                   : busiest == memory            ? "memory"
+                   : busiest == row.stream_cycles ? "stream"
+                                                  : "turner";
+    step.ideal_cycles += row.ideal_cycles;
+    step.array_cycles += row.array_cycles;
+    step.bytes_moved += row.bytes();
+  }
+  return step;
+}
+
+}  // namespace solfege

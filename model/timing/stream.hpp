@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timing twin of sf_stream and its parts (see timing_bus.hpp for the conventions).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "model/spec/config.hpp"
+#include "model/spec/descriptor.hpp"
+
+namespace solfege {
+
+/// sf_loop_nest
+class TimedNest {
+ public:
+  void start(const Descriptor& d, bool strides_b, int stream_lanes);
+  bool active() const { return active_; }
+  bool last() const;
+  /// Some lane is inside the tensor.
+  bool valid() const;
+  std::uint32_t offset() const;
+  bool pixel_end() const { return index_[0] + 1 == count_[0]; }
+  bool row_block_end() const;
+  bool window_last() const { return index_[1] + 1 == count_[1] && index_[2] + 1 == count_[2]; }
+  bool sum_last() const { return index_[4] + 1 == count_[4]; }
+  void advance();
+
+ private:
+  std::uint32_t chunk() const;
+  std::uint32_t sample() const;
+
+  bool active_ = false, tile_order_ = false;
+  unsigned lane_shift_ = 0, part_shift_ = 0;
+  std::array<std::uint32_t, 6> index_{}, count_{}, stride_{}, base_{};
+  std::uint32_t group_chunk_ = 0, chunk_first_ = 0, sample_block_ = 0, sample_first_ = 0,
+                channels_ = 0, samples_ = 0;
+};
+
+/// sf_stream_reader
+class TimedReader {
+ public:
+  void start(const Descriptor& d, bool strides_b, std::uint32_t address, std::uint32_t type,
+             const Config& config);
+  bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
+  bool valid() const { return out_valid_; }
+  void step(bool asked, bool response, bool take);
+  bool idle() const { return !running_ && chunk_used_ == 0 && !out_valid_; }
+
+ private:
+  static constexpr unsigned kBeatsAhead = 16, kChunksAhead = 64;
+  bool can_ask() const { return running_ && nest_.active() && chunk_used_ < kChunksAhead; }
+  std::uint32_t beat_address() const {
+    return (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
+  }
+  bool new_beat() const { return nest_.valid() && !(last_valid_ && last_beat_ == beat_address()); }
+
+  TimedNest nest_;
+  std::uint32_t address_ = 0, bus_bytes_ = 64, last_beat_ = 0;
+  unsigned size_log2_ = 0;
+  bool running_ = false, last_valid_ = false, out_valid_ = false;
+  unsigned credit_ = kBeatsAhead, chunk_used_ = 0, chunk_head_ = 0, beat_used_ = 0;
+  std::array<bool, kChunksAhead> chunk_new_{};
+};
+
+/// sf_write_combiner
+class TimedCombiner {
+ public:
+  void set_bus(std::uint32_t bus_bytes) { mask_ = ~(bus_bytes - 1); }
+  bool empty() const { return !held_; }
+  bool same(std::uint32_t address) const { return beat_ == (address & mask_); }
+  bool request_valid(bool want, std::uint32_t address, bool flush) const {
+    return held_ && (flush || (want && !same(address)));
+  }
+  bool ready(std::uint32_t address, bool granted) const {
+    return !held_ || same(address) || granted;
+  }
+  void step(bool push, std::uint32_t address, bool sent) {
+    if (push) {
+      held_ = true;
+      beat_ = address & mask_;
+    } else if (sent) {
+      held_ = false;
+    }
+  }
+
+ private:
+  bool held_ = false;
+  std::uint32_t beat_ = 0, mask_ = ~63u;
+};
+
+/// sf_pack
+class TimedPack {
+ public:
+  explicit TimedPack(const Config& config);
+  void start(const Descriptor& d);
+  bool busy() const { return emit_ || out_; }
+  bool write_valid() const { return out_; }
+  std::uint32_t write_address() const { return out_address_; }
+  /// The pipeline must wait: a block is complete and the one before is not yet written.
+  bool blocked(bool result, bool write_ready) const {
+    return result && enable_ && position_ == cell_last_ && emit_ && !emit_end(write_ready);
+  }
+  void step(bool take, bool pixel_end, bool row_block_end, bool write_ready);
+
+ private:
+  bool send(bool write_ready) const { return emit_ && (!out_ || write_ready); }
+  bool last_set() const;
+  bool emit_end(bool write_ready) const {
+    return send(write_ready) && emit_plane_ + 1 == planes_ && last_set();
+  }
+
+  unsigned rows_, columns_, word_bytes_, cell_last_, word_blocks_, beat_members_;
+  bool enable_ = false;
+  std::uint32_t planes_ = 1, samples_ = 0, group_ = 1, group_stride_ = 0, group_bytes_ = 0,
+                pixel_bytes_ = 0, plane_bytes_ = 0, set_members_ = 1;
+  // Where the block at hand belongs
+  unsigned position_ = 0, word_block_ = 0;
+  std::uint32_t row_ = 0, pixel_base_ = 0, word_base_ = 0, pack_address_ = 0;
+  // Emission
+  bool emit_ = false, out_ = false;
+  std::uint32_t emit_plane_ = 0, emit_row_ = 0, emit_group_ = 0, emit_group_base_ = 0,
+                emit_set_base_ = 0, emit_address_ = 0, out_address_ = 0;
+};
+
+/// sf_stream
+class TimedStream {
+ public:
+  explicit TimedStream(const Config& config);
+
+  // Requests of this cycle
+  bool x_request() const { return read_x_.request_valid(); }
+  bool z_request() const { return read_z_.request_valid(); }
+  bool elements_request() const {
+    return elements_.request_valid(element_wanted(), slot(7).address, flush());
+  }
+  bool planes_request() const {
+    return planes_.request_valid(plane_wanted(), plane_address(), flush());
+  }
+  /// Works out what moves, once the memory's grants of this cycle are known.
+  void evaluate(bool tile_valid, bool elements_granted, bool planes_granted, bool writes_idle);
+  bool takes_tile() const { return step_ && from_array_; }
+  bool stall() const { return stall_; }
+  bool done() const { return done_; }
+  bool busy() const { return state_ != State::kIdle; }
+  void step(bool start, const Descriptor& d, bool x_asked, bool z_asked, bool x_response,
+            bool z_response);
+
+ private:
+  enum class State { kIdle, kRun, kEmit, kReduce, kFlush, kWait };
+  enum class Flush { kIdle, kMax, kSum, kSecond };
+  static constexpr unsigned kDepth = 18;  ///< stages of sf_stream_lane
+  struct Slot {
+    bool step = false, result = false, inside = false, pixel_end = false, row_block_end = false;
+    std::uint32_t address = 0;
+  };
+  const Slot& slot(unsigned stage) const { return slots_[(head_ - stage) & 31u]; }
+  bool flush() const { return state_ == State::kFlush; }
+  bool element_wanted() const {
+    return state_ == State::kRun && stores_ && slot(7).result && slot(7).inside;
+  }
+  bool reduce_writes() const {
+    return reduce_ == Flush::kMax ||
+           (reduce_ != Flush::kIdle && (per_channel_ || lane_ + 1 == lanes_));
+  }
+  bool plane_wanted() const { return pack_.write_valid() || reduce_writes(); }
+  std::uint32_t plane_address() const {
+    if (reduce_ == Flush::kIdle) return pack_.write_address();
+    return reduce_ == Flush::kMax ? max_address_ + 4 * reduce_index_ : sum_address_;
+  }
+  void step_reduce(bool ready);
+
+  const Config& config_;
+  TimedNest nest_;
+  TimedReader read_x_, read_z_;
+  TimedCombiner elements_, planes_;
+  TimedPack pack_;
+  State state_ = State::kIdle;
+  bool from_array_ = false, z_enable_ = false, stores_ = false, pool_ = false, accumulate_ = false,
+       accumulate_last_ = false, pack_enable_ = false;
+  std::uint32_t element_bytes_ = 4, destination_ = 0;
+  std::array<Slot, 32> slots_{};
+  unsigned head_ = 0, steps_inside_ = 0;
+  // Reductions' results
+  Flush reduce_ = Flush::kIdle;
+  bool reduce_start_ = false, reduce_done_ = false, reduce_flush_ = false, max_ = false,
+       sum_ = false, second_ = false, per_channel_ = false;
+  std::uint32_t max_count_ = 1, channels_ = 1, max_address_ = 0, sum_address_ = 0, sum_base_ = 0,
+                reduce_index_ = 0, lane_ = 0, lanes_ = 1;
+  // This cycle
+  bool go_ = false, step_ = false, stall_ = false, done_ = false, element_ready_ = false,
+       plane_ready_ = false, elements_sent_ = false, planes_sent_ = false, writes_idle_ = false;
+};
+
+}  // namespace solfege

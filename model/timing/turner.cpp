@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/timing/turner.hpp"
+
+#include <algorithm>
+
+namespace solfege {
+namespace {
+
+std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
+
+}  // namespace
+
+// ---- Transpose ----
+
+TimedTranspose::TimedTranspose(const Config& config) : lanes_(u32(config.lanes)) {
+  const std::uint32_t most = std::min(u32(config.bus_bytes) * 8 / lanes_, lanes_);
+  row_members_ = std::min(u32(config.rows), most);
+  column_members_ = std::min(u32(config.columns), most);
+}
+
+bool TimedTranspose::stall(bool asked, bool put, bool writes_idle) const {
+  switch (state_) {
+    case State::kRead:
+      return !(asked || block_read());
+    case State::kWrite:
+      return !(put || all_put());
+    case State::kWait:
+      return !writes_idle;
+    default:
+      return false;
+  }
+}
+
+void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool response, bool put,
+                          bool writes_idle) {
+  switch (state_) {
+    case State::kIdle:
+      if (!start) return;
+      rows_ = d.source_rows;
+      channels_ = d.source_lanes;
+      planes_ = d.plane_words;
+      words_ = d.source_words;
+      blocks_ = d.target_words;
+      source_members_ = d.source_columns ? column_members_ : row_members_;
+      target_members_ = d.target_columns ? column_members_ : row_members_;
+      plane_ = word_ = block_ = asked_ = got_ = put_ = 0;
+      state_ = State::kRead;
+      return;
+    case State::kRead:
+      if (block_read()) {
+        state_ = State::kWrite;
+        put_ = 0;
+        return;
+      }
+      if (asked) asked_ += source_members_;
+      if (response) got_ += source_members_;
+      return;
+    case State::kWrite:
+      if (!all_put()) {
+        if (put) put_ += target_members_;
+        return;
+      }
+      asked_ = got_ = 0;
+      state_ = State::kRead;
+      if (++plane_ < planes_) return;
+      plane_ = 0;
+      if (++word_ < words_) return;
+      word_ = 0;
+      if (++block_ == blocks_) state_ = State::kWait;
+      return;
+    case State::kWait:
+      if (writes_idle) state_ = State::kIdle;
+      return;
+  }
+}
+
+// ---- Unfold ----
+
+TimedUnfold::TimedUnfold(const Config& config) : lanes_(u32(config.lanes)) {
+  const std::uint32_t beat_words = u32(config.bus_bytes) * 8 / lanes_;
+  const std::uint32_t bank_words = std::max(1u, 4096 / (lanes_ * lanes_));
+  const std::uint32_t most_samples = std::min(beat_words, bank_words);
+  const std::uint32_t most_members = std::min(beat_words, lanes_);
+  row_samples_ = std::min(u32(config.rows), most_samples);
+  column_samples_ = std::min(u32(config.columns), most_samples);
+  row_members_ = std::min(u32(config.rows), most_members);
+  column_members_ = std::min(u32(config.columns), most_members);
+}
+
+void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
+  asked_ = asked;
+  written_ = written;
+  const bool run = running();
+  step_ = asked || (run && scan_ && room() && !in_map());
+  load_ = run && next_ == Next::kReady && (!scan_ || (step_ && scan_end()));
+  const Tag tag = tags_[tags_head_];
+  fill_ = run && tags_used_ != 0 && !full_ && (answers_ != 0 || !tag.read);
+  take_answer_ = fill_ && tag.read;
+  const bool last_fill = fill_ && tag.last;
+  put_ = run && drain_ && (!out_valid_ || written);
+  last_put_ = put_ && drain_sample_ + 1 == drained_block_.samples &&
+              drain_lane_ + members_step_ >= drained_block_.lanes;
+  swap_ = (full_ || last_fill) && (!drain_ || last_put_);
+  done_ = state_ == kWait && !out_valid_ && writes_idle;
+  const bool ahead = (fill_ && filled_ >= drained_) || (put_ && drained_ >= filled_);
+  stall_ = state_ == kRun ? !ahead : state_ == kWait ? !done_ : false;
+}
+
+void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
+  const bool begin = state_ == kBegin;
+  const bool last_fill = fill_ && tags_[tags_head_].last;
+  const bool finish = last_put_ && drained_block_.final;
+  // Asker
+  const bool ends_block = step_ && block_end();
+  Block pushed = block_;
+  pushed.final = pushed.final && scan_end();
+  if (step_) {
+    tags_[(tags_head_ + tags_used_) % kTagDepth] = {in_map(), block_end()};
+    ++tags_used_;
+  }
+  if (ends_block) {
+    blocks_[(blocks_head_ + blocks_used_) % kBlockDepth] = pushed;
+    ++blocks_used_;
+  }
+  if (asked_) ++reserved_;
+  if (take_answer_) --reserved_;
+  if (response) ++answers_;
+  if (take_answer_) --answers_;
+  if (step_) {
+    const std::int64_t stride = std::int64_t{1} << d_.unfold_stride_log2;
+    const bool ended = scan_end();
+    lane_ = lane_ + 1 == lanes_ ? 0 : lane_ + 1;
+    if (out_x_ + 1 == d_.unfold_out_width) {
+      out_x_ = 0;
+      x_ = x_first_;
+      ++out_y_;
+      y_ += stride;
+    } else {
+      ++out_x_;
+      x_ += stride;
+    }
+    if (ended) scan_ = false;
+  }
+  if (load_) {
+    const std::uint32_t lanes_left = d_.source_lanes - lane_first_;
+    const std::uint32_t samples_left = d_.source_rows - sample_;
+    const bool last_sample = samples_left <= samples_step_;
+    const bool last_plane = plane_ + 1 == d_.unfold_planes;
+    const bool last_word = lanes_left <= lanes_;
+    const bool last_tap_x = tap_x_ + 1 == d_.unfold_kernel_width;
+    const bool last_tap_y = tap_y_ + 1 == d_.unfold_kernel_height;
+    scan_ = true;
+    out_x_ = out_y_ = lane_ = 0;
+    x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding;
+    y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding;
+    block_.lanes = last_word ? lanes_left : lanes_;
+    block_.samples = last_sample ? samples_left : samples_step_;
+    block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;
+    next_ = block_.final ? Next::kNone : Next::kSum;
+    sample_ = last_sample ? 0 : sample_ + samples_step_;
+    if (last_sample) {
+      plane_ = last_plane ? 0 : plane_ + 1;
+      if (last_plane) {
+        lane_first_ = last_word ? 0 : lane_first_ + lanes_;
+        if (last_word) {
+          tap_x_ = last_tap_x ? 0 : tap_x_ + 1;
+          if (last_tap_x) ++tap_y_;
+        }
+      }
+    }
+  } else if (next_ == Next::kSum) {
+    next_ = Next::kReady;
+  } else if (begin) {
+    next_ = Next::kSum;
+  }
+  // Banks
+  if (fill_) {
+    tags_head_ = (tags_head_ + 1) % kTagDepth;
+    --tags_used_;
+  }
+  if (put_)
+    out_valid_ = true;
+  else if (written_)
+    out_valid_ = false;
+  if (swap_) {
+    full_ = false;
+    drain_ = true;
+    drained_block_ = blocks_[blocks_head_];
+    blocks_head_ = (blocks_head_ + 1) % kBlockDepth;
+    --blocks_used_;
+    drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
+  } else {
+    if (last_fill) full_ = true;
+    if (last_put_) drain_ = false;
+    if (fill_) ++filled_;
+    if (put_) {
+      ++drained_;
+      if (++drain_sample_ == drained_block_.samples) {
+        drain_sample_ = 0;
+        drain_lane_ += members_step_;
+      }
+    }
+  }
+  // States
+  if (state_ == kIdle) {
+    if (!start) return;
+    d_ = d;
+    samples_step_ = d.source_columns ? column_samples_ : row_samples_;
+    members_step_ = d.target_columns ? column_members_ : row_members_;
+    tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
+    filled_ = drained_ = 0;
+    state_ = 1;
+  } else if (state_ == kRun) {
+    if (finish) state_ = kWait;
+  } else if (state_ == kWait) {
+    if (done_) state_ = kIdle;
+  } else {
+    ++state_;
+  }
+}
+
+}  // namespace solfege

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timing twins of sf_transpose and sf_unfold (see timing_bus.hpp for the conventions).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "model/spec/config.hpp"
+#include "model/spec/descriptor.hpp"
+
+namespace solfege {
+
+/// sf_transpose
+class TimedTranspose {
+ public:
+  explicit TimedTranspose(const Config& config);
+  bool read_request() const { return state_ == State::kRead && !all_asked(); }
+  bool write_request() const { return state_ == State::kWrite && !all_put(); }
+  bool busy() const { return state_ != State::kIdle; }
+  bool done(bool writes_idle) const { return state_ == State::kWait && writes_idle; }
+  bool stall(bool asked, bool put, bool writes_idle) const;
+  void step(bool start, const Descriptor& d, bool asked, bool response, bool put, bool writes_idle);
+
+ private:
+  enum class State { kIdle, kRead, kWrite, kWait };
+  bool all_asked() const { return asked_ >= lanes_ || block_ * lanes_ + asked_ >= rows_; }
+  bool all_put() const { return put_ >= lanes_ || word_ * lanes_ + put_ >= channels_; }
+  bool block_read() const { return all_asked() && got_ == asked_; }
+
+  std::uint32_t lanes_, row_members_, column_members_;
+  State state_ = State::kIdle;
+  std::uint32_t rows_ = 0, channels_ = 0, planes_ = 0, words_ = 0, blocks_ = 0, source_members_ = 1,
+                target_members_ = 1;
+  std::uint32_t plane_ = 0, word_ = 0, block_ = 0, asked_ = 0, got_ = 0, put_ = 0;
+};
+
+/// sf_unfold
+class TimedUnfold {
+ public:
+  explicit TimedUnfold(const Config& config);
+  bool read_request() const {
+    return running() && scan_ && room() && in_map() && reserved_ < kAnswerDepth;
+  }
+  bool write_request() const { return out_valid_; }
+  bool busy() const { return state_ != 0; }
+  /// Works out what moves, once the memory's grants of this cycle are known.
+  void evaluate(bool asked, bool written, bool writes_idle);
+  bool stall() const { return stall_; }
+  bool done() const { return done_; }
+  void step(bool start, const Descriptor& d, bool response);
+
+ private:
+  static constexpr unsigned kAnswerDepth = 16, kTagDepth = 32, kBlockDepth = 4;
+  // States of the RTL: idle, seven of preparation, run, wait
+  static constexpr unsigned kIdle = 0, kBegin = 7, kRun = 8, kWait = 9;
+  enum class Next { kNone, kSum, kReady };
+  struct Tag {
+    bool read, last;
+  };
+  struct Block {
+    std::uint32_t lanes = 0, samples = 0;
+    bool final = false;
+  };
+  bool running() const { return state_ == kRun; }
+  bool room() const { return tags_used_ < kTagDepth && (blocks_used_ < kBlockDepth || lane_ != 0); }
+  bool in_map() const {
+    return x_ >= 0 && y_ >= 0 && x_ < static_cast<std::int64_t>(d_.unfold_width) &&
+           y_ < static_cast<std::int64_t>(d_.unfold_height);
+  }
+  bool scan_end() const {
+    return out_x_ + 1 == d_.unfold_out_width && out_y_ + 1 == d_.unfold_out_height;
+  }
+  bool block_end() const { return scan_end() || lane_ + 1 == lanes_; }
+
+  std::uint32_t lanes_, row_samples_, column_samples_, row_members_, column_members_;
+  Descriptor d_;
+  unsigned state_ = kIdle;
+  Next next_ = Next::kNone;
+  std::uint32_t samples_step_ = 1, members_step_ = 1;
+  // Indices of the next scan
+  std::uint32_t tap_y_ = 0, tap_x_ = 0, lane_first_ = 0, plane_ = 0, sample_ = 0;
+  // The current scan
+  bool scan_ = false;
+  std::uint32_t out_x_ = 0, out_y_ = 0, lane_ = 0;
+  std::int64_t x_first_ = 0, x_ = 0, y_ = 0;
+  Block block_;
+  // Under way
+  unsigned reserved_ = 0, tags_used_ = 0, tags_head_ = 0, answers_ = 0, blocks_used_ = 0,
+           blocks_head_ = 0;
+  std::array<Tag, kTagDepth> tags_{};
+  std::array<Block, kBlockDepth> blocks_{};
+  // Banks
+  bool full_ = false, drain_ = false, out_valid_ = false;
+  std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;
+  Block drained_block_;
+  // This cycle
+  bool asked_ = false, written_ = false, step_ = false, load_ = false, fill_ = false,
+       take_answer_ = false, put_ = false, last_put_ = false, swap_ = false, stall_ = false,
+       done_ = false;
+};
+
+}  // namespace solfege

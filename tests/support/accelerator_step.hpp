@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "model/host/accelerator_engine.hpp"
+#include "model/reference/dorefa.hpp"
+
+namespace solfege {
+
+inline double code_maximum(int bits) { return (1 << bits) - 1; }
+
+inline std::vector<float> to_floats(const std::vector<double>& values) {
+  return {values.begin(), values.end()};
+}
+template <typename Value>
+std::vector<float> scaled(const std::vector<Value>& values, double unit) {
+  std::vector<float> result;
+  for (const Value value : values) result.push_back(static_cast<float>(value * unit));
+  return result;
+}
+
+/// A training step of the accelerator's integers and what it left, decoded: the values each stage
+/// saw and made, in the order of the float reference, [sample][y][x][channel] and
+/// [out][ky][kx][in]. A stage of the reference that is given these inputs shows the error of this
+/// stage alone.
+class AcceleratorStep {
+ public:
+  /// `network` as it was loaded: the engine rewrites the first layer.
+  AcceleratorStep(AcceleratorEngine* engine, const Network& network,
+                  const std::vector<std::uint8_t>& pixels, const std::vector<std::uint8_t>& labels)
+      : network(network), batch(static_cast<int>(labels.size())), labels(labels) {
+    for (std::size_t k = 0; k < network.layers.size(); ++k)
+      before.push_back(engine->layer(static_cast<int>(k)));
+    memory_before = engine->device().memory();
+    images = scaled(pixels, 1.0 / 255.0);
+    loss = engine->train_step(pixels.data(), labels.data(), batch);
+    for (std::size_t k = 0; k < network.layers.size(); ++k)
+      after.push_back(engine->layer(static_cast<int>(k)));
+    memory = engine->device().memory();
+  }
+
+  const Network network;
+  const int batch;
+  const std::vector<std::uint8_t> labels;
+  double loss = 0;
+  /// Trained scalars, shifts and the scale of weights of this step are in `before`; units and batch
+  /// statistics in `after`.
+  std::vector<LayerState> before, after;
+  std::vector<std::uint8_t> memory_before, memory;
+  std::vector<float> images;
+
+  std::size_t layers() const { return network.layers.size(); }
+  const Layer& layer(std::size_t k) const { return network.layers[k]; }
+
+  static std::vector<std::int32_t> elements(const ElementTensor& t,
+                                            const std::vector<std::uint8_t>& memory,
+                                            std::vector<std::uint8_t>* tags = nullptr) {
+    std::vector<std::int32_t> values;
+    for (int row = 0; row < t.rows; ++row)
+      for (int pixel = 0; pixel < t.pixels; ++pixel)
+        for (int channel = 0; channel < t.channels; ++channel) {
+          const std::uint8_t* from =
+              memory.data() + t.address +
+              t.offset(row, pixel, channel) * static_cast<std::size_t>(t.bytes());
+          std::int32_t word = 0;
+          std::int16_t low = 0;
+          std::memcpy(&word, from, static_cast<std::size_t>(t.bytes()));
+          std::memcpy(&low, from, 2);
+          values.push_back(t.type == ElementType::kSigned32 ? word : low);
+          if (tags != nullptr) tags->push_back(static_cast<std::uint8_t>(word >> 16));
+        }
+    return values;
+  }
+  std::vector<std::int32_t> elements(const ElementTensor& t,
+                                     std::vector<std::uint8_t>* tags = nullptr) const {
+    return elements(t, memory, tags);
+  }
+
+  /// Codes of packed planes, two's complement if they are signed.
+  std::vector<std::int32_t> codes(const PackedTensor& t) const { return codes(t, memory); }
+  static std::vector<std::int32_t> codes(const PackedTensor& t,
+                                         const std::vector<std::uint8_t>& memory) {
+    std::vector<std::int32_t> values;
+    for (int row = 0; row < t.rows; ++row)
+      for (int pixel = 0; pixel < t.pixels; ++pixel)
+        for (int lane = 0; lane < t.lanes; ++lane) {
+          std::int32_t value = 0;
+          for (int plane = 0; plane < t.planes; ++plane) {
+            const int word = ((row / t.group * t.pixels + pixel) * t.planes + plane) * t.words() +
+                             lane / t.word_lanes;
+            const int bit = (word * t.group + row % t.group) * t.word_lanes + lane % t.word_lanes;
+            const std::int32_t one =
+                memory[t.address + static_cast<std::size_t>(bit / 8)] >> (bit % 8) & 1;
+            const bool sign = t.type == PlaneType::kSigned && plane + 1 == t.planes;
+            value += sign ? -(one << plane) : one << plane;
+          }
+          values.push_back(value);
+        }
+    return values;
+  }
+
+  std::uint32_t word(std::uint32_t address, std::size_t index = 0) const {
+    std::uint32_t value = 0;
+    std::memcpy(&value, memory.data() + address + 4 * index, 4);
+    return value;
+  }
+
+  // ---- Values of the forward pass ----
+  std::vector<float> weights(std::size_t k) const {
+    return scaled(elements(before[k].weights, memory_before), kUnit);
+  }
+  /// f_W(w)
+  std::vector<float> weight_values(std::size_t k) const {
+    const double n = code_maximum(layer(k).weight_bits);
+    std::vector<std::int32_t> values = codes(after[k].weight_codes);
+    for (std::int32_t& code : values) code = 2 * code - static_cast<std::int32_t>(n);
+    return scaled(values, before[k].weight_scale / n);
+  }
+  /// What a layer reads: pixels, or the codes of the layer before, dropout's scale included.
+  std::vector<float> input(std::size_t k) const {
+    if (k == 0) return images;
+    std::vector<float> values =
+        scaled(codes(after[k - 1].codes), 1.0 / code_maximum(layer(k - 1).output_bits));
+    if (layer(k - 1).dropout > 0.0) dropout(&values, kept(k - 1), layer(k - 1).dropout);
+    return values;
+  }
+  std::vector<float> output(std::size_t k) const {
+    return scaled(elements(after[k].output), after[k].output_unit);
+  }
+  std::vector<float> gamma(std::size_t k) const { return to_floats(before[k].gamma); }
+  std::vector<float> beta(std::size_t k) const { return to_floats(before[k].beta); }
+  /// p of the reference from the accelerator's o, or the accelerator's p where it is a tensor.
+  std::vector<float> preactivation(std::size_t k) const {
+    if (after[k].has_sum) return scaled(elements(after[k].sum), kSumUnit);
+    return normalised(k);
+  }
+  /// Batch norm or bias of o.
+  std::vector<float> normalised(std::size_t k) const {
+    std::vector<float> p = output(k);
+    if (layer(k).batch_norm) {
+      std::vector<float> mean, variance;
+      batch_statistics(p, layer(k).out_channels, &mean, &variance);
+      return batch_norm_forward(p, gamma(k), beta(k), mean, variance);
+    }
+    const std::size_t channels = before[k].bias.size();
+    for (std::size_t i = 0; i < p.size(); ++i)
+      p[i] += static_cast<float>(before[k].bias[i % channels]);
+    return p;
+  }
+  /// Dropout's mask.
+  std::vector<std::uint8_t> kept(std::size_t k) const {
+    std::vector<std::uint8_t> mask;
+    for (const std::int32_t value : elements(after[k].kept))
+      mask.push_back(layer(k).dropout == 0.0 || value != -32768);
+    return mask;
+  }
+  std::vector<std::uint8_t> places(std::size_t k) const {
+    std::vector<std::uint8_t> tags;
+    elements(after[k].kept, &tags);
+    return tags;
+  }
+
+  // ---- Values of the backward pass ----
+  /// dLoss/dp at the places of the pooled map.
+  std::vector<float> pooled_gradient(std::size_t k) const {
+    return scaled(elements(after[k].gradient), after[k].gradient_unit);
+  }
+  /// The same over the whole map, in units.
+  std::vector<std::int32_t> gradient_units(std::size_t k) const {
+    std::vector<std::uint8_t> tags;
+    std::vector<std::int32_t> values = elements(after[k].gradient, &tags);
+    if (layer(k).pool == 1) return values;
+    const std::vector<float> spread =
+        max_pool_backward(layer(k), batch, {values.begin(), values.end()}, tags);
+    return {spread.begin(), spread.end()};
+  }
+  /// Value of a unit of output_gradient_units().
+  double fine_unit(std::size_t k) const {
+    return std::ldexp(after[k].output_gradient_unit, -after[k].fine_bits);
+  }
+  /// What f_G quantizes: with batch norm the sums that the stream unit makes from its tables,
+  /// A g + B o + C.
+  std::vector<std::int32_t> output_gradient_units(std::size_t k) const {
+    std::vector<std::int32_t> values = gradient_units(k);
+    const LayerState& s = after[k];
+    if (!layer(k).batch_norm) return values;
+    const std::vector<std::int32_t> o = elements(s.output);
+    const auto channels = static_cast<std::size_t>(layer(k).out_channels);
+    const std::int64_t limit = s.fine_bits > 0 ? 2147483647 : 32767;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t c = i % channels;
+      const auto factor = [&](std::uint32_t table) {
+        return static_cast<std::int16_t>(word(table, c));
+      };
+      const std::int64_t sum =
+          rounded(std::int64_t{o[i]} * factor(s.output_scale_table), s.output_scale_shift) +
+          rounded(std::int64_t{values[i]} * factor(s.gradient_scale_table),
+                  s.gradient_scale_shift) +
+          static_cast<std::int32_t>(word(s.gradient_offset_table, c));
+      values[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(sum, -limit, limit));
+    }
+    return values;
+  }
+  /// M of a sample, in units of output_gradient_units().
+  std::int32_t sample_maximum(std::size_t k, std::size_t sample) const {
+    return static_cast<std::int32_t>(
+        word(layer(k).batch_norm ? after[k].sample_max : after[k].gradient_max, sample));
+  }
+  /// M as the factor of products, in units of output_gradient_unit.
+  std::int32_t sample_scale(std::size_t k, std::size_t sample) const {
+    return static_cast<std::int32_t>(
+        std::min<std::int64_t>(32767, rounded(sample_maximum(k, sample), after[k].fine_bits)));
+  }
+  bool has_gradient_codes(std::size_t k) const {
+    return !after[k].is_last && (k > 0 || after[k].lanes == WeightGradientLanes::kPixels);
+  }
+  /// M (2c - n) of f_G, or the logits' gradient.
+  std::vector<std::int32_t> scaled_codes(std::size_t k) const {
+    if (!has_gradient_codes(k)) return codes(after[k].scaled_gradient);
+    std::vector<std::int32_t> values = codes(after[k].gradient_codes);
+    const std::size_t elements = values.size() / static_cast<std::size_t>(batch);
+    const auto n = static_cast<std::int32_t>(code_maximum(layer(k).gradient_bits));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = sample_scale(k, i / elements) * (2 * values[i] - n);
+    return values;
+  }
+  /// dLoss/do after f_G
+  std::vector<float> quantized_gradient(std::size_t k) const {
+    const double n = after[k].is_last ? 1.0 : code_maximum(layer(k).gradient_bits);
+    return scaled(scaled_codes(k), after[k].output_gradient_unit / n);
+  }
+
+  static constexpr double kUnit = 1.0 / (1 << 24);  ///< of a master weight
+  static constexpr double kSumUnit = 1.0 / (1 << kSumFractionBits);
+
+ private:
+  static std::int64_t rounded(std::int64_t value, int shift) {
+    return shift == 0 ? value : (value + (std::int64_t{1} << (shift - 1))) >> shift;
+  }
+};
+
+}  // namespace solfege

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// The comparison's arithmetic against sums made by hand, its stimulus against integer products, and
+// the whole on osu018 against relations that any correct run keeps.
+#include "cost/compare/comparison.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "cost/compare/serial_drive.hpp"
+#include "cost/gates/gate_simulation.hpp"
+#include "model/base/error.hpp"
+#include "tests/support/scratch.hpp"
+
+namespace solfege {
+namespace {
+
+/// Numbers chosen so that every part shows as a decimal of its own.
+DatapathMeasurement planes() {
+  DatapathMeasurement m;
+  m.name = "planes";
+  m.element_um2 = 800;
+  m.row_register_um2 = 40;
+  m.column_register_um2 = 80;
+  m.extra_elements = true;
+  m.critical_path_ns = 2;
+  m.tier = "netlist";
+  m.node_nm = 130;
+  PassEnergy p;
+  p.name = "forward";
+  p.macs = 3;
+  p.macs_per_cycle = 8;  // 16 lanes, 1 x 2 planes
+  p.element = {16, 32};
+  p.row_sum = {8, 16};
+  p.column_sum = {4, 8};
+  p.row_register = {2, 2};
+  p.column_register = {1, 1};
+  p.row_bits = p.column_bits = 16;
+  m.passes.push_back(p);
+  p.name = "backward_input";
+  p.macs = 1;
+  p.macs_per_cycle = 4;
+  m.passes.push_back(p);
+  return m;
+}
+
+TEST_CASE("an element's energy and area have its share of what rows and columns have in common",
+          "[comparison]") {
+  const ArrayShape shape{4, 2};  // a row is shared by 2 elements, a column by 4
+  const DatapathMeasurement m = planes();
+  // 16 + 2/2 + 1/4 + 8 (1/2 + 1/8) + 4/4 = 23.25 a cycle
+  const EnergyInterval first = pass_pj_per_mac(m, m.passes[0], shape);
+  CHECK(first.zero_pj == Approx(23.25 / 8));
+  CHECK(first.timed_pj == Approx((32 + 1 + .25 + 10 + 2) / 8));
+  const DatapathCost c = datapath_cost(m, shape);
+  CHECK(c.pj_per_mac.zero_pj == Approx((3 * 23.25 / 8 + 23.25 / 4) / 4));
+  // 800 (1 + 7/8) + 40/2 + 80/4 = 1540 um2; 1/8 MAC a cycle weighs 3, 1/4 weighs 1
+  CHECK(c.um2_per_mac_per_cycle == Approx(1540 * (3. / 8 + 1. / 4) / 4));
+  CHECK(c.passes.size() == 2);
+  CHECK(!c.with_memory_pj);
+
+  DatapathMeasurement parallel = m;
+  parallel.extra_elements = false;
+  CHECK(pass_pj_per_mac(parallel, m.passes[0], shape).zero_pj == Approx(17.25 / 8));
+}
+
+TEST_CASE("operand fetch is shared by the elements of a row and of a column", "[comparison]") {
+  const ArrayShape shape{4, 2};
+  const DatapathMeasurement m = planes();
+  FetchCost fetch;
+  fetch.row_pj_per_bit = 1;
+  fetch.column_pj_per_bit = 2;
+  fetch.um2 = 8000;
+  fetch.node_nm = 130;
+  const DatapathCost c = datapath_cost(m, shape, &fetch);
+  // 16 bits of a row for 2 elements, 16 of a column for 4: 8 + 8 pJ a cycle
+  const double fetched = (3 * 16. / 8 + 16. / 4) / 4;
+  CHECK(c.with_memory_pj->zero_pj == Approx(c.pj_per_mac.zero_pj + fetched));
+  CHECK(c.with_memory_pj->timed_pj == Approx(c.pj_per_mac.timed_pj + fetched));
+  CHECK(*c.with_memory_um2 == Approx(2540 * (3. / 8 + 1. / 4) / 4));
+  fetch.node_nm = 22;
+  require_error<InputError>([&] { datapath_cost(m, shape, &fetch); },
+                            {"planes (130 nm)", "22 nm", "cannot be added"});
+
+  const FetchCost sram = fetch_cost(MemoryTechnology("ihp130"), 2048, 256, 2048, 128);
+  CHECK(sram.row_pj_per_bit == Approx(122.394 / 64));
+  CHECK(sram.column_pj_per_bit == Approx(122.394 / 64));
+  CHECK(sram.um2 == Approx(6 * 491633.6));
+  CHECK(sram.node_nm == 130);
+}
+
+TEST_CASE("the break-even bitwidth lies where both cost the same", "[comparison]") {
+  BreakEven e;
+  e.serial_name = "planes";
+  e.parallel_name = "multiplier";
+  e.first_bits = 2;
+  e.serial = {4, 9, 16, 25};     // b^2
+  e.parallel = {8, 12, 16, 20};  // 4 b: the same at 4 bits
+  REQUIRE(e.bits());
+  CHECK(*e.bits() == Approx(4));
+  CHECK(e.verdict() == "planes cheaper at 2, 3, 4 of 2 to 5 bits");
+  e.parallel = {8, 10, 12, 14};  // crosses between 3 and 4
+  CHECK(*e.bits() == Approx(3 + std::log(10. / 9) / (std::log(10. / 9) + std::log(16. / 12))));
+  CHECK(e.verdict() == "planes cheaper up to 3.3 bits");
+  e.parallel = {1, 1, 1, 1};
+  CHECK(!e.bits());
+  CHECK(e.verdict() == "multiplier cheaper at all of 2 to 5 bits");
+  e.parallel = {100, 100, 100, 100};
+  CHECK(!e.bits());
+  CHECK(e.verdict() == "planes cheaper at all of 2 to 5 bits");
+  e.parallel = {1, 10, 20, 30};  // the other way round
+  CHECK(!e.bits());
+  CHECK(e.verdict() == "planes cheaper at 3, 4, 5 of 2 to 5 bits");
+}
+
+TEST_CASE("codes are those of the paper's quantizers", "[comparison]") {
+  CHECK(activation_codes({-1, 0, .16f, .17f, .5f, 1, 2}, 2).codes ==
+        std::vector<std::uint32_t>{0, 0, 0, 1, 2, 3, 3});
+  CHECK(weight_codes({-.1f, 0, .1f}, 1).codes == std::vector<std::uint32_t>{0, 1, 1});
+  CHECK(weight_codes({-1, 0, 1}, 2).codes == std::vector<std::uint32_t>{0, 2, 3});
+  CHECK(weight_codes({0, 0}, 2).codes == std::vector<std::uint32_t>{2, 2});
+  CHECK_FALSE(activation_codes({1}, 2).bipolar);
+  CHECK(weight_codes({1}, 2).bipolar);
+  // f_G has no bias: the mean code of many draws is the value.
+  const PlaneOperand g = gradient_codes(std::vector<float>(20000, .3f), 4, 5);
+  CHECK(g.codes.front() == 15);  // its own maximum
+  std::vector<float> mixed(20000, .3f);
+  mixed.push_back(1);
+  double mean = 0;
+  const PlaneOperand h = gradient_codes(mixed, 4, 5);
+  for (std::size_t i = 0; i + 1 < h.codes.size(); ++i) mean += h.codes[i] / 20000.;
+  CHECK(mean == Approx(15 * 1.3 / 2).margin(.02));
+  CHECK(uniform_codes(3, false).codes.size() == 8);
+}
+
+TEST_CASE("the stimulus makes the element sum the integer product", "[comparison]") {
+  static const Scratch cache;
+  const LibertyLibrary library = read_liberty(kDefaultLiberty);
+  SerialDrive drive;
+  drive.lanes = 8;
+  drive.accumulator_bits = 24;
+  drive.contraction = 40;
+  drive.measured_cycles = 200;
+  drive.drain_shifts = 3;
+  const MappedUnit unit = map_unit(processing_element(8, 24), kDefaultLiberty, cache.path());
+  GateSimulation simulation(unit.netlist, library, "clk_i");
+  const PlaneOperand row = uniform_codes(2, true), column = uniform_codes(3, true);
+  for (const Element element : {Element::kProduct, Element::kRowSum, Element::kColumnSum}) {
+    const SerialVectors v = serial_vectors(row, column, element, drive);
+    const GateRun run = simulation.run(v.element, DelayModel::kZero);
+    const std::size_t capture = v.element.port("capture_i");
+    // The planes as the element sees them give back the codes; 5 words of 2 x 3 planes a sum.
+    std::size_t captures = 0;
+    for (std::size_t c = 0; c + 1 < v.element.cycles(); ++c) {
+      if (v.element.get(c, capture) == 0) continue;
+      std::uint64_t sum = 0;
+      for (std::size_t word = 0; word < 5; ++word) {
+        for (int lane = 0; lane < 8; ++lane) {
+          std::uint64_t a = 0, b = 0;
+          for (std::size_t j = 0; j < 3; ++j)
+            for (std::size_t i = 0; i < 2; ++i) {
+              const std::size_t cycle = captures * 30 + word * 6 + j * 2 + i;
+              const std::uint64_t x = v.element.get(cycle, 0) >> lane & 1;
+              const std::uint64_t y = v.element.get(cycle, 1) >> lane & 1;
+              if (element == Element::kProduct)
+                sum += (x ^ y) << (i + j);  // differing lanes, as bipolar planes are counted
+              if (j == 0) a |= x << i;
+              if (i == 0) b |= y << j;
+            }
+          if (element == Element::kRowSum) CHECK(b == 7);  // the mask
+          if (element == Element::kColumnSum) CHECK(a == 3);
+          if (element != Element::kProduct) sum += a * b;
+        }
+      }
+      CHECK(run.outputs.get(c + 1, 0) == sum);
+      ++captures;
+    }
+    CHECK(captures == v.element.cycles() / 30 - 1);  // the last is complete at the end
+    CHECK(v.warm_up == 31);
+  }
+  // Words alone are those of the products.
+  const SerialVectors v = serial_vectors(row, column, Element::kProduct, drive);
+  const Vectors words = word_vectors(row, column, drive);
+  std::size_t differing = 0;
+  for (std::size_t c = 0; c < 30; ++c)  // until the first neighbour is drawn
+    differing += words.get(c, 0) != v.element.get(c, 0) || words.get(c, 1) != v.element.get(c, 1);
+  CHECK(differing == 0);
+}
+
+TEST_CASE("datapaths compared on osu018", "[comparison]") {
+  const Scratch scratch;
+  ComparisonOptions o;
+  o.bits = {{1, 1, 4}, {1, 2, 4}, {8, 8, 8}};
+  o.cycles = 200;
+  o.contraction = 64;
+  o.largest_bits = 4;
+  int calls = 0, total = 0;
+  const Comparison c =
+      compare_datapaths("", scratch.path(), o, [&](const std::string&, int done, int all) {
+        CHECK(done == calls++);
+        total = all;
+      });
+  CHECK(calls == total);
+  CHECK(c.node_nm == 180);
+  CHECK(c.voltage_v == 1.8);
+  CHECK_THAT(c.yosys, Catch::StartsWith("Yosys"));
+  const auto row = [&](const std::string& name) -> const DatapathCost& {
+    for (const DatapathCost& r : c.rows)
+      if (r.name == name) return r;
+    throw std::logic_error("no row " + name);
+  };
+  const DatapathCost &w1a1 = row("(1, 1, 4) bit planes"), &w1a2 = row("(1, 2, 4) bit planes"),
+                     &w8 = row("(8, 8, 8) bit planes"), &int8 = row("int8");
+  for (const DatapathCost& r : c.rows) {
+    INFO(r.name);
+    CHECK(r.pj_per_mac.zero_pj > 0);
+    CHECK(r.pj_per_mac.timed_pj >= r.pj_per_mac.zero_pj);
+    CHECK((r.tier == "published" || r.node_nm == 180));
+    CHECK(!r.with_memory_pj);
+  }
+  // The element is the same, so area goes with the plane pairs: (1 + 4 + 4) / 3 and (2 + 4 + 8)
+  // / 3.
+  CHECK(w1a2.um2_per_mac_per_cycle / w1a1.um2_per_mac_per_cycle == Approx(14. / 9));
+  CHECK(w8.um2_per_mac_per_cycle / w1a1.um2_per_mac_per_cycle == Approx(192. / 9));
+  CHECK(w1a1.pj_per_mac.zero_pj < w1a2.pj_per_mac.zero_pj);
+  CHECK(w1a2.pj_per_mac.zero_pj < int8.pj_per_mac.zero_pj);
+  CHECK(w8.pj_per_mac.zero_pj > int8.pj_per_mac.zero_pj);  // bit planes lose at 8 bits
+  CHECK(row("int16").pj_per_mac.zero_pj > int8.pj_per_mac.zero_pj);
+  CHECK(row("int8 x 2").um2_per_mac_per_cycle < int8.um2_per_mac_per_cycle);
+  CHECK(row("fp32, 45 nm").pj_per_mac.zero_pj == Approx(4.6));
+  REQUIRE(c.break_even.size() == 12);
+  for (const BreakEven& e : c.break_even) CHECK(e.serial.size() == 3);
+  const std::string text = comparison_text(c);
+  std::cout << text;
+  for (const char* part :
+       {"(1, 2, 4) bit planes", "int8", "bf16", "published", "180 nm", "drawn: "})
+    CHECK_THAT(text, Catch::Contains(part));
+
+  // The memory's node must be the library's.
+  o.memory = "cacti22";
+  require_error<InputError>([&] { compare_datapaths("", scratch.path(), o); },
+                            {"osu018_stdcells (180 nm)", "cacti22 (22 nm)", "cacti22@NODEnm"});
+  o.memory = "ihp130@180nm,1.8V";
+  o.bits = {{1, 2, 4}};
+  o.largest_bits = 1;
+  const Comparison with = compare_datapaths("", scratch.path(), o);
+  CHECK_THAT(with.memory, Catch::Contains("SCALED on request"));
+  for (const DatapathCost& r : with.rows) {
+    INFO(r.name);
+    if (r.tier == "published" || r.name == "int4 multiplier") continue;
+    CHECK(r.with_memory_pj->zero_pj > r.pj_per_mac.zero_pj);
+    CHECK(*r.with_memory_um2 > r.um2_per_mac_per_cycle);
+  }
+}
+
+TEST_CASE("the node of a library is what its process' name says", "[comparison]") {
+  CHECK(library_node_nm("osu018_stdcells") == 180);
+  CHECK(library_node_nm("sky130_fd_sc_hd__tt_025C_1v80") == 130);
+  CHECK(library_node_nm("sg13g2_stdcell_typ_1p20V_25C") == 130);
+  CHECK(library_node_nm("asap7sc7p5t_RVT_TT_nldm_merged") == 7);
+  CHECK(library_node_nm("NangateOpenCellLibrary") == 45);
+  CHECK(library_node_nm("my_own") == 0);
+}
+
+}  // namespace
+}  // namespace solfege

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cost/energy/operand_trace.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "cost/energy/unit_features.hpp"
+#include "model/data/dataset.hpp"
+#include "model/host/accelerator_engine.hpp"
+
+namespace solfege {
+namespace {
+
+Config tiny() { return Config::load(SOLFEGE_SOURCE_DIR "/configs/tiny.toml"); }
+
+/// A golden device that shows itself before and after each operation.
+class Watched : public Device {
+ public:
+  using Look = std::function<void(const GoldenDevice&, const Operation&)>;
+  Watched(const Config& config, std::size_t bytes, Look before, Look after)
+      : golden_(config, bytes, 1), before_(std::move(before)), after_(std::move(after)) {}
+  std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
+  void run(const Program& program) override {
+    for (const Operation& operation : program.operations) {
+      before_(golden_, operation);
+      golden_.execute(operation.descriptor);
+      after_(golden_, operation);
+    }
+  }
+
+ private:
+  GoldenDevice golden_;
+  const Look before_, after_;
+};
+
+/// Trains a step and shows its operations.
+void watch(const Config& config, const std::string& name, int batch, const Watched::Look& before,
+           const Watched::Look& after) {
+  const Images images = make_digits(batch, 1, 7).train;
+  const Network network =
+      load_network(name, config, images.height, images.width, images.channels, images.classes);
+  AcceleratorEngine engine(config, network, batch, 5, [&](std::size_t bytes) {
+    return std::make_unique<Watched>(config, bytes, before, after);
+  });
+  engine.train_step(images.pixels.data(), images.labels.data(), batch);
+}
+
+/// Every sum that a slice of all columns drains against what the golden device captures. `spoil`
+/// changes the operation that the slice is given.
+int wrong_sums(const std::function<void(Descriptor&)>& spoil, const std::string& network,
+               int* compared) {
+  const Config config = tiny();
+  int wrong = 0;
+  std::vector<std::int64_t> traced;
+  std::size_t pending = 0;
+  auto before = [&](const GoldenDevice& device, const Operation& operation) {
+    traced.clear();
+    pending = device.pending_sums();
+    Descriptor d = operation.descriptor;
+    if (static_cast<Opcode>(d.opcode) != Opcode::kGemm || !d.clear || !d.drain) return;
+    spoil(d);
+    std::vector<int> columns;
+    for (int c = 0; c < config.columns; ++c) columns.push_back(c);
+    ArraySlice slice(config, device, d, columns);
+    slice.start(0);
+    const int rows = config.rows, extra = config.columns, bits = config.accumulator_bits;
+    const bool b_rows = static_cast<PlaneType>(d.row_type) == PlaneType::kBipolar;
+    const bool b_columns = static_cast<PlaneType>(d.column_type) == PlaneType::kBipolar;
+    while (slice.clock()) {
+      if (!slice.takes()) continue;
+      for (int lane = 0; lane < config.stream_lanes; ++lane) {
+        const int column = slice.head_chunk() * config.stream_lanes + lane;
+        const std::uint64_t sum = slice.element(0, column).drain;
+        std::uint64_t value = sum;
+        if (b_rows && b_columns)
+          value = slice.element(rows, extra).drain - 2 * sum;
+        else if (b_columns)
+          value = 2 * sum - slice.element(0, extra).drain;
+        else if (b_rows)
+          value = 2 * sum - slice.element(rows, column).drain;
+        traced.push_back(static_cast<std::int64_t>(value << (64 - bits)) >> (64 - bits));
+      }
+    }
+  };
+  auto after = [&](const GoldenDevice& device, const Operation&) {
+    for (std::size_t i = 0; i < traced.size(); ++i) {
+      ++*compared;
+      if (pending + i >= device.pending_sums() || device.pending_sum(pending + i) != traced[i])
+        ++wrong;
+    }
+  };
+  watch(config, network, 6, before, after);
+  return wrong;
+}
+
+TEST_CASE("The array's slice drains the golden device's sums") {
+  int compared = 0;
+  const auto network = GENERATE("tiny_mlp", "tiny_cnn");
+  CHECK(wrong_sums([](Descriptor&) {}, network, &compared) == 0);
+  CHECK(compared > 1000);
+}
+
+TEST_CASE("Known bad: operands read from a wrong place, or lanes that do not count, are noticed") {
+  int compared = 0;
+  CHECK(wrong_sums([](Descriptor& d) { ++d.row_base; }, "tiny_cnn", &compared) > 0);
+  CHECK(wrong_sums([](Descriptor& d) { d.tail_lanes = d.tail_lanes % 16 + 1; }, "tiny_cnn",
+                   &compared) > 0);
+}
+
+struct LaneCheck {
+  int values = 0, codes = 0, wrong_values = 0, wrong_codes = 0;
+  std::map<std::string, int> modes;
+};
+
+/// Windows of every STREAM descriptor through the model of a lane, against what the golden device
+/// leaves in memory. `spoil` changes the lane's inputs.
+LaneCheck check_lanes(const std::string& network, const std::function<void(LaneInputs&)>& spoil) {
+  const Config config = tiny();
+  LaneCheck check;
+  SplitMix64 random(11);
+  struct Expected {
+    std::uint64_t element = 0, bit = 0;
+    std::uint32_t value = 0, tag = 0, code = 0;
+    bool has_code = false;
+  };
+  std::vector<Expected> expected;
+  const auto lanes = static_cast<std::uint32_t>(config.stream_lanes);
+  auto before = [&](const GoldenDevice& device, const Operation& operation) {
+    expected.clear();
+    const Descriptor& d = operation.descriptor;
+    if (static_cast<Opcode>(d.opcode) != Opcode::kStream) return;
+    const StreamTrace trace(config, device, d);
+    for (int k = 0; k < 3; ++k) {
+      const std::size_t count = 40;
+      // Sums over samples are known from the descriptor's own first on
+      std::uint64_t first = random.next() % (trace.steps() > count ? trace.steps() - count + 1 : 1);
+      if (d.accumulate_enable && !d.accumulate_first) continue;
+      const auto lane = static_cast<std::uint32_t>(random.next() % lanes);
+      StreamTrace::Window window = trace.window(first, count, static_cast<int>(lane));
+      // Bubbles until the last step has left
+      for (int i = 0; i < 20; ++i) window.cycles.push_back(window.cycles.back());
+      ++check.modes[stream_mode(d)];
+      StreamLane model(config);
+      const std::size_t steps = window.step.size();
+      for (std::size_t t = 0; t < steps; ++t) {
+        LaneInputs in = window.cycles[t];
+        spoil(in);
+        model.clock(in);
+        const std::uint64_t n = t >= 7 ? window.step[t - 7] : trace.steps();
+        const bool stores = d.destination != 0 && d.destination != 3;
+        if (window.result_7[t] && n < trace.steps() && stores) {
+          Expected e;
+          e.element = trace.element_index(n, static_cast<int>(lane));
+          e.value = model.y();
+          e.tag = model.tag();
+          expected.push_back(e);
+        }
+        const std::uint64_t m = t >= 18 ? window.step[t - 18] : trace.steps();
+        if (d.pack_enable && t >= 18 && window.result_7[t - 11] && m < trace.steps()) {
+          Expected e;
+          e.has_code = true;
+          e.bit = trace.code_bit(m, static_cast<int>(lane));
+          e.code = model.code();
+          expected.push_back(e);
+        }
+      }
+    }
+  };
+  auto after = [&](const GoldenDevice& device, const Operation& operation) {
+    const Descriptor& d = operation.descriptor;
+    for (const Expected& e : expected) {
+      if (e.has_code) {
+        ++check.codes;
+        const std::uint64_t stride = std::uint64_t{d.pack_plane_stride} *
+                                     (d.pack_columns ? config.columns : config.rows) * config.lanes;
+        for (std::uint32_t plane = 0; plane < d.pack_planes; ++plane) {
+          const std::uint64_t bit = e.bit + plane * stride;
+          const bool set = device.memory().at(bit / 8) >> (bit % 8) & 1;
+          if (set != (e.code >> plane & 1)) {
+            ++check.wrong_codes;
+            break;
+          }
+        }
+      } else {
+        ++check.values;
+        std::uint32_t value = 0;
+        const bool narrow = static_cast<Destination>(d.destination) == Destination::kSigned16;
+        std::memcpy(&value,
+                    &device.memory().at(d.destination_address + e.element * (narrow ? 2 : 4)),
+                    narrow ? 2 : 4);
+        std::uint32_t mine = narrow ? e.value & 0xffff : e.value;
+        if (static_cast<Destination>(d.destination) == Destination::kTagged)
+          mine = (e.value & 0xffff) | e.tag << 16;
+        if (value != mine) ++check.wrong_values;
+      }
+    }
+  };
+  watch(config, network, 6, before, after);
+  return check;
+}
+
+TEST_CASE("A lane's model makes the golden device's elements and codes") {
+  const auto network =
+      GENERATE("tiny_mlp", "tiny_cnn", "tiny_pool", "tiny_residual", "tiny_dropout");
+  const LaneCheck check = check_lanes(network, [](LaneInputs&) {});
+  INFO(network << ": " << check.values << " elements, " << check.codes << " codes");
+  CHECK(check.wrong_values == 0);
+  CHECK(check.wrong_codes == 0);
+  CHECK(check.values > 500);
+  CHECK(check.codes > 100);
+}
+
+TEST_CASE("Known bad: a wrong scale or random number is noticed") {
+  CHECK(check_lanes("tiny_cnn", [](LaneInputs& in) { in.shift_x ^= 1; }).wrong_values > 0);
+  CHECK(check_lanes("tiny_cnn", [](LaneInputs& in) { in.random_6 ^= 0x8000; }).wrong_codes > 0);
+}
+
+TEST_CASE(
+    "Windows are the same for the same seed, and windows of elements are in the array's state") {
+  const Config config = tiny();
+  auto collect = [&](std::uint64_t seed) {
+    std::vector<double> all;
+    std::map<std::string, int> units;
+    TraceOptions options;
+    options.windows = 1;
+    options.seed = seed;
+    OperandTrace trace(config, options, [&](const Operation&, const UnitWindow& window) {
+      ++units[window.unit];
+      const auto f = window_features(config, window);
+      REQUIRE(f.size() == feature_names(window.unit).size());
+      all.insert(all.end(), f.begin(), f.end());
+    });
+    watch(
+        config, "tiny_cnn", 6,
+        [&](const GoldenDevice& device, const Operation& o) { trace.sample(device, o); },
+        [](const GoldenDevice&, const Operation&) {});
+    for (const char* unit :
+         {"pe", "and_popcount", "operand_register", "correction", "stream_lane", "reduce"})
+      CHECK(units[unit] > 5);
+    return all;
+  };
+  const auto first = collect(3), again = collect(3), other = collect(4);
+  CHECK(first == again);
+  CHECK(first != other);
+}
+
+}  // namespace
+}  // namespace solfege
