@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 
 namespace {

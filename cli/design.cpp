@@ -11,6 +11,7 @@
 #include "model/base/error.hpp"
 #include "model/base/interrupt.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "model/timing/cycle_model.hpp"
 #include "sim/verify.hpp"

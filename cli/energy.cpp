@@ -17,6 +17,7 @@
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
 #include "model/base/interrupt.hpp"
+#include "model/data/network_file.hpp"
 
 namespace solfege {
 namespace {

@@ -17,8 +17,10 @@
 #include "model/data/batches.hpp"
 #include "model/data/checkpoint.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "model/reference/dorefa.hpp"
+#include "model/reference/float_engine.hpp"
 
 namespace solfege {
 

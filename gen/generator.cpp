@@ -2,7 +2,6 @@
 #include "gen/generator.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/share.hpp"
 #include "model/base/version.hpp"
 #include "model/spec/descriptor.hpp"
@@ -301,8 +301,7 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
   std::string all;
   for (const auto& [name, text] : files) all += text;
-  files["sf_accelerator.v"] =
-      top_module(config, fmt::format("{:016x}", XXH64(all.data(), all.size(), 0)));
+  files["sf_accelerator.v"] = top_module(config, hexadecimal(fingerprint(all.data(), all.size())));
   files["sf_driver.h"] = driver_header(config);
   files["address_map.md"] = address_map(config);
 

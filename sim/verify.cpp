@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "model/base/error.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 #include "model/host/scheduler.hpp"
 #include "model/spec/memory_layout.hpp"

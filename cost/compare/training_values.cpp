@@ -8,6 +8,7 @@
 #include <random>
 
 #include "model/reference/dorefa.hpp"
+#include "model/reference/float_engine.hpp"
 
 namespace solfege {
 namespace {

@@ -11,6 +11,7 @@
 #include "gen/generator.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/process.hpp"
 
 namespace solfege {

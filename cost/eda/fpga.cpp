@@ -9,6 +9,7 @@
 #include "cost/eda/yosys.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 
 namespace solfege {
 namespace {

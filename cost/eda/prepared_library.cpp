@@ -16,6 +16,7 @@
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 
 namespace solfege {
 namespace {

@@ -20,6 +20,7 @@
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/share.hpp"
 
 namespace solfege {

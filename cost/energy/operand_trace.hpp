@@ -10,6 +10,7 @@
 #include "cost/energy/stream_trace.hpp"
 #include "cost/energy/units.hpp"
 #include "cost/gates/vectors.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 #include "model/host/device.hpp"
 

@@ -9,6 +9,9 @@
 #include "cost/energy/unit_features.hpp"
 #include "cost/energy/units.hpp"
 #include "model/base/error.hpp"
+#include "model/base/splitmix.hpp"
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 
 namespace solfege {

@@ -6,6 +6,7 @@
 #include "cost/energy/energy_fit.hpp"
 #include "cost/energy/reduce_lane.hpp"
 #include "cost/energy/units.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 
 namespace solfege {

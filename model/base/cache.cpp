@@ -16,6 +16,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/interrupt.hpp"
 #include "model/base/progress.hpp"
 
@@ -29,8 +30,6 @@ constexpr const char* kFormat = "solfege cache 2";
 constexpr const char* kContents = "contents.txt";
 constexpr const char* kPart = ".part";  // a folder that is being filled
 constexpr const char* kLock = ".lock";  // held by who fills it
-
-std::string hexadecimal(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
 
 /// XXH64 and size of a file, as contents.txt says them; nothing if it cannot be read.
 std::optional<std::string> digest(const fs::path& path) {
@@ -52,7 +51,7 @@ std::optional<std::string> digest(const fs::path& path) {
 }
 
 std::string signature(const std::string& text) {
-  return fmt::format("end {}\n", hexadecimal(XXH64(text.data(), text.size(), 0)));
+  return fmt::format("end {}\n", hexadecimal(fingerprint(text.data(), text.size())));
 }
 
 /// Says what the files of a folder are, for whole() to find again.
@@ -129,12 +128,6 @@ std::string cache_directory() {
   if (const std::string home = variable("HOME"); !home.empty())
     return fs::absolute(fs::path(home) / ".cache" / "solfege").string();
   throw InputError("no folder for the cache: set SOLFEGE_CACHE to one");
-}
-
-std::string content_hash(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += fmt::format("{} {}\n", text.size(), text);
-  return hexadecimal(XXH64(all.data(), all.size(), 0));
 }
 
 bool is_cached(const fs::path& cache, const std::string& key) { return whole(cache / key); }

@@ -13,9 +13,6 @@ namespace solfege {
 /// variables is set.
 std::string cache_directory();
 
-/// XXH64 of texts, in hexadecimal: for the key of an entry.
-std::string content_hash(const std::vector<std::string>& texts);
-
 /// The folder `cache`/`key`. If it is not there, or a file in it has not the size and the checksum
 /// that the entry's contents.txt says, `make` fills a folder that then takes the name in one step.
 /// Nobody sees half an entry; concurrent callers, in other containers too, wait for one of them;

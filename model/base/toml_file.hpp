@@ -37,9 +37,11 @@ inline std::string describe(const toml::node& node) {
   std::string noun = type.str();
   noun = (noun.find_first_of("aeiou") == 0 ? "an " : "a ") + noun;
   if (!node.is_value()) return noun;
-  // toml++ prints 0.90000000000000002 for 0.9; the # keeps the point of 2.0.
+  // toml++ prints 0.90000000000000002 for 0.9, and {fmt} may leave out the point of 2.0.
   if (const auto* number = node.as_floating_point()) {
-    return fmt::format("{:#} ({})", number->get(), noun);
+    std::string text = fmt::format("{}", number->get());
+    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+    return fmt::format("{} ({})", text, noun);
   }
   std::ostringstream value;
   value << toml::node_view<const toml::node>(node);

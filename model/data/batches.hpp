@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 
 namespace solfege {

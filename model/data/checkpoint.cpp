@@ -2,7 +2,6 @@
 #include "model/data/checkpoint.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,7 +10,9 @@
 
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/network_file.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/network.hpp"
 
@@ -25,10 +26,6 @@ constexpr std::size_t kMagicBytes = sizeof kMagic - 1;
 constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kLengthPlace = kMagicBytes + 4, kHashBytes = 8;
 constexpr std::size_t kSmallest = kLengthPlace + 8 + kHashBytes;
-
-std::string hash_of(const void* data, std::size_t size) {
-  return fmt::format("{:016x}", XXH64(data, size, 0));
-}
 
 class Writer {
  public:
@@ -138,7 +135,7 @@ void require_intact(const std::string& path, const Bytes& bytes) {
   }
   const std::size_t hashed = bytes.size() - kHashBytes;
   const std::uint64_t stored = little_endian(&bytes[hashed], 8);
-  const std::uint64_t computed = XXH64(bytes.data(), hashed, 0);
+  const std::uint64_t computed = fingerprint(bytes.data(), hashed);
   if (stored != computed) {
     throw InputError(fmt::format(
         "{}: a corrupt checkpoint: its bytes have hash {:016x}, it says {:016x}; use an intact "
@@ -182,14 +179,15 @@ RunIdentity RunIdentity::of(const Config& config, const Network& network, const 
   run.config_hash = config.hash();
   run.network = network.name;
   const std::string text = canonical(network);
-  run.network_hash = hash_of(text.data(), text.size());
+  run.network_hash = hexadecimal(fingerprint(text.data(), text.size()));
   run.data = data.name;
   std::string described;
   for (const Images* part : {&data.train, &data.test})
     described += fmt::format("{} x {} x {}, labels {}, pixels {}\n", part->height, part->width,
-                             part->channels, hash_of(part->labels.data(), part->labels.size()),
-                             hash_of(part->pixels.data(), part->pixels.size()));
-  run.data_hash = hash_of(described.data(), described.size());
+                             part->channels,
+                             hexadecimal(fingerprint(part->labels.data(), part->labels.size())),
+                             hexadecimal(fingerprint(part->pixels.data(), part->pixels.size())));
+  run.data_hash = hexadecimal(fingerprint(described.data(), described.size()));
   run.seed = seed;
   run.batch = batch;
   return run;
@@ -219,7 +217,7 @@ void Checkpoint::save(const std::string& path) const {
   const std::uint64_t length = bytes.size() + kHashBytes;
   for (std::size_t i = 0; i < 8; ++i)
     bytes[kLengthPlace + i] = static_cast<std::uint8_t>(length >> (8 * i));
-  writer.number(XXH64(bytes.data(), bytes.size(), 0));
+  writer.number(fingerprint(bytes.data(), bytes.size()));
 
   write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }

@@ -10,6 +10,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/data/digits.hpp"
 #include "model/data/svhn.hpp"
 
 namespace solfege {

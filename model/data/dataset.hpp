@@ -32,11 +32,6 @@ struct Dataset {
 /// classes.
 Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 
-/// Rendered strokes of the ten digits, 28 x 28 grey, with random affine distortion, noise and
-/// clutter. The same seed gives the same bytes on every machine (integer arithmetic or own
-/// generator, no std distributions).
-Dataset make_digits(int train_count, int test_count, std::uint64_t seed);
-
 /// Resizes every image to side x side, 1 to 1024, by bilinear interpolation in exact integers.
 /// Pixel o of the new row looks at position ((2 o + 1) n - side) / (2 side) of the old row of n
 /// pixels (centres meet centres), clamped to [0, n - 1]; the four weights are products of integers

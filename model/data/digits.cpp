@@ -4,10 +4,10 @@
 // Everything is integer arithmetic. Floating point would give other bytes where a compiler fuses
 // multiply and add (aarch64 does by default) or a library rounds its sine differently, and then
 // runs on two machines could not be compared bit for bit.
+#include "model/data/digits.hpp"
+
 #include <algorithm>
 #include <array>
-
-#include "model/data/dataset.hpp"
 
 namespace solfege {
 namespace {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/data/training.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "model/base/interrupt.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/dataset.hpp"
 
 namespace solfege {
@@ -54,8 +53,6 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   }
   return weights;
 }
-
-std::uint64_t fingerprint(const void* bytes, std::size_t count) { return XXH64(bytes, count, 0); }
 
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "model/base/error.hpp"
+#include "model/base/hash.hpp"
 #include "model/host/accelerator_host.hpp"
 #include "model/spec/lfsr.hpp"
 

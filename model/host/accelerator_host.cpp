@@ -24,9 +24,6 @@ constexpr int kLeastGradientBits = 8;
 constexpr std::uint32_t kGradientLimit = 32767;
 /// The same for the sums of codes of a weight gradient, in 32 bits.
 constexpr int kWeightGradientTargetBits = 28;
-/// Batch norm as the authors' code has it.
-constexpr double kEpsilon = 1e-4;
-constexpr double kRunningMomentum = 0.9;
 
 /// Lowest value of thresholds and clip bounds: dropped elements, -32768, lie below all of them.
 constexpr double kLowest = -32767.0;
@@ -132,7 +129,7 @@ void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
           kRunningMomentum * s.running_variance[c] + (1 - kRunningMomentum) * variance;
     }
     s.mean[c] = mean / unit;
-    s.deviation[c] = std::sqrt(variance + kEpsilon) / unit;
+    s.deviation[c] = std::sqrt(variance + kBatchNormEpsilon) / unit;
     s.sign[c] = s.gamma[c] < 0.0 && !s.has_sum ? -1.0 : 1.0;
   }
 }

@@ -72,19 +72,6 @@ std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
 
 }  // namespace
 
-std::vector<std::uint32_t> Program::encode() const {
-  std::vector<std::uint32_t> words;
-  words.reserve(operations.size() * kDescriptorWords);
-  std::uint32_t tag = 0;
-  for (const Operation& operation : operations) {
-    Descriptor descriptor = operation.descriptor;
-    descriptor.tag = tag++ & 0xffffu;
-    const auto encoded = descriptor.encode();
-    words.insert(words.end(), encoded.begin(), encoded.end());
-  }
-  return words;
-}
-
 Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& label) {
   if (const std::string overflow = descriptor.overflow(); !overflow.empty())
     throw InputError(

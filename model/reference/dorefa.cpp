@@ -9,6 +9,7 @@
 
 #include "model/base/error.hpp"
 #include "model/base/parallel.hpp"
+#include "model/base/splitmix.hpp"
 
 namespace solfege {
 namespace {

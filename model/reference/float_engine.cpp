@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/reference/float_engine.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "model/base/error.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/parallel.hpp"
 #include "model/reference/dorefa.hpp"
+#include "model/reference/float_layers.hpp"
 
 namespace solfege {
 namespace {
@@ -198,7 +202,8 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
                                         state.batch_mean, state.batch_variance);
       for (int c = 0; c < layer.out_channels; ++c) {
         const auto follow = [](float* running, float now) {
-          *running = kRunningMomentum * *running + (1.0f - kRunningMomentum) * now;
+          constexpr auto kept = static_cast<float>(kRunningMomentum);
+          *running = kept * *running + (1.0f - kept) * now;
         };
         follow(&state.running_mean[c], state.batch_mean[c]);
         follow(&state.running_variance[c], state.batch_variance[c]);

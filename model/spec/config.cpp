@@ -2,7 +2,6 @@
 #include "model/spec/config.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "model/base/error.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/toml_file.hpp"
 
 namespace solfege {
@@ -313,7 +313,7 @@ std::string Config::canonical() const {
 
 std::string Config::hash() const {
   const std::string text = canonical();
-  return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
+  return hexadecimal(fingerprint(text.data(), text.size()));
 }
 
 int Config::required_accumulator_bits() const {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#include "model/data/training.hpp"
+#include "model/base/splitmix.hpp"
 
 namespace solfege {
 namespace {

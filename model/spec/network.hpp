@@ -6,6 +6,11 @@
 
 namespace solfege {
 
+/// Constants of batch normalisation in the authors' code (svhn-digit-dorefa.py): what is added to a
+/// variance, and what is kept of running statistics in a step.
+constexpr double kBatchNormEpsilon = 1e-4;
+constexpr double kRunningMomentum = 0.9;
+
 /// A convolutional or fully-connected layer with everything resolved. A fully-connected layer is a
 /// convolution whose kernel covers its whole input map (valid padding, one output pixel).
 struct Layer {
@@ -45,26 +50,9 @@ struct Network {
   std::vector<Layer> layers;
 };
 
-struct Config;
-
 /// What a network sees and tells apart.
 struct ImageShape {
   int height = 28, width = 28, channels = 1, classes = 10;
 };
-
-/// The images a network's file asks for with its keys `input` and `classes`; what it leaves open is
-/// as `otherwise` says. `input` binds load_network too, `classes` is only a default.
-ImageShape network_images(const std::string& name_or_path, const ImageShape& otherwise);
-
-/// Everything that decides what a training state of the network means, as text in fixed order: its
-/// shapes and bitwidths, not its name or learning rate.
-std::string canonical(const Network& network);
-
-/// Builds a network from a TOML file or the name of a shipped one (configs/networks/NAME.toml in
-/// the share folder), fitted to the images' shape and the
-/// configuration's bitwidths. Throws InputError when layer shapes don't fit or a per-layer bitwidth
-/// exceeds the configuration's.
-Network load_network(const std::string& name_or_path, const Config& config, int in_height,
-                     int in_width, int in_channels, int classes);
 
 }  // namespace solfege

@@ -13,6 +13,7 @@
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
+#include "model/base/hash.hpp"
 #include "model/base/process.hpp"
 #include "model/base/progress.hpp"
 #include "model/base/share.hpp"
@@ -141,8 +142,9 @@ std::vector<std::string> verilator_command(const std::string& verilator, const S
       "-CFLAGS",
       "-fPIC -march=native -DVL_TIME_CONTEXT -fvisibility=hidden -fno-gnu-unique -include "
       "../dut_popcount.hpp",
-      "-MAKEFLAGS", "OPT_FAST=-O2", "-MAKEFLAGS", "OPT_GLOBAL=-O2", "-LDFLAGS", "-shared", "-o",
-      kLibrary};
+      // Verilator 5.018 and later include a precompiled header, which must not follow ours.
+      "-MAKEFLAGS", "VK_PCH_I_FAST=", "-MAKEFLAGS", "VK_PCH_I_SLOW=", "-MAKEFLAGS", "OPT_FAST=-O2",
+      "-MAKEFLAGS", "OPT_GLOBAL=-O2", "-LDFLAGS", "-shared", "-o", kLibrary};
   if (options.waveforms) command.push_back("--trace-fst");
   for (const std::string& define : options.defines) command.push_back("-D" + define);
   command.insert(command.end(), sources.arguments.begin(), sources.arguments.end());

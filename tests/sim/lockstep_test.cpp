@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "model/base/splitmix.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "sim/rtl_device.hpp"
 #include "tests/support/scratch.hpp"

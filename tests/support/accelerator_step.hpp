@@ -9,6 +9,7 @@
 
 #include "model/host/accelerator_engine.hpp"
 #include "model/reference/dorefa.hpp"
+#include "model/reference/float_layers.hpp"
 
 namespace solfege {
 

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "model/base/splitmix.hpp"
 #include "model/reference/dorefa.hpp"
+#include "model/spec/network.hpp"
 
 namespace solfege {
 

@@ -566,6 +566,34 @@ TEST_CASE("the device and the model call the same descriptors legal") {
 #undef SF_DECODE
     return d;
   };
+  // A field's every bit alone, and none beside neighbours that are all ones: where a field begins
+  // and ends.
+  const auto agree = [&](const Words& words) {
+    CAPTURE(words);
+    REQUIRE(accepted(top, random, words) == (broken_rule(decode(words), c) == nullptr));
+  };
+  for (const Kind& kind : kinds)
+    for (const Descriptor& base : kind.bases)
+      for (int i = kind.first; i <= kind.last; ++i) {
+        const auto set = [&](Words& words, int index, uint32_t to) {
+          const DescriptorField& field = fields[size_t(index)];
+          const auto mask = uint32_t((uint64_t{1} << field.width) - 1);
+          uint32_t& word = words[size_t(field.word)];
+          word = (word & ~(mask << field.lsb)) | (to & mask) << field.lsb;
+        };
+        for (int bit = 0; bit < fields[size_t(i)].width; ++bit) {
+          Words words = base.encode();
+          set(words, i, uint32_t{1} << bit);
+          agree(words);
+        }
+        for (const int neighbour : {i - 1, i + 1}) {
+          if (neighbour < kind.first || neighbour > kind.last) continue;
+          Words words = base.encode();
+          set(words, neighbour, ~0u);
+          set(words, i, 0);
+          agree(words);
+        }
+      }
   int tried[2] = {};
   for (const Kind& kind : kinds) {
     std::map<std::string, int> alone;  // times the rule was the only one broken

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
 #include "model/spec/config.hpp"
 
 namespace solfege {

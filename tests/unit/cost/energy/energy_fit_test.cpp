@@ -12,6 +12,9 @@
 #include "cost/energy/unit_features.hpp"
 #include "cost/energy/units.hpp"
 #include "gen/generator.hpp"
+#include "model/base/splitmix.hpp"
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
 #include "model/timing/cycle_model.hpp"
 #include "tests/support/scratch.hpp"
 

@@ -7,7 +7,10 @@
 #include <memory>
 
 #include "cost/energy/unit_features.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 
 namespace solfege {

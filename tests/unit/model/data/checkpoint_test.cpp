@@ -13,6 +13,8 @@
 #include "model/base/error.hpp"
 #include "model/data/batches.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/network.hpp"
 #include "tests/support/scratch.hpp"

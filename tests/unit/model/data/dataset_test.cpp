@@ -16,6 +16,8 @@
 #include <set>
 
 #include "model/base/error.hpp"
+#include "model/base/splitmix.hpp"
+#include "model/data/digits.hpp"
 #include "model/data/training.hpp"
 #include "tests/support/scratch.hpp"
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "model/base/error.hpp"
+#include "model/data/network_file.hpp"
 #include "model/spec/config.hpp"
 #include "tests/support/scratch.hpp"
 

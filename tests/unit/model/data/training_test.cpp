@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "model/data/network_file.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/network.hpp"
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 #include "model/golden/patch.hpp"
 #include "model/spec/program.hpp"

@@ -7,7 +7,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "model/base/splitmix.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/scheduler.hpp"
+#include "model/reference/float_engine.hpp"
+#include "model/reference/float_layers.hpp"
 #include "tests/support/accelerator_step.hpp"
 #include "tests/support/dorefa_helpers.hpp"
 #include "tests/support/scratch.hpp"

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "model/base/error.hpp"
+#include "model/base/splitmix.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "tests/support/dorefa_helpers.hpp"
 #include "tests/support/scratch.hpp"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/base/error.hpp"
+#include "model/base/splitmix.hpp"
 #include "tests/support/dorefa_helpers.hpp"
 
 namespace solfege {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/reference/float_engine.hpp"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -8,7 +10,11 @@
 
 #include "model/base/error.hpp"
 #include "model/base/parallel.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/data/dataset.hpp"
+#include "model/data/digits.hpp"
+#include "model/data/network_file.hpp"
+#include "model/reference/float_layers.hpp"
 #include "model/spec/config.hpp"
 #include "tests/support/dorefa_helpers.hpp"
 

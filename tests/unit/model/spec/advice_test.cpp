@@ -11,6 +11,7 @@
 #include <set>
 
 #include "model/base/error.hpp"
+#include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/network.hpp"

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "model/base/splitmix.hpp"
+#include "model/data/network_file.hpp"
 #include "model/golden/random.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "model/spec/lfsr.hpp"

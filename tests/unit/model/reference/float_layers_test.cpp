@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "model/reference/float_layers.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "model/base/parallel.hpp"
+#include "model/base/splitmix.hpp"
 #include "tests/support/dorefa_helpers.hpp"
 
 namespace solfege {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution, batch normalisation, pooling and dropout.
-#include "model/reference/dorefa.hpp"
+#include "model/reference/float_layers.hpp"
 
 // GCC 12 takes the deliberately undefined operands of its own AVX-512 intrinsics, inlined from
 // Eigen's products, for uninitialised variables (GCC bug 105593).
@@ -15,6 +15,7 @@
 #include <eigen3/Eigen/Dense>
 
 #include "model/base/parallel.hpp"
+#include "model/base/splitmix.hpp"
 
 namespace solfege {
 namespace {
@@ -128,7 +129,7 @@ std::vector<double> sums_over_rows(std::size_t rows, int channels, int terms, F 
 std::vector<float> inverse_deviation(const std::vector<float>& variance) {
   std::vector<float> result(variance.size());
   for (std::size_t c = 0; c < result.size(); ++c) {
-    result[c] = 1.0f / std::sqrt(variance[c] + kBatchNormEpsilon);
+    result[c] = 1.0f / std::sqrt(variance[c] + static_cast<float>(kBatchNormEpsilon));
   }
   return result;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "model/spec/network.hpp"
+#include "model/data/network_file.hpp"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/base/splitmix.hpp"
+#include "model/spec/network.hpp"
+
+namespace solfege {
+
+// The layers of the float reference. Activations and their gradients are NHWC,
+// [sample][y][x][channel]; weights are [out_channel][kernel_y][kernel_x][in_channel].
+
+/// Output of a convolution without bias, [batch][out_y][out_x][out_channel], for input
+/// [batch][in_y][in_x][in_channel] of the layer's shape; padding reads as 0.
+std::vector<float> conv_forward(const Layer& layer, int batch, const std::vector<float>& input,
+                                const std::vector<float>& weights);
+
+/// dC/dinput, of the input's shape, from dC/doutput, of the output's shape.
+std::vector<float> conv_backward_input(const Layer& layer, int batch,
+                                       const std::vector<float>& gradient,
+                                       const std::vector<float>& weights);
+
+/// dC/dweights, of the weights' shape, summed over the batch, from dC/doutput and the input.
+std::vector<float> conv_backward_weight(const Layer& layer, int batch,
+                                        const std::vector<float>& gradient,
+                                        const std::vector<float>& input);
+
+/// Sums over all but the last index of x [..][channels]: [channels]. A bias gradient.
+std::vector<float> channel_sums(const std::vector<float>& x, int channels);
+
+// Batch normalisation (Ioffe and Szegedy, arXiv 1502.03167) with the constants of the authors'
+// code (svhn-digit-dorefa.py). x and its gradients are [..][channels], the rest [channels].
+
+/// Mean and biased variance (divided by the count) of each channel.
+void batch_statistics(const std::vector<float>& x, int channels, std::vector<float>* mean,
+                      std::vector<float>* variance);
+
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta.
+std::vector<float> batch_norm_forward(const std::vector<float>& x, const std::vector<float>& gamma,
+                                      const std::vector<float>& beta,
+                                      const std::vector<float>& mean,
+                                      const std::vector<float>& variance);
+
+/// dC/dx from `gradient`, dC/dy, where mean and variance are batch_statistics() of this x. With
+/// h = (x - mean) / s, s = sqrt(variance + epsilon) and averages over a channel's elements:
+/// gamma / s (g - avg(g) - h avg(g h)); gamma's gradient is sum(g h), beta's sum(g).
+std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::vector<float>& gamma,
+                                       const std::vector<float>& mean,
+                                       const std::vector<float>& variance,
+                                       const std::vector<float>& gradient,
+                                       std::vector<float>* gamma_gradient,
+                                       std::vector<float>* beta_gradient);
+
+/// The largest of each window of layer.pool x layer.pool of x [batch][out_y][out_x][out_channel]:
+/// [batch][pooled_y][pooled_x][out_channel]. `places`, if not null, gets where in its window it
+/// was, y * pool + x, the first of equals in that order. pool <= 16.
+std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::vector<float>& x,
+                                    std::vector<std::uint8_t>* places);
+
+/// dC/dx from dC/dmaximum, of the pooled shape: the gradient at each maximum's place, else 0.
+std::vector<float> max_pool_backward(const Layer& layer, int batch,
+                                     const std::vector<float>& gradient,
+                                     const std::vector<std::uint8_t>& places);
+
+/// 0 with the given probability, to drop, else 1, one draw each.
+std::vector<std::uint8_t> dropout_mask(std::size_t count, double probability, SplitMix64* random);
+
+/// In place: x / (1 - probability) where `kept`, else 0. Forward and backward are the same.
+void dropout(std::vector<float>* x, const std::vector<std::uint8_t>& kept, double probability);
+
+}  // namespace solfege
