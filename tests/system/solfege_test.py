@@ -159,7 +159,9 @@ class Generate(SystemTest):
             out = self.folder / pathlib.Path(config).stem
             self.solfege("generate", config, "-o", out)
             done = subprocess.run(["sh", "lint.sh"], cwd=out, capture_output=True, text=True)
-            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+            # Verilator 5.030 and later tell of their run.
+            said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("- V")]
+            self.assertEqual((done.returncode, said), (0, []))
         # Known bad: a signal narrower than what drives it
         broken = out / "sf_lfsr.v"
         broken.write_text(broken.read_text().replace("reg  [63:0] state_q", "reg  [62:0] state_q"))
