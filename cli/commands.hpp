@@ -30,7 +30,8 @@ struct SimulationOptions {
 
 struct TrainOptions {
   std::string network = "mlp", data, engine = "golden";
-  int resize = 0;  ///< side of the images; 0: as they are
+  std::string scheme;  ///< of layers that name none; empty: the network's own
+  int resize = 0;      ///< side of the images; 0: as they are
   int batch = 64;
   int steps = 0;                      ///< of this run and those it continues; 0: by epochs
   double epochs = 0;                  ///< likewise; 0 with steps 0: one epoch
@@ -52,6 +53,7 @@ struct VerifyOptions {
 
 struct StepOptions {
   std::string network = "mlp", data;
+  std::string scheme;  ///< of layers that name none; empty: the network's own
   int resize = 0;
   int batch = 64;
   MemoryTiming memory;
@@ -100,6 +102,7 @@ int run_cycles(const CommonOptions& common, const StepOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);
 int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_keys(const CommonOptions& common);
+int run_schemes(const CommonOptions& common);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
 
 }  // namespace solfege

@@ -21,7 +21,7 @@ namespace solfege {
 std::vector<Program> programs_of(const Config& config, const StepOptions& options) {
   const ImageShape images = images_shape(options.data, options.resize, options.network);
   const Network network = load_network(options.network, config, images.height, images.width,
-                                       images.channels, images.classes);
+                                       images.channels, images.classes, options.scheme);
   AcceleratorEngine engine(config, network, options.batch, 1, [&](std::size_t bytes) {
     return std::make_unique<GoldenOnly>(config, bytes);
   });

@@ -241,7 +241,7 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
     data = load_images(options.step.data, options.step.resize, options.step.network);
     const Images& images = data.train;
     network = load_network(options.step.network, config, images.height, images.width,
-                           images.channels, images.classes);
+                           images.channels, images.classes, options.step.scheme);
   }
   const EnergyReport published = price(config, programs_of(config, options.step), options.dram);
   Json report = make_report(common, config);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "cli/commands.hpp"
 #include "cli/options.hpp"
@@ -16,6 +17,7 @@
 #include "model/base/interrupt.hpp"
 #include "model/base/progress.hpp"
 #include "model/base/version.hpp"
+#include "model/schemes/scheme.hpp"
 
 namespace {
 
@@ -65,6 +67,15 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
       ->capture_default_str();
 }
 
+void add_scheme(CLI::App* app, std::string& scheme) {
+  std::set<std::string> names;
+  for (const solfege::Scheme* each : solfege::schemes()) names.insert(each->name());
+  app->add_option("--scheme", scheme,
+                  "how layers that name no scheme are quantized: " + solfege::scheme_names() +
+                      "; default: as the network's file says, else dorefa")
+      ->check(CLI::IsMember(names));
+}
+
 void add_resize(CLI::App* app, int& side) {
   app->add_option("--resize", side, "side to resize the images to, in pixels, 1..1024")
       ->check(whole_number(1, 1024));
@@ -76,6 +87,7 @@ void add_step(CLI::App* app, solfege::StepOptions& o) {
                   "data set: the shape of its images, and for energy their pixels; none: the "
                   "network's, or built-in digits");
   add_resize(app, o.resize);
+  add_scheme(app, o.scheme);
   app->add_option("--batch", o.batch, "samples of a step")
       ->check(whole_number(1, kMostSamples))
       ->capture_default_str();
@@ -141,6 +153,7 @@ int run(int argc, char** argv) {
   train_app->add_option("--data", train.data,
                         "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
   add_resize(train_app, train.resize);
+  add_scheme(train_app, train.scheme);
   train_app->add_option("--batch", train.batch, "samples of a step")
       ->check(whole_number(1, kMostSamples))
       ->capture_default_str();
@@ -278,6 +291,12 @@ int run(int argc, char** argv) {
   keys_app->add_option("--json", common.json_path, "write the report to this file")
       ->check(output_file());
   keys_app->callback([&] { command = [&] { return run_keys(common); }; });
+
+  CLI::App* schemes_app =
+      app.add_subcommand("schemes", "the ways to quantize: papers, deviations, parameters");
+  schemes_app->add_option("--json", common.json_path, "write the report to this file")
+      ->check(output_file());
+  schemes_app->callback([&] { command = [&] { return run_schemes(common); }; });
 
   std::vector<std::string> reports;
   std::string plot_path;

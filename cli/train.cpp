@@ -19,8 +19,9 @@
 #include "model/data/dataset.hpp"
 #include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
-#include "model/reference/dorefa.hpp"
 #include "model/reference/float_engine.hpp"
+#include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
 
 namespace solfege {
 
@@ -329,7 +330,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   const Config config = Config::load(common.config_path);
   Dataset data = load_images(options.data, options.resize, options.network);
   Network network = load_network(options.network, config, data.train.height, data.train.width,
-                                 data.train.channels, data.train.classes);
+                                 data.train.channels, data.train.classes, options.scheme);
   validate(options, data.train);
   const auto started = std::chrono::steady_clock::now();
   Training training(config, options, std::move(data), std::move(network));

@@ -7,8 +7,9 @@
 #include <cmath>
 #include <random>
 
-#include "model/reference/dorefa.hpp"
 #include "model/reference/float_engine.hpp"
+#include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
 
 namespace solfege {
 namespace {

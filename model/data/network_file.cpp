@@ -15,6 +15,7 @@
 #include "model/base/error.hpp"
 #include "model/base/share.hpp"
 #include "model/base/toml_file.hpp"
+#include "model/schemes/scheme.hpp"
 #include "model/spec/config.hpp"
 
 namespace solfege {
@@ -50,6 +51,14 @@ std::string resolve(const std::string& name_or_path) {
       folder, name_or_path, fmt::join(shipped_networks(folder), ", ")));
 }
 
+/// The keys that are parameters of any scheme.
+std::vector<std::string_view> parameter_keys() {
+  std::vector<std::string_view> names;
+  for (const Scheme* scheme : schemes())
+    for (const SchemeParameter& parameter : scheme->parameters()) names.push_back(parameter.name);
+  return names;
+}
+
 /// One table of the file: the top level, or one [[layer]].
 class Section {
  public:
@@ -68,6 +77,8 @@ class Section {
   void allow(std::initializer_list<std::string_view> keys, std::string_view what) const {
     for (const auto& [name, node] : table_) {
       if (std::find(keys.begin(), keys.end(), name.str()) != keys.end()) continue;
+      const std::vector<std::string_view> parameters = parameter_keys();
+      if (std::find(parameters.begin(), parameters.end(), name.str()) != parameters.end()) continue;
       throw InputError(fmt::format(
           "{}: {} = {} is not a key of {}: allowed are {}; correct or remove it",
           location(path_, node), key(name.str()), describe(node), what, fmt::join(keys, ", ")));
@@ -352,10 +363,53 @@ void read_bits(const Section& section, Position position, const Config& config, 
           .value_or(position.first() ? config.edge_bits : config.gradient_bits);
 }
 
+/// The scheme that a section names, or else `otherwise`.
+std::string read_scheme(const Section& section, const std::string& otherwise) {
+  const std::string range = scheme_names();
+  const std::string name = section.text("scheme", range, "\"dorefa\"").value_or(otherwise);
+  if (find_scheme(name) == nullptr)
+    section.refuse("scheme", fmt::format("\"{}\"", name), "is unknown", range, "\"dorefa\"");
+  return name;
+}
+
+/// A parameter that the section gives, of a scheme that has it.
+void read_parameters(const Section& section, const Scheme& scheme,
+                     std::map<std::string, double>& values) {
+  for (const SchemeParameter& parameter : scheme.parameters())
+    if (section.has(parameter.name))
+      values[parameter.name] = section.number(
+          parameter.name, parameter.value,
+          [&](double x) { return x >= parameter.min && x <= parameter.max; },
+          fmt::format("numbers from {} to {}", parameter.min, parameter.max));
+}
+
+/// What of the network's own keys every layer starts from.
+struct Inherited {
+  std::string scheme;
+  std::map<std::string, double> parameters;
+};
+
+void read_layer_scheme(const Section& section, const Inherited& network, Layer& layer) {
+  layer.scheme = read_scheme(section, network.scheme);
+  const Scheme& scheme = *find_scheme(layer.scheme);
+  std::string own;
+  for (const SchemeParameter& parameter : scheme.parameters()) {
+    own += (own.empty() ? "" : ", ") + std::string(parameter.name);
+    const auto given = network.parameters.find(parameter.name);
+    if (given != network.parameters.end()) layer.scheme_parameters.insert(*given);
+  }
+  for (const std::string_view name : parameter_keys())
+    if (section.has(name) && own.find(name) == std::string::npos)
+      section.fail(name, describe(*section.node(name)),
+                   fmt::format("is no parameter of scheme {}", layer.scheme),
+                   own.empty() ? "none" : own, "leave it out");
+  read_parameters(section, scheme, layer.scheme_parameters);
+}
+
 /// The layer after those of `before`; the first sees `images`.
 Layer read_layer(const std::string& path, const toml::table& table, Position position,
                  const Config& config, const Layer& images, const std::vector<Layer>& before,
-                 int classes) {
+                 int classes, const Inherited& inherited) {
   const Section unnamed(path, fmt::format("layer {}: layer.", position.index + 1), table);
   const std::string type = read_type(unnamed);
   const Layer& input = before.empty() ? images : before.back();
@@ -368,12 +422,12 @@ Layer read_layer(const std::string& path, const toml::table& table, Position pos
   const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
   if (type == "conv") {
     section.allow({"type", "name", "channels", "kernel", "stride", "padding", "batch_norm", "pool",
-                   "dropout", "residual", "weight_bits", "output_bits", "gradient_bits"},
+                   "dropout", "residual", "weight_bits", "output_bits", "gradient_bits", "scheme"},
                   "a conv layer");
     read_convolution(section, layer);
   } else {
     section.allow({"type", "name", "channels", "batch_norm", "dropout", "weight_bits",
-                   "output_bits", "gradient_bits"},
+                   "output_bits", "gradient_bits", "scheme"},
                   "an fc layer");
     layer.kernel_height = layer.in_height;
     layer.kernel_width = layer.in_width;
@@ -382,6 +436,7 @@ Layer read_layer(const std::string& path, const toml::table& table, Position pos
   read_stages(section, position, layer);
   read_residual(section, position, before, layer);
   read_bits(section, position, config, input.output_bits, layer);
+  read_layer_scheme(section, inherited, layer);
   if (position.last() && layer.out_height * layer.out_width != 1) {
     section.refuse("type", "\"conv\"",
                    fmt::format("leaves {} x {} pixels in the last layer, not one logit a class",
@@ -392,7 +447,7 @@ Layer read_layer(const std::string& path, const toml::table& table, Position pos
 }
 
 void read_layers(const std::string& path, const toml::table& root, const Config& config,
-                 Network& network) {
+                 const Inherited& inherited, Network& network) {
   const toml::node* node = root.get("layer");
   const toml::array* array = node == nullptr ? nullptr : node->as_array();
   if (array == nullptr || array->empty() || !array->is_homogeneous(toml::node_type::table)) {
@@ -409,8 +464,8 @@ void read_layers(const std::string& path, const toml::table& root, const Config&
   const int count = static_cast<int>(array->size());
   for (int index = 0; index < count; ++index) {
     const toml::table& table = *array->get_as<toml::table>(static_cast<std::size_t>(index));
-    network.layers.push_back(
-        read_layer(path, table, {index, count}, config, images, network.layers, network.classes));
+    network.layers.push_back(read_layer(path, table, {index, count}, config, images, network.layers,
+                                        network.classes, inherited));
   }
 }
 
@@ -469,12 +524,15 @@ std::string canonical(const Network& network) {
         layer.name, layer.out_channels, layer.kernel_height, layer.kernel_width, layer.stride,
         layer.padding, layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual,
         layer.weight_bits, layer.input_bits, layer.output_bits, layer.gradient_bits);
+    if (layer.scheme != "dorefa") text += fmt::format("scheme = {}\n", layer.scheme);
+    for (const auto& [name, value] : layer.scheme_parameters)
+      text += fmt::format("{} = {}\n", name, value);
   }
   return text;
 }
 
 Network load_network(const std::string& name_or_path, const Config& config, int in_height,
-                     int in_width, int in_channels, int classes) {
+                     int in_width, int in_channels, int classes, const std::string& scheme) {
   const std::string path = resolve(name_or_path);
   const toml::table root = parse_toml_file(path);
   if (std::max(config.activation_bits, config.edge_bits) < kPixelBits) {
@@ -487,7 +545,7 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
 
   const Section top(path, "", root);
   top.allow({"name", "input", "classes", "learning_rate", "momentum", "weight_decay",
-             "learning_rate_decay", "layer"},
+             "learning_rate_decay", "scheme", "layer"},
             "a network");
   Network network;
   network.in_height = in_height;
@@ -509,7 +567,9 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   network.learning_rate_decay = top.number(
       "learning_rate_decay", network.learning_rate_decay, [](double x) { return x > 0 && x <= 1; },
       "numbers above 0, at most 1");
-  read_layers(path, root, config, network);
+  Inherited inherited{scheme.empty() ? read_scheme(top, "dorefa") : scheme, {}};
+  for (const Scheme* each : schemes()) read_parameters(top, *each, inherited.parameters);
+  read_layers(path, root, config, inherited, network);
   return network;
 }
 

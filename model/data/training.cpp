@@ -7,6 +7,7 @@
 #include "model/base/interrupt.hpp"
 #include "model/base/splitmix.hpp"
 #include "model/data/dataset.hpp"
+#include "model/schemes/scheme.hpp"
 
 namespace solfege {
 namespace {
@@ -27,10 +28,11 @@ bool uses_batch_norm(const Network& network) {
 /// starts below the first threshold of f_A, and so without gradients, unless they are larger.
 /// Batch normalisation takes the scale away and leaves the pace.
 double initial_gain(const Network& network, const Layer& layer, bool first_or_last) {
-  if (layer.batch_norm) return layer.weight_bits == 1 ? 0.5 : 0.3;
+  const bool keeps_scale = scheme_of(layer).keeps_weight_scale(layer);
+  if (layer.batch_norm) return keeps_scale ? 0.5 : 0.3;
   if (first_or_last && uses_batch_norm(network)) return 0.6;
-  if (first_or_last || layer.weight_bits == 32) return 0.8;
-  if (layer.weight_bits > 1) return 4.8;
+  if (first_or_last || !quantizes(layer.weight_bits)) return 0.8;
+  if (!keeps_scale) return 4.8;
   const bool fully_connected = layer.out_height == 1 && layer.out_width == 1;
   return fully_connected ? 0.3 : 0.7;
 }

@@ -103,9 +103,16 @@ void walk_patch(const std::int32_t* __restrict y, const std::int32_t* thresholds
 
 void threshold_patch(const std::int32_t* y, const std::int32_t* thresholds, int bits,
                      std::uint32_t* codes) {
-  if (bits == 1) return walk_patch<1>(y, thresholds, codes);
-  if (bits == 2) return walk_patch<2>(y, thresholds, codes);
-  if (bits == 3) return walk_patch<3>(y, thresholds, codes);
+  switch (bits) {
+    case 1:
+      return walk_patch<1>(y, thresholds, codes);
+    case 2:
+      return walk_patch<2>(y, thresholds, codes);
+    case 3:
+      return walk_patch<3>(y, thresholds, codes);
+    default:
+      break;
+  }
   for (int i = 0; i < kPatch; ++i) {
     std::uint32_t node = 1;
     for (int level = 0; level < bits; ++level) {

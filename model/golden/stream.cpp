@@ -88,7 +88,7 @@ void GoldenStream::choose_widths() {
   x_width_ = width(bound);
   // Sums over tiles may have come from earlier passes. Up to 48 by 16 bits the hardware has 64.
   if (d_.accumulate_enable) x_width_ = Width::k128;
-  if (config.stored_bits == 16 && x_width_ == Width::k128) x_width_ = Width::k64;
+  if (config.stored_bits < 32 && x_width_ == Width::k128) x_width_ = Width::k64;
   double sum =
       d_.accumulate_enable ? kHalf32 : std::min(kHalf32, std::ldexp(bound, -int(d_.shift_x)) + 1);
   y_bound_ = sum;

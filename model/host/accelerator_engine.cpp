@@ -401,17 +401,17 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   double factor =
       std::ldexp(s.output_gradient_unit * s.input_scale, s.weight_gradient_shift) / kWeightUnit;
   if (!s.is_last) factor /= code_levels(l.gradient_bits);
-  if (l.weight_bits > 1 && !l.is_edge) factor /= std::tanh(s.weight_peak);
+  factor /= s.weight.slope_divisor;
   const FixedScale gradient = fixed_scale(factor), decay = fixed_scale(network_.weight_decay),
                    momentum = fixed_scale(network_.momentum), rate = fixed_scale(-learning_rate_);
   StreamPass accumulate;
   accumulate.x = &s.weight_gradient;
   accumulate.scale_x = gradient.mantissa;
   accumulate.shift_x = gradient.shift;
-  if (l.weight_bits > 1 || network_.weight_decay != 0.0) {
+  if (s.weight.tanh_slope || network_.weight_decay != 0.0) {
     StreamPass slope = accumulate;
     slope.z = &s.weights;
-    slope.tanh = l.weight_bits > 1;
+    slope.tanh = s.weight.tanh_slope;
     slope.scale_z = decay.mantissa;
     slope.shift_z = decay.shift;
     slope.store = &s.weight_gradient;

@@ -15,8 +15,8 @@ namespace {
 
 /// Fraction bits of the logit gradient softmax - one-hot, a 16-bit operand.
 constexpr int kLogitGradientBits = 14;
-/// Pre-activations without batch norm are kept so that the stored width spans at least this range
-/// around 0, of which f_A uses [0, 1].
+/// Pre-activations without batch norm are kept so that the stored width spans at least this many
+/// times the range in which gradients pass.
 constexpr double kPreActivationRange = 8.0;
 /// A gradient with fewer bits is made once more with a finer shift.
 constexpr int kLeastGradientBits = 8;
@@ -31,6 +31,16 @@ constexpr double kLowest = -32767.0;
 std::int32_t to_word(double value) {
   return static_cast<std::int32_t>(std::clamp(value, -2147483647.0, 2147483647.0));
 }
+
+/// The least integer from a lower bound on, and the greatest up to an upper one.
+double first_integer(const Bound& low) {
+  return low.inclusive ? std::ceil(low.at) : std::floor(low.at) + 1.0;
+}
+double last_integer(const Bound& high) {
+  return high.inclusive ? std::floor(high.at) : std::ceil(high.at) - 1.0;
+}
+/// Whether x lies above an upper bound.
+bool beyond(const Bound& high, double x) { return high.inclusive ? x > high.at : x >= high.at; }
 
 int bit_length(std::uint64_t value) {
   int bits = 0;
@@ -76,17 +86,14 @@ void AcceleratorEngine::write_weight_constants() {
     const int bits = s.layer.weight_bits;
     const double count =
         static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
-    s.weight_peak = *host_.read<std::uint32_t>(s.weight_max) * kWeightUnit;
-    const double mean =
-        static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit / count;
-    s.weight_scale = bits == 1 ? mean : s.layer.is_edge ? std::tanh(s.weight_peak) : 1.0;
+    s.weight = scheme_of(s.layer).weight_codes(
+        s.layer,
+        {*host_.read<std::uint32_t>(s.weight_max) * kWeightUnit,
+         static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit / count});
     auto* table = host_.write<std::int32_t>(
         s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
     for_each_threshold(bits, [&](int node, int rank) {
-      double threshold = 0.0;
-      if (bits > 1)
-        threshold = std::atanh(std::tanh(s.weight_peak) * (2.0 * rank - 1.0 - code_levels(bits)) /
-                               code_levels(bits));
+      const double threshold = s.weight.thresholds.at(static_cast<std::size_t>(rank - 1));
       for (int lane = 0; lane < config_.stream_lanes; ++lane)
         table[(node - 1) * config_.stream_lanes + lane] =
             to_word(std::ceil(threshold / kWeightUnit));
@@ -99,11 +106,12 @@ void AcceleratorEngine::write_weight_constants() {
 void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
-  double sum_unit = s.input_scale * s.weight_scale / code_levels(l.weight_bits);
+  double sum_unit = s.input_scale * s.weight.scale / code_levels(l.weight_bits);
   if (!training && k > 0) sum_unit *= 1.0 - layout_.layers[k - 1].layer.dropout;
   if (!s.is_last && !l.batch_norm && s.output.type == ElementType::kSigned16) {
     const double bound = l.fan_in() * code_levels(l.input_bits) * code_levels(l.weight_bits);
-    const double wanted = std::min(bound, kPreActivationRange / std::max(sum_unit, 1e-30));
+    const double range = kPreActivationRange * s.activation.high.at;
+    const double wanted = std::min(bound, range / std::max(sum_unit, 1e-30));
     s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(wanted / 32767.0))));
   }
   s.output_unit = std::ldexp(sum_unit, s.output_shift);
@@ -135,7 +143,7 @@ void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
 }
 
 /// Thresholds of f_A and the clip's bounds per channel: the points where p = slope v + offset, in
-/// units v of what f_A sees, crosses the levels.
+/// units v of what f_A sees, crosses those of the scheme.
 void AcceleratorEngine::write_activation_constants(LayerState& s) {
   if (s.is_last) return;
   const Layer& l = s.layer;
@@ -163,12 +171,13 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
   const int nodes = (1 << l.output_bits) - 1;
   const int words = blocks(l.out_channels) * kBlock;
   // Where p reaches `level`: v >= ceil of it, for sign v ascends with p.
-  auto crossing = [&](std::size_t c, double level) {
+  auto crossing = [&](std::size_t c, const Bound& bound) {
     if (slope[c] == 0.0)
-      return offset[c] >= level ? -std::numeric_limits<double>::infinity()
-                                : std::numeric_limits<double>::infinity();
-    return (level - offset[c]) / slope[c];
+      return bound.reached_by(offset[c]) ? -std::numeric_limits<double>::infinity()
+                                         : std::numeric_limits<double>::infinity();
+    return (bound.at - offset[c]) / slope[c];
   };
+  const ActivationCodes& f_a = s.activation;
   const auto table_words = static_cast<std::size_t>(words);
   auto* thresholds =
       host_.write<std::int32_t>(s.activation_table, table_words * static_cast<std::size_t>(nodes));
@@ -180,32 +189,30 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
     const bool real = c < channels;
     const int chunk = channel / lanes, lane = channel % lanes;
     for_each_threshold(l.output_bits, [&](int node, int rank) {
-      const double level = (2.0 * rank - 1.0) / (2.0 * nodes);
-      const double v = real ? s.sign[c] * crossing(c, level) : 0.0;
+      const Bound& bound = f_a.thresholds.at(static_cast<std::size_t>(rank - 1));
+      const Bound v{real ? s.sign[c] * crossing(c, bound) : 0.0, bound.inclusive};
       thresholds[(chunk * nodes + node - 1) * lanes + lane] =
-          to_word(std::max(kLowest, std::ceil(v)));
+          to_word(std::max(kLowest, first_integer(v)));
     });
     signs[channel] = real ? static_cast<std::int32_t>(s.sign[c]) : 1;
-    double low = 0.0, high = 0.0;
-    if (real) {
-      low = crossing(c, 0.0);
-      high = crossing(c, 1.0);
-      if (slope[c] == 0.0) {  // p is constant: the clip passes all or none
-        const bool passes = offset[c] >= 0.0 && offset[c] <= 1.0;
-        low = passes ? kLowest : 1.0;
-        high = passes ? -kLowest : 0.0;
-      } else {
-        if (slope[c] < 0.0) std::swap(low, high);
-        // Kept tensors hold sign o, others o itself.
-        if (s.keeps() && s.sign[c] < 0.0) {
-          std::swap(low, high);
-          low = -low;
-          high = -high;
-        }
+    Bound low, high;
+    if (real && slope[c] == 0.0) {  // p is constant: the clip passes all or none
+      const bool passes = f_a.low.reached_by(offset[c]) && !beyond(f_a.high, offset[c]);
+      low.at = passes ? kLowest : 1.0;
+      high.at = passes ? -kLowest : 0.0;
+    } else if (real) {
+      low = {crossing(c, f_a.low), f_a.low.inclusive};
+      high = {crossing(c, f_a.high), f_a.high.inclusive};
+      if (slope[c] < 0.0) std::swap(low, high);
+      // Kept tensors hold sign o, others o itself.
+      if (s.keeps() && s.sign[c] < 0.0) {
+        std::swap(low, high);
+        low.at = -low.at;
+        high.at = -high.at;
       }
     }
-    lows[channel] = to_word(std::max(kLowest, std::ceil(low)));
-    highs[channel] = to_word(std::floor(high));
+    lows[channel] = to_word(std::max(kLowest, first_integer(low)));
+    highs[channel] = to_word(last_integer(high));
   }
 }
 
@@ -287,7 +294,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
 void AcceleratorEngine::write_gradient_unit(std::size_t k) {
   const LayerState& s = layout_.layers[k];
   LayerState& below = layout_.layers[k - 1];
-  below.gradient_unit = s.output_gradient_unit * s.weight_scale / code_levels(s.layer.weight_bits) *
+  below.gradient_unit = s.output_gradient_unit * s.weight.scale / code_levels(s.layer.weight_bits) *
                         std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
   if (!s.is_last) below.gradient_unit /= code_levels(s.layer.gradient_bits);
 }

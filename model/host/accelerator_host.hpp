@@ -3,15 +3,13 @@
 
 #include <cstdint>
 
+#include "model/schemes/scheme.hpp"
 #include "model/spec/tanh_slope.hpp"
 
 namespace solfege {
 
 /// Value of one unit of a fixed-point master weight.
 constexpr double kWeightUnit = 1.0 / (1 << kWeightFractionBits);
-
-/// n_k = 2^k - 1
-inline double code_levels(int bits) { return (1 << bits) - 1; }
 
 /// factor ~ mantissa * 2^-shift with a 15-bit mantissa, for a multiplier of 16 bits.
 struct FixedScale {

@@ -12,7 +12,6 @@
 namespace solfege {
 namespace {
 
-double levels(int bits) { return (1 << bits) - 1; }
 int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 int ceil_log2(double value) { return std::max(0, static_cast<int>(std::ceil(std::log2(value)))); }
 
@@ -40,8 +39,8 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
 /// next to the middle, for few gradients are as large as their sample's M.
 int estimated_gradient_shift(const LayerState& s) {
   const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
-  const double largest_code = s.is_last ? 1.0 : levels(s.layer.gradient_bits);
-  const double largest_sum = std::ldexp(levels(s.layer.weight_bits), kGradientTargetBits) *
+  const double largest_code = s.is_last ? 1.0 : code_levels(s.layer.gradient_bits);
+  const double largest_sum = std::ldexp(code_levels(s.layer.weight_bits), kGradientTargetBits) *
                              std::max(largest_code, 4.0 * std::sqrt(terms));
   return std::clamp(ceil_log2(largest_sum) - kGradientTargetBits, 0, 62);
 }
@@ -204,17 +203,22 @@ class Layouter {
     s.bias_momentum = s.gamma_momentum = s.beta = s.beta_momentum = s.running_mean = s.bias;
     s.mean = s.bias;
     s.deviation = s.sign = s.gamma;
-    s.input_scale = 1.0 / levels(l.input_bits);
-    if (k > 0) s.input_scale /= 1.0 - network_.layers[k - 1].dropout;
+    if (!s.is_last) s.activation = scheme_of(l).activation_codes(l);
+    s.input_scale = 1.0 / code_levels(l.input_bits);
+    if (k > 0) {
+      const Layer& before = network_.layers[k - 1];
+      s.input_scale = scheme_of(before).activation_codes(before).step / (1.0 - before.dropout);
+    }
     // The sum of the products of codes, 15 bits at most of it
-    const double bound = static_cast<double>(batch_) * s.output_pixels() * levels(l.input_bits) *
-                         (s.is_last ? 1.0 : levels(l.gradient_bits)) * 32768.0;
+    const double bound = static_cast<double>(batch_) * s.output_pixels() *
+                         code_levels(l.input_bits) *
+                         (s.is_last ? 1.0 : code_levels(l.gradient_bits)) * 32768.0;
     s.weight_gradient_shift = std::max(0, ceil_log2(bound) - 31);
-    if (l.batch_norm && config_.stored_bits == 16) {
+    if (l.batch_norm && config_.stored_bits < 32) {
       // Sums of fan_in products are seldom beyond eight times their root mean square.
-      const double sum_bound = l.fan_in() * levels(l.input_bits) * levels(l.weight_bits);
-      const double usual = 8.0 * std::sqrt(static_cast<double>(l.fan_in())) * levels(l.input_bits) *
-                           levels(l.weight_bits);
+      const double sum_bound = l.fan_in() * code_levels(l.input_bits) * code_levels(l.weight_bits);
+      const double usual = 8.0 * std::sqrt(static_cast<double>(l.fan_in())) *
+                           code_levels(l.input_bits) * code_levels(l.weight_bits);
       s.output_shift = ceil_log2(std::min(sum_bound, usual) / 32767.0);
     }
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/schemes/scheme.hpp"
 #include "model/spec/memory_layout.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
@@ -66,8 +67,8 @@ struct LayerState {
   int weight_gradient_shift = 0;
 
   // Host scalars of this step
-  double weight_scale = 1.0;            ///< s of the weight code
-  double weight_peak = 1.0;             ///< max |w|
+  WeightCodes weight;                   ///< f_W of the weights as they are
+  ActivationCodes activation;           ///< f_A; of the last layer none
   double input_scale = 1.0;             ///< value of one input code
   double output_unit = 1.0;             ///< value of one unit of o
   double gradient_unit = 1.0;           ///< dLoss/dp of one unit of `gradient`

@@ -9,8 +9,9 @@
 #include "model/base/error.hpp"
 #include "model/base/hash.hpp"
 #include "model/base/parallel.hpp"
-#include "model/reference/dorefa.hpp"
 #include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
+#include "model/schemes/scheme.hpp"
 
 namespace solfege {
 namespace {
@@ -77,13 +78,14 @@ void add_bias(std::vector<float>* x, const std::vector<float>& bias) {
   }
 }
 
-/// f_A of the clipped values.
-std::vector<float> activate(const std::vector<float>& x, int bits) {
+/// f_A of the layer's pre-activations.
+std::vector<float> activate(const Layer& layer, const std::vector<float>& x) {
+  const auto quantize = scheme_of(layer).quantize_activation(layer);
   std::vector<float> codes(x.size());
   parallel_slices(x.size(), 10.0 * static_cast<double>(x.size()),
                   [&](int, std::size_t first, std::size_t last) {
                     for (std::size_t i = first; i < last; ++i) {
-                      codes[i] = quantize_activation(x[i], bits);
+                      codes[i] = quantize(x[i]);
                     }
                   });
   return codes;
@@ -144,29 +146,15 @@ ScaledIntegers as_integers(const std::vector<float>& values, float scale) {
   return result;
 }
 
-/// max |tanh w|, by which the first and last layer scale their codes back; 1 for other layers.
-float edge_scale(const Layer& layer, const std::vector<float>& weights) {
-  if (!layer.is_edge || !quantizes(layer.weight_bits) || layer.weight_bits == 1) return 1.0f;
-  float peak = 0.0f;
-  for (const float w : weights) peak = std::max(peak, std::abs(w));
-  return std::tanh(peak);
-}
-
-std::vector<float> layer_weights(const Layer& layer, const std::vector<float>& weights) {
-  std::vector<float> values = quantize_weights(weights, layer.weight_bits);
-  const float scale = edge_scale(layer, weights);
-  for (float& value : values) value *= scale;
-  return values;
-}
-
 /// What the network's layer `k` reads, as integers: bytes of pixels, or codes of f_A.
 ScaledIntegers input_integers(const Network& network, std::size_t k,
                               const std::vector<float>& values, bool dropped) {
   if (k == 0) return as_integers(values, 1.0f / 255.0f);
-  const int bits = network.layers[k - 1].output_bits;
-  if (!quantizes(bits)) return {values, 1.0f};
-  const double kept = dropped ? 1.0 - network.layers[k - 1].dropout : 1.0;
-  return as_integers(values, static_cast<float>(1.0 / (((1 << bits) - 1) * kept)));
+  const Layer& before = network.layers[k - 1];
+  if (!quantizes(before.output_bits)) return {values, 1.0f};
+  const double kept = dropped ? 1.0 - before.dropout : 1.0;
+  return as_integers(values,
+                     static_cast<float>(scheme_of(before).activation_codes(before).step / kept));
 }
 
 /// o = input * weights, of values that the quantizers have made.
@@ -175,7 +163,7 @@ std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers&
   ScaledIntegers weights{weight_values, 1.0f};
   float peak = 0.0f;
   for (const float w : weight_values) peak = std::max(peak, std::abs(w));
-  // The largest code of the layer is n_W: f_W divides by the maximum.
+  // The largest weight has the largest code, n_W.
   if (quantizes(layer.weight_bits) && peak > 0.0f)
     weights = as_integers(weight_values, peak / static_cast<float>((1 << layer.weight_bits) - 1));
   std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
@@ -191,7 +179,7 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Layer& layer = network_.layers[k];
     State& state = states_[k];
-    state.quantized_weights = layer_weights(layer, state.weights.value);
+    state.quantized_weights = scheme_of(layer).quantize_weights(layer, state.weights.value);
     state.convolution =
         convolve(layer, batch, input_integers(network_, k, input(static_cast<int>(k)), true),
                  state.quantized_weights);
@@ -217,7 +205,7 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
     if (layer.pool > 1) {
       state.pooled = max_pool_forward(layer, batch, state.output, &state.places);
     }
-    state.codes = activate(layer.pool > 1 ? state.pooled : state.output, layer.output_bits);
+    state.codes = activate(layer, layer.pool > 1 ? state.pooled : state.output);
     if (layer.dropout > 0.0) {
       if (!state.hold_kept) state.kept = dropout_mask(state.codes.size(), layer.dropout, &random_);
       if (state.kept.size() != state.codes.size()) {
@@ -239,8 +227,9 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
     if (k + 1 < states_.size()) {
       if (layer.dropout > 0.0) dropout(&gradient, state.kept, layer.dropout);
       const std::vector<float>& clipped = layer.pool > 1 ? state.pooled : state.output;
+      const auto passes = scheme_of(layer).passes_gradient(layer);
       for (std::size_t i = 0; i < gradient.size(); ++i) {
-        gradient[i] = clip_passes(clipped[i]) ? gradient[i] : 0.0f;
+        gradient[i] = passes(clipped[i]) ? gradient[i] : 0.0f;
       }
       if (layer.pool > 1) gradient = max_pool_backward(layer, batch, gradient, state.places);
     }
@@ -266,12 +255,10 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
     state.quantized_gradient = state.convolution_gradient;
     quantize_gradient(state.quantized_gradient.data(), batch,
                       state.quantized_gradient.size() / batch, layer.gradient_bits, &random_);
-    state.weights.gradient = weight_gradient(
-        state.weights.value,
+    state.weights.gradient = scheme_of(layer).weight_gradient(
+        layer, state.weights.value,
         conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
-        layer.weight_bits, max_gradient_);
-    const float scale = edge_scale(layer, state.weights.value);
-    for (float& g : state.weights.gradient) g *= scale;
+        max_gradient_);
     if (k > 0) {
       gradient =
           conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
@@ -337,7 +324,7 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
     const State& state = states_[k];
     std::vector<float>& output = outputs[k];
     output = convolve(layer, batch, input_integers(network_, k, codes, false),
-                      layer_weights(layer, state.weights.value));
+                      scheme_of(layer).quantize_weights(layer, state.weights.value));
     if (layer.batch_norm) {
       output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
                                   state.running_variance);
@@ -346,9 +333,8 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
     }
     if (layer.residual >= 0) add(&output, outputs[static_cast<std::size_t>(layer.residual)]);
     if (k + 1 == states_.size()) break;
-    codes = layer.pool > 1
-                ? activate(max_pool_forward(layer, batch, output, nullptr), layer.output_bits)
-                : activate(output, layer.output_bits);
+    codes =
+        activate(layer, layer.pool > 1 ? max_pool_forward(layer, batch, output, nullptr) : output);
   }
   return std::move(outputs.back());
 }

@@ -6,7 +6,8 @@
 
 #include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
-#include "model/reference/dorefa.hpp"
+#include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
 #include "model/spec/network.hpp"
 
 namespace solfege {

@@ -2,6 +2,8 @@
 // Convolution, batch normalisation, pooling and dropout.
 #include "model/reference/float_layers.hpp"
 
+#include <fmt/format.h>
+
 // GCC 12 takes the deliberately undefined operands of its own AVX-512 intrinsics, inlined from
 // Eigen's products, for uninitialised variables (GCC bug 105593).
 #if defined(__GNUC__) && !defined(__clang__)
@@ -14,8 +16,10 @@
 #include <cstring>
 #include <eigen3/Eigen/Dense>
 
+#include "model/base/error.hpp"
 #include "model/base/parallel.hpp"
 #include "model/base/splitmix.hpp"
+#include "model/schemes/scheme.hpp"
 
 namespace solfege {
 namespace {
@@ -414,6 +418,57 @@ std::vector<std::uint8_t> dropout_mask(std::size_t count, double probability, Sp
 void dropout(std::vector<float>* x, const std::vector<std::uint8_t>& kept, double probability) {
   const float scale = static_cast<float>(1.0 / (1.0 - probability));
   for (std::size_t i = 0; i < x->size(); ++i) (*x)[i] = kept[i] != 0 ? (*x)[i] * scale : 0.0f;
+}
+
+// ---- f_G and the loss ----
+
+void quantize_gradient(float* gradient, int batch, std::size_t elements, int bits,
+                       SplitMix64* random) {
+  if (!quantizes(bits)) return;
+  const float n = static_cast<float>((std::int64_t{1} << bits) - 1);
+  std::vector<std::uint64_t> seeds(batch);
+  for (std::uint64_t& seed : seeds) seed = random->next();
+  parallel_for(batch, 10.0 * batch * static_cast<double>(elements), [&](int sample) {
+    float* g = gradient + static_cast<std::size_t>(sample) * elements;
+    float largest = 0.0f;
+    for (std::size_t i = 0; i < elements; ++i) largest = std::max(largest, std::abs(g[i]));
+    if (largest == 0.0f) return;
+    SplitMix64 own(seeds[sample]);
+    for (std::size_t i = 0; i < elements; ++i) {
+      // n (g / 2M + 1/2) + sigma, then + 1/2 and floor: floor(position + u), u = sigma + 1/2.
+      const float position = n * (0.5f * (g[i] / largest) + 0.5f);
+      const float code = std::clamp(std::floor(position + own.uniform()), 0.0f, n);
+      g[i] = largest * (2.0f * (code / n) - 1.0f);
+    }
+  });
+}
+
+double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_t* labels,
+                             int batch, int classes, std::vector<float>* gradient) {
+  if (gradient != nullptr) gradient->resize(logits.size());
+  double loss = 0.0;
+  for (int sample = 0; sample < batch; ++sample) {
+    const int label = labels[sample];
+    if (label >= classes) {
+      throw InputError(
+          fmt::format("label {} of sample {} of the batch is not one of the network's {} classes "
+                      "(0 to {}); use "
+                      "a data set with that many classes or widen the last layer",
+                      label, sample, classes, classes - 1));
+    }
+    const std::size_t first = static_cast<std::size_t>(sample) * classes;
+    const double largest =
+        *std::max_element(logits.begin() + first, logits.begin() + first + classes);
+    double sum = 0.0;
+    for (int i = 0; i < classes; ++i) sum += std::exp(logits[first + i] - largest);
+    loss += std::log(sum) - (logits[first + label] - largest);
+    if (gradient == nullptr) continue;
+    for (int i = 0; i < classes; ++i) {
+      const double p = std::exp(logits[first + i] - largest) / sum;
+      (*gradient)[first + i] = static_cast<float>((p - (i == label)) / batch);
+    }
+  }
+  return loss / batch;
 }
 
 }  // namespace solfege

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -9,8 +10,9 @@
 
 namespace solfege {
 
-// The layers of the float reference. Activations and their gradients are NHWC,
-// [sample][y][x][channel]; weights are [out_channel][kernel_y][kernel_x][in_channel].
+// The layers of the float reference, the quantizer of gradients that all schemes share, and the
+// loss. Activations and their gradients are NHWC, [sample][y][x][channel]; weights are
+// [out_channel][kernel_y][kernel_x][in_channel].
 
 /// Output of a convolution without bias, [batch][out_y][out_x][out_channel], for input
 /// [batch][in_y][in_x][in_channel] of the layer's shape; padding reads as 0.
@@ -69,5 +71,18 @@ std::vector<std::uint8_t> dropout_mask(std::size_t count, double probability, Sp
 
 /// In place: x / (1 - probability) where `kept`, else 0. Forward and backward are the same.
 void dropout(std::vector<float>* x, const std::vector<std::uint8_t>& kept, double probability);
+
+/// f_G of DoReFa-Net (arXiv 1606.06160v3), eq. 12, in place on [sample][elements]: 2 M
+/// (quantize_k(g / (2M) + 1/2 + N) - 1/2), M the max|g| of each sample and N = sigma / n_k, sigma
+/// uniform in (-1/2, 1/2), one draw per element of a generator of the sample's own, seeded by a
+/// draw of `random`. Unbiased; the result lies in
+/// [-M, M]. A sample of zeros stays zero.
+void quantize_gradient(float* gradient, int batch, std::size_t elements, int bits,
+                       SplitMix64* random);
+
+/// Mean softmax cross-entropy over the batch of logits [batch][classes]. `gradient`, if not null,
+/// becomes dLoss/dlogits, (softmax - onehot) / batch. Throws InputError for a label >= classes.
+double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_t* labels,
+                             int batch, int classes, std::vector<float>* gradient);
 
 }  // namespace solfege

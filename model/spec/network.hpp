@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Layer {
   /// First and last layer: codes are scaled back to the weights' size, s = tanh(max |w|), for no
   /// batch norm follows that would.
   bool is_edge = false;
+  std::string scheme = "dorefa";  ///< how it is quantized: a name of model/schemes
+  std::map<std::string, double> scheme_parameters;  ///< those that are not at their default
   int residual = -1;      ///< index of the layer whose sum p is added to this one's; -1: none
   int weight_bits = 1;    ///< W of this layer
   int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "model/host/accelerator_engine.hpp"
-#include "model/reference/dorefa.hpp"
 #include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
 
 namespace solfege {
 
@@ -120,13 +120,12 @@ class AcceleratorStep {
     const double n = code_maximum(layer(k).weight_bits);
     std::vector<std::int32_t> values = codes(after[k].weight_codes);
     for (std::int32_t& code : values) code = 2 * code - static_cast<std::int32_t>(n);
-    return scaled(values, before[k].weight_scale / n);
+    return scaled(values, before[k].weight.scale / n);
   }
   /// What a layer reads: pixels, or the codes of the layer before, dropout's scale included.
   std::vector<float> input(std::size_t k) const {
     if (k == 0) return images;
-    std::vector<float> values =
-        scaled(codes(after[k - 1].codes), 1.0 / code_maximum(layer(k - 1).output_bits));
+    std::vector<float> values = scaled(codes(after[k - 1].codes), after[k - 1].activation.step);
     if (layer(k - 1).dropout > 0.0) dropout(&values, kept(k - 1), layer(k - 1).dropout);
     return values;
   }

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "model/base/splitmix.hpp"
-#include "model/reference/dorefa.hpp"
+#include "model/reference/float_layers.hpp"
+#include "model/schemes/dorefa.hpp"
 #include "model/spec/network.hpp"
 
 namespace solfege {

@@ -49,12 +49,11 @@ Worst weight_codes(const AcceleratorStep& step, std::size_t k, double spoil = 1.
   std::vector<float> w = step.weights(k);
   const double most = peak(w);
   for (float& x : w) x += static_cast<float>((spoil - 1.0) * most);
-  std::vector<float> expected = quantize_weights(w, layer.weight_bits);
-  const double edge = layer.is_edge && layer.weight_bits > 1 ? std::tanh(most) : 1.0;
+  const std::vector<float> expected = scheme_of(layer).quantize_weights(layer, w);
   const std::vector<float> got = step.weight_values(k);
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i)
-    worst.see(got[i], edge * expected[i], kFloat * step.before[k].weight_scale);
+    worst.see(got[i], expected[i], kFloat * step.before[k].weight.scale);
   return worst;
 }
 
@@ -156,17 +155,18 @@ Worst activation(const AcceleratorStep& step, std::size_t k, double spoil = 1.0)
   if (layer.pool > 1) p = max_pool_forward(layer, step.batch, p, nullptr);
   const std::vector<std::uint8_t> kept = step.kept(k);
   const std::vector<std::int32_t> got = step.codes(step.after[k].codes);
-  const double n = code_maximum(layer.output_bits);
+  const ActivationCodes& f_a = step.after[k].activation;
+  const auto quantize = scheme_of(layer).quantize_activation(layer);
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const auto x = static_cast<float>(p[i] * spoil + (spoil - 1.0));
-    const double position = n * std::clamp(x, 0.0f, 1.0f) + 0.5;
-    if (!step.after[k].has_sum && std::abs(position - std::round(position)) < n * 1e-5) {
+    const auto x = static_cast<float>(p[i] * spoil + 3.0 * (spoil - 1.0) * f_a.high.at);
+    const bool near = std::any_of(f_a.thresholds.begin(), f_a.thresholds.end(),
+                                  [&](const Bound& t) { return std::abs(x - t.at) < 1e-5; });
+    if (!step.after[k].has_sum && near) {
       ++worst.skipped;
       continue;
     }
-    const double code = n * quantize_activation(x, layer.output_bits);
-    worst.see(got[i], kept[i] != 0 ? std::round(code) : 0.0, 0.5);
+    worst.see(got[i], kept[i] != 0 ? std::round(quantize(x) / f_a.step) : 0.0, 0.5);
   }
   return worst;
 }
@@ -186,9 +186,8 @@ Worst logit_gradient(const AcceleratorStep& step, double spoil = 1.0) {
 }
 
 /// backward_input, dropout, clip and residuals: half a unit for the shift of the exact sums; each
-/// residual half a unit more, and half a unit of its ratio's mantissa; each saturates. The clip
-/// passes 0 <= p <= 1, both inclusive; p within float rounding of a bound is skipped. `edge` moves
-/// the clip.
+/// residual half a unit more, and half a unit of its ratio's mantissa; each saturates. p within
+/// float rounding of a bound of the clip is skipped. `edge` moves the clip.
 Worst input_gradient(const AcceleratorStep& step, std::size_t k, double spoil = 1.0,
                      float edge = 0.0f) {
   const Layer& layer = step.layer(k);
@@ -203,10 +202,12 @@ Worst input_gradient(const AcceleratorStep& step, std::size_t k, double spoil = 
   if (layer.pool > 1) p = max_pool_forward(layer, step.batch, p, nullptr);
   Worst worst;
   std::vector<bool> skip(p.size(), false);
+  const auto passes = scheme_of(layer).passes_gradient(layer);
   for (std::size_t i = 0; i < p.size(); ++i) {
     p[i] += edge;
-    expected[i] = clip_passes(p[i]) ? std::clamp(expected[i], -limit, limit) : 0.0f;
-    skip[i] = !s.has_sum && std::min(std::abs(p[i]), std::abs(p[i] - 1.0f)) < 1e-5f;
+    expected[i] = passes(p[i]) ? std::clamp(expected[i], -limit, limit) : 0.0f;
+    skip[i] = !s.has_sum && std::min(std::abs(p[i] - s.activation.low.at),
+                                     std::abs(p[i] - s.activation.high.at)) < 1e-5;
     // What is exactly 0 must be 0.
     if (expected[i] == 0.0f) bounds[i] = 0.01 * unit;
   }
@@ -337,25 +338,25 @@ Worst weight_gradients(const AcceleratorStep& step, std::size_t k, double spoil 
   const std::vector<float> w = step.weights(k);
   std::vector<float> through =
       conv_backward_weight(layer, step.batch, step.quantized_gradient(k), step.input(k));
-  const double divisor = layer.weight_bits > 1 ? std::tanh(peak(w)) : 1.0;
-  const double edge = layer.is_edge && layer.weight_bits > 1 ? divisor : 1.0;
+  const WeightCodes& f_w = old.weight;
   // Sums of codes are stored in these units, in 32 bits.
   double stored = std::ldexp(s.output_gradient_unit * s.input_scale, old.weight_gradient_shift);
   if (!s.is_last) stored /= code_maximum(layer.gradient_bits);
   const auto limit = static_cast<float>(2147483647.0 * stored);
   for (float& g : through) g = std::clamp(g, -limit, limit);
-  const std::vector<float> expected = weight_gradient(w, through, layer.weight_bits, max_gradient);
-  const bool slope = layer.weight_bits > 1 || decay != 0.0;
+  const std::vector<float> expected =
+      scheme_of(layer).weight_gradient(layer, w, through, max_gradient);
+  const bool slope = f_w.tanh_slope || decay != 0.0;
   const double u = slope ? AcceleratorStep::kUnit : stored;
   const std::vector<std::int32_t> got = AcceleratorStep::elements(s.weight_gradient, step.memory);
   const double rounding = kFloat * largest(through);
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const double before_slope = std::abs(through[i]) * edge / divisor;
-    double bound = (0.5 * stored + rounding) * edge / divisor;
-    if (layer.weight_bits > 1) bound += 0.00602 * before_slope;
+    const double before_slope = std::abs(through[i]) / f_w.slope_divisor;
+    double bound = (0.5 * stored + rounding) / f_w.slope_divisor;
+    if (f_w.tanh_slope) bound += 0.00602 * before_slope;
     if (slope) bound += 1.5 * u + std::ldexp(before_slope + decay * std::abs(w[i]), -15);
-    worst.see(got[i] * u * spoil, expected[i] * edge + (slope ? decay * w[i] : 0.0), bound);
+    worst.see(got[i] * u * spoil, expected[i] + (slope ? decay * w[i] : 0.0), bound);
   }
   return worst;
 }
@@ -370,7 +371,7 @@ Worst update(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
   const auto w_old = AcceleratorStep::elements(old.weights, step.memory_before);
   const auto w = AcceleratorStep::elements(s.weights, step.memory);
   double stored = u;
-  if (step.layer(k).weight_bits == 1 && decay == 0.0) {
+  if (!old.weight.tanh_slope && decay == 0.0) {
     stored = std::ldexp(s.output_gradient_unit * s.input_scale, old.weight_gradient_shift);
     if (!s.is_last) stored /= code_maximum(step.layer(k).gradient_bits);
   }
@@ -389,8 +390,10 @@ Worst update(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
 
 /// Every kind of layer: pooling with a bias; batch norm, dropout and a residual's start; a residual
 /// on batch norm, one on a bias; pooling with batch norm and dropout; fully connected.
-std::string network_text(int w, int a, int g, double decay, double learning_rate = 0.01) {
-  std::string text = fmt::format("learning_rate = {}\nweight_decay = {}\n", learning_rate, decay);
+std::string network_text(const std::string& scheme, int w, int a, int g, double decay,
+                         double learning_rate = 0.01) {
+  std::string text = fmt::format("scheme = \"{}\"\nlearning_rate = {}\nweight_decay = {}\n", scheme,
+                                 learning_rate, decay);
   const char* layers[] = {
       "conv\"\nchannels = 12\nkernel = 3\npadding = 1\npool = 2\n",
       "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\ndropout = 0.25\n",
@@ -481,9 +484,13 @@ TEST_CASE("Each stage of an accelerator's step is the float reference's but for 
                         {"configs/w8a8g8.toml", 8, 4, 8, 0.0},
                         {"configs/w8a8g8.toml", 2, 1, 2, 0.001}};
   std::size_t by_pixels = 0, by_samples = 0, maxima = 0, told_apart = 0;
-  for (const Case& c : cases) {
-    Run run(c.config, network_text(c.w, c.a, c.g, c.decay), seed);
-    CAPTURE(seed, c.config, c.w, c.a, c.g);
+  for (std::size_t i = 0; i < schemes().size() * std::size(cases); ++i) {
+    const std::string scheme = schemes()[i / std::size(cases)]->name();
+    const Case& c = cases[i % std::size(cases)];
+    // One threshold beyond most activations leaves too little to compare.
+    if (scheme != "dorefa" && c.a == 1) continue;
+    Run run(c.config, network_text(scheme, c.w, c.a, c.g, c.decay), seed);
+    CAPTURE(seed, scheme, c.config, c.w, c.a, c.g);
     run.warm_up(16);
     const AcceleratorStep step = run.step();
     const std::size_t layers = step.layers();
@@ -513,7 +520,7 @@ TEST_CASE("Each stage of an accelerator's step is the float reference's but for 
       CHECK_STAGE(weight_gradients, step, k);
       // Known bad: the gradient through f_W's maximum, which the hardware takes as a constant. It
       // changes one element, now and then by too little.
-      if (layer.weight_bits > 1) {
+      if (step.before[k].weight.tanh_slope) {
         ++maxima;
         told_apart += weight_gradients(step, k, 1.0, MaxGradient::kChainRule).ratio > 1.0;
       }
@@ -718,7 +725,7 @@ TEST_CASE("Whole steps of both engines from one state stay together", "[agreemen
     };
     for (int i = 0; i < kRuns; ++i) {
       const std::uint64_t own = seed + 1000 * static_cast<std::uint64_t>(i);
-      Run run("configs/w8a8g8.toml", network_text(c.w, c.a, c.g, 0.0), own);
+      Run run("configs/w8a8g8.toml", network_text("dorefa", c.w, c.a, c.g, 0.0), own);
       run.warm_up(16);
       const auto pixels = run.bytes(kBatch * kSide * kSide * kChannels, 256);
       const AcceleratorStep step(run.engine.get(), run.network, pixels,

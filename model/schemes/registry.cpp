@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdexcept>
+
+#include "model/schemes/scheme.hpp"
+
+namespace solfege {
+
+// The table of schemes: X(name) for a file that defines name_scheme().
+#define SOLFEGE_SCHEMES(X) X(dorefa) X(hwgq) X(clip)
+
+#define SOLFEGE_DECLARE(name) const Scheme& name##_scheme();
+SOLFEGE_SCHEMES(SOLFEGE_DECLARE)
+#undef SOLFEGE_DECLARE
+
+const std::vector<const Scheme*>& schemes() {
+  static const std::vector<const Scheme*> all = {
+#define SOLFEGE_ENTRY(name) &name##_scheme(),
+      SOLFEGE_SCHEMES(SOLFEGE_ENTRY)
+#undef SOLFEGE_ENTRY
+  };
+  return all;
+}
+
+const Scheme* find_scheme(std::string_view name) {
+  for (const Scheme* scheme : schemes())
+    if (scheme->name() == name) return scheme;
+  return nullptr;
+}
+
+const Scheme& scheme_of(const Layer& layer) {
+  const Scheme* scheme = find_scheme(layer.scheme);
+  if (scheme == nullptr) throw std::logic_error("no scheme is called " + layer.scheme);
+  return *scheme;
+}
+
+std::string scheme_names() {
+  std::string names;
+  for (const Scheme* scheme : schemes())
+    names += (names.empty() ? "" : ", ") + std::string(scheme->name());
+  return names;
+}
+
+double Scheme::parameter(const Layer& layer, std::string_view name) const {
+  const auto given = layer.scheme_parameters.find(std::string(name));
+  if (given != layer.scheme_parameters.end()) return given->second;
+  for (const SchemeParameter& parameter : parameters())
+    if (parameter.name == name) return parameter.value;
+  throw std::logic_error("the scheme has no such parameter");
+}
+
+}  // namespace solfege

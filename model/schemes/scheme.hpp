@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/spec/network.hpp"
+
+namespace solfege {
+
+// A scheme is a paper's way to quantize: which codes stand for a weight or an activation, and how
+// gradients pass. It says so twice: as the equations in float, and as the integers that the device
+// is told, thresholds and scales. The agreement test holds one against the other. How codes are
+// made and multiplied is the device's, and the same for all schemes.
+// docs/adding-a-scheme.md shows how one is added. n_k = 2^k - 1 throughout.
+
+/// True where `bits` names a quantizer: 1..31. 0 and 32 mean none (the paper: 32 removes it).
+constexpr bool quantizes(int bits) { return bits > 0 && bits < 32; }
+/// n_k, the largest code of k bits.
+constexpr double code_levels(int bits) { return (1 << bits) - 1; }
+
+/// A point of the real line: the values from it on, or beyond it.
+struct Bound {
+  double at = 0.0;
+  bool inclusive = true;
+  bool reached_by(double x) const { return inclusive ? x >= at : x > at; }
+};
+
+/// What the device has measured of a layer's master weights.
+struct WeightMeasures {
+  double peak = 0.0;  ///< max |w|
+  double mean = 0.0;  ///< mean of |w|
+};
+
+/// f_W of a layer as the device makes it.
+struct WeightCodes {
+  std::vector<double> thresholds;  ///< n_W, ascending; a code is the number of them that w reaches
+  double scale = 1.0;              ///< the value of code c is scale (2c - n_W) / n_W
+  bool tanh_slope = false;         ///< dC/dw = dC/df_W slope / divisor: 1 - tanh^2 w, or else 1
+  double slope_divisor = 1.0;
+};
+
+/// f_A of a layer as the device makes it.
+struct ActivationCodes {
+  std::vector<Bound> thresholds;  ///< n_A, ascending; a code is the number of them that p reaches
+  double step = 1.0;              ///< the value of code c is c step
+  Bound low, high;                ///< gradients pass where p is between these
+};
+
+/// How the gradient of f_W treats its maximum, where it has one.
+enum class MaxGradient {
+  kConstant,   ///< the maximum is a constant (the hardware, larq and others)
+  kChainRule,  ///< the gradient flows through it too, as in DoReFa's authors' code
+};
+
+/// A number that a scheme takes from the network file: a key of the file, or of a layer.
+struct SchemeParameter {
+  const char* name;
+  const char* meaning;
+  double value;     ///< when the file does not say
+  double min, max;  ///< both allowed
+};
+
+class Scheme {
+ public:
+  virtual ~Scheme() = default;
+  virtual const char* name() const = 0;
+  virtual const char* paper() const = 0;      ///< authors, title's short form, where it is found
+  virtual const char* deviation() const = 0;  ///< what here is not as in the paper; may be empty
+  virtual std::vector<SchemeParameter> parameters() const { return {}; }
+
+  // ---- What the device is told ----
+  virtual WeightCodes weight_codes(const Layer& layer, const WeightMeasures& weights) const = 0;
+  virtual ActivationCodes activation_codes(const Layer& layer) const = 0;
+  /// Whether larger master weights make larger products. If not, their scale sets the pace of
+  /// learning only, and initial weights are chosen accordingly.
+  virtual bool keeps_weight_scale(const Layer& layer) const = 0;
+
+  // ---- The same in float; a layer of 32 bits has no quantizer, only the clip ----
+  /// f_W(w) of a whole layer, of any shape.
+  virtual std::vector<float> quantize_weights(const Layer& layer,
+                                              const std::vector<float>& weights) const = 0;
+  /// dC/dw from dC/df_W(w), both of the weights' shape.
+  virtual std::vector<float> weight_gradient(const Layer& layer, const std::vector<float>& weights,
+                                             const std::vector<float>& gradient,
+                                             MaxGradient max_gradient) const = 0;
+  /// f_A of a layer, the clip included.
+  virtual std::function<float(float p)> quantize_activation(const Layer& layer) const = 0;
+  /// Whether the clip of a layer passes a gradient at p.
+  virtual std::function<bool(float p)> passes_gradient(const Layer& layer) const = 0;
+
+ protected:
+  /// A parameter of this scheme, as the layer has it or by default.
+  double parameter(const Layer& layer, std::string_view name) const;
+};
+
+/// All schemes, DoReFa first.
+const std::vector<const Scheme*>& schemes();
+/// The scheme of this name, or null.
+const Scheme* find_scheme(std::string_view name);
+/// A layer's scheme. Throws std::logic_error for a name that no scheme has.
+const Scheme& scheme_of(const Layer& layer);
+/// "dorefa, ...", for messages.
+std::string scheme_names();
+
+}  // namespace solfege
