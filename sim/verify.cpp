@@ -474,7 +474,7 @@ std::uint32_t some_address(const Program& program, Random& random) {
   const Operation& operation = program.operations[static_cast<std::size_t>(random.in(0, any))];
   const Descriptor& d = operation.descriptor;
   std::uint32_t address = 0;
-  switch (static_cast<Opcode>(d.opcode)) {
+  switch (d.opcode) {
     case Opcode::kLoad:
       address = d.load_address;
       break;

@@ -18,7 +18,7 @@ std::vector<Meeting> meetings(const Descriptor& d, int position, int tap_first, 
   std::vector<Meeting> list;
   for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
     int index = 0;
-    switch (static_cast<WindowMode>(d.window_mode)) {
+    switch (d.window_mode) {
       case WindowMode::kForward:
         index = stride * position + tap - padding;
         break;
@@ -60,8 +60,8 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
   const auto ys = meetings(d, tile_y, static_cast<int>(d.tap_y_first),
                            static_cast<int>(d.tap_y_count), static_cast<int>(d.window_height));
   const auto xs = meetings(d, tile_x, 0, taps_x, width);
-  const bool signed_rows = static_cast<PlaneType>(d.row_type) == PlaneType::kSigned;
-  const bool signed_columns = static_cast<PlaneType>(d.column_type) == PlaneType::kSigned;
+  const bool signed_rows = d.row_type == PlaneType::kSigned;
+  const bool signed_columns = d.column_type == PlaneType::kSigned;
   std::vector<ArrayOperation> list;
   for (const Meeting& y : ys)
     for (const Meeting& x : xs) {
@@ -221,8 +221,7 @@ bool ArraySlice::clock() {
   operand_enable_ = offered_.valid && !hold_;
   control_.count_enable = operand_.valid && !hold_;
   control_.sum_enable = count_.valid && !hold_;
-  control_.xnor = static_cast<PlaneType>(d_.row_type) == PlaneType::kBipolar &&
-                  static_cast<PlaneType>(d_.column_type) == PlaneType::kBipolar;
+  control_.xnor = d_.row_type == PlaneType::kBipolar && d_.column_type == PlaneType::kBipolar;
   if (count_.valid) {
     control_.sum_clear = count_.operation.first;
     control_.negate = count_.operation.negate;

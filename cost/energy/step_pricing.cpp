@@ -18,12 +18,9 @@ namespace {
 constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
 constexpr int kStreamDepth = 18;  ///< stages of a lane
 
-std::uint64_t stream_steps(const Descriptor& d) {
-  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
-}
 /// Steps whose values leave: the last visits of pooling windows and of sums over samples.
 std::uint64_t stream_results(const Descriptor& d) {
-  std::uint64_t results = stream_steps(d);
+  std::uint64_t results = d.steps();
   if (d.pool_enable) results /= std::uint64_t{d.count1} * d.count2;
   if (d.accumulate_enable) results = d.accumulate_last ? results / d.count4 : 0;
   return results;
@@ -45,7 +42,7 @@ class Pricer {
     pass_ = operation.pass;
     samples_ = &samples;
     const Descriptor& d = operation.descriptor;
-    switch (static_cast<Opcode>(d.opcode)) {
+    switch (d.opcode) {
       case Opcode::kLoad:
         load(d);
         break;
@@ -227,34 +224,28 @@ class Pricer {
   }
 
   void stream(const Descriptor& d) {
-    const auto steps = static_cast<double>(stream_steps(d));
+    const auto steps = static_cast<double>(d.steps());
     const auto results = static_cast<double>(stream_results(d));
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
     clock_only("stream_lane", kStreamDepth * lanes);  // until the last step has left
-    const auto quantizer = static_cast<Quantizer>(d.quantizer);
-    const bool stochastic = d.pack_enable && (quantizer == Quantizer::kStochastic ||
-                                              quantizer == Quantizer::kStochasticScaled);
-    if (stochastic || d.drop_enable) act("random_shared", "", results);
+    if ((d.pack_enable && d.stochastic()) || d.drop_enable) act("random_shared", "", results);
     if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
 
     // Memories of the lanes
-    const bool z_adds = d.z_enable && !d.mask_enable;
-    const double tables = (static_cast<Scalar>(d.scale_x_source) == Scalar::kChannel ? 1 : 0) +
-                          (z_adds && d.scale_z_source ? 1 : 0) + (d.offset_enable ? 1 : 0) +
-                          (d.mask_enable ? 2 : 0);
+    const auto used = d.channel_tables();
+    const auto tables = static_cast<double>(std::count(used.begin(), used.end(), true));
     access("channel tables", false, shape_.table_rows, 32, tables * steps * lanes);
-    if (static_cast<Destination>(d.destination) == Destination::kTable &&
-        static_cast<Table>(d.table) != Table::kSample)
-      access(static_cast<Table>(d.table) == Table::kThreshold ? "thresholds" : "channel tables",
-             true, shape_.table_rows, 32, results * lanes);
+    if (d.fills_table() && d.table != Table::kSample)
+      access(d.table == Table::kThreshold ? "thresholds" : "channel tables", true,
+             shape_.table_rows, 32, results * lanes);
     if (d.accumulate_enable)
       for (const bool write : {false, true})
         access("sums over samples", write, shape_.positions, shape_.sum_bits, steps * lanes);
     if (d.pool_enable)
       for (const bool write : {false, true})
         access("pooling states", write, shape_.places, 40, steps * lanes);
-    if (d.pack_enable && quantizer == Quantizer::kThreshold)
+    if (d.pack_enable && traits(d.quantizer).compares)
       for (int level = 0; level < 8; ++level)
         access("thresholds", false,
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
@@ -284,7 +275,7 @@ class Pricer {
       if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);
       if (d.sum_enable)
         access("reductions", write, shape_.table_rows, 64 * c_.stream_lanes,
-               results / c_.stream_lanes * (d.second_sum ? 2 : 1));
+               results / c_.stream_lanes * (d.sums_twice() ? 2 : 1));
     }
   }
 

@@ -296,9 +296,8 @@ void StreamLane::edge(const LaneInputs& in, const Logic& l) {
   Registers& n = now_;
   const bool z_adds = in.z_enable && !in.mask_enable;
   const auto quantizer = static_cast<Quantizer>(in.quantizer);
-  const bool divides = in.pack_enable && (quantizer == Quantizer::kStochastic ||
-                                          quantizer == Quantizer::kStochasticScaled);
-  const bool compares = in.pack_enable && quantizer == Quantizer::kThreshold;
+  const bool divides = in.pack_enable && traits(quantizer).stochastic;
+  const bool compares = in.pack_enable && traits(quantizer).compares;
 
   // Tables; a word read together with its write is the old one
   const std::array<bool, 5> reads = {static_cast<Scalar>(in.scale_x_source) == Scalar::kChannel,

@@ -134,9 +134,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.action = name == "random_shared" ? "random numbers for all lanes" : "a random number";
   } else if (name == "lane_front" || name == "threshold" || name == "rounding") {
     design.top = "sf_unit_quantizer";
-    design.parameters = {{"Quantizer", name == "threshold"  ? 1
-                                       : name == "rounding" ? 2
-                                                            : 0},
+    design.parameters = {{"Quantizer", static_cast<int>(number(quantizer_of(name)))},
                          {"WideBits", c.wide_bits},
                          {"RandomBits", c.random_bits},
                          {"ThresholdBits", c.activation_bits},

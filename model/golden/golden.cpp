@@ -39,9 +39,10 @@ std::uint8_t* GoldenDevice::at(std::uint64_t address, std::uint64_t bytes) {
 
 void GoldenDevice::execute(const Descriptor& d) {
   if (const char* rule = broken_rule(d, config_))
-    throw std::logic_error(fmt::format(
-        "golden: an illegal descriptor of opcode {}, for which must hold: {}", d.opcode, rule));
-  switch (static_cast<Opcode>(d.opcode)) {
+    throw std::logic_error(
+        fmt::format("golden: an illegal descriptor ({} {}), for which must hold: {}",
+                    name(d.opcode), static_cast<std::uint32_t>(d.opcode), rule));
+  switch (d.opcode) {
     case Opcode::kLoad:
       return load(d);
     case Opcode::kGemm:

@@ -10,10 +10,6 @@ using D = Descriptor;
 using C = Config;
 
 std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
-template <typename Enum>
-bool is(std::uint32_t field, Enum value) {
-  return static_cast<Enum>(field) == value;
-}
 bool one_to(std::uint32_t value, int last) { return value >= 1 && value <= u32(last); }
 bool multiple(std::uint32_t value, std::uint32_t unit) { return value % unit == 0; }
 
@@ -32,45 +28,37 @@ std::uint32_t beat_words(const C& c, bool columns) { return u32(c.bus_bytes) / u
 std::uint32_t members(const C& c, bool columns) {
   return std::min(unit(c, columns) * 8 / u32(c.lanes), u32(c.lanes));
 }
-std::uint32_t chunk_bytes(const C& c, std::uint32_t element_type) {
-  const int bytes = is(element_type, ElementType::kUnsigned8)  ? 1
-                    : is(element_type, ElementType::kSigned16) ? 2
-                                                               : 4;
-  return u32(bytes * c.stream_lanes);
+std::uint32_t chunk_bytes(const C& c, int element_bytes) {
+  return u32(element_bytes * c.stream_lanes);
 }
 std::uint32_t block_steps(const C& c) { return u32(256 / c.stream_lanes); }
 
 // ---- STREAM: what a pass uses
 
-bool to_table(const D& d) { return is(d.destination, Destination::kTable); }
-bool stored(const D& d) { return !is(d.destination, Destination::kNone) && !to_table(d); }
-bool stochastic(const D& d) {
-  return is(d.quantizer, Quantizer::kStochastic) || is(d.quantizer, Quantizer::kStochasticScaled);
-}
-bool by_sample(const D& d) { return is(d.scale_x_source, Scalar::kSample); }
+bool by_sample(const D& d) { return d.scale_x_source == Scalar::kSample; }
 bool reads_channel_tables(const D& d) {
-  return d.offset_enable || d.mask_enable || d.scale_z_source ||
-         is(d.scale_x_source, Scalar::kChannel) || (d.sum_enable && d.sum_per_channel);
+  return d.offset_enable || d.mask_enable || d.scale_z_source == Scalar::kChannel ||
+         d.scale_x_source == Scalar::kChannel || (d.sum_enable && d.sum_per_channel);
 }
 bool reads_channel_thresholds(const D& d) {
-  return is(d.quantizer, Quantizer::kThreshold) && d.threshold_per_channel;
+  return traits(d.quantizer).compares && d.threshold_per_channel;
 }
 bool reads_samples(const D& d) {
-  return (d.max_enable && d.max_per_sample) || stochastic(d) ||
+  return (d.max_enable && d.max_per_sample) || d.stochastic() ||
          (by_sample(d) && !d.accumulate_enable);
 }
 /// Steps that fill a table: a row each; of thresholds a row takes a step a node of its tree, and of
 /// trees of more bits than A there is one.
 std::uint64_t table_steps(const D& d, const C& c) {
-  if (is(d.table, Table::kSample)) return u32(std::max(1, c.max_batch / c.stream_lanes));
-  if (!is(d.table, Table::kThreshold)) return u32(c.table_channels / c.stream_lanes);
+  if (d.table == Table::kSample) return u32(std::max(1, c.max_batch / c.stream_lanes));
+  if (d.table != Table::kThreshold) return u32(c.table_channels / c.stream_lanes);
   const std::uint64_t nodes = (std::uint64_t{1} << d.quantizer_bits) - 1;
   return d.quantizer_bits <= u32(c.activation_bits)
              ? nodes * u32(c.threshold_channels / c.stream_lanes)
              : nodes;
 }
 
-const std::vector<LegalityRule> kLoad = {
+const std::vector<LegalityRule> kLoadRules = {
     {"it moves at least one word", [](const D& d, const C&) { return d.load_words != 0; }},
     {"its words fill whole beats",
      [](const D& d, const C& c) {
@@ -94,15 +82,16 @@ const std::vector<LegalityRule> kLoad = {
      }},
 };
 
-const std::vector<LegalityRule> kGemm = {
+const std::vector<LegalityRule> kGemmRules = {
     {"its rows have 1 to bits.wide planes",
      [](const D& d, const C& c) { return one_to(d.row_planes, c.wide_bits); }},
     {"its columns have 1 to bits.wide planes",
      [](const D& d, const C& c) { return one_to(d.column_planes, c.wide_bits); }},
-    {"the planes of its rows have a type", [](const D& d, const C&) { return d.row_type != 3; }},
+    {"the planes of its rows have a type",
+     [](const D& d, const C&) { return is_valid(d.row_type); }},
     {"the planes of its columns have a type",
-     [](const D& d, const C&) { return d.column_type != 3; }},
-    {"its window has a mode", [](const D& d, const C&) { return d.window_mode != 3; }},
+     [](const D& d, const C&) { return is_valid(d.column_type); }},
+    {"its window has a mode", [](const D& d, const C&) { return is_valid(d.window_mode); }},
     {"it has words", [](const D& d, const C&) { return d.words != 0; }},
     {"the last word has 1 to array.lanes lanes",
      [](const D& d, const C& c) { return one_to(d.tail_lanes, c.lanes); }},
@@ -118,7 +107,7 @@ const std::vector<LegalityRule> kGemm = {
      }},
 };
 
-const std::vector<LegalityRule> kStream = {
+const std::vector<LegalityRule> kStreamRules = {
     {"none of its six counts is 0",
      [](const D& d, const C&) {
        return d.count0 && d.count1 && d.count2 && d.count3 && d.count4 && d.count5;
@@ -141,19 +130,19 @@ const std::vector<LegalityRule> kStream = {
        return !by_sample(d) || !d.accumulate_enable ||
               d.accumulate_sample + d.count4 <= u32(c.max_batch);
      }},
-    {"it writes one of the tables", [](const D& d, const C&) { return d.table != 7; }},
+    {"it writes one of the tables", [](const D& d, const C&) { return is_valid(d.table); }},
     {"a table is filled from memory, in two loops, without pooling",
      [](const D& d, const C&) {
-       return !to_table(d) || (!d.x_from_array && !d.pool_enable && d.count2 == 1 &&
-                               d.count3 == 1 && d.count4 == 1 && d.count5 == 1);
+       return !d.fills_table() || (!d.x_from_array && !d.pool_enable && d.count2 == 1 &&
+                                   d.count3 == 1 && d.count4 == 1 && d.count5 == 1);
      }},
     {"a table of thresholds has 1 to 8 bits",
      [](const D& d, const C&) {
-       return !to_table(d) || !is(d.table, Table::kThreshold) || one_to(d.quantizer_bits, 8);
+       return !d.fills_table() || d.table != Table::kThreshold || one_to(d.quantizer_bits, 8);
      }},
     {"a table is filled with no more rows than it has",
      [](const D& d, const C& c) {
-       return !to_table(d) || std::uint64_t{d.count0} * d.count1 <= table_steps(d, c);
+       return !d.fills_table() || std::uint64_t{d.count0} * d.count1 <= table_steps(d, c);
      }},
     // Order
     {"a drain takes the array's columns and rows",
@@ -164,7 +153,7 @@ const std::vector<LegalityRule> kStream = {
                d.sample_first % 16 + d.count1 <= 16);
      }},
     {"routing and stochastic rounding go along memory",
-     [](const D& d, const C&) { return !d.x_from_array || (!d.route_enable && !stochastic(d)); }},
+     [](const D& d, const C&) { return !d.x_from_array || (!d.route_enable && !d.stochastic()); }},
     {"pooling goes along memory, over pixels of 2 to 16 table rows of steps",
      [](const D& d, const C& c) {
        return !d.pool_enable || (!d.x_from_array && d.count0 != 1 &&
@@ -184,35 +173,26 @@ const std::vector<LegalityRule> kStream = {
        return d.pack_planes <= u32(c.wide_bits) && (!d.pack_enable || d.pack_planes != 0);
      }},
     // Formats
-    {"its factor has a source", [](const D& d, const C&) { return d.scale_x_source != 3; }},
-    {"its destination is one",
-     [](const D& d, const C&) {
-       return d.destination <= static_cast<std::uint32_t>(Destination::kTagged);
-     }},
+    {"its factor has a source", [](const D& d, const C&) { return is_valid(d.scale_x_source); }},
+    {"its destination is one", [](const D& d, const C&) { return is_valid(d.destination); }},
     {"results of 16 bits are narrow",
-     [](const D& d, const C&) {
-       return d.narrow || (!is(d.destination, Destination::kSigned16) &&
-                           !is(d.destination, Destination::kTagged));
-     }},
+     [](const D& d, const C&) { return d.narrow || !traits(d.destination).narrow; }},
     {"its second sum is one, beside a sum per channel",
      [](const D& d, const C&) {
-       return is(d.second_sum, SecondSum::kNone) ||
-              (d.second_sum != 3 && d.sum_enable && d.sum_per_channel);
+       return !d.sums_twice() || (is_valid(d.second_sum) && d.sum_enable && d.sum_per_channel);
      }},
     {"codes have 1 to 8 bits",
      [](const D& d, const C&) {
-       return is(d.quantizer, Quantizer::kRaw) || one_to(d.quantizer_bits, 8);
+       return !traits(d.quantizer).coded || one_to(d.quantizer_bits, 8);
      }},
     {"routing has tags of z",
      [](const D& d, const C&) {
-       return !d.route_enable || (d.z_enable && is(d.z_type, ElementType::kTagged));
+       return !d.route_enable || (d.z_enable && d.z_type == ElementType::kTagged);
      }},
     {"slope and mask have a z",
      [](const D& d, const C&) { return (!d.tanh_enable && !d.mask_enable) || d.z_enable; }},
     {"random numbers have a state that is not 0",
-     [](const D& d, const C&) {
-       return (!d.drop_enable && !stochastic(d)) || d.random_low != 0 || d.random_high != 0;
-     }},
+     [](const D& d, const C&) { return !d.draws() || d.random_state() != 0; }},
     // Addresses: a chunk of stream.lanes elements lies within a beat
     {"its strides are multiples of stream.lanes",
      [](const D& d, const C& c) {
@@ -222,18 +202,16 @@ const std::vector<LegalityRule> kStream = {
      }},
     {"x begins with a chunk",
      [](const D& d, const C& c) {
-       return d.x_from_array || multiple(d.x_address, chunk_bytes(c, d.x_type));
+       return d.x_from_array || multiple(d.x_address, chunk_bytes(c, traits(d.x_type).bytes));
      }},
     {"z begins with a chunk",
      [](const D& d, const C& c) {
-       return !d.z_enable || multiple(d.z_address, chunk_bytes(c, d.z_type));
+       return !d.z_enable || multiple(d.z_address, chunk_bytes(c, traits(d.z_type).bytes));
      }},
     {"the destination begins with a chunk",
      [](const D& d, const C& c) {
-       const auto type = is(d.destination, Destination::kSigned16) ? ElementType::kSigned16
-                                                                   : ElementType::kSigned32;
-       return !stored(d) ||
-              multiple(d.destination_address, chunk_bytes(c, static_cast<std::uint32_t>(type)));
+       return !d.stores() ||
+              multiple(d.destination_address, chunk_bytes(c, traits(d.destination).bytes));
      }},
     {"planes begin, and their groups, with an operand word or a beat",
      [](const D& d, const C& c) {
@@ -246,7 +224,7 @@ const std::vector<LegalityRule> kStream = {
      [](const D& d, const C&) { return !d.sum_enable || multiple(d.sum_address, 8); }},
 };
 
-const std::vector<LegalityRule> kTurn = {
+const std::vector<LegalityRule> kTurnRules = {
     {"its source has rows", [](const D& d, const C&) { return d.source_rows != 0; }},
     {"its source has lanes", [](const D& d, const C&) { return d.source_lanes != 0; }},
     {"its source begins with an operand word or a beat",
@@ -258,17 +236,17 @@ const std::vector<LegalityRule> kTurn = {
 };
 
 std::vector<LegalityRule> turner(std::vector<LegalityRule> own) {
-  own.insert(own.begin(), kTurn.begin(), kTurn.end());
+  own.insert(own.begin(), kTurnRules.begin(), kTurnRules.end());
   return own;
 }
 
-const std::vector<LegalityRule> kTranspose = turner({
+const std::vector<LegalityRule> kTransposeRules = turner({
     {"it has planes", [](const D& d, const C&) { return d.plane_words != 0; }},
     {"the source's rows fit the target's words",
      [](const D& d, const C& c) { return d.source_rows <= d.target_words * u32(c.lanes); }},
 });
 
-const std::vector<LegalityRule> kUnfold = turner({
+const std::vector<LegalityRule> kUnfoldRules = turner({
     {"it has planes", [](const D& d, const C&) { return d.unfold_planes != 0; }},
     {"its maps have 1 to 2^15 - 1 lines and places",
      [](const D& d, const C&) {
@@ -304,19 +282,19 @@ const std::vector<LegalityRule> kUnfold = turner({
 
 }  // namespace
 
-const std::vector<LegalityRule>& legality_rules(std::uint32_t opcode) {
+const std::vector<LegalityRule>& legality_rules(Opcode opcode) {
   static const std::vector<LegalityRule> none;
-  switch (static_cast<Opcode>(opcode)) {
+  switch (opcode) {
     case Opcode::kLoad:
-      return kLoad;
+      return kLoadRules;
     case Opcode::kGemm:
-      return kGemm;
+      return kGemmRules;
     case Opcode::kStream:
-      return kStream;
+      return kStreamRules;
     case Opcode::kTranspose:
-      return kTranspose;
+      return kTransposeRules;
     case Opcode::kUnfold:
-      return kUnfold;
+      return kUnfoldRules;
   }
   return none;
 }

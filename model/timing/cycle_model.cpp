@@ -16,7 +16,7 @@ constexpr std::uint64_t kStreamOverhead = 6;  ///< start, emit, reduce (2), flus
 constexpr std::uint64_t kUnfoldOverhead = 9;  ///< sf_unfold: strides, start, wait
 
 /// Valid taps of one axis at each tile position.
-std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_log2,
+std::vector<std::uint64_t> valid_taps(WindowMode mode, std::uint32_t stride_log2,
                                       std::uint32_t padding, std::uint32_t tile_first,
                                       std::uint32_t tile_count, std::uint32_t tap_first,
                                       std::uint32_t tap_count, std::uint32_t limit) {
@@ -26,9 +26,9 @@ std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_l
     std::uint64_t count = 0;
     for (std::int64_t t = tap_first; t < std::int64_t{tap_first} + tap_count; ++t) {
       std::int64_t index = 0;
-      if (mode == 0)
+      if (mode == WindowMode::kForward)
         index = stride * p + t - padding;
-      else if (mode == 2)
+      else if (mode == WindowMode::kBackwardWeight)
         index = stride * t + p - padding;
       else if (const std::int64_t distance = p + padding - t;
                distance >= 0 && distance % stride == 0)
@@ -42,17 +42,13 @@ std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_l
   return counts;
 }
 
-std::uint64_t stream_steps(const Descriptor& d) {
-  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
-}
-
 std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
   if (!d.reduce_flush) return 0;
   std::uint64_t results = 0;
   if (d.max_enable) results += d.max_per_sample ? d.samples : 1;
   if (d.sum_enable)
     results += (d.sum_per_channel ? d.channels : static_cast<std::uint64_t>(config.stream_lanes)) *
-               (d.second_sum != 0 ? 2 : 1);
+               (d.sums_twice() ? 2 : 1);
   return results;
 }
 
@@ -121,7 +117,7 @@ std::uint64_t gemm_operations(const Descriptor& d) {
 }
 
 std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
-  switch (static_cast<Opcode>(d.opcode)) {
+  switch (d.opcode) {
     case Opcode::kLoad: {
       const int group = d.load_to_columns ? config.columns : config.rows;
       return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(group * config.lanes / 8) /
@@ -141,7 +137,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
       return taken + last + 1;
     }
     case Opcode::kStream:
-      return stream_steps(d) + kStreamDepth + kStreamOverhead + reduction_results(d, config);
+      return d.steps() + kStreamDepth + kStreamOverhead + reduction_results(d, config);
     case Opcode::kTranspose:
       return transpose_cycles(d, config);
     case Opcode::kUnfold:
@@ -174,18 +170,18 @@ StepCycles step_cycles(const std::vector<Program>& programs,
       row.read_bytes += timing.read_beats * bus;
       row.write_bytes += timing.write_beats * bus;
       const std::uint64_t occupied = timing.end - timing.start;
-      switch (engine_of(operation.descriptor)) {
-        case 0:
+      switch (operation.descriptor.engine()) {
+        case kArray:
           row.array_cycles += occupied;
           break;
-        case 1:
+        case kStream:
           // A drain waits for the array most of the time; its steps are its work.
           row.stream_cycles += timing.active;
           break;
-        case 3:
+        case kTurner:
           row.turner_cycles += occupied;
           break;
-        default:
+        case kDma:
           break;
       }
       if (timing.end > end) {

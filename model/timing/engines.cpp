@@ -7,19 +7,6 @@
 
 namespace solfege {
 
-int engine_of(const Descriptor& d) {
-  switch (static_cast<Opcode>(d.opcode)) {
-    case Opcode::kGemm:
-      return 0;
-    case Opcode::kStream:
-      return 1;
-    case Opcode::kLoad:
-      return 2;
-    default:
-      return 3;
-  }
-}
-
 TimedFetch::TimedFetch(int bus_bytes) {
   const unsigned beats = static_cast<unsigned>(kDescriptorBytes / bus_bytes);
   bursts_ = beats > 16 ? beats / 16 : 1;

@@ -13,9 +13,6 @@
 
 namespace solfege {
 
-/// The engine that runs a descriptor: 0 array, 1 stream, 2 dma, 3 turner.
-int engine_of(const Descriptor& d);
-
 /// sf_fetch: one descriptor at a time, in program order.
 class TimedFetch {
  public:

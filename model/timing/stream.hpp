@@ -39,7 +39,7 @@ class TimedNest {
 /// sf_stream_reader
 class TimedReader {
  public:
-  void start(const Descriptor& d, bool strides_b, std::uint32_t address, std::uint32_t type,
+  void start(const Descriptor& d, bool strides_b, std::uint32_t address, ElementType type,
              const Config& config);
   bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
   bool valid() const { return out_valid_; }
