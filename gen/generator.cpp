@@ -17,6 +17,7 @@
 #include "model/base/share.hpp"
 #include "model/base/version.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/registers.hpp"
 #include "model/spec/tanh_slope.hpp"
 
@@ -116,7 +117,7 @@ std::string tanh_slope_module(const Config& config) {
 }
 
 std::vector<Port> top_ports(const Config& config) {
-  const int bus = 8 * config.bus_bytes;
+  const int bus = Geometry(config).beat_bits;
   const auto in = Direction::kInput;
   const auto out = Direction::kOutput;
   return {{in, "clk_i", 1},
@@ -198,9 +199,8 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"WIDE_BITS", number(c.wide_bits), "bits.wide, planes of the widest operand"},
       {"RANDOM_BITS", number(c.random_bits), "random.bits, r of the stochastic quantizer"},
       {"THRESHOLD_BITS", number(c.activation_bits), "A: codes with thresholds per channel"},
-      {"TABLE_ROWS", number(c.table_channels / c.stream_lanes),
-       "stream.table_channels / STREAM_LANES"},
-      {"THRESHOLD_ROWS", number(c.threshold_channels / c.stream_lanes),
+      {"TABLE_ROWS", number(Geometry(c).table_rows), "stream.table_channels / STREAM_LANES"},
+      {"THRESHOLD_ROWS", number(Geometry(c).threshold_rows),
        "stream.threshold_channels / STREAM_LANES"},
       {"MAX_SAMPLES", number(c.max_batch), "stream.max_batch"},
       {"BUS_BYTES", number(c.bus_bytes), "memory.bus_bytes"},

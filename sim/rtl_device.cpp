@@ -13,6 +13,7 @@
 #include "model/base/error.hpp"
 #include "model/base/interrupt.hpp"
 #include "model/base/progress.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/registers.hpp"
 #include "model/timing/cycle_model.hpp"
 #include "model/timing/watchdog.hpp"
@@ -47,7 +48,7 @@ DutLibrary load(const Config& config, const RtlOptions& options) {
 RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options)
     : config_(config), lockstep_(options.lockstep) {
   const DutLibrary library = load(config, options);
-  program_address_ = static_cast<std::uint32_t>((memory_bytes + 4095) / 4096 * 4096);
+  program_address_ = static_cast<std::uint32_t>(whole_pages(memory_bytes));
   platform_ = std::make_unique<Platform>(library, config.bus_bytes, options.memory,
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())

@@ -100,6 +100,7 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
 ArraySlice::ArraySlice(const Config& config, const GoldenDevice& device, const Descriptor& d,
                        std::vector<int> columns)
     : config_(config),
+      geometry_(config),
       device_(device),
       d_(d),
       columns_(std::move(columns)),
@@ -149,8 +150,8 @@ LaneWord ArraySlice::masked(const LaneWord& word, std::uint32_t lanes) const {
 }
 
 LaneWord ArraySlice::operand(bool of_columns, int member) const {
-  const auto bytes = static_cast<std::size_t>(config_.lanes / 8);
-  const auto group = static_cast<std::size_t>(of_columns ? config_.columns : config_.rows);
+  const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
+  const auto group = static_cast<std::size_t>(geometry_.side(of_columns).group);
   const ArrayOperation& o = offered_.operation;
   const std::size_t word = of_columns ? o.column_word : o.row_word;
   const std::size_t place = (word * group + static_cast<std::size_t>(member)) * bytes;
@@ -169,7 +170,7 @@ std::uint64_t ArraySlice::drain_input(int row, int column) const {
 
 bool ArraySlice::clock() {
   const int width = columns() + 1, rows = config_.rows;
-  const int chunks = config_.columns / config_.stream_lanes;
+  const int chunks = geometry_.column_chunks;
   // ---- Clock edge: elements by the control of the cycle that ends ----
   for (int row = 0; row <= rows; ++row)
     for (int column = 0; column < width; ++column) {

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "model/base/error.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -32,7 +33,8 @@ EnergyFigure derived(double pj, const std::string& how) {
 /// Collects the actions of one descriptor.
 class Counter {
  public:
-  Counter(const Config& config, const std::string& dram) : config_(config), dram_(dram) {}
+  Counter(const Config& config, const std::string& dram)
+      : config_(config), geometry_(config), dram_(dram) {}
 
   std::vector<EnergyLine> count(const Operation& operation, const OperationTiming& timing) {
     lines_.clear();
@@ -51,7 +53,7 @@ class Counter {
       case Opcode::kUnfold:
         break;  // their memory traffic only
     }
-    const int beat_bits = 8 * config_.bus_bytes;
+    const int beat_bits = geometry_.beat_bits;
     add("DRAM", "DRAM read, " + dram_, beat_bits, timing.read_beats, dram_energy(beat_bits, dram_));
     add("DRAM", "DRAM write, " + dram_, beat_bits, timing.write_beats,
         dram_energy(beat_bits, dram_));
@@ -75,11 +77,11 @@ class Counter {
 
   void load(const Descriptor& d) {
     if (d.load_to_columns != 0) {
-      const int bits = config_.columns * config_.lanes;
+      const int bits = geometry_.columns.word_bits;
       add("operand buffers", "column buffer word write", bits, d.load_words,
           buffer_energy(bits, config_.column_buffer_depth));
     } else {
-      const int bits = config_.rows * config_.lanes;
+      const int bits = geometry_.rows.word_bits;
       add("operand buffers", "row buffer word write", bits, d.load_words,
           buffer_energy(bits, config_.row_buffer_depth));
     }
@@ -103,8 +105,7 @@ class Counter {
       add("accumulators", "bipolar correction of a drained sum", wide, tiles * rows * columns,
           add_energy(wide));
     }
-    const int row_bits = config_.rows * config_.lanes,
-              column_bits = config_.columns * config_.lanes;
+    const int row_bits = geometry_.rows.word_bits, column_bits = geometry_.columns.word_bits;
     add("operand buffers", "row buffer word read", row_bits, operations,
         buffer_energy(row_bits, config_.row_buffer_depth));
     add("operand buffers", "column buffer word read", column_bits, operations,
@@ -119,8 +120,7 @@ class Counter {
       add("stream unit", name, bits, elements * each, figure);
     };
     // Per-lane tables of 32-bit words
-    const EnergyFigure table_word =
-        sram_energy(32, 4.0 * config_.table_channels / std::max(1, config_.stream_lanes));
+    const EnergyFigure table_word = sram_energy(32, 4.0 * geometry_.table_rows);
     const bool add_z = d.adds_z();
     const int x_bits = d.x_from_array != 0 ? config_.accumulator_bits : 8 * traits(d.x_type).bytes;
     compute("multiply x by its scale", x_bits, 1, multiply_energy(x_bits, config_.stored_bits));
@@ -175,6 +175,7 @@ class Counter {
   }
 
   const Config& config_;
+  const Geometry geometry_;
   std::string dram_;
   std::vector<EnergyLine> lines_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cost/energy/reduce_lane.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -107,7 +108,7 @@ void OperandTrace::sample(const GoldenDevice& device, const Operation& operation
 void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& operation) {
   const Descriptor& d = operation.descriptor;
   const int rows = config_.rows, lanes = config_.stream_lanes;
-  const int chunks = config_.columns / lanes;
+  const int chunks = Geometry(config_).column_chunks;
   const std::uint32_t tiles = gemm_tiles(d);
   // Elements, registers and corrections act in proportion to the plane pairs of the descriptor.
   const double pairs = static_cast<double>(gemm_operations(d)) / options_.windows;

@@ -10,6 +10,7 @@
 #include "cost/energy/step_energy.hpp"
 #include "cost/energy/stream_lane.hpp"
 #include "cost/energy/units.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -30,7 +31,12 @@ class Pricer {
  public:
   Pricer(const Config& config, const StepSamples& step, const UnitModels& models,
          const MemoryTechnology& memory, const PricingOptions& options)
-      : c_(config), shape_(config), models_(models), memory_(memory), options_(options) {
+      : c_(config),
+        geometry_(config),
+        shape_(config),
+        models_(models),
+        memory_(memory),
+        options_(options) {
     for (const auto& program : step.samples)
       for (const OperationSamples& samples : program)
         for (const auto& [key, sample] : samples) add(sample, &overall_[key]);
@@ -55,7 +61,7 @@ class Pricer {
       default:
         break;
     }
-    const int bits = 8 * c_.bus_bytes;
+    const int bits = geometry_.beat_bits;
     const double beat = dram_energy(bits, options_.dram).energy_pj;
     line("DRAM", "read beat", EnergyKind::kDram, timing.read_beats, timing.read_beats * beat);
     line("DRAM", "write beat", EnergyKind::kDram, timing.write_beats, timing.write_beats * beat);
@@ -186,20 +192,20 @@ class Pricer {
   }
 
   /// An operand buffer is memories of a bus beat each; a beat may hold several words.
-  void buffer(const std::string& unit, bool write, int group, int depth, double words) {
-    const int word = group * c_.lanes, beat = 8 * c_.bus_bytes;
+  void buffer(const std::string& unit, bool write, const Geometry::Side& side, double words) {
+    const int word = side.word_bits, beat = geometry_.beat_bits;
     if (word >= beat)
-      access(unit, write, depth, beat, words * word / beat);
+      access(unit, write, side.depth, beat, words * word / beat);
     else
-      access(unit, write, static_cast<long long>(depth) * word / beat, beat,
+      access(unit, write, static_cast<long long>(side.depth) * word / beat, beat,
              write ? words * word / beat : words);
   }
 
   void load(const Descriptor& d) {
     if (d.load_to_columns)
-      buffer("column buffer", true, c_.columns, c_.column_buffer_depth, d.load_words);
+      buffer("column buffer", true, geometry_.columns, d.load_words);
     else
-      buffer("row buffer", true, c_.rows, c_.row_buffer_depth, d.load_words);
+      buffer("row buffer", true, geometry_.rows, d.load_words);
   }
 
   void gemm(const Descriptor& d) {
@@ -219,8 +225,8 @@ class Pricer {
       clock_only("pe", tiles * elements, 1 - drain);
       clock_only("pe", tiles * elements * (c_.rows + 1), drain);
     }
-    buffer("row buffer", false, c_.rows, c_.row_buffer_depth, operations);
-    buffer("column buffer", false, c_.columns, c_.column_buffer_depth, operations);
+    buffer("row buffer", false, geometry_.rows, operations);
+    buffer("column buffer", false, geometry_.columns, operations);
   }
 
   void stream(const Descriptor& d) {
@@ -251,8 +257,7 @@ class Pricer {
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
                    << level,
                32, steps * lanes);
-    const int sample_rows = std::max(1, c_.max_batch / c_.stream_lanes);
-    access("sample scales", false, sample_rows, 32 * c_.stream_lanes, steps);
+    access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes, steps);
   }
 
   /// All steps pass the reductions' inputs; results are taken and summed.
@@ -280,6 +285,7 @@ class Pricer {
   }
 
   const Config& c_;
+  const Geometry geometry_;
   const LaneShape shape_;
   const UnitModels& models_;
   const MemoryTechnology& memory_;

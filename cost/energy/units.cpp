@@ -6,6 +6,7 @@
 
 #include "cost/energy/stream_trace.hpp"
 #include "model/base/share.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -61,7 +62,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
   CostUnit unit;
   UnitDesign& design = unit.design;
   design.name = name;
-  const int threshold_rows = c.threshold_channels / c.stream_lanes;
+  const int threshold_rows = Geometry(c).threshold_rows;
   if (name == "and_popcount") {
     design.top = "sf_unit_and_popcount";
     design.parameters = {{"Lanes", c.lanes}};

@@ -10,6 +10,7 @@
 #include "model/base/worker_pool.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 
@@ -96,6 +97,7 @@ class GoldenDevice {
   }
 
   const Config config_;
+  const Geometry geometry_;
   std::vector<std::uint8_t> memory_;
   WorkerPool pool_;
   std::vector<std::uint8_t> row_buffer_, column_buffer_;

@@ -275,10 +275,10 @@ void GoldenStream::quantize(Worker& w, const Patch& patch, const std::int32_t* y
 }
 
 void GoldenStream::pack(Worker& w, const Patch& patch) {
-  const Config& config = device_.config_;
-  const auto group = static_cast<std::uint32_t>(d_.pack_columns ? config.columns : config.rows);
-  const auto lanes = static_cast<std::uint32_t>(config.lanes);
-  const std::uint32_t word_bytes = lanes / 8;
+  const Geometry& geometry = device_.geometry_;
+  const auto group = static_cast<std::uint32_t>(geometry.side(d_.pack_columns).group);
+  const auto lanes = static_cast<std::uint32_t>(device_.config_.lanes);
+  const auto word_bytes = static_cast<std::uint32_t>(geometry.lane_bytes);
   const std::uint32_t groups = (d_.samples + group - 1) / group;
   const std::uint32_t word = patch.pixel * d_.pack_pixel_stride + patch.channel / lanes;
   const std::uint64_t first = d_.pack_address + patch.channel % lanes / 8;

@@ -180,7 +180,7 @@ std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPas
   std::vector<Region> list;
   if (pass.pack != nullptr)
     list.push_back(
-        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), config_.lanes / 8});
+        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), geometry_.lane_bytes});
   if (d.reduce_flush && d.max_enable)
     list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
   if (d.reduce_flush && d.sum_enable)
@@ -264,7 +264,8 @@ void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& t
   d.target_words = u32(target.words());
   wait_for_packed(d, source);
   Operation& operation = append(d, "transpose " + source.name);
-  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  operation.writes.push_back(
+      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
@@ -292,7 +293,8 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
   wait_for_packed(d, source);
   Operation& operation = append(d, "unfold " + source.name);
-  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  operation.writes.push_back(
+      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
@@ -304,11 +306,9 @@ int unfolded_tap_rows(int channels, int group) {
 // ---- Products ----
 
 int ProgramBuilder::half_words(const Buffer& buffer) const {
-  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
   // Loads are whole beats: one operand word less where two share a beat, for misaligned starts.
-  const int group = buffer.columns ? config_.columns : config_.rows;
-  const int words_a_beat = std::max(1, config_.bus_bytes * 8 / (group * config_.lanes));
-  return depth / 2 - (words_a_beat - 1) * 2;
+  const Geometry::Side& side = geometry_.side(buffer.columns);
+  return side.depth / 2 - (side.beat_words - 1) * 2;
 }
 
 InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
@@ -335,9 +335,8 @@ InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const Packe
 
 ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor,
                                               std::uint32_t first_word, int words, bool* fresh) {
-  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
-  const int group = buffer.columns ? config_.columns : config_.rows;
-  const auto words_a_beat = u32(std::max(1, config_.bus_bytes * 8 / (group * config_.lanes)));
+  const int depth = geometry_.side(buffer.columns).depth;
+  const auto words_a_beat = u32(geometry_.side(buffer.columns).beat_words);
   const std::uint32_t aligned = first_word / words_a_beat * words_a_beat;
   auto base = [&](int half) { return half * depth / 2 + static_cast<int>(first_word - aligned); };
   const std::string key = fmt::format("{}@{}+{}", tensor.name, first_word, words);
@@ -411,9 +410,9 @@ Descriptor ProgramBuilder::drain_descriptor(const StreamPass& drain, const Eleme
       u32(first_row / kBlock) * result.row_block_stride() + u32(pixel) * result.pixel_stride();
   if (drain.store != nullptr) s.destination_address += offset * u32(drain.store->bytes());
   if (drain.z != nullptr) s.z_address += offset * u32(drain.z->bytes());
-  s.count0 = u32(config_.columns / config_.stream_lanes);
-  s.count1 = u32(std::min(config_.rows, kBlock));
-  s.count2 = u32(std::max(1, config_.rows / kBlock));
+  s.count0 = u32(geometry_.column_chunks);
+  s.count1 = u32(geometry_.drain_rows);
+  s.count2 = u32(geometry_.drain_blocks);
   s.count3 = s.count4 = s.count5 = 1;
   s.stride_a2 = result.row_block_stride();
   s.channels = u32(result.channels);
@@ -571,7 +570,7 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), rows, label, layer);
   }
 
-  const int chunks = config_.columns / config_.stream_lanes;
+  const int chunks = geometry_.column_chunks;
   const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
   bool first_drain = true;
   std::size_t last_drain = 0;

@@ -5,6 +5,7 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 
@@ -12,7 +13,7 @@ namespace solfege {
 /// engine would run on for ever, leave a memory of its own, or write wrong data without a word.
 struct LegalityRule {
   const char* what;  ///< what must hold, as an English clause
-  bool (*holds)(const Descriptor&, const Config&);
+  bool (*holds)(const Descriptor&, const Geometry&);
 };
 
 /// All rules of an opcode, in a fixed order; none for what is no opcode. They are the only

@@ -5,6 +5,8 @@
 #include <array>
 #include <map>
 
+#include "model/spec/geometry.hpp"
+
 namespace solfege {
 namespace {
 
@@ -54,17 +56,11 @@ std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
 
 std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 
-/// Members of a group whose words one beat holds, at most `most`.
-std::uint64_t beat_members(const Config& config, bool columns, std::uint64_t most) {
-  const auto group = static_cast<std::uint64_t>(columns ? config.columns : config.rows);
-  const auto beat = static_cast<std::uint64_t>(config.bus_bytes * 8 / config.lanes);
-  return std::min({group, beat, most});
-}
-
 std::uint64_t transpose_cycles(const Descriptor& d, const Config& config) {
   const auto lanes = static_cast<std::uint64_t>(config.lanes);
-  const std::uint64_t read = beat_members(config, d.source_columns, lanes);
-  const std::uint64_t write = beat_members(config, d.target_columns, lanes);
+  const Geometry geometry(config);
+  const auto read = static_cast<std::uint64_t>(geometry.side(d.source_columns).turned_members);
+  const auto write = static_cast<std::uint64_t>(geometry.side(d.target_columns).turned_members);
   std::uint64_t cycles = 2;
   for (std::uint64_t block = 0; block < d.target_words; ++block)
     for (std::uint64_t word = 0; word < d.source_words; ++word)
@@ -77,9 +73,11 @@ std::uint64_t transpose_cycles(const Descriptor& d, const Config& config) {
 /// Filling a block and draining the one before overlap; the longer one counts.
 std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
   const auto lanes = static_cast<std::uint64_t>(config.lanes);
-  const std::uint64_t bank = std::max<std::uint64_t>(1, 4096 / (lanes * lanes));
-  const std::uint64_t samples_step = beat_members(config, d.source_columns, bank);
-  const std::uint64_t members_step = beat_members(config, d.target_columns, lanes);
+  const Geometry geometry(config);
+  const auto samples_step =
+      static_cast<std::uint64_t>(geometry.side(d.source_columns).unfold_samples);
+  const auto members_step =
+      static_cast<std::uint64_t>(geometry.side(d.target_columns).turned_members);
   const std::uint64_t pixels = std::uint64_t{d.unfold_out_height} * d.unfold_out_width;
   const std::uint64_t taps = std::uint64_t{d.unfold_kernel_height} * d.unfold_kernel_width;
   std::uint64_t cycles = kUnfoldOverhead, drain = 0;
@@ -119,8 +117,8 @@ std::uint64_t gemm_operations(const Descriptor& d) {
 std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
   switch (d.opcode) {
     case Opcode::kLoad: {
-      const int group = d.load_to_columns ? config.columns : config.rows;
-      return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(group * config.lanes / 8) /
+      const int word_bytes = Geometry(config).side(d.load_to_columns).word_bytes;
+      return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(word_bytes) /
                  static_cast<std::uint64_t>(config.bus_bytes) +
              2;
     }
@@ -149,7 +147,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
 StepCycles step_cycles(const std::vector<Program>& programs,
                        const std::vector<ProgramTiming>& timings, const Config& config) {
   StepCycles step;
-  const double array_size = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const double array_size = Geometry(config).bit_products;
   const auto bus = static_cast<std::uint64_t>(config.bus_bytes);
   std::map<std::pair<std::string, std::string>, std::size_t> place;
   for (std::size_t p = 0; p < programs.size(); ++p) {

@@ -9,6 +9,7 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {

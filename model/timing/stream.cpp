@@ -111,17 +111,16 @@ void TimedReader::step(bool asked, bool response, bool take) {
 // ---- Pack ----
 
 TimedPack::TimedPack(const Config& config)
-    : rows_(static_cast<unsigned>(config.rows)),
-      columns_(static_cast<unsigned>(config.columns)),
-      word_bytes_(static_cast<unsigned>(config.lanes / 8)),
-      cell_last_(static_cast<unsigned>(256 / config.stream_lanes - 1)),
-      word_blocks_(static_cast<unsigned>(config.lanes / 16)),
-      beat_members_(static_cast<unsigned>(std::min(16, 8 * config.bus_bytes / config.lanes))) {}
+    : geometry_(config),
+      word_bytes_(static_cast<unsigned>(geometry_.lane_bytes)),
+      cell_last_(static_cast<unsigned>(geometry_.block_chunks - 1)),
+      word_blocks_(static_cast<unsigned>(geometry_.lane_blocks)) {}
 
 void TimedPack::start(const Descriptor& d) {
   enable_ = d.pack_enable;
-  group_ = d.pack_columns ? columns_ : rows_;
-  set_members_ = std::min(group_, beat_members_);
+  const Geometry::Side& side = geometry_.side(d.pack_columns);
+  group_ = static_cast<unsigned>(side.group);
+  set_members_ = static_cast<unsigned>(std::min(side.beat_members, kBlock));
   planes_ = d.pack_planes;
   samples_ = d.samples;
   group_stride_ = d.pack_group_stride;

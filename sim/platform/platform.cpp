@@ -29,6 +29,7 @@
 
 #include "model/base/error.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 /// libsystemc.so contains a main that calls this one and does not link without it. The program has
 /// a main of its own, so it never runs.
@@ -314,7 +315,7 @@ class AxiSlave : public sc_core::sc_module {
   static constexpr std::size_t kQueuedBursts = 16;
   static constexpr std::size_t kQueuedWrites = 4;
   static constexpr std::size_t kPipelineBeats = 64;  // beyond what the latency holds
-  static constexpr unsigned kBoundary = 4096;        // no burst crosses a multiple of this
+  static constexpr unsigned kBoundary = kPageBytes;  // no burst crosses a multiple of this
 
   struct ReadBurst {
     std::uint32_t address;

@@ -617,6 +617,7 @@ TEST_CASE("the device and the model call the same descriptors legal") {
         }
       }
   int tried[2] = {};
+  const Geometry geometry(c);
   for (const Kind& kind : kinds) {
     std::map<std::string, int> alone;  // times the rule was the only one broken
     const auto& rules = legality_rules(kind.bases.front().opcode);
@@ -638,7 +639,7 @@ TEST_CASE("the device and the model call the same descriptors legal") {
       const char* what = nullptr;
       int broken = 0;
       for (const LegalityRule& rule : rules)
-        if (!rule.holds(d, c)) what = rule.what, ++broken;
+        if (!rule.holds(d, geometry)) what = rule.what, ++broken;
       // After the first few only what a rule still waits for
       if (i >= 400 && (broken != 1 || alone[what] >= 6)) continue;
       if (broken == 1) ++alone[what];
