@@ -49,8 +49,8 @@ class TimedGolden : public Device {
   std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
   void run(const Program& program) override {
     for (const Operation& operation : program.operations) {
-      const bool timed = operation.descriptor.opcode == static_cast<std::uint32_t>(Opcode::kGemm) &&
-                         operation.pass == "forward";
+      const bool timed =
+          operation.descriptor.opcode == Opcode::kGemm && operation.pass == "forward";
       const double start = timed ? processor_seconds() : 0;
       golden_.execute(operation.descriptor);
       if (timed) seconds_[operation.layer] += processor_seconds() - start;

@@ -13,6 +13,7 @@
 #include "model/data/dataset.hpp"
 #include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 #include "sim/verify.hpp"
 
@@ -110,7 +111,7 @@ void print_cycles(const StepCycles& step) {
 
 Roofline roofline_of(const Config& config, const StepCycles& step, const StepOptions& options) {
   Roofline roofline;
-  const double array_size = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const double array_size = Geometry(config).bit_products;
   roofline.title = fmt::format("{} on {}, batch {}", options.network, config.name, options.batch);
   roofline.peak_operations_per_cycle = array_size;
   roofline.bytes_per_cycle =

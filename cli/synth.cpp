@@ -12,6 +12,7 @@
 #include "cost/eda/synthesis.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 double share(double part, double all) { return all > 0 ? part / all : 0; }
 
 void print_modules(const SynthesisReport& r, const Config& config) {
-  const double lanes = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const double lanes = Geometry(config).bit_products;
   fmt::print("{:<36} {:>9} {:>12} {:>13} {:>6} {:>9} {:>8} {:>7} {:>6} {:>6}\n", "module",
              "instances", "um2 each", "um2 in all", "share", "um2/lane", "cells", "FFs", "FAs",
              "HAs");
@@ -129,7 +130,7 @@ void add_timing(Json& report, const TimingReport& t) {
 
 Json json_of(const CommonOptions& common, const Config& config, const SynthesisReport& r) {
   Json report = make_report(common, config);
-  const double lanes = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const double lanes = Geometry(config).bit_products;
   report["library"] = r.library;
   report["liberty"] = r.liberty;
   report["voltage_v"] = r.voltage_v;

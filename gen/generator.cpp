@@ -17,6 +17,7 @@
 #include "model/base/share.hpp"
 #include "model/base/version.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/registers.hpp"
 #include "model/spec/tanh_slope.hpp"
 
@@ -54,31 +55,36 @@ std::string descriptor_header(const Config& config) {
   text += "// Least significant bit of each field within the 1024 bits\n";
   for (const DescriptorField& field : descriptor_fields())
     constant("F_" + upper(field.name), 0, static_cast<std::uint32_t>(32 * field.word + field.lsb));
-  text += "// Opcodes\n";
-  const std::vector<std::string> opcodes = {"LOAD", "GEMM", "STREAM", "TRANSPOSE", "UNFOLD"};
-  for (std::size_t i = 0; i < opcodes.size(); ++i)
-    constant("OPCODE_" + opcodes[i], 4, static_cast<std::uint32_t>(i + 1));
-  auto enumeration = [&](const std::string& prefix, int bits,
-                         const std::vector<std::string>& names) {
-    text += "// " + prefix + "\n";
-    for (std::size_t i = 0; i < names.size(); ++i)
-      constant(prefix + "_" + names[i], bits, static_cast<std::uint32_t>(i));
-  };
-  enumeration("PLANE", 2, {"UNIPOLAR", "SIGNED", "BIPOLAR"});
-  enumeration("WINDOW", 2, {"FORWARD", "BACKWARD_INPUT", "BACKWARD_WEIGHT"});
-  enumeration("TYPE", 2, {"UNSIGNED8", "SIGNED16", "SIGNED32", "TAGGED"});
-  enumeration("DESTINATION", 3, {"NONE", "SIGNED16", "SIGNED32", "TABLE", "TAGGED"});
-  enumeration("SECOND_SUM", 2, {"NONE", "SQUARE", "DOT"});
-  enumeration("SCALAR", 2, {"CONSTANT", "CHANNEL", "SAMPLE"});
-  enumeration("TABLE", 3,
-              {"SCALE_X", "SCALE_Z", "OFFSET", "MASK_LOW", "MASK_HIGH", "THRESHOLD", "SAMPLE"});
-  enumeration("QUANTIZER", 2, {"RAW", "THRESHOLD", "STOCHASTIC", "STOCHASTIC_SCALED"});
+  for (const Enumeration& enumeration : enumerations()) {
+    text += fmt::format("// {}\n", enumeration.title);
+    for (const EnumerationMember& member : enumeration.members)
+      constant(fmt::format("{}_{}", enumeration.prefix, member.name), enumeration.bits,
+               member.value);
+  }
   text += "// Control registers\n";
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) constant("ADDRESS_" #NAME, 12, offset);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   constant("DEVICE_ID", 32, kDeviceId);
-#define SOLFEGE_ROW(NAME, code, meaning) constant("ERROR_" #NAME, 8, code);
+  constant("COUNTERS", 0, registers::counter_count);
+  std::uint32_t counter = registers::counters;
+#define SOLFEGE_ROW(name, meaning)                  \
+  constant("ADDRESS_" + upper(#name), 12, counter); \
+  counter += registers::counter_bytes;
+  SOLFEGE_COUNTERS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text +=
+      "// Bits of the control register, least significant bits of the status register's fields\n";
+#define SOLFEGE_ROW(name, NAME, bit, meaning) constant("CONTROL_" #NAME, 0, bit);
+  SOLFEGE_CONTROL_BITS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+#define SOLFEGE_ROW(name, NAME, lsb, width, meaning) constant("STATUS_" #NAME, 0, lsb);
+  SOLFEGE_STATUS_FIELDS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+#define SOLFEGE_ROW(kName, NAME, number, meaning) constant("ENGINE_" #NAME, 3, number);
+  SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+#define SOLFEGE_ROW(kName, NAME, code, meaning) constant("ERROR_" #NAME, 8, code);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   return text;
@@ -111,7 +117,7 @@ std::string tanh_slope_module(const Config& config) {
 }
 
 std::vector<Port> top_ports(const Config& config) {
-  const int bus = 8 * config.bus_bytes;
+  const int bus = Geometry(config).beat_bits;
   const auto in = Direction::kInput;
   const auto out = Direction::kOutput;
   return {{in, "clk_i", 1},
@@ -183,9 +189,9 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"COLUMNS", number(c.columns), "array.columns"},
       {"LANES", number(c.lanes), "array.lanes"},
       {"ACCUMULATOR_BITS", number(c.accumulator_bits),
-       fmt::format("array.accumulator_bits, >= {} = 1 sign + log2(max_contraction) + wide - 1 + "
-                   "widest unsigned",
-                   c.required_accumulator_bits())},
+       fmt::format(
+           "array.accumulator_bits, >= {} = 1 + log2(max_contraction) + 2 * the widest code",
+           c.required_accumulator_bits())},
       {"ROW_BUFFER_DEPTH", number(c.row_buffer_depth), "words of ROWS * LANES bits"},
       {"COLUMN_BUFFER_DEPTH", number(c.column_buffer_depth), "words of COLUMNS * LANES bits"},
       {"STREAM_LANES", number(c.stream_lanes), "stream.lanes"},
@@ -193,9 +199,8 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"WIDE_BITS", number(c.wide_bits), "bits.wide, planes of the widest operand"},
       {"RANDOM_BITS", number(c.random_bits), "random.bits, r of the stochastic quantizer"},
       {"THRESHOLD_BITS", number(c.activation_bits), "A: codes with thresholds per channel"},
-      {"TABLE_ROWS", number(c.table_channels / c.stream_lanes),
-       "stream.table_channels / STREAM_LANES"},
-      {"THRESHOLD_ROWS", number(c.threshold_channels / c.stream_lanes),
+      {"TABLE_ROWS", number(Geometry(c).table_rows), "stream.table_channels / STREAM_LANES"},
+      {"THRESHOLD_ROWS", number(Geometry(c).threshold_rows),
        "stream.threshold_channels / STREAM_LANES"},
       {"MAX_SAMPLES", number(c.max_batch), "stream.max_batch"},
       {"BUS_BYTES", number(c.bus_bytes), "memory.bus_bytes"},
@@ -234,15 +239,33 @@ std::string driver_header(const Config& config) {
                       access, meaning);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-#define SOLFEGE_ROW(NAME, code, meaning) \
+#define SOLFEGE_ROW(kName, NAME, code, meaning) \
   text += fmt::format("#define SOLFEGE_ERROR_{} {}u /* {} */\n", #NAME, code, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
-#define SOLFEGE_ROW(NAME, number, meaning)                                                       \
+#define SOLFEGE_ROW(kName, NAME, number, meaning)                                                \
   text += fmt::format("#define SOLFEGE_ENGINE_{} {}u /* {}, in the status register */\n", #NAME, \
                       number, meaning);
   SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
+  std::uint32_t counter = registers::counters;
+#define SOLFEGE_ROW(name, meaning)                                                              \
+  text += fmt::format("#define SOLFEGE_COUNTER_{} 0x{:03x}u /* {} */\n", upper(#name), counter, \
+                      meaning);                                                                 \
+  counter += registers::counter_bytes;
+  SOLFEGE_COUNTERS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+#define SOLFEGE_ROW(name, NAME, bit, meaning) \
+  text += fmt::format("#define SOLFEGE_CONTROL_{} {}u /* {} */\n", #NAME, 1u << (bit), meaning);
+  SOLFEGE_CONTROL_BITS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+#define SOLFEGE_ROW(name, NAME, lsb, width, meaning)                                            \
+  text += fmt::format(                                                                          \
+      "#define SOLFEGE_STATUS_{0}_LSB {1}u /* {3} */\n#define SOLFEGE_STATUS_{0}_WIDTH {2}u\n", \
+      #NAME, lsb, width, meaning);
+  SOLFEGE_STATUS_FIELDS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += fmt::format("#define SOLFEGE_DEVICE_ID 0x{:08x}u\n", kDeviceId);
   text +=
       fmt::format("#define SOLFEGE_CONFIG_HASH 0x{}ull\n#define SOLFEGE_DESCRIPTOR_BYTES {}u\n\n",
                   config.hash(), kDescriptorBytes);
@@ -252,7 +275,17 @@ std::string driver_header(const Config& config) {
         "#define SOLFEGE_FIELD_{}_WORD {}u\n#define SOLFEGE_FIELD_{}_LSB {}u\n"
         "#define SOLFEGE_FIELD_{}_WIDTH {}u\n",
         upper(f.name), f.word, upper(f.name), f.lsb, upper(f.name), f.width);
+  text += "\n/* Values of fields */\n";
+  for (const Enumeration& enumeration : enumerations())
+    for (const EnumerationMember& member : enumeration.members)
+      text += fmt::format("#define SOLFEGE_{}_{} {}u /* {} */\n", enumeration.prefix, member.name,
+                          member.value, member.meaning);
   return text;
+}
+
+/// "6:4", or "2" of a single bit.
+std::string bits(int lsb, int width) {
+  return width == 1 ? fmt::format("{}", lsb) : fmt::format("{}:{}", lsb + width - 1, lsb);
 }
 
 std::string address_map(const Config& config) {
@@ -262,6 +295,16 @@ std::string address_map(const Config& config) {
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) \
   text += fmt::format("| 0x{:03x} | {} | {} | {} |\n", offset, #name, access, meaning);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += "\nBits of the control register:\n\n| bit | name | meaning |\n|---|---|---|\n";
+#define SOLFEGE_ROW(name, NAME, bit, meaning) \
+  text += fmt::format("| {} | {} | {} |\n", bit, #name, meaning);
+  SOLFEGE_CONTROL_BITS(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += "\nFields of the status register:\n\n| bits | name | meaning |\n|---|---|---|\n";
+#define SOLFEGE_ROW(name, NAME, lsb, width, meaning) \
+  text += fmt::format("| {} | {} | {} |\n", bits(lsb, width), #name, meaning);
+  SOLFEGE_STATUS_FIELDS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text +=
       "\nBits 1:0 of an address are ignored; writes obey their strobes. An access that the table "
@@ -273,18 +316,19 @@ std::string address_map(const Config& config) {
   std::uint32_t offset = registers::counters;
 #define SOLFEGE_ROW(name, meaning)                                         \
   text += fmt::format("| 0x{:03x} | {} | {} |\n", offset, #name, meaning); \
-  offset += 8;
+  offset += registers::counter_bytes;
   SOLFEGE_COUNTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text +=
       "\nError codes, and the engine and tag that the status then names:\n\n"
       "| code | name | meaning |\n|---|---|---|\n";
-#define SOLFEGE_ROW(NAME, code, meaning) \
+#define SOLFEGE_ROW(kName, NAME, code, meaning) \
   text += fmt::format("| {} | {} | {} |\n", code, #NAME, meaning);
   SOLFEGE_ERRORS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   text += "\n| engine | name |\n|---|---|\n";
-#define SOLFEGE_ROW(NAME, number, meaning) text += fmt::format("| {} | {} |\n", number, meaning);
+#define SOLFEGE_ROW(kName, NAME, number, meaning) \
+  text += fmt::format("| {} | {} |\n", number, meaning);
   SOLFEGE_STATUS_ENGINES(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   return text;

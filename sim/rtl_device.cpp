@@ -13,6 +13,7 @@
 #include "model/base/error.hpp"
 #include "model/base/interrupt.hpp"
 #include "model/base/progress.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/registers.hpp"
 #include "model/timing/cycle_model.hpp"
 #include "model/timing/watchdog.hpp"
@@ -31,28 +32,6 @@ std::uint64_t differing_bits(const std::uint8_t* a, const std::uint8_t* b, std::
   return bits;
 }
 
-enum ErrorCode {
-#define SOLFEGE_CODE(NAME, number, meaning) k##NAME = number,
-  SOLFEGE_ERRORS(SOLFEGE_CODE)
-#undef SOLFEGE_CODE
-};
-
-std::string error_name(int code) {
-#define SOLFEGE_CASE(NAME, number, meaning) \
-  if (code == number) return #NAME ": " meaning;
-  SOLFEGE_ERRORS(SOLFEGE_CASE)
-#undef SOLFEGE_CASE
-  return "unknown";
-}
-
-std::string engine_name(int engine) {
-#define SOLFEGE_CASE(NAME, number, meaning) \
-  if (engine == number) return meaning;
-  SOLFEGE_STATUS_ENGINES(SOLFEGE_CASE)
-#undef SOLFEGE_CASE
-  return "unknown";
-}
-
 DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
     return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
@@ -69,7 +48,7 @@ DutLibrary load(const Config& config, const RtlOptions& options) {
 RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOptions& options)
     : config_(config), lockstep_(options.lockstep) {
   const DutLibrary library = load(config, options);
-  program_address_ = static_cast<std::uint32_t>((memory_bytes + 4095) / 4096 * 4096);
+  program_address_ = static_cast<std::uint32_t>(whole_pages(memory_bytes));
   platform_ = std::make_unique<Platform>(library, config.bus_bytes, options.memory,
                                          program_address_ + kProgramCapacity * kDescriptorBytes);
   if (fmt::format("{:016x}", platform_->config_hash()) != config.hash())
@@ -145,7 +124,7 @@ void RtlDevice::run_after_error(const Program& program, std::uint32_t error_addr
         "watchdog: the device does not finish after a bus error at 0x{:08x}: {} cycles since its "
         "start; memory: {}",
         error_address, result.last_cycle - result.first_cycle, result.bus));
-  if (result.error && result.error_code != kBUS)
+  if (result.error && result.error_code != static_cast<int>(ErrorCode::kBus))
     throw CheckFailed(fmt::format("a bus error at 0x{:08x} stopped the device with error {} ({})",
                                   error_address, result.error_code, error_name(result.error_code)));
   std::copy(before.begin(), before.end(), memory().begin());

@@ -11,6 +11,7 @@
 #include "model/base/splitmix.hpp"
 #include "model/data/training.hpp"
 #include "model/host/scheduler.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/memory_layout.hpp"
 
 namespace solfege {
@@ -151,12 +152,12 @@ class Case {
   void channel_table(Table table, int channels, int spread) {
     const int count = blocks(channels) * kBlock;
     builder_.load_table(table, words(static_cast<std::size_t>(count), -spread, spread),
-                        count / config_.stream_lanes, 0, "load table");
+                        geometry_.chunks(channels), 0, "load table");
   }
   void sample_table(int low, int high) {
-    const int count = std::max(config_.max_batch, config_.stream_lanes);
+    const int count = geometry_.sample_rows * config_.stream_lanes;
     builder_.load_table(Table::kSample, words(static_cast<std::size_t>(count), low, high),
-                        count / config_.stream_lanes, 0, "load samples");
+                        geometry_.sample_rows, 0, "load samples");
   }
   void tables(int channels, const StreamPass& pass) {
     if (pass.scale_x_source == Scalar::kChannel) channel_table(Table::kScaleX, channels, 32767);
@@ -168,7 +169,7 @@ class Case {
     }
     if (pass.quantizer == Quantizer::kThreshold) {
       const int nodes = (1 << pass.quantizer_bits) - 1;
-      const int chunks = blocks(channels) * kBlock / config_.stream_lanes;
+      const int chunks = geometry_.chunks(channels);
       const int rows = (pass.threshold_per_channel ? chunks : 1) * nodes;
       builder_.load_table(
           Table::kThreshold,
@@ -414,7 +415,7 @@ class Case {
     p.quantizer_bits = random_.in(1, 8);
     p.random_state = random_.bits() | 1;
     p.narrow = true;
-    const int count = std::max(config_.max_batch, config_.stream_lanes);
+    const int count = geometry_.sample_rows * config_.stream_lanes;
     const std::uint32_t maxima = take(4 * static_cast<std::size_t>(count));
     for (int row = 0; row < rows; ++row) {
       const int m = random_.chance(10)
@@ -429,7 +430,7 @@ class Case {
           std::memcpy(memory_.data() + x.address + 2 * x.offset(row, pixel, c), &value, 2);
         }
     }
-    builder_.load_table(Table::kSample, maxima, count / config_.stream_lanes, 0, "load maxima");
+    builder_.load_table(Table::kSample, maxima, geometry_.sample_rows, 0, "load maxima");
     return x;
   }
 
@@ -461,6 +462,7 @@ class Case {
   }
 
   const Config& config_;
+  const Geometry geometry_{config_};
   int part_ = 1;
   std::vector<std::uint8_t>& memory_;
   Random random_;
@@ -474,7 +476,7 @@ std::uint32_t some_address(const Program& program, Random& random) {
   const Operation& operation = program.operations[static_cast<std::size_t>(random.in(0, any))];
   const Descriptor& d = operation.descriptor;
   std::uint32_t address = 0;
-  switch (static_cast<Opcode>(d.opcode)) {
+  switch (d.opcode) {
     case Opcode::kLoad:
       address = d.load_address;
       break;

@@ -22,6 +22,7 @@
 #include "model/base/files.hpp"
 #include "model/base/hash.hpp"
 #include "model/base/share.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -276,9 +277,7 @@ void measure(Run& run, const ElaboratedDesign& design,
   std::stable_sort(r.memories.begin(), r.memories.end(), [](const auto& a, const auto& b) {
     return a.bits * a.instances > b.bits * b.instances;
   });
-  if (top == design.top)
-    r.um2_per_lane =
-        r.area_um2 / (static_cast<double>(run.config.rows) * run.config.columns * run.config.lanes);
+  if (top == design.top) r.um2_per_lane = r.area_um2 / Geometry(run.config).bit_products;
   r.top = module_label(top);
   r.notes.push_back(
       "memories (sf_ram, sf_register_file, the words of sf_fifo) are not in area_um2");

@@ -18,7 +18,7 @@ std::vector<Meeting> meetings(const Descriptor& d, int position, int tap_first, 
   std::vector<Meeting> list;
   for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
     int index = 0;
-    switch (static_cast<WindowMode>(d.window_mode)) {
+    switch (d.window_mode) {
       case WindowMode::kForward:
         index = stride * position + tap - padding;
         break;
@@ -60,8 +60,8 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
   const auto ys = meetings(d, tile_y, static_cast<int>(d.tap_y_first),
                            static_cast<int>(d.tap_y_count), static_cast<int>(d.window_height));
   const auto xs = meetings(d, tile_x, 0, taps_x, width);
-  const bool signed_rows = static_cast<PlaneType>(d.row_type) == PlaneType::kSigned;
-  const bool signed_columns = static_cast<PlaneType>(d.column_type) == PlaneType::kSigned;
+  const bool signed_rows = d.row_type == PlaneType::kSigned;
+  const bool signed_columns = d.column_type == PlaneType::kSigned;
   std::vector<ArrayOperation> list;
   for (const Meeting& y : ys)
     for (const Meeting& x : xs) {
@@ -100,6 +100,7 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
 ArraySlice::ArraySlice(const Config& config, const GoldenDevice& device, const Descriptor& d,
                        std::vector<int> columns)
     : config_(config),
+      geometry_(config),
       device_(device),
       d_(d),
       columns_(std::move(columns)),
@@ -149,8 +150,8 @@ LaneWord ArraySlice::masked(const LaneWord& word, std::uint32_t lanes) const {
 }
 
 LaneWord ArraySlice::operand(bool of_columns, int member) const {
-  const auto bytes = static_cast<std::size_t>(config_.lanes / 8);
-  const auto group = static_cast<std::size_t>(of_columns ? config_.columns : config_.rows);
+  const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
+  const auto group = static_cast<std::size_t>(geometry_.side(of_columns).group);
   const ArrayOperation& o = offered_.operation;
   const std::size_t word = of_columns ? o.column_word : o.row_word;
   const std::size_t place = (word * group + static_cast<std::size_t>(member)) * bytes;
@@ -169,7 +170,7 @@ std::uint64_t ArraySlice::drain_input(int row, int column) const {
 
 bool ArraySlice::clock() {
   const int width = columns() + 1, rows = config_.rows;
-  const int chunks = config_.columns / config_.stream_lanes;
+  const int chunks = geometry_.column_chunks;
   // ---- Clock edge: elements by the control of the cycle that ends ----
   for (int row = 0; row <= rows; ++row)
     for (int column = 0; column < width; ++column) {
@@ -221,8 +222,7 @@ bool ArraySlice::clock() {
   operand_enable_ = offered_.valid && !hold_;
   control_.count_enable = operand_.valid && !hold_;
   control_.sum_enable = count_.valid && !hold_;
-  control_.xnor = static_cast<PlaneType>(d_.row_type) == PlaneType::kBipolar &&
-                  static_cast<PlaneType>(d_.column_type) == PlaneType::kBipolar;
+  control_.xnor = d_.row_type == PlaneType::kBipolar && d_.column_type == PlaneType::kBipolar;
   if (count_.valid) {
     control_.sum_clear = count_.operation.first;
     control_.negate = count_.operation.negate;

@@ -8,6 +8,7 @@
 #include "model/golden/golden.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 
@@ -82,6 +83,7 @@ class ArraySlice {
   LaneWord masked(const LaneWord& word, std::uint32_t lanes) const;
 
   const Config& config_;
+  const Geometry geometry_;
   const GoldenDevice& device_;
   const Descriptor& d_;
   std::vector<int> columns_;

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "model/base/error.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -29,17 +30,16 @@ EnergyFigure derived(double pj, const std::string& how) {
   return {pj, 45, fmt::format("{}; {}", kHorowitz, how), "derived"};
 }
 
-std::uint64_t element_bytes(std::uint32_t type) { return type == 0 ? 1 : type == 1 ? 2 : 4; }
-
 /// Collects the actions of one descriptor.
 class Counter {
  public:
-  Counter(const Config& config, const std::string& dram) : config_(config), dram_(dram) {}
+  Counter(const Config& config, const std::string& dram)
+      : config_(config), geometry_(config), dram_(dram) {}
 
   std::vector<EnergyLine> count(const Operation& operation, const OperationTiming& timing) {
     lines_.clear();
     const Descriptor& d = operation.descriptor;
-    switch (static_cast<Opcode>(d.opcode)) {
+    switch (d.opcode) {
       case Opcode::kLoad:
         load(d);
         break;
@@ -53,7 +53,7 @@ class Counter {
       case Opcode::kUnfold:
         break;  // their memory traffic only
     }
-    const int beat_bits = 8 * config_.bus_bytes;
+    const int beat_bits = geometry_.beat_bits;
     add("DRAM", "DRAM read, " + dram_, beat_bits, timing.read_beats, dram_energy(beat_bits, dram_));
     add("DRAM", "DRAM write, " + dram_, beat_bits, timing.write_beats,
         dram_energy(beat_bits, dram_));
@@ -77,11 +77,11 @@ class Counter {
 
   void load(const Descriptor& d) {
     if (d.load_to_columns != 0) {
-      const int bits = config_.columns * config_.lanes;
+      const int bits = geometry_.columns.word_bits;
       add("operand buffers", "column buffer word write", bits, d.load_words,
           buffer_energy(bits, config_.column_buffer_depth));
     } else {
-      const int bits = config_.rows * config_.lanes;
+      const int bits = geometry_.rows.word_bits;
       add("operand buffers", "row buffer word write", bits, d.load_words,
           buffer_energy(bits, config_.row_buffer_depth));
     }
@@ -105,8 +105,7 @@ class Counter {
       add("accumulators", "bipolar correction of a drained sum", wide, tiles * rows * columns,
           add_energy(wide));
     }
-    const int row_bits = config_.rows * config_.lanes,
-              column_bits = config_.columns * config_.lanes;
+    const int row_bits = geometry_.rows.word_bits, column_bits = geometry_.columns.word_bits;
     add("operand buffers", "row buffer word read", row_bits, operations,
         buffer_energy(row_bits, config_.row_buffer_depth));
     add("operand buffers", "column buffer word read", column_bits, operations,
@@ -114,23 +113,19 @@ class Counter {
   }
 
   void stream(const Descriptor& d) {
-    const std::uint64_t steps =
-        std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
+    const std::uint64_t steps = d.steps();
     const std::uint64_t elements = steps * static_cast<std::uint64_t>(config_.stream_lanes);
     auto compute = [&](const std::string& name, int bits, std::uint64_t each,
                        const EnergyFigure& figure) {
       add("stream unit", name, bits, elements * each, figure);
     };
     // Per-lane tables of 32-bit words
-    const EnergyFigure table_word =
-        sram_energy(32, 4.0 * config_.table_channels / std::max(1, config_.stream_lanes));
-    const auto scale_source = static_cast<Scalar>(d.scale_x_source);
-    const bool add_z = d.z_enable != 0 && d.mask_enable == 0;
-    const int x_bits = d.x_from_array != 0 ? config_.accumulator_bits
-                                           : static_cast<int>(8 * element_bytes(d.x_type));
+    const EnergyFigure table_word = sram_energy(32, 4.0 * geometry_.table_rows);
+    const bool add_z = d.adds_z();
+    const int x_bits = d.x_from_array != 0 ? config_.accumulator_bits : 8 * traits(d.x_type).bytes;
     compute("multiply x by its scale", x_bits, 1, multiply_energy(x_bits, config_.stored_bits));
     if (add_z) {
-      const int z_bits = static_cast<int>(8 * element_bytes(d.z_type));
+      const int z_bits = 8 * traits(d.z_type).bytes;
       compute("multiply z by its scale", z_bits, 1, multiply_energy(z_bits, 16));
     }
     if (d.tanh_enable != 0) compute("multiply by 1 - tanh^2", 32, 1, multiply_energy(32, 17));
@@ -138,45 +133,40 @@ class Counter {
     compute("add", 32, adds, add_energy(32));
     if (d.accumulate_enable != 0) compute("add to the sum over samples", 64, 1, add_energy(64));
     if (d.pool_enable != 0) compute("max-pool compare", 16, 1, add_energy(16));
-    if (d.second_sum != 0) {
+    if (d.sums_twice()) {
       compute("multiply for the second sum", 16, 1, multiply_energy(16, 16));
       compute("reduction add", 64, 1, add_energy(64));
     }
     if (d.mask_enable != 0) compute("mask compare", 32, 2, add_energy(32));
     if (d.max_enable != 0) compute("maximum compare", 32, 1, add_energy(32));
     if (d.sum_enable != 0) compute("reduction add", 64, 1, add_energy(64));
-    const std::uint64_t reads = (scale_source == Scalar::kChannel ? 1u : 0u) +
-                                (add_z && d.scale_z_source != 0 ? 1u : 0u) +
-                                (d.offset_enable != 0 ? 1u : 0u) + (d.mask_enable != 0 ? 2u : 0u);
-    compute("channel table read", 32, reads, table_word);
-    if (static_cast<Destination>(d.destination) == Destination::kTable)
-      compute("table write", 32, 1, table_word);
+    const auto tables = d.channel_tables();
+    compute("channel table read", 32,
+            static_cast<std::uint64_t>(std::count(tables.begin(), tables.end(), true)), table_word);
+    if (d.fills_table()) compute("table write", 32, 1, table_word);
 
     if (d.pack_enable == 0) {
-      if (scale_source == Scalar::kSample) sample_read(steps);
+      if (d.scale_x_source == Scalar::kSample) sample_read(steps);
       return;
     }
-    const auto quantizer = static_cast<Quantizer>(d.quantizer);
-    if (quantizer == Quantizer::kThreshold) {
+    if (traits(d.quantizer).compares) {
       compute("threshold compare", 32, d.quantizer_bits, add_energy(32));
       compute("threshold table read", 32, d.quantizer_bits, table_word);
     }
-    const bool rounds =
-        quantizer == Quantizer::kStochastic || quantizer == Quantizer::kStochasticScaled;
-    if (rounds) {
+    if (d.stochastic()) {
       const int noise = config_.random_bits + 1;
       compute("stochastic rounding: scale the random number", 32, 1, multiply_energy(32, noise));
       // y + M, n (y + M), and the sum of both parts
       compute("stochastic rounding: set-up add", 64, 3, add_energy(64));
       compute("stochastic rounding: division step", 64, d.quantizer_bits, add_energy(64));
-      if (quantizer == Quantizer::kStochasticScaled)
+      if (d.quantizer == Quantizer::kStochasticScaled)
         compute("multiply the code by its sample's scale", 32, 1, multiply_energy(32, 10));
       EnergyFigure bit =
           derived(3 * kAdd8 / 8, "a bit is three XORs, each at most 1/8 of an 8-bit addition");
       add("random source", "random bit", 1,
           elements * static_cast<std::uint64_t>(config_.random_bits), bit);
     }
-    if (rounds || scale_source == Scalar::kSample) sample_read(steps);
+    if (d.stochastic() || d.scale_x_source == Scalar::kSample) sample_read(steps);
   }
 
   /// The sample's scale is read once for all lanes.
@@ -185,6 +175,7 @@ class Counter {
   }
 
   const Config& config_;
+  const Geometry geometry_;
   std::string dram_;
   std::vector<EnergyLine> lines_;
 };

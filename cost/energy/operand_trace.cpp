@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cost/energy/reduce_lane.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -40,8 +41,8 @@ std::string reduce_mode(const Descriptor& d) {
   };
   add(d.max_enable, "max");
   add(d.sum_enable, d.sum_absolute ? "absolute sum" : "sum");
-  add(d.second_sum == 1, "squares");
-  add(d.second_sum == 2, "products");
+  add(d.second_sum == SecondSum::kSquare, "squares");
+  add(d.second_sum == SecondSum::kDot, "products");
   return mode;
 }
 
@@ -94,7 +95,7 @@ OperandTrace::OperandTrace(const Config& config, const TraceOptions& options, Si
 }
 
 void OperandTrace::sample(const GoldenDevice& device, const Operation& operation) {
-  switch (static_cast<Opcode>(operation.descriptor.opcode)) {
+  switch (operation.descriptor.opcode) {
     case Opcode::kGemm:
       return sample_gemm(device, operation);
     case Opcode::kStream:
@@ -107,7 +108,7 @@ void OperandTrace::sample(const GoldenDevice& device, const Operation& operation
 void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& operation) {
   const Descriptor& d = operation.descriptor;
   const int rows = config_.rows, lanes = config_.stream_lanes;
-  const int chunks = config_.columns / lanes;
+  const int chunks = Geometry(config_).column_chunks;
   const std::uint32_t tiles = gemm_tiles(d);
   // Elements, registers and corrections act in proportion to the plane pairs of the descriptor.
   const double pairs = static_cast<double>(gemm_operations(d)) / options_.windows;
@@ -160,8 +161,8 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     auto correct = [&] {
       Vectors& v = correction.vectors;
       v.step();
-      v.set(0, static_cast<PlaneType>(d.row_type) == PlaneType::kBipolar);
-      v.set(1, static_cast<PlaneType>(d.column_type) == PlaneType::kBipolar);
+      v.set(0, d.row_type == PlaneType::kBipolar);
+      v.set(1, d.column_type == PlaneType::kBipolar);
       const int head = slice.head_chunk();
       v.set(2, slice.element(0, head).drain);
       v.set(3, slice.element(0, chunks).drain);
@@ -237,10 +238,9 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
     const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
     UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
     const bool reduces = d.max_enable || d.sum_enable;
-    const auto second = static_cast<SecondSum>(d.second_sum);
     UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up, 0};
-    ReduceLane sums({d.sum_enable != 0, second != SecondSum::kNone, d.sum_absolute != 0,
-                     second == SecondSum::kDot});
+    ReduceLane sums(
+        {d.sum_enable, d.sums_twice(), d.sum_absolute, d.second_sum == SecondSum::kDot});
     sample_quantizer(device, operation, window, lane, steps);
     StreamLane model(config_);
     for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
@@ -269,8 +269,8 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
                                     const StreamTrace::Window& window, int lane,
                                     double represents) {
   const Descriptor& d = operation.descriptor;
-  const auto kind = static_cast<Quantizer>(d.quantizer);
-  if (!d.pack_enable || kind == Quantizer::kRaw) return;
+  const bool compares = traits(d.quantizer).compares;
+  if (!d.pack_enable || !traits(d.quantizer).coded) return;
   constexpr std::size_t kStage = 7;
   std::vector<QuantizerElement> elements;
   std::size_t warm_up = 0;
@@ -289,7 +289,7 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
     if (t < window.warm_up + kStage) warm_up = elements.size();
   }
   std::vector<ThresholdWord> words;
-  if (kind == Quantizer::kThreshold) {
+  if (compares) {
     std::set<std::uint32_t> chunks;
     for (QuantizerElement& element : elements) {
       if (!d.threshold_per_channel) element.chunk = 0;
@@ -303,7 +303,7 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
                  device.threshold(chunk, node, static_cast<std::size_t>(lane)), -32768, 32767))});
   }
   if (elements.size() < warm_up + 8) return;
-  const char* unit = kind == Quantizer::kThreshold ? "threshold" : "rounding";
+  const char* unit = compares ? "threshold" : "rounding";
   for (const char* name : {unit, "lane_front"}) {
     UnitWindow own = quantizer_window(config_, name, d.quantizer_bits, words, elements, warm_up);
     own.mode = unit;
@@ -315,17 +315,14 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
 /// Numbers that a pass draws: of the shared source, and of one that gives a lane its own.
 void OperandTrace::sample_random(const Operation& operation, double represents) {
   const Descriptor& d = operation.descriptor;
-  const auto kind = static_cast<Quantizer>(d.quantizer);
-  const bool rounds =
-      d.pack_enable && (kind == Quantizer::kStochastic || kind == Quantizer::kStochasticScaled);
-  if (!rounds && !d.drop_enable) return;
+  if (!(d.pack_enable && d.stochastic()) && !d.drop_enable) return;
   for (const char* unit : {"random_shared", "random_private"}) {
     UnitWindow window{unit, "", vectors(unit), 2, options_.cycles, represents};
     Vectors& v = window.vectors;
     for (std::size_t t = 0; t < window.warm_up + options_.cycles; ++t) {
       v.step();
       v.set(0, t == 0);
-      v.set(1, std::uint64_t{d.random_high} << 32 | d.random_low);
+      v.set(1, d.random_state());
       v.set(2, t > 0);
     }
     sink_(operation, window);

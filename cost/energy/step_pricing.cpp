@@ -10,6 +10,7 @@
 #include "cost/energy/step_energy.hpp"
 #include "cost/energy/stream_lane.hpp"
 #include "cost/energy/units.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -18,12 +19,9 @@ namespace {
 constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
 constexpr int kStreamDepth = 18;  ///< stages of a lane
 
-std::uint64_t stream_steps(const Descriptor& d) {
-  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
-}
 /// Steps whose values leave: the last visits of pooling windows and of sums over samples.
 std::uint64_t stream_results(const Descriptor& d) {
-  std::uint64_t results = stream_steps(d);
+  std::uint64_t results = d.steps();
   if (d.pool_enable) results /= std::uint64_t{d.count1} * d.count2;
   if (d.accumulate_enable) results = d.accumulate_last ? results / d.count4 : 0;
   return results;
@@ -33,7 +31,12 @@ class Pricer {
  public:
   Pricer(const Config& config, const StepSamples& step, const UnitModels& models,
          const MemoryTechnology& memory, const PricingOptions& options)
-      : c_(config), shape_(config), models_(models), memory_(memory), options_(options) {
+      : c_(config),
+        geometry_(config),
+        shape_(config),
+        models_(models),
+        memory_(memory),
+        options_(options) {
     for (const auto& program : step.samples)
       for (const OperationSamples& samples : program)
         for (const auto& [key, sample] : samples) add(sample, &overall_[key]);
@@ -45,7 +48,7 @@ class Pricer {
     pass_ = operation.pass;
     samples_ = &samples;
     const Descriptor& d = operation.descriptor;
-    switch (static_cast<Opcode>(d.opcode)) {
+    switch (d.opcode) {
       case Opcode::kLoad:
         load(d);
         break;
@@ -58,7 +61,7 @@ class Pricer {
       default:
         break;
     }
-    const int bits = 8 * c_.bus_bytes;
+    const int bits = geometry_.beat_bits;
     const double beat = dram_energy(bits, options_.dram).energy_pj;
     line("DRAM", "read beat", EnergyKind::kDram, timing.read_beats, timing.read_beats * beat);
     line("DRAM", "write beat", EnergyKind::kDram, timing.write_beats, timing.write_beats * beat);
@@ -189,20 +192,20 @@ class Pricer {
   }
 
   /// An operand buffer is memories of a bus beat each; a beat may hold several words.
-  void buffer(const std::string& unit, bool write, int group, int depth, double words) {
-    const int word = group * c_.lanes, beat = 8 * c_.bus_bytes;
+  void buffer(const std::string& unit, bool write, const Geometry::Side& side, double words) {
+    const int word = side.word_bits, beat = geometry_.beat_bits;
     if (word >= beat)
-      access(unit, write, depth, beat, words * word / beat);
+      access(unit, write, side.depth, beat, words * word / beat);
     else
-      access(unit, write, static_cast<long long>(depth) * word / beat, beat,
+      access(unit, write, static_cast<long long>(side.depth) * word / beat, beat,
              write ? words * word / beat : words);
   }
 
   void load(const Descriptor& d) {
     if (d.load_to_columns)
-      buffer("column buffer", true, c_.columns, c_.column_buffer_depth, d.load_words);
+      buffer("column buffer", true, geometry_.columns, d.load_words);
     else
-      buffer("row buffer", true, c_.rows, c_.row_buffer_depth, d.load_words);
+      buffer("row buffer", true, geometry_.rows, d.load_words);
   }
 
   void gemm(const Descriptor& d) {
@@ -222,46 +225,39 @@ class Pricer {
       clock_only("pe", tiles * elements, 1 - drain);
       clock_only("pe", tiles * elements * (c_.rows + 1), drain);
     }
-    buffer("row buffer", false, c_.rows, c_.row_buffer_depth, operations);
-    buffer("column buffer", false, c_.columns, c_.column_buffer_depth, operations);
+    buffer("row buffer", false, geometry_.rows, operations);
+    buffer("column buffer", false, geometry_.columns, operations);
   }
 
   void stream(const Descriptor& d) {
-    const auto steps = static_cast<double>(stream_steps(d));
+    const auto steps = static_cast<double>(d.steps());
     const auto results = static_cast<double>(stream_results(d));
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
     clock_only("stream_lane", kStreamDepth * lanes);  // until the last step has left
-    const auto quantizer = static_cast<Quantizer>(d.quantizer);
-    const bool stochastic = d.pack_enable && (quantizer == Quantizer::kStochastic ||
-                                              quantizer == Quantizer::kStochasticScaled);
-    if (stochastic || d.drop_enable) act("random_shared", "", results);
+    if ((d.pack_enable && d.stochastic()) || d.drop_enable) act("random_shared", "", results);
     if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
 
     // Memories of the lanes
-    const bool z_adds = d.z_enable && !d.mask_enable;
-    const double tables = (static_cast<Scalar>(d.scale_x_source) == Scalar::kChannel ? 1 : 0) +
-                          (z_adds && d.scale_z_source ? 1 : 0) + (d.offset_enable ? 1 : 0) +
-                          (d.mask_enable ? 2 : 0);
+    const auto used = d.channel_tables();
+    const auto tables = static_cast<double>(std::count(used.begin(), used.end(), true));
     access("channel tables", false, shape_.table_rows, 32, tables * steps * lanes);
-    if (static_cast<Destination>(d.destination) == Destination::kTable &&
-        static_cast<Table>(d.table) != Table::kSample)
-      access(static_cast<Table>(d.table) == Table::kThreshold ? "thresholds" : "channel tables",
-             true, shape_.table_rows, 32, results * lanes);
+    if (d.fills_table() && d.table != Table::kSample)
+      access(d.table == Table::kThreshold ? "thresholds" : "channel tables", true,
+             shape_.table_rows, 32, results * lanes);
     if (d.accumulate_enable)
       for (const bool write : {false, true})
         access("sums over samples", write, shape_.positions, shape_.sum_bits, steps * lanes);
     if (d.pool_enable)
       for (const bool write : {false, true})
         access("pooling states", write, shape_.places, 40, steps * lanes);
-    if (d.pack_enable && quantizer == Quantizer::kThreshold)
+    if (d.pack_enable && traits(d.quantizer).compares)
       for (int level = 0; level < 8; ++level)
         access("thresholds", false,
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
                    << level,
                32, steps * lanes);
-    const int sample_rows = std::max(1, c_.max_batch / c_.stream_lanes);
-    access("sample scales", false, sample_rows, 32 * c_.stream_lanes, steps);
+    access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes, steps);
   }
 
   /// All steps pass the reductions' inputs; results are taken and summed.
@@ -284,11 +280,12 @@ class Pricer {
       if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);
       if (d.sum_enable)
         access("reductions", write, shape_.table_rows, 64 * c_.stream_lanes,
-               results / c_.stream_lanes * (d.second_sum ? 2 : 1));
+               results / c_.stream_lanes * (d.sums_twice() ? 2 : 1));
     }
   }
 
   const Config& c_;
+  const Geometry geometry_;
   const LaneShape shape_;
   const UnitModels& models_;
   const MemoryTechnology& memory_;

@@ -45,10 +45,10 @@ LaneShape::LaneShape(const Config& c)
       random_bits(c.random_bits),
       threshold_bits(c.activation_bits),
       accumulator_bits(c.accumulator_bits),
-      table_rows(c.table_channels / c.stream_lanes),
-      threshold_rows(c.threshold_channels / c.stream_lanes),
-      positions(c.rows * c.columns / c.stream_lanes),
-      places(16 * table_rows),
+      table_rows(Geometry(c).table_rows),
+      threshold_rows(Geometry(c).threshold_rows),
+      positions(Geometry(c).tile_chunks),
+      places(Geometry(c).pool_places),
       value_bits(std::max(32, c.accumulator_bits)),
       position_bits(std::max(1, ceil_log2(positions))),
       place_bits(std::max(1, ceil_log2(places))),
@@ -296,9 +296,8 @@ void StreamLane::edge(const LaneInputs& in, const Logic& l) {
   Registers& n = now_;
   const bool z_adds = in.z_enable && !in.mask_enable;
   const auto quantizer = static_cast<Quantizer>(in.quantizer);
-  const bool divides = in.pack_enable && (quantizer == Quantizer::kStochastic ||
-                                          quantizer == Quantizer::kStochasticScaled);
-  const bool compares = in.pack_enable && quantizer == Quantizer::kThreshold;
+  const bool divides = in.pack_enable && traits(quantizer).stochastic;
+  const bool compares = in.pack_enable && traits(quantizer).compares;
 
   // Tables; a word read together with its write is the old one
   const std::array<bool, 5> reads = {static_cast<Scalar>(in.scale_x_source) == Scalar::kChannel,

@@ -7,6 +7,7 @@
 
 #include "cost/energy/adder_activity.hpp"
 #include "model/spec/config.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 

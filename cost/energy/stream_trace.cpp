@@ -94,11 +94,11 @@ std::string stream_mode(const Descriptor& d) {
   add(d.offset_enable, "offset");
   add(d.pool_enable, "pool");
   add(d.drop_enable, "drop");
-  add(static_cast<Destination>(d.destination) == Destination::kTable, "table");
+  add(d.fills_table(), "table");
   if (d.pack_enable) {
     static const char* const names[] = {"raw", "thresholds", "stochastic", "scaled"};
-    mode += fmt::format("+{}{}", names[d.quantizer & 3],
-                        d.quantizer ? std::to_string(d.quantizer_bits) : "");
+    mode += fmt::format("+{}{}", names[number(d.quantizer)],
+                        traits(d.quantizer).coded ? std::to_string(d.quantizer_bits) : "");
   }
   return mode;
 }
@@ -108,7 +108,7 @@ StreamTrace::StreamTrace(const Config& config, const GoldenDevice& device, const
       device_(device),
       d_(d),
       shape_(config),
-      steps_(std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5),
+      steps_(d.steps()),
       pass_(settings()) {
   loading_.go = 1;
   loading_.scale_x = 1;
@@ -121,13 +121,13 @@ StreamTrace::StreamTrace(const Config& config, const GoldenDevice& device, const
 LaneInputs StreamTrace::settings() const {
   LaneInputs in;
   in.go = 1;
-  in.scale_x_source = d_.scale_x_source;
-  in.scale_z_source = d_.scale_z_source;
+  in.scale_x_source = number(d_.scale_x_source);
+  in.scale_z_source = number(d_.scale_z_source);
   in.offset_enable = d_.offset_enable;
   in.tanh_enable = d_.tanh_enable;
   in.mask_enable = d_.mask_enable;
   in.z_enable = d_.z_enable;
-  in.z_tagged = static_cast<ElementType>(d_.z_type) == ElementType::kTagged;
+  in.z_tagged = d_.z_type == ElementType::kTagged;
   in.route_enable = d_.route_enable;
   in.accumulate_enable = d_.accumulate_enable;
   in.pool_enable = d_.pool_enable;
@@ -139,25 +139,22 @@ LaneInputs StreamTrace::settings() const {
   in.shift_x = d_.shift_x;
   in.shift_z = d_.shift_z;
   in.pack_enable = d_.pack_enable;
-  in.quantizer = d_.quantizer;
+  in.quantizer = number(d_.quantizer);
   in.quantizer_bits = d_.quantizer_bits;
   in.threshold_per_channel = d_.threshold_per_channel;
   return in;
 }
 
 /// A stream reader's 32 bits of an element (rtl/stream/sf_stream_reader.v); 0 beyond the memory.
-std::uint64_t StreamTrace::element(std::uint32_t address, std::uint32_t type,
+std::uint64_t StreamTrace::element(std::uint32_t address, ElementType type,
                                    std::uint32_t offset) const {
-  const auto kind = static_cast<ElementType>(type);
-  const std::uint32_t bytes = kind == ElementType::kUnsigned8  ? 1
-                              : kind == ElementType::kSigned16 ? 2
-                                                               : 4;
+  const auto bytes = static_cast<std::uint32_t>(traits(type).bytes);
   const std::uint32_t place = address + offset * bytes;
   const auto& memory = device_.memory();
   if (place + std::uint64_t{bytes} > memory.size()) return 0;
   std::uint32_t value = 0;
   std::memcpy(&value, memory.data() + place, bytes);
-  if (kind == ElementType::kSigned16)
+  if (type == ElementType::kSigned16)
     value = static_cast<std::uint32_t>(static_cast<std::int16_t>(value));
   return value;
 }
@@ -183,7 +180,7 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
     s.sample = d_.sample_first + 16 * i[5] + i[0] / parts % 16;
     inside = i[0] * lanes;
   }
-  const bool tiles = d_.x_from_array != 0;
+  const bool tiles = d_.x_from_array;
   const std::uint32_t own = inside + static_cast<std::uint32_t>(lane);
   const std::uint32_t a = own + (tiles ? 0 : i[1] * d_.stride_a1 + i[3] * d_.stride_a3) +
                           i[2] * d_.stride_a2 + i[4] * d_.stride_a4 + i[5] * d_.stride_a5;
@@ -213,7 +210,7 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
       s.x = static_cast<std::uint64_t>(device_.pending_sum(place)) & mask;
   } else {
     auto x = static_cast<std::uint32_t>(element(d_.x_address, d_.x_type, a));
-    if (static_cast<ElementType>(d_.x_type) == ElementType::kTagged)
+    if (d_.x_type == ElementType::kTagged)
       x = static_cast<std::uint32_t>(static_cast<std::int16_t>(x));
     s.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(x)}) & mask;
   }
@@ -283,10 +280,7 @@ void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
     item.node = node;
     items->push_back(item);
   };
-  const bool z_adds = d_.z_enable && !d_.mask_enable;
-  const std::array<bool, 5> used = {static_cast<Scalar>(d_.scale_x_source) == Scalar::kChannel,
-                                    z_adds && d_.scale_z_source != 0, d_.offset_enable != 0,
-                                    d_.mask_enable != 0, d_.mask_enable != 0};
+  const auto used = d_.channel_tables();
   for (std::uint32_t t = 0; t < used.size(); ++t) {
     if (!used[t]) continue;
     const auto& table = device_.table(static_cast<Table>(t));
@@ -295,7 +289,7 @@ void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
       load(table[channel % table.size()], 1u << t, chunk, 0);
     }
   }
-  if (d_.pack_enable && static_cast<Quantizer>(d_.quantizer) == Quantizer::kThreshold) {
+  if (d_.pack_enable && traits(d_.quantizer).compares) {
     const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
     if (!d_.threshold_per_channel) chunks = {0};
     for (const std::uint32_t chunk : chunks)
@@ -320,8 +314,7 @@ void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visite
       const auto x =
           static_cast<std::int64_t>(past.x << (64 - shape_.value_bits)) >> (64 - shape_.value_bits);
       std::uint64_t scale = d_.scale_x;
-      if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kSample)
-        scale = device_.sample_scale(past.scale_sample);
+      if (d_.scale_x_source == Scalar::kSample) scale = device_.sample_scale(past.scale_sample);
       const int bits = shape_.stored_bits;
       sum += static_cast<__int128>(x) *
              (static_cast<std::int64_t>(scale << (64 - bits)) >> (64 - bits));
@@ -357,10 +350,6 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   bubbles(&loading_, kDrainToTables, &items);
   if (d_.accumulate_enable) load_sums(start, visited, lane, &items);
 
-  const bool stochastic = static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochastic ||
-                          static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochasticScaled;
-  const bool draws = stochastic || d_.drop_enable;
-  const bool table = static_cast<Destination>(d_.destination) == Destination::kTable;
   const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
   // Of each item that is a step of the pass
   struct Passing {
@@ -384,18 +373,18 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
     item.sum_first = at.sum_first;
     item.moves = true;
     const std::uint64_t result = results_before(n);
-    if (table && at.result) {
+    if (d_.fills_table() && at.result) {
       const auto index = static_cast<std::uint32_t>(result);
-      if (static_cast<Table>(d_.table) == Table::kThreshold) {
+      if (d_.table == Table::kThreshold) {
         item.node = index % nodes + 1;
         item.table_row = index / nodes;
-      } else if (static_cast<Table>(d_.table) != Table::kSample) {
-        item.table_write = 1u << d_.table;
+      } else if (traits(d_.table).per_channel) {
+        item.table_write = 1u << number(d_.table);
         item.table_row = index;
       }
     }
-    if (draws) {
-      Lfsr lfsr((std::uint64_t{d_.random_high} << 32) | d_.random_low);
+    if (d_.draws()) {
+      Lfsr lfsr(d_.random_state());
       const auto lanes = static_cast<std::uint64_t>(config_.stream_lanes);
       lfsr.jump((result * lanes + static_cast<std::uint64_t>(lane)) *
                 static_cast<std::uint64_t>(config_.random_bits));

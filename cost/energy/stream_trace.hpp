@@ -69,7 +69,7 @@ class StreamTrace {
     std::array<std::uint32_t, 6> index{};
   };
   Step step(std::uint64_t number, int lane) const;
-  std::uint64_t element(std::uint32_t address, std::uint32_t type, std::uint32_t offset) const;
+  std::uint64_t element(std::uint32_t address, ElementType type, std::uint32_t offset) const;
   LaneInputs settings() const;
   void load_tables(const std::vector<Step>& visited, int lane, std::vector<LaneItem>* items) const;
   void load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,

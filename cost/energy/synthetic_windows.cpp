@@ -230,7 +230,9 @@ class Maker {
       for (std::uint32_t t = 0; t < 3; ++t) load(in(-bound, bound), 1u << t, chunk, 0);
       load(in(-bound, bound / 2), 8, chunk, 0);
       load(in(-bound / 2, bound), 16, chunk, 0);
-      if (pass.quantizer != 1 || (chunk > 0 && !pass.threshold_per_channel)) continue;
+      if (pass.quantizer != number(Quantizer::kThreshold) ||
+          (chunk > 0 && !pass.threshold_per_channel))
+        continue;
       const int nodes = (1 << pass.quantizer_bits) - 1;
       for (int node = 1; node <= nodes; ++node)
         load(static_cast<std::int64_t>(threshold(node) * 4 * std::exp2(y_bits - 1)), 0, chunk,
@@ -271,7 +273,7 @@ class Maker {
       item.position = static_cast<std::uint32_t>(t % positions);
       item.sum_first = t < positions;
       // |y| <= M holds in the design
-      item.sample = pass.quantizer >= 2
+      item.sample = traits(static_cast<Quantizer>(pass.quantizer)).stochastic
                         ? std::max(sample, pass.narrow ? 1u << y_bits : std::uint32_t{1} << 30)
                         : sample;
       item.random = static_cast<std::uint32_t>(random_.next()) & ((1u << c_.random_bits) - 1);

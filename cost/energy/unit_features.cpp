@@ -417,7 +417,7 @@ LaneInputs quantizer_inputs(const std::string& unit, const Vectors& v, std::size
   in.narrow = 1;
   in.scale_x = 1;
   in.pack_enable = unit != "lane_front";
-  in.quantizer = unit == "threshold" ? 1 : unit == "rounding" ? 2 : 0;
+  in.quantizer = number(quantizer_of(unit));
   in.quantizer_bits = v.get(t, 1);
   in.threshold_per_channel = 1;
   in.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int16_t>(v.get(t, 2))});

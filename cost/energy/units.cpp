@@ -6,6 +6,7 @@
 
 #include "cost/energy/stream_trace.hpp"
 #include "model/base/share.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -61,7 +62,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
   CostUnit unit;
   UnitDesign& design = unit.design;
   design.name = name;
-  const int threshold_rows = c.threshold_channels / c.stream_lanes;
+  const int threshold_rows = Geometry(c).threshold_rows;
   if (name == "and_popcount") {
     design.top = "sf_unit_and_popcount";
     design.parameters = {{"Lanes", c.lanes}};
@@ -134,9 +135,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.action = name == "random_shared" ? "random numbers for all lanes" : "a random number";
   } else if (name == "lane_front" || name == "threshold" || name == "rounding") {
     design.top = "sf_unit_quantizer";
-    design.parameters = {{"Quantizer", name == "threshold"  ? 1
-                                       : name == "rounding" ? 2
-                                                            : 0},
+    design.parameters = {{"Quantizer", static_cast<int>(number(quantizer_of(name)))},
                          {"WideBits", c.wide_bits},
                          {"RandomBits", c.random_bits},
                          {"ThresholdBits", c.activation_bits},

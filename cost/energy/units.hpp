@@ -8,6 +8,7 @@
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/gates/vectors.hpp"
 #include "model/spec/config.hpp"
+#include "model/spec/enumerations.hpp"
 
 namespace solfege {
 
@@ -30,6 +31,12 @@ struct CostUnit {
 ///   lane_front        stages 1 to 7 of a lane that only pass x on; what the next two have besides
 ///   is threshold, rounding   the threshold unit (f_A, f_W) and the stochastic quantizer (f_G)
 const std::vector<std::string>& cost_unit_names();
+/// What the quantizer's unit of this name makes of its results: lane_front, threshold or rounding.
+inline Quantizer quantizer_of(const std::string& unit) {
+  return unit == "threshold"  ? Quantizer::kThreshold
+         : unit == "rounding" ? Quantizer::kStochastic
+                              : Quantizer::kRaw;
+}
 
 /// How many of a unit a machine has, and through how many gates their clock comes; 0: it always
 /// runs.

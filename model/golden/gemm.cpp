@@ -21,21 +21,21 @@ GoldenGemm::GoldenGemm(GoldenDevice& device, const Descriptor& descriptor)
       d_(descriptor),
       lanes_(device.config_.lanes),
       rows_{&device.row_buffer_,
-            device.config_.row_buffer_depth,
-            device.config_.rows,
+            device.geometry_.rows.depth,
+            device.geometry_.rows.group,
             1,
             static_cast<int>(d_.row_planes),
             d_.row_base,
             0,
-            static_cast<PlaneType>(d_.row_type)},
+            d_.row_type},
       columns_{&device.column_buffer_,
-               device.config_.column_buffer_depth,
-               device.config_.columns,
+               device.geometry_.columns.depth,
+               device.geometry_.columns.group,
                static_cast<int>(d_.column_groups),
                static_cast<int>(d_.column_planes),
                d_.column_base,
                d_.column_group_stride,
-               static_cast<PlaneType>(d_.column_type)} {}
+               d_.column_type} {}
 
 /// One axis of a window: for tile position p, the taps that meet the operand. Written as the
 /// definition, by trying every tap.
@@ -45,7 +45,7 @@ GoldenGemm::Meetings GoldenGemm::meetings(int position, int tap_first, int tap_c
   Meetings list;
   for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
     int index = 0;
-    switch (static_cast<WindowMode>(d_.window_mode)) {
+    switch (d_.window_mode) {
       case WindowMode::kForward:
         index = stride * position + tap - padding;
         break;

@@ -15,13 +15,13 @@ namespace solfege {
 
 GoldenDevice::GoldenDevice(const Config& config, std::size_t memory_bytes, int threads)
     : config_(config),
+      geometry_(config),
       memory_(memory_bytes),
       pool_(threads),
-      row_buffer_(static_cast<std::size_t>(config.row_buffer_depth) * config.rows * config.lanes /
-                  8),
-      column_buffer_(static_cast<std::size_t>(config.column_buffer_depth) * config.columns *
-                     config.lanes / 8),
-      sums_(static_cast<std::size_t>(config.rows) * config.columns),
+      row_buffer_(static_cast<std::size_t>(geometry_.rows.depth) * geometry_.rows.word_bytes),
+      column_buffer_(static_cast<std::size_t>(geometry_.columns.depth) *
+                     geometry_.columns.word_bytes),
+      sums_(static_cast<std::size_t>(geometry_.elements)),
       samples_(static_cast<std::size_t>(config.max_batch)),
       max_(static_cast<std::size_t>(config.max_batch)),
       sum_(static_cast<std::size_t>(config.table_channels)),
@@ -39,9 +39,10 @@ std::uint8_t* GoldenDevice::at(std::uint64_t address, std::uint64_t bytes) {
 
 void GoldenDevice::execute(const Descriptor& d) {
   if (const char* rule = broken_rule(d, config_))
-    throw std::logic_error(fmt::format(
-        "golden: an illegal descriptor of opcode {}, for which must hold: {}", d.opcode, rule));
-  switch (static_cast<Opcode>(d.opcode)) {
+    throw std::logic_error(
+        fmt::format("golden: an illegal descriptor ({} {}), for which must hold: {}",
+                    name(d.opcode), static_cast<std::uint32_t>(d.opcode), rule));
+  switch (d.opcode) {
     case Opcode::kLoad:
       return load(d);
     case Opcode::kGemm:
@@ -56,8 +57,7 @@ void GoldenDevice::execute(const Descriptor& d) {
 }
 
 void GoldenDevice::load(const Descriptor& d) {
-  const int group = d.load_to_columns ? config_.columns : config_.rows;
-  const std::size_t word_bytes = static_cast<std::size_t>(group) * config_.lanes / 8;
+  const auto word_bytes = static_cast<std::size_t>(geometry_.side(d.load_to_columns).word_bytes);
   auto& buffer = d.load_to_columns ? column_buffer_ : row_buffer_;
   const std::size_t bytes = d.load_words * word_bytes;
   const std::size_t offset = d.load_offset * word_bytes;

@@ -10,6 +10,7 @@
 #include "model/base/worker_pool.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 
@@ -96,12 +97,13 @@ class GoldenDevice {
   }
 
   const Config config_;
+  const Geometry geometry_;
   std::vector<std::uint8_t> memory_;
   WorkerPool pool_;
   std::vector<std::uint8_t> row_buffer_, column_buffer_;
   std::vector<std::int64_t> sums_;  ///< running sums of the tile that spans descriptors, [R][C]
   Tiles tiles_;
-  std::array<std::vector<std::int32_t>, 5> tables_;  ///< by Table, a word a channel
+  std::array<std::vector<std::int32_t>, kChannelTables> tables_;  ///< by Table, a word a channel
   std::vector<std::int32_t> thresholds_;  ///< as loaded last: [row][node 1 .. 2^k - 1][lane]
   int threshold_nodes_ = 1;
   std::vector<std::uint32_t> samples_;

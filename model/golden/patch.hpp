@@ -24,10 +24,6 @@ constexpr std::int32_t tagged_value(std::int32_t element) {
 }
 constexpr std::int32_t tagged_tag(std::int32_t element) { return (element >> 16) & 0xff; }
 
-constexpr int bytes_of(ElementType type) {
-  return type == ElementType::kUnsigned8 ? 1 : type == ElementType::kSigned16 ? 2 : 4;
-}
-
 /// `count` elements of memory, as they are (sign-extended; tagged ones whole).
 void read_elements(const std::uint8_t* memory, ElementType type, int count, std::int32_t* values);
 /// Writes elements where keep is not 0 (all if null).

@@ -50,11 +50,7 @@ GoldenStream::GoldenStream(GoldenDevice& device, const Descriptor& descriptor)
     : device_(device),
       d_(descriptor),
       lanes_(device.config_.stream_lanes),
-      tile_order_(descriptor.x_from_array != 0),
-      stochastic_(static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochastic ||
-                  static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochasticScaled),
-      draws_(stochastic_ || d_.drop_enable != 0),
-      destination_(static_cast<Destination>(d_.destination)),
+      tile_order_(descriptor.x_from_array),
       width_(d_.count0 * static_cast<std::uint32_t>(lanes_)),
       patches_((width_ + kPatch - 1) / kPatch) {}
 
@@ -67,7 +63,7 @@ void GoldenStream::choose_widths() {
     return bound < kHalf32 ? Width::k32 : bound < kHalf64 ? Width::k64 : Width::k128;
   };
   double factor = 0;
-  switch (static_cast<Scalar>(d_.scale_x_source)) {
+  switch (d_.scale_x_source) {
     case Scalar::kConstant:
       constant_x_ = signed_low(d_.scale_x, config.stored_bits);
       factor = magnitude(constant_x_);
@@ -83,8 +79,7 @@ void GoldenStream::choose_widths() {
       factor = largest(sample_x_);
       break;
   }
-  double bound =
-      factor * (tile_order_ ? device_.tiles_.bound : largest(static_cast<ElementType>(d_.x_type)));
+  double bound = factor * (tile_order_ ? device_.tiles_.bound : largest(d_.x_type));
   x_width_ = width(bound);
   // Sums over tiles may have come from earlier passes. Up to 48 by 16 bits the hardware has 64.
   if (d_.accumulate_enable) x_width_ = Width::k128;
@@ -95,12 +90,12 @@ void GoldenStream::choose_widths() {
   if (d_.z_enable && !d_.mask_enable) {
     constant_z_ = signed_low(d_.scale_z, 16);
     factor = magnitude(constant_z_);
-    if (d_.scale_z_source) {
+    if (d_.scale_z_source == Scalar::kChannel) {
       for (const std::int32_t word : device_.tables_[static_cast<std::size_t>(Table::kScaleZ)])
         channel_z_.push_back(signed_low(static_cast<std::uint32_t>(word), 16));
       factor = largest(channel_z_);
     }
-    bound = factor * largest(static_cast<ElementType>(d_.z_type));
+    bound = factor * largest(d_.z_type);
     z_width_ = width(bound);
     sum += std::min(kHalf32, std::ldexp(bound, -int(d_.shift_z)) + 1);
   }
@@ -171,7 +166,7 @@ void GoldenStream::run() {
         tile_part(worker(index), tiles.narrow.data() + tiles.begin, first, end);
     });
     tiles.take(count);
-  } else if (destination_ == Destination::kTable) {
+  } else if (d_.fills_table()) {
     memory_part(
         worker(0), 0,
         std::uint64_t{d_.count1} * d_.count2 * d_.count3 * d_.count4 * d_.count5 * patches_);
@@ -197,7 +192,7 @@ void GoldenStream::run() {
 
 void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end) {
   // Items are result patches in order: patch of the pixel, then loops 1 (or 3, pooling) to 5.
-  const bool pool = d_.pool_enable != 0;
+  const bool pool = d_.pool_enable;
   const Loops counts = {patches_, pool ? 1 : d_.count1, pool ? 1 : d_.count2, d_.count3, d_.count4,
                         d_.count5};
   Loops at{};
@@ -207,12 +202,11 @@ void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end
     rest /= counts[k];
     if (k == 0) pixel_index = rest;
   }
-  if (draws_)
-    w.random = RandomNumbers((std::uint64_t{d_.random_high} << 32) | d_.random_low,
-                             device_.config_.random_bits,
+  if (d_.draws())
+    w.random = RandomNumbers(d_.random_state(), device_.config_.random_bits,
                              pixel_index * width_ + std::uint64_t{at[0]} * kPatch);
-  const auto x_type = static_cast<ElementType>(d_.x_type);
-  const bool destination_b = d_.destination_strides_b != 0, z_b = d_.z_strides_b != 0;
+  const auto x_type = d_.x_type;
+  const bool destination_b = d_.destination_strides_b, z_b = d_.z_strides_b;
   for (std::uint64_t item = first; item < end; ++item) {
     Patch patch;
     const std::uint32_t start = at[0] * kPatch;
@@ -228,8 +222,8 @@ void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end
         patch.z_offset = z_b ? b : a;
         patch.offset = destination_b ? b : a;
         patch.route_index = static_cast<std::int32_t>((step[3] * d_.count1 + step[1]) & 0xff);
-        read_elements(elements(d_.x_address, a, bytes_of(x_type), patch.count), x_type, patch.count,
-                      w.x);
+        read_elements(elements(d_.x_address, a, traits(x_type).bytes, patch.count), x_type,
+                      patch.count, w.x);
         if (x_type == ElementType::kTagged)
           for (std::int32_t& x : w.x) x = tagged_value(x);
         scale_x(w, patch, false);
@@ -244,7 +238,7 @@ void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end
         }
       }
     }
-    if (draws_) w.random.take(w.numbers, patch.count);
+    if (d_.draws()) w.random.take(w.numbers, patch.count);
     if (pool)
       finish(w, patch, w.best, w.best_tags);
     else
@@ -260,8 +254,8 @@ void GoldenStream::tile_part(Worker& w, const Element* tiles, std::uint64_t firs
                              std::uint64_t end) {
   // Items are row blocks of a column group of a tile: loops 2, 3, 4, 5; accumulating, loop 2.
   if (d_.drop_enable)
-    w.random = RandomNumbers((std::uint64_t{d_.random_high} << 32) | d_.random_low,
-                             device_.config_.random_bits, first * d_.count1 * width_);
+    w.random =
+        RandomNumbers(d_.random_state(), device_.config_.random_bits, first * d_.count1 * width_);
   for (std::uint64_t item = first; item < end; ++item) {
     Loops at{};
     at[2] = static_cast<std::uint32_t>(item % d_.count2);
@@ -358,9 +352,9 @@ void GoldenStream::accumulate_as(Wide* products, std::vector<Wide>& state, const
       const Element* from = row_block + i4 * tile + row * width_ + column;
       const std::int32_t* factors = &constant_x_;
       bool by_channel = false;
-      if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kSample)
+      if (d_.scale_x_source == Scalar::kSample)
         factors = &sample_x_[(d_.accumulate_sample + i4) % sample_x_.size()];
-      if (static_cast<Scalar>(d_.scale_x_source) == Scalar::kChannel) {
+      if (d_.scale_x_source == Scalar::kChannel) {
         by_channel = true;
         factors = channels(channel_x_, patch.channel, scratch) + patch.column_first;
       }

@@ -90,8 +90,7 @@ class GoldenStream {
   GoldenDevice& device_;
   const Descriptor& d_;
   const int lanes_;
-  const bool tile_order_, stochastic_, draws_;
-  const Destination destination_;
+  const bool tile_order_;
   const std::uint32_t width_;  ///< elements of loop 0
   std::uint32_t patches_ = 0;  ///< patches of a pixel, in storage order
   Width x_width_ = Width::k32, z_width_ = Width::k32, sum_width_ = Width::k32;

@@ -48,7 +48,7 @@ void sum_products(const std::int32_t* block, const std::int32_t* other, std::int
 
 void GoldenStream::scale_x(Worker& w, const Patch& patch, bool wide_source) {
   std::int32_t scratch[kBlock];
-  const auto source = static_cast<Scalar>(d_.scale_x_source);
+  const auto source = d_.scale_x_source;
   if (x_width_ == Width::k32 && wide_source)  // the bound says that they fit
     std::copy(w.wide_x, w.wide_x + kPatch, w.x);
   if (source == Scalar::kConstant) {
@@ -98,12 +98,12 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
   std::int32_t scratch[kBlock];
   bool added = false;
   if (d_.z_enable) {
-    const auto type = static_cast<ElementType>(d_.z_type);
+    const auto type = d_.z_type;
     // Only the rows at hand: other parts of the pass may be writing the block's other rows.
     const int from = kBlock * patch.row_first;
     const int count = std::min(kBlock * (patch.row_end - patch.row_first), patch.count);
     read_elements(elements(d_.z_address, patch.z_offset + static_cast<std::uint32_t>(from),
-                           bytes_of(type), count),
+                           traits(type).bytes, count),
                   type, count, w.z + from);
     if (type == ElementType::kTagged)
       for (int i = 0; i < kPatch; ++i) {
@@ -114,7 +114,7 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
     if (d_.tanh_enable) slope_patch(w.y, w.z);
     if (!d_.mask_enable) {
       const int shift = static_cast<int>(d_.shift_z);
-      if (d_.scale_z_source) {
+      if (d_.scale_z_source == Scalar::kChannel) {
         spread_patch(channels(channel_z_, patch.channel, scratch), Spread::kChannel, w.entries);
         if (z_width_ == Width::k32)
           multiply_patch(w.z, w.entries, w.product);
@@ -191,16 +191,16 @@ void GoldenStream::finish(Worker& w, const Patch& patch, std::int32_t* y,
   if (d_.drop_enable) drop_patch(y, w.numbers, d_.drop_threshold);
   if (keep != nullptr)
     for (int i = 0; i < kPatch; ++i) y[i] &= keep[i];
-  if (destination_ == Destination::kTable) {
+  if (d_.fills_table()) {
     table_.insert(table_.end(), y, y + patch.count);
-  } else if (destination_ != Destination::kNone) {
-    const int bytes = destination_ == Destination::kSigned16 ? 2 : 4;
+  } else if (d_.stores()) {
+    const int bytes = traits(d_.destination).bytes;
     // Only the rows at hand are touched, as when reading z.
     const int from = kBlock * patch.row_first;
     const int count = std::min(kBlock * (patch.row_end - patch.row_first), patch.count);
     write_elements(elements(d_.destination_address, patch.offset + static_cast<std::uint32_t>(from),
                             bytes, count),
-                   destination_, count, y + from, tags + from,
+                   d_.destination, count, y + from, tags + from,
                    keep == nullptr ? nullptr : keep + from);
   }
   if (d_.max_enable || d_.sum_enable) reduce(w, patch, y);
@@ -224,11 +224,10 @@ void GoldenStream::reduce(Worker& w, const Patch& patch, const std::int32_t* y) 
   if (!d_.sum_enable) return;
   std::int64_t sums[kBlock] = {}, seconds[kBlock] = {};
   if (d_.sum_absolute)
-    sum_rows<true>(y, d_.narrow != 0, sums);
+    sum_rows<true>(y, d_.narrow, sums);
   else
-    sum_rows<false>(y, d_.narrow != 0, sums);
-  if (static_cast<SecondSum>(d_.second_sum) != SecondSum::kNone)
-    sum_products(y, static_cast<SecondSum>(d_.second_sum) == SecondSum::kDot ? w.z : y, seconds);
+    sum_rows<false>(y, d_.narrow, sums);
+  if (d_.sums_twice()) sum_products(y, d_.second_sum == SecondSum::kDot ? w.z : y, seconds);
   for (std::size_t c = 0; c < kBlock; ++c) {
     const std::size_t to = d_.sum_per_channel ? patch.channel + c : 0;
     if (to >= w.sum.size()) break;
@@ -251,13 +250,13 @@ void GoldenStream::flush_magnitudes(Worker& w) {
 void GoldenStream::quantize(Worker& w, const Patch& patch, const std::int32_t* y,
                             const std::int32_t* keep) {
   const int bits = static_cast<int>(d_.quantizer_bits);
-  if (stochastic_) {
+  if (d_.stochastic()) {
     std::uint32_t m[kBlock];
     for (std::uint32_t row = 0; row < kBlock; ++row)
       m[row] = device_.samples_[(patch.sample + row) % device_.samples_.size()];
     stochastic_patch(y, m, w.numbers, bits, device_.config_.random_bits,
-                     static_cast<Quantizer>(d_.quantizer) == Quantizer::kStochasticScaled, w.codes);
-  } else if (static_cast<Quantizer>(d_.quantizer) == Quantizer::kThreshold) {
+                     d_.quantizer == Quantizer::kStochasticScaled, w.codes);
+  } else if (traits(d_.quantizer).compares) {
     const auto nodes = static_cast<std::size_t>(device_.threshold_nodes_);
     const auto lanes = static_cast<std::size_t>(lanes_);
     w.node_thresholds.resize(nodes * kBlock);
@@ -276,10 +275,10 @@ void GoldenStream::quantize(Worker& w, const Patch& patch, const std::int32_t* y
 }
 
 void GoldenStream::pack(Worker& w, const Patch& patch) {
-  const Config& config = device_.config_;
-  const auto group = static_cast<std::uint32_t>(d_.pack_columns ? config.columns : config.rows);
-  const auto lanes = static_cast<std::uint32_t>(config.lanes);
-  const std::uint32_t word_bytes = lanes / 8;
+  const Geometry& geometry = device_.geometry_;
+  const auto group = static_cast<std::uint32_t>(geometry.side(d_.pack_columns).group);
+  const auto lanes = static_cast<std::uint32_t>(device_.config_.lanes);
+  const auto word_bytes = static_cast<std::uint32_t>(geometry.lane_bytes);
   const std::uint32_t groups = (d_.samples + group - 1) / group;
   const std::uint32_t word = patch.pixel * d_.pack_pixel_stride + patch.channel / lanes;
   const std::uint64_t first = d_.pack_address + patch.channel % lanes / 8;
@@ -306,7 +305,7 @@ void GoldenStream::pack(Worker& w, const Patch& patch) {
 
 /// Words of the steps, in order.
 void GoldenStream::finish_table() {
-  const auto table = static_cast<Table>(d_.table);
+  const auto table = d_.table;
   if (table == Table::kThreshold) {
     device_.threshold_nodes_ = (1 << d_.quantizer_bits) - 1;
     device_.thresholds_ = table_;
@@ -314,7 +313,7 @@ void GoldenStream::finish_table() {
     for (std::size_t i = 0; i < table_.size(); ++i)
       device_.samples_[i % device_.samples_.size()] = static_cast<std::uint32_t>(table_[i]);
   } else {
-    auto& words = device_.tables_.at(d_.table);
+    auto& words = device_.tables_.at(static_cast<std::size_t>(table));
     for (std::size_t i = 0; i < table_.size(); ++i) words[i % words.size()] = table_[i];
   }
 }
@@ -337,7 +336,7 @@ void GoldenStream::flush() {
   if (d_.sum_enable) {
     const std::size_t count = d_.sum_per_channel ? d_.channels : 1;
     std::memcpy(device_.at(d_.sum_address, 8 * count), device_.sum_.data(), 8 * count);
-    if (static_cast<SecondSum>(d_.second_sum) != SecondSum::kNone)
+    if (d_.sums_twice())
       std::memcpy(device_.at(d_.sum_address + 8 * count, 8 * count), device_.second_.data(),
                   8 * count);
   }

@@ -110,16 +110,16 @@ void scatter(const std::uint64_t* line, std::size_t words, std::size_t bytes, st
 }  // namespace
 
 void GoldenDevice::transpose(const Descriptor& d) {
-  const std::size_t lanes = static_cast<std::size_t>(config_.lanes), bytes = lanes / 8;
+  const auto lanes = static_cast<std::size_t>(config_.lanes);
+  const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
   auto planes = [&](std::uint32_t address, bool columns, std::size_t words) {
-    const auto group = static_cast<std::size_t>(columns ? config_.columns : config_.rows);
+    const auto group = static_cast<std::size_t>(geometry_.side(columns).group);
     return Planes{address, 1, d.plane_words, words, group, bytes};
   };
   const Planes source = planes(d.source_address, d.source_columns, d.source_words);
   const Planes target = planes(d.target_address, d.target_columns, d.target_words);
   // Rows of the target are written in whole beats: surplus ones are what the source has there.
-  const std::size_t beat =
-      std::min(target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes);
+  const auto beat = static_cast<std::size_t>(geometry_.side(d.target_columns).turned_members);
   const std::size_t rows =
       std::min<std::size_t>((d.source_lanes + beat - 1) / beat * beat, d.source_words * lanes);
   const std::size_t piece = std::min<std::size_t>(lanes, 64), pieces = lanes / piece;
@@ -146,9 +146,10 @@ void GoldenDevice::transpose(const Descriptor& d) {
 }
 
 void GoldenDevice::unfold(const Descriptor& d) {
-  const std::size_t lanes = static_cast<std::size_t>(config_.lanes), bytes = lanes / 8;
+  const auto lanes = static_cast<std::size_t>(config_.lanes);
+  const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
   auto group = [&](bool columns) {
-    return static_cast<std::size_t>(columns ? config_.columns : config_.rows);
+    return static_cast<std::size_t>(geometry_.side(columns).group);
   };
   const std::size_t height = d.unfold_height, width = d.unfold_width;
   const Planes source{d.source_address, height * width,          d.unfold_planes,
@@ -156,8 +157,7 @@ void GoldenDevice::unfold(const Descriptor& d) {
   const Planes target{d.target_address, d.source_rows,           d.unfold_planes,
                       d.target_words,   group(d.target_columns), bytes};
   // Rows are written in whole beats of one source word: surplus ones are what the source has there.
-  const std::size_t beat =
-      std::min({target.group, static_cast<std::size_t>(config_.bus_bytes) / bytes, lanes});
+  const auto beat = static_cast<std::size_t>(geometry_.side(d.target_columns).turned_members);
   const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
   const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
   const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);

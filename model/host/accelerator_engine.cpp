@@ -11,6 +11,7 @@
 #include "model/base/error.hpp"
 #include "model/base/hash.hpp"
 #include "model/host/accelerator_host.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/lfsr.hpp"
 
 namespace solfege {
@@ -140,15 +141,14 @@ std::uint64_t AcceleratorEngine::draw(const ElementTensor& tensor) {
 
 void AcceleratorEngine::load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
                                       const LayerState& s, const std::string& label) {
-  builder.load_table(table, address, blocks(s.layer.out_channels) * kBlock / config_.stream_lanes,
-                     0, label);
+  builder.load_table(table, address, Geometry(config_).chunks(s.layer.out_channels), 0, label);
 }
 
 /// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift`
 /// bits shorter.
 void AcceleratorEngine::load_samples(ProgramBuilder& builder, const LayerState& s, int shift) {
   builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
-                     config_.max_batch / config_.stream_lanes, 0, "load sample maxima", shift);
+                     Geometry(config_).sample_rows, 0, "load sample maxima", shift);
 }
 
 // ---- Forward ----
@@ -188,10 +188,9 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState
     normalise.store = &s.sum;
     builder.stream(s.output, normalise, "batch norm and residual");
   }
-  builder.load_table(
-      Table::kThreshold, s.activation_table,
-      blocks(l.out_channels) * kBlock / config_.stream_lanes * ((1 << l.output_bits) - 1),
-      l.output_bits, "load f_A thresholds");
+  builder.load_table(Table::kThreshold, s.activation_table,
+                     Geometry(config_).chunks(l.out_channels) * ((1 << l.output_bits) - 1),
+                     l.output_bits, "load f_A thresholds");
   StreamPass quantize;
   quantize.x = &s.preactivation();
   quantize.narrow = s.preactivation().type == ElementType::kSigned16;

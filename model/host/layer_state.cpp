@@ -8,6 +8,7 @@
 
 #include "model/base/error.hpp"
 #include "model/host/scheduler.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -20,7 +21,7 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
   const int pixels = layer.out_height * layer.out_width;
   const int taps = layer.kernel_height * layer.kernel_width;
   const double rows = ceil_divide(layer.out_channels, config.rows);
-  const double drain = static_cast<double>(config.rows) * config.columns / config.stream_lanes;
+  const double drain = Geometry(config).tile_chunks;
   const double by_pixels =
       rows * taps *
       ceil_divide(unfolded_tap_rows(layer.in_channels, config.columns), config.columns) * batch *

@@ -89,7 +89,7 @@ Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& labe
   operation.pass = pass_;
   operation.label = label;
   program_.operations.push_back(std::move(operation));
-  if (descriptor.opcode == u32(static_cast<int>(Opcode::kStream)) && !descriptor.x_from_array)
+  if (descriptor.opcode == Opcode::kStream && !descriptor.x_from_array)
     last_pass_ = static_cast<int>(program_.operations.size()) - 1;
   return program_.operations.back();
 }
@@ -97,14 +97,14 @@ Operation& ProgramBuilder::append(Descriptor descriptor, const std::string& labe
 void ProgramBuilder::load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
                                 const std::string& label, int shift) {
   Descriptor d;
-  d.opcode = u32(static_cast<int>(Opcode::kStream));
-  d.x_type = u32(static_cast<int>(ElementType::kSigned32));
+  d.opcode = Opcode::kStream;
+  d.x_type = ElementType::kSigned32;
   d.x_address = address;
   d.scale_x = 1;
   d.shift_x = u32(shift);
   d.narrow = shift > 0;
-  d.destination = u32(static_cast<int>(Destination::kTable));
-  d.table = u32(static_cast<int>(table));
+  d.destination = Destination::kTable;
+  d.table = table;
   d.quantizer_bits = u32(threshold_bits);
   d.count0 = u32(rows);
   d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
@@ -116,20 +116,20 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   if (pass.x == nullptr) {
     d.x_from_array = 1;
   } else {
-    d.x_type = u32(static_cast<int>(pass.x->type));
+    d.x_type = pass.x->type;
     d.x_address = pass.x->address;
   }
   if (pass.z != nullptr) {
     d.z_enable = 1;
-    d.z_type = u32(static_cast<int>(pass.z->type));
+    d.z_type = pass.z->type;
     d.z_address = pass.z->address;
   }
   const std::uint32_t scale_mask =
       config_.stored_bits == 32 ? ~0u : (1u << config_.stored_bits) - 1;
-  d.scale_x_source = u32(static_cast<int>(pass.scale_x_source));
+  d.scale_x_source = pass.scale_x_source;
   d.scale_x = u32(pass.scale_x) & scale_mask;
   d.shift_x = u32(pass.shift_x);
-  d.scale_z_source = pass.scale_z_per_channel;
+  d.scale_z_source = pass.scale_z_per_channel ? Scalar::kChannel : Scalar::kConstant;
   d.scale_z = u32(pass.scale_z) & 0xffffu;
   d.shift_z = u32(pass.shift_z);
   d.offset_enable = pass.offset;
@@ -139,15 +139,14 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.pool_enable = pass.pool > 1;
   d.route_enable = pass.route > 1;
   if (pass.store != nullptr) {
-    d.destination =
-        u32(static_cast<int>(pass.store->type == ElementType::kSigned16 ? Destination::kSigned16
-                             : pass.store->type == ElementType::kTagged ? Destination::kTagged
-                                                                        : Destination::kSigned32));
+    d.destination = pass.store->type == ElementType::kSigned16 ? Destination::kSigned16
+                    : pass.store->type == ElementType::kTagged ? Destination::kTagged
+                                                               : Destination::kSigned32;
     d.destination_address = pass.store->address;
   }
   d.drop_enable = pass.drop_threshold != 0;
   d.drop_threshold = pass.drop_threshold;
-  d.quantizer = u32(static_cast<int>(pass.quantizer));
+  d.quantizer = pass.quantizer;
   d.quantizer_bits = u32(pass.quantizer_bits);
   d.threshold_per_channel = pass.threshold_per_channel;
   d.random_low = u32(static_cast<std::int64_t>(pass.random_state & 0xffffffffu));
@@ -172,7 +171,7 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
     d.sum_per_channel = pass.sum_per_channel;
     d.sum_absolute = pass.sum_absolute;
     d.sum_address = pass.sum_address;
-    d.second_sum = u32(static_cast<int>(pass.second_sum));
+    d.second_sum = pass.second_sum;
   }
   d.reduce_clear = d.reduce_flush = pass.max_address != 0 || pass.sum_address != 0;
 }
@@ -181,19 +180,19 @@ std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPas
   std::vector<Region> list;
   if (pass.pack != nullptr)
     list.push_back(
-        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), config_.lanes / 8});
+        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), geometry_.lane_bytes});
   if (d.reduce_flush && d.max_enable)
     list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
   if (d.reduce_flush && d.sum_enable)
     list.push_back({"sum", d.sum_address,
-                    8 * (d.sum_per_channel ? d.channels : 1u) * (d.second_sum != 0 ? 2u : 1u), 8});
+                    8 * (d.sum_per_channel ? d.channels : 1u) * (d.sums_twice() ? 2u : 1u), 8});
   return list;
 }
 
 void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
                             const std::string& label) {
   Descriptor d;
-  d.opcode = u32(static_cast<int>(Opcode::kStream));
+  d.opcode = Opcode::kStream;
   apply(d, pass);
   const std::uint32_t pixel = shape.pixel_stride();
   d.count0 = pixel / u32(config_.stream_lanes);
@@ -253,7 +252,7 @@ void ProgramBuilder::wait_for_packed(Descriptor& d, const PackedTensor& source) 
 
 void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
   Descriptor d;
-  d.opcode = u32(static_cast<int>(Opcode::kTranspose));
+  d.opcode = Opcode::kTranspose;
   d.source_address = source.address;
   d.target_address = target.address;
   d.plane_words = u32(source.pixels * source.planes);
@@ -265,14 +264,15 @@ void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& t
   d.target_words = u32(target.words());
   wait_for_packed(d, source);
   Operation& operation = append(d, "transpose " + source.name);
-  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  operation.writes.push_back(
+      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
 void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& target,
                             const Layer& layer, bool gradient) {
   Descriptor d;
-  d.opcode = u32(static_cast<int>(Opcode::kUnfold));
+  d.opcode = Opcode::kUnfold;
   d.source_address = source.address;
   d.target_address = target.address;
   d.source_rows = u32(source.rows);
@@ -293,7 +293,8 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
   wait_for_packed(d, source);
   Operation& operation = append(d, "unfold " + source.name);
-  operation.writes.push_back({target.name, target.address, target.size_bytes(), config_.lanes / 8});
+  operation.writes.push_back(
+      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
@@ -305,11 +306,9 @@ int unfolded_tap_rows(int channels, int group) {
 // ---- Products ----
 
 int ProgramBuilder::half_words(const Buffer& buffer) const {
-  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
   // Loads are whole beats: one operand word less where two share a beat, for misaligned starts.
-  const int group = buffer.columns ? config_.columns : config_.rows;
-  const int words_a_beat = std::max(1, config_.bus_bytes * 8 / (group * config_.lanes));
-  return depth / 2 - (words_a_beat - 1) * 2;
+  const Geometry::Side& side = geometry_.side(buffer.columns);
+  return side.depth / 2 - (side.beat_words - 1) * 2;
 }
 
 InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
@@ -336,9 +335,8 @@ InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const Packe
 
 ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor,
                                               std::uint32_t first_word, int words, bool* fresh) {
-  const int depth = buffer.columns ? config_.column_buffer_depth : config_.row_buffer_depth;
-  const int group = buffer.columns ? config_.columns : config_.rows;
-  const auto words_a_beat = u32(std::max(1, config_.bus_bytes * 8 / (group * config_.lanes)));
+  const int depth = geometry_.side(buffer.columns).depth;
+  const auto words_a_beat = u32(geometry_.side(buffer.columns).beat_words);
   const std::uint32_t aligned = first_word / words_a_beat * words_a_beat;
   auto base = [&](int half) { return half * depth / 2 + static_cast<int>(first_word - aligned); };
   const std::string key = fmt::format("{}@{}+{}", tensor.name, first_word, words);
@@ -349,7 +347,7 @@ ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor
   buffer.resident[half] = key;
 
   Descriptor d;
-  d.opcode = u32(static_cast<int>(Opcode::kLoad));
+  d.opcode = Opcode::kLoad;
   d.load_address = tensor.address + aligned * tensor.group_word_bytes();
   d.load_to_columns = buffer.columns;
   d.load_offset = u32(half * depth / 2);
@@ -365,7 +363,7 @@ ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor
   const auto writer = writer_.find(tensor.name);
   if (writer != writer_.end()) {
     Descriptor& made = program_.operations[static_cast<std::size_t>(writer->second)].descriptor;
-    const bool turned = made.opcode != u32(static_cast<int>(Opcode::kStream));
+    const bool turned = made.opcode != Opcode::kStream;
     int& waited = turned ? dma_after_turner_ : dma_after_stream_;
     if (writer->second > waited) {
       const std::uint32_t token = turned ? kTurned : kStored;
@@ -381,7 +379,7 @@ ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor
 
 Operation& ProgramBuilder::append_gemm(Descriptor d, const Place& row, const Place& column,
                                        bool fresh, const std::string& label) {
-  d.opcode = u32(static_cast<int>(Opcode::kGemm));
+  d.opcode = Opcode::kGemm;
   d.row_base = u32(row.base);
   d.column_base = u32(column.base);
   if (fresh) {
@@ -405,16 +403,16 @@ Operation& ProgramBuilder::append_gemm(Descriptor d, const Place& row, const Pla
 Descriptor ProgramBuilder::drain_descriptor(const StreamPass& drain, const ElementTensor& result,
                                             int row_group, int pixel) {
   Descriptor s;
-  s.opcode = u32(static_cast<int>(Opcode::kStream));
+  s.opcode = Opcode::kStream;
   apply(s, drain);
   const int first_row = row_group * config_.rows;
   const std::uint32_t offset =
       u32(first_row / kBlock) * result.row_block_stride() + u32(pixel) * result.pixel_stride();
   if (drain.store != nullptr) s.destination_address += offset * u32(drain.store->bytes());
   if (drain.z != nullptr) s.z_address += offset * u32(drain.z->bytes());
-  s.count0 = u32(config_.columns / config_.stream_lanes);
-  s.count1 = u32(std::min(config_.rows, kBlock));
-  s.count2 = u32(std::max(1, config_.rows / kBlock));
+  s.count0 = u32(geometry_.column_chunks);
+  s.count1 = u32(geometry_.drain_rows);
+  s.count2 = u32(geometry_.drain_blocks);
   s.count3 = s.count4 = s.count5 = 1;
   s.stride_a2 = result.row_block_stride();
   s.channels = u32(result.channels);
@@ -476,12 +474,12 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
                                   count * row_sample, &fresh);
         Descriptor d;
         d.row_planes = u32(rows.planes);
-        d.row_type = u32(static_cast<int>(rows.type));
+        d.row_type = rows.type;
         d.column_planes = u32(columns.planes);
-        d.column_type = u32(static_cast<int>(columns.type));
+        d.column_type = columns.type;
         d.clear = d.drain = 1;
         d.columns_by_tile = 1;
-        d.window_mode = u32(static_cast<int>(WindowMode::kForward));
+        d.window_mode = WindowMode::kForward;
         d.words = u32(rows.words());
         d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
         d.column_groups = 1;
@@ -572,7 +570,7 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), rows, label, layer);
   }
 
-  const int chunks = config_.columns / config_.stream_lanes;
+  const int chunks = geometry_.column_chunks;
   const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
   bool first_drain = true;
   std::size_t last_drain = 0;
@@ -610,13 +608,13 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
 
             Descriptor d;
             d.row_planes = u32(rows.planes);
-            d.row_type = u32(static_cast<int>(rows.type));
+            d.row_type = rows.type;
             d.column_planes = u32(columns.planes);
-            d.column_type = u32(static_cast<int>(columns.type));
+            d.column_type = columns.type;
             d.clear = tap == 0;
             d.drain = tap + taps == tap_height;
             d.rows_by_tap = by_tap;
-            d.window_mode = u32(static_cast<int>(mode));
+            d.window_mode = mode;
             d.stride_log2 = u32(log2_exact(layer.stride));
             d.words = u32(rows.words());
             d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);

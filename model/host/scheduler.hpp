@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/base/error.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
 
@@ -46,7 +47,7 @@ struct StreamPass {
 /// half, a GEMM for its last load, a load for the pass or turn that made its source.
 class ProgramBuilder {
  public:
-  explicit ProgramBuilder(const Config& config) : config_(config) {}
+  explicit ProgramBuilder(const Config& config) : config_(config), geometry_(config) {}
 
   void set_place(const std::string& layer, const std::string& pass) {
     layer_ = layer;
@@ -113,6 +114,7 @@ class ProgramBuilder {
   std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
 
   Config config_;
+  Geometry geometry_;
   Program program_;
   std::string layer_, pass_;
   Buffer rows_{false}, columns_{true};

@@ -10,7 +10,7 @@ namespace solfege {
 
 const std::vector<DescriptorField>& descriptor_fields() {
   static const std::vector<DescriptorField> fields = {
-#define SOLFEGE_ROW(name, word, lsb, width) {#name, word, lsb, width},
+#define SOLFEGE_ROW(name, word, lsb, width, Type) {#name, word, lsb, width},
       SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   };
@@ -23,7 +23,8 @@ std::string Descriptor::overflow() const {
     if (found.empty() && width < 32 && (value >> width) != 0)
       found = fmt::format("{} = {} of at most {}", field, value, (1u << width) - 1);
   };
-#define SOLFEGE_LOOK(name, word, lsb, width) look(#name, width, this->name);
+#define SOLFEGE_LOOK(name, word, lsb, width, Type) \
+  look(#name, width, static_cast<std::uint32_t>(this->name));
   SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_LOOK)
 #undef SOLFEGE_LOOK
   return found;
@@ -44,10 +45,35 @@ std::array<std::uint32_t, kDescriptorWords> Descriptor::encode() const {
     used[static_cast<std::size_t>(word)] |= mask;
     encoded[static_cast<std::size_t>(word)] |= value << lsb;
   };
-#define SOLFEGE_PUT(name, word, lsb, width) put(#name, word, lsb, width, this->name);
+#define SOLFEGE_PUT(name, word, lsb, width, Type) \
+  put(#name, word, lsb, width, static_cast<std::uint32_t>(this->name));
   SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_PUT)
 #undef SOLFEGE_PUT
   return encoded;
+}
+
+Descriptor Descriptor::decode(const std::array<std::uint32_t, kDescriptorWords>& words) {
+  Descriptor d;
+#define SOLFEGE_GET(name, word, lsb, width, Type) \
+  d.name = static_cast<Type>(words[word] >> (lsb) & (~0u >> (32 - (width))));
+  SOLFEGE_COMMON_FIELDS(SOLFEGE_GET)
+  switch (d.opcode) {
+    case Opcode::kLoad:
+      SOLFEGE_LOAD_FIELDS(SOLFEGE_GET)
+      break;
+    case Opcode::kGemm:
+      SOLFEGE_GEMM_FIELDS(SOLFEGE_GET)
+      break;
+    case Opcode::kStream:
+      SOLFEGE_STREAM_FIELDS(SOLFEGE_GET)
+      break;
+    case Opcode::kTranspose:
+    case Opcode::kUnfold:
+      SOLFEGE_TURN_FIELDS(SOLFEGE_GET)
+      break;
+  }
+#undef SOLFEGE_GET
+  return d;
 }
 
 }  // namespace solfege

@@ -6,128 +6,102 @@
 #include <string>
 #include <vector>
 
+#include "model/spec/enumerations.hpp"
+
 namespace solfege {
 
-/// Macro-operations of the device. The opcode chooses the engine: GEMM the array, STREAM the stream
-/// unit, LOAD the DMA, TRANSPOSE and UNFOLD the turner (which moves planes to other lanes).
-enum class Opcode : std::uint32_t {
-  kLoad = 1,
-  kGemm = 2,
-  kStream = 3,
-  kTranspose = 4,
-  kUnfold = 5
-};
-constexpr int kEngines = 4;  ///< array, stream, dma, turner: the order of queues and traces
+using Number = std::uint32_t;  ///< a field that is neither of an enumeration nor a yes or no
 
-/// How the planes of an operand are read (numerics contract, DESIGN section 1).
-enum class PlaneType : std::uint32_t { kUnipolar = 0, kSigned = 1, kBipolar = 2 };
-
-/// Which window of the two spatial indices (p: tile, t: contraction) meets the operand index d.
-enum class WindowMode : std::uint32_t {
-  kForward = 0,         ///< d = stride * p + t - padding
-  kBackwardInput = 1,   ///< d = (p + padding - t) / stride where it divides
-  kBackwardWeight = 2,  ///< d = stride * t + p - padding
-};
-
-/// kTagged: 32 bits, a signed 16-bit value below a tag of 8 bits (bits 16..23; the rest 0). The tag
-/// is the place of a pooled maximum in its window, and travels with the value.
-enum class ElementType : std::uint32_t {
-  kUnsigned8 = 0,
-  kSigned16 = 1,
-  kSigned32 = 2,
-  kTagged = 3
-};
-enum class Destination : std::uint32_t {
-  kNone = 0,
-  kSigned16 = 1,
-  kSigned32 = 2,
-  kTable = 3,
-  kTagged = 4
-};
-/// What a pass sums per channel beside y: squares of y, or y times z. Both read 16 bits.
-enum class SecondSum : std::uint32_t { kNone = 0, kSquare = 1, kDot = 2 };
-enum class Scalar : std::uint32_t { kConstant = 0, kChannel = 1, kSample = 2 };
-enum class Table : std::uint32_t {
-  kScaleX = 0,
-  kScaleZ = 1,
-  kOffset = 2,
-  kMaskLow = 3,
-  kMaskHigh = 4,
-  kThreshold = 5,
-  kSample = 6
-};
-enum class Quantizer : std::uint32_t {
-  kRaw = 0,               ///< two's complement of the stream value
-  kThreshold = 1,         ///< number of thresholds reached (f_A, f_W)
-  kStochastic = 2,        ///< f_G: code c
-  kStochasticScaled = 3,  ///< f_G: M_s (2c - n_G), two's complement
-};
-
-/// Semaphores of the wait and signal masks; a bit each. Every token signalled is waited for once.
-enum Semaphore : std::uint32_t {
-  kLoaded = 1u << 0,      ///< DMA -> array: operands are in the buffers
-  kRowFree = 1u << 1,     ///< array -> DMA: a half of the row buffer may be overwritten
-  kColumnFree = 1u << 2,  ///< array -> DMA: a half of the column buffer may be overwritten
-  kStored = 1u << 3,      ///< stream -> DMA: a packed operand is in memory
-  kPacked = 1u << 4,      ///< stream -> turner: a packed operand is in memory
-  kTurned = 1u << 5,      ///< turner -> DMA: a turned operand is in memory
-  kDraining = 1u << 6,    ///< stream -> array: passes are done, the drains come next
-};
-
-/// The one list of descriptor fields: X(name, word, least significant bit, width). The C++ struct,
-/// its encoding, and the Verilog header sf_descriptor.vh all come from it.
 // clang-format off
-#define SOLFEGE_DESCRIPTOR_FIELDS(X)                                                             \
-  X(opcode, 0, 0, 4) X(wait_mask, 0, 8, 8) X(signal_mask, 0, 16, 8) X(tag, 1, 0, 16)             \
-  /* LOAD: memory -> operand buffer, whole buffer words */                                       \
-  X(load_address, 2, 0, 32) X(load_to_columns, 3, 31, 1) X(load_offset, 3, 0, 16)                \
-  X(load_words, 4, 0, 16)                                                                        \
-  /* GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane) */  \
-  X(row_base, 2, 0, 16) X(column_base, 2, 16, 16)                                                \
-  X(row_planes, 3, 0, 6) X(row_type, 3, 6, 2) X(column_planes, 3, 8, 6) X(column_type, 3, 14, 2) \
-  X(clear, 3, 16, 1) X(drain, 3, 17, 1) X(rows_by_tap, 3, 18, 1) X(columns_by_tile, 3, 19, 1)     \
-  X(window_mode, 3, 20, 2)                                                                       \
-  X(stride_log2, 3, 24, 2) X(words, 4, 0, 16) X(tail_lanes, 4, 16, 16)                           \
-  X(column_groups, 5, 0, 16) X(column_group_stride, 5, 16, 16)                                   \
-  X(tile_y_first, 6, 0, 16) X(tile_y_count, 6, 16, 16)                                           \
-  X(tile_x_first, 7, 0, 16) X(tile_x_count, 7, 16, 16)                                           \
-  X(tap_y_first, 8, 0, 16) X(tap_y_count, 8, 16, 16) X(tap_x_count, 9, 0, 16)                    \
-  X(padding, 9, 16, 16) X(window_height, 10, 0, 16) X(window_width, 10, 16, 16)                  \
-  X(row_y_origin, 11, 0, 16) X(column_y_origin, 11, 16, 16)                                      \
-  /* STREAM: one pass over elements; see Loops and Stages below */                               \
-  X(pool_enable, 1, 16, 1) X(route_enable, 1, 17, 1) X(accumulate_enable, 1, 18, 1)              \
-  X(accumulate_first, 1, 19, 1) X(accumulate_last, 1, 20, 1) X(drop_enable, 1, 21, 1)            \
-  X(second_sum, 1, 22, 2) X(narrow, 1, 24, 1)                                                    \
-  X(x_from_array, 2, 0, 1) X(x_type, 2, 1, 2) X(z_enable, 2, 3, 1) X(z_type, 2, 4, 2)            \
-  X(scale_x_source, 2, 6, 2) X(scale_z_source, 2, 8, 1) X(offset_enable, 2, 9, 1)                \
-  X(tanh_enable, 2, 10, 1) X(mask_enable, 2, 11, 1) X(destination, 2, 12, 3) X(table, 2, 15, 3)  \
-  X(quantizer, 2, 18, 2) X(pack_enable, 2, 20, 1) X(pack_columns, 2, 21, 1)                      \
-  X(max_enable, 2, 22, 1) X(max_per_sample, 2, 23, 1) X(sum_enable, 2, 24, 1)                    \
-  X(sum_per_channel, 2, 25, 1) X(sum_absolute, 2, 26, 1) X(threshold_per_channel, 2, 27, 1)      \
-  X(reduce_clear, 2, 28, 1) X(reduce_flush, 2, 29, 1)                                            \
-  X(z_strides_b, 2, 30, 1) X(destination_strides_b, 2, 31, 1)                                    \
-  X(x_address, 3, 0, 32) X(z_address, 4, 0, 32) X(destination_address, 5, 0, 32)                 \
-  X(pack_address, 6, 0, 32) X(max_address, 7, 0, 32) X(sum_address, 8, 0, 32)                    \
-  X(scale_x, 9, 0, 32) X(scale_z, 10, 0, 16) X(drop_threshold, 10, 16, 16)                       \
-  X(shift_x, 11, 0, 6) X(shift_z, 11, 8, 6) X(quantizer_bits, 11, 16, 4) X(pack_planes, 11, 24, 6) \
-  X(count0, 12, 0, 16) X(count1, 12, 16, 16) X(count2, 13, 0, 16) X(count3, 13, 16, 16)          \
-  X(count4, 14, 0, 16) X(count5, 14, 16, 16)                                                     \
-  X(stride_a1, 15, 0, 32) X(stride_a2, 16, 0, 32) X(stride_a3, 17, 0, 32) X(stride_a4, 18, 0, 32) \
-  X(stride_a5, 19, 0, 32) X(stride_b1, 20, 0, 32) X(stride_b2, 21, 0, 32) X(stride_b3, 22, 0, 32) \
-  X(stride_b4, 23, 0, 32) X(stride_b5, 24, 0, 32)                                                \
-  X(channels, 25, 0, 16) X(samples, 25, 16, 16) X(sample_first, 26, 0, 16) X(chunk_first, 26, 16, 16) \
-  X(pack_group_stride, 27, 0, 32) X(pack_pixel_stride, 28, 0, 16) X(pack_plane_stride, 28, 16, 16) \
-  X(accumulate_sample, 29, 0, 16)                                                                \
-  X(random_low, 30, 0, 32) X(random_high, 31, 0, 32)                                             \
-  /* TRANSPOSE, UNFOLD: packed planes, lanes along one index -> lanes along another */           \
-  X(source_address, 2, 0, 32) X(target_address, 3, 0, 32) X(plane_words, 4, 0, 32)               \
-  X(source_rows, 5, 0, 16) X(source_lanes, 5, 16, 16)                                            \
-  X(source_columns, 6, 0, 1) X(target_columns, 6, 1, 1) X(unfold_planes, 6, 8, 6)                \
-  X(source_words, 7, 0, 16) X(target_words, 7, 16, 16)                                           \
-  X(unfold_height, 8, 0, 16) X(unfold_width, 8, 16, 16)                                          \
-  X(unfold_out_height, 9, 0, 16) X(unfold_out_width, 9, 16, 16)                                  \
-  X(unfold_kernel_height, 10, 0, 8) X(unfold_kernel_width, 10, 8, 8) X(unfold_padding, 10, 16, 8) \
-  X(unfold_stride_log2, 10, 24, 2) X(unfold_tap_rows, 11, 0, 16)
+/// Semaphores of the wait and signal masks: X(kName, bit, "name", "meaning"). Every token signalled
+/// is waited for once.
+#define SOLFEGE_SEMAPHORES(X)                                                                     \
+  X(kLoaded, 0, "loaded", "DMA -> array: operands are in the buffers")                            \
+  X(kRowFree, 1, "row buffer free", "array -> DMA: a half of the row buffer may be overwritten")  \
+  X(kColumnFree, 2, "column buffer free", "array -> DMA: a half of the column buffer may be overwritten") \
+  X(kStored, 3, "stored", "stream -> DMA: a packed operand is in memory")                         \
+  X(kPacked, 4, "packed", "stream -> turner: a packed operand is in memory")                      \
+  X(kTurned, 5, "turned", "turner -> DMA: a turned operand is in memory")                         \
+  X(kDraining, 6, "draining", "stream -> array: passes are done, the drains come next")
+// clang-format on
+#define SOLFEGE_SEMAPHORE(kName, bit, name, meaning) kName = 1u << bit,
+enum Semaphore : std::uint32_t { SOLFEGE_SEMAPHORES(SOLFEGE_SEMAPHORE) };
+#undef SOLFEGE_SEMAPHORE
+constexpr int kSemaphores = 8;  ///< bits of the masks
+
+// The one list of descriptor fields: X(name, word, least significant bit, width, Type). The C++
+// struct, encoding and decoding, and the Verilog header sf_descriptor.vh all come from it. Each
+// opcode has its list; those of different opcodes share the words.
+// clang-format off
+/// Every descriptor
+#define SOLFEGE_COMMON_FIELDS(X) \
+  X(opcode, 0, 0, 4, Opcode) X(wait_mask, 0, 8, 8, Number) X(signal_mask, 0, 16, 8, Number)       \
+  X(tag, 1, 0, 16, Number)
+/// LOAD: memory -> operand buffer, whole buffer words
+#define SOLFEGE_LOAD_FIELDS(X) \
+  X(load_address, 2, 0, 32, Number) X(load_to_columns, 3, 31, 1, bool)                            \
+  X(load_offset, 3, 0, 16, Number) X(load_words, 4, 0, 16, Number)
+/// GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane)
+#define SOLFEGE_GEMM_FIELDS(X) \
+  X(row_base, 2, 0, 16, Number) X(column_base, 2, 16, 16, Number) X(row_planes, 3, 0, 6, Number)  \
+  X(row_type, 3, 6, 2, PlaneType) X(column_planes, 3, 8, 6, Number)                               \
+  X(column_type, 3, 14, 2, PlaneType) X(clear, 3, 16, 1, bool) X(drain, 3, 17, 1, bool)           \
+  X(rows_by_tap, 3, 18, 1, bool) X(columns_by_tile, 3, 19, 1, bool)                               \
+  X(window_mode, 3, 20, 2, WindowMode) X(stride_log2, 3, 24, 2, Number)                           \
+  X(words, 4, 0, 16, Number) X(tail_lanes, 4, 16, 16, Number) X(column_groups, 5, 0, 16, Number)  \
+  X(column_group_stride, 5, 16, 16, Number) X(tile_y_first, 6, 0, 16, Number)                     \
+  X(tile_y_count, 6, 16, 16, Number) X(tile_x_first, 7, 0, 16, Number)                            \
+  X(tile_x_count, 7, 16, 16, Number) X(tap_y_first, 8, 0, 16, Number)                             \
+  X(tap_y_count, 8, 16, 16, Number) X(tap_x_count, 9, 0, 16, Number)                              \
+  X(padding, 9, 16, 16, Number) X(window_height, 10, 0, 16, Number)                               \
+  X(window_width, 10, 16, 16, Number) X(row_y_origin, 11, 0, 16, Number)                          \
+  X(column_y_origin, 11, 16, 16, Number)
+/// STREAM: one pass over elements; see Loops and Stages below
+#define SOLFEGE_STREAM_FIELDS(X) \
+  X(pool_enable, 1, 16, 1, bool) X(route_enable, 1, 17, 1, bool)                                  \
+  X(accumulate_enable, 1, 18, 1, bool) X(accumulate_first, 1, 19, 1, bool)                        \
+  X(accumulate_last, 1, 20, 1, bool) X(drop_enable, 1, 21, 1, bool)                               \
+  X(second_sum, 1, 22, 2, SecondSum) X(narrow, 1, 24, 1, bool) X(x_from_array, 2, 0, 1, bool)     \
+  X(x_type, 2, 1, 2, ElementType) X(z_enable, 2, 3, 1, bool) X(z_type, 2, 4, 2, ElementType)      \
+  X(scale_x_source, 2, 6, 2, Scalar) X(scale_z_source, 2, 8, 1, Scalar)                           \
+  X(offset_enable, 2, 9, 1, bool) X(tanh_enable, 2, 10, 1, bool) X(mask_enable, 2, 11, 1, bool)   \
+  X(destination, 2, 12, 3, Destination) X(table, 2, 15, 3, Table)                                 \
+  X(quantizer, 2, 18, 2, Quantizer) X(pack_enable, 2, 20, 1, bool)                                \
+  X(pack_columns, 2, 21, 1, bool) X(max_enable, 2, 22, 1, bool) X(max_per_sample, 2, 23, 1, bool) \
+  X(sum_enable, 2, 24, 1, bool) X(sum_per_channel, 2, 25, 1, bool)                                \
+  X(sum_absolute, 2, 26, 1, bool) X(threshold_per_channel, 2, 27, 1, bool)                        \
+  X(reduce_clear, 2, 28, 1, bool) X(reduce_flush, 2, 29, 1, bool) X(z_strides_b, 2, 30, 1, bool)  \
+  X(destination_strides_b, 2, 31, 1, bool) X(x_address, 3, 0, 32, Number)                         \
+  X(z_address, 4, 0, 32, Number) X(destination_address, 5, 0, 32, Number)                         \
+  X(pack_address, 6, 0, 32, Number) X(max_address, 7, 0, 32, Number)                              \
+  X(sum_address, 8, 0, 32, Number) X(scale_x, 9, 0, 32, Number) X(scale_z, 10, 0, 16, Number)     \
+  X(drop_threshold, 10, 16, 16, Number) X(shift_x, 11, 0, 6, Number) X(shift_z, 11, 8, 6, Number) \
+  X(quantizer_bits, 11, 16, 4, Number) X(pack_planes, 11, 24, 6, Number)                          \
+  X(count0, 12, 0, 16, Number) X(count1, 12, 16, 16, Number) X(count2, 13, 0, 16, Number)         \
+  X(count3, 13, 16, 16, Number) X(count4, 14, 0, 16, Number) X(count5, 14, 16, 16, Number)        \
+  X(stride_a1, 15, 0, 32, Number) X(stride_a2, 16, 0, 32, Number) X(stride_a3, 17, 0, 32, Number) \
+  X(stride_a4, 18, 0, 32, Number) X(stride_a5, 19, 0, 32, Number) X(stride_b1, 20, 0, 32, Number) \
+  X(stride_b2, 21, 0, 32, Number) X(stride_b3, 22, 0, 32, Number) X(stride_b4, 23, 0, 32, Number) \
+  X(stride_b5, 24, 0, 32, Number) X(channels, 25, 0, 16, Number) X(samples, 25, 16, 16, Number)   \
+  X(sample_first, 26, 0, 16, Number) X(chunk_first, 26, 16, 16, Number)                           \
+  X(pack_group_stride, 27, 0, 32, Number) X(pack_pixel_stride, 28, 0, 16, Number)                 \
+  X(pack_plane_stride, 28, 16, 16, Number) X(accumulate_sample, 29, 0, 16, Number)                \
+  X(random_low, 30, 0, 32, Number) X(random_high, 31, 0, 32, Number)
+/// TRANSPOSE, UNFOLD: packed planes, lanes along one index -> lanes along another
+#define SOLFEGE_TURN_FIELDS(X) \
+  X(source_address, 2, 0, 32, Number) X(target_address, 3, 0, 32, Number)                         \
+  X(plane_words, 4, 0, 32, Number) X(source_rows, 5, 0, 16, Number)                               \
+  X(source_lanes, 5, 16, 16, Number) X(source_columns, 6, 0, 1, bool)                             \
+  X(target_columns, 6, 1, 1, bool) X(unfold_planes, 6, 8, 6, Number)                              \
+  X(source_words, 7, 0, 16, Number) X(target_words, 7, 16, 16, Number)                            \
+  X(unfold_height, 8, 0, 16, Number) X(unfold_width, 8, 16, 16, Number)                           \
+  X(unfold_out_height, 9, 0, 16, Number) X(unfold_out_width, 9, 16, 16, Number)                   \
+  X(unfold_kernel_height, 10, 0, 8, Number) X(unfold_kernel_width, 10, 8, 8, Number)              \
+  X(unfold_padding, 10, 16, 8, Number) X(unfold_stride_log2, 10, 24, 2, Number)                   \
+  X(unfold_tap_rows, 11, 0, 16, Number)
+#define SOLFEGE_DESCRIPTOR_FIELDS(X)                                                              \
+  SOLFEGE_COMMON_FIELDS(X) SOLFEGE_LOAD_FIELDS(X) SOLFEGE_GEMM_FIELDS(X) SOLFEGE_STREAM_FIELDS(X) \
+  SOLFEGE_TURN_FIELDS(X)
 // clang-format on
 
 constexpr int kDescriptorWords = 32;
@@ -186,16 +160,41 @@ constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 // GEMM, columns_by_tile: the column operand is indexed like the row operand, by tile, not by tap:
 // with one tap, tile p multiplies pixel p by pixel p (a sample's weight gradient).
 
-/// A decoded descriptor; unused fields are 0. Only the fields of its opcode are encoded.
+/// A decoded descriptor; unused fields are 0.
 struct Descriptor {
-#define SOLFEGE_MEMBER(name, word, lsb, width) std::uint32_t name = 0;
+#define SOLFEGE_MEMBER(name, word, lsb, width, Type) Type name = Type{};
   SOLFEGE_DESCRIPTOR_FIELDS(SOLFEGE_MEMBER)
 #undef SOLFEGE_MEMBER
 
+  /// Throws std::logic_error if a field overflows, or if fields that share bits are both set.
   std::array<std::uint32_t, kDescriptorWords> encode() const;
   /// The first field that its bits cannot hold, as "name = value of at most limit"; empty if all
   /// do.
   std::string overflow() const;
+  /// The fields of the opcode, and those of every descriptor; a word without a valid opcode has
+  /// only the latter.
+  static Descriptor decode(const std::array<std::uint32_t, kDescriptorWords>& words);
+
+  Engine engine() const { return traits(opcode).engine; }
+
+  // ---- What a STREAM descriptor uses: the questions that several parts ask of a pass
+  /// Rounds at random, whether or not the codes are packed.
+  bool stochastic() const { return traits(quantizer).stochastic; }
+  bool draws() const { return stochastic() || drop_enable; }
+  bool fills_table() const { return destination == Destination::kTable; }
+  bool stores() const { return traits(destination).bytes != 0; }
+  /// z is added to y; with a mask it is only tested.
+  bool adds_z() const { return z_enable && !mask_enable; }
+  /// By Table: the tables of a word a channel that each step reads.
+  std::array<bool, kChannelTables> channel_tables() const {
+    return {scale_x_source == Scalar::kChannel, adds_z() && scale_z_source == Scalar::kChannel,
+            offset_enable, mask_enable, mask_enable};
+  }
+  std::uint64_t steps() const {
+    return std::uint64_t{count0} * count1 * count2 * count3 * count4 * count5;
+  }
+  bool sums_twice() const { return second_sum != SecondSum::kNone; }
+  std::uint64_t random_state() const { return std::uint64_t{random_high} << 32 | random_low; }
 };
 
 struct DescriptorField {

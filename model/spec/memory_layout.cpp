@@ -9,7 +9,7 @@ namespace solfege {
 
 std::uint32_t MemoryLayout::take(std::uint64_t bytes, MemoryContent content) {
   const std::uint32_t address = next_;
-  const std::uint64_t end = next_ + (bytes + 4095) / 4096 * 4096;
+  const std::uint64_t end = next_ + whole_pages(bytes);
   if (end > 0xf0000000u)
     throw InputError(
         "the tensors need more than the 4 GiB a 32-bit address reaches, whatever the "

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/spec/config.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
@@ -41,7 +42,7 @@ class MemoryLayout {
 
  private:
   Config config_;
-  std::uint32_t next_ = 4096;
+  std::uint32_t next_ = kPageBytes;
   std::vector<MemoryRegion> regions_;
 };
 

@@ -25,9 +25,7 @@ struct ElementTensor {
   std::uint32_t address = 0;
   int rows = 1, pixels = 1, channels = 1;
   ElementType type = ElementType::kSigned32;
-  int bytes() const {
-    return type == ElementType::kUnsigned8 ? 1 : type == ElementType::kSigned16 ? 2 : 4;
-  }
+  int bytes() const { return traits(type).bytes; }
   /// Elements from a pixel, and from a row block, to the next.
   std::uint32_t pixel_stride() const {
     return static_cast<std::uint32_t>(blocks(channels) * kBlockElements);

@@ -5,6 +5,8 @@
 #include <array>
 #include <map>
 
+#include "model/spec/geometry.hpp"
+
 namespace solfege {
 namespace {
 
@@ -16,7 +18,7 @@ constexpr std::uint64_t kStreamOverhead = 6;  ///< start, emit, reduce (2), flus
 constexpr std::uint64_t kUnfoldOverhead = 9;  ///< sf_unfold: strides, start, wait
 
 /// Valid taps of one axis at each tile position.
-std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_log2,
+std::vector<std::uint64_t> valid_taps(WindowMode mode, std::uint32_t stride_log2,
                                       std::uint32_t padding, std::uint32_t tile_first,
                                       std::uint32_t tile_count, std::uint32_t tap_first,
                                       std::uint32_t tap_count, std::uint32_t limit) {
@@ -26,9 +28,9 @@ std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_l
     std::uint64_t count = 0;
     for (std::int64_t t = tap_first; t < std::int64_t{tap_first} + tap_count; ++t) {
       std::int64_t index = 0;
-      if (mode == 0)
+      if (mode == WindowMode::kForward)
         index = stride * p + t - padding;
-      else if (mode == 2)
+      else if (mode == WindowMode::kBackwardWeight)
         index = stride * t + p - padding;
       else if (const std::int64_t distance = p + padding - t;
                distance >= 0 && distance % stride == 0)
@@ -42,33 +44,23 @@ std::vector<std::uint64_t> valid_taps(std::uint32_t mode, std::uint32_t stride_l
   return counts;
 }
 
-std::uint64_t stream_steps(const Descriptor& d) {
-  return std::uint64_t{d.count0} * d.count1 * d.count2 * d.count3 * d.count4 * d.count5;
-}
-
 std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
   if (!d.reduce_flush) return 0;
   std::uint64_t results = 0;
   if (d.max_enable) results += d.max_per_sample ? d.samples : 1;
   if (d.sum_enable)
     results += (d.sum_per_channel ? d.channels : static_cast<std::uint64_t>(config.stream_lanes)) *
-               (d.second_sum != 0 ? 2 : 1);
+               (d.sums_twice() ? 2 : 1);
   return results;
 }
 
 std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
 
-/// Members of a group whose words one beat holds, at most `most`.
-std::uint64_t beat_members(const Config& config, bool columns, std::uint64_t most) {
-  const auto group = static_cast<std::uint64_t>(columns ? config.columns : config.rows);
-  const auto beat = static_cast<std::uint64_t>(config.bus_bytes * 8 / config.lanes);
-  return std::min({group, beat, most});
-}
-
 std::uint64_t transpose_cycles(const Descriptor& d, const Config& config) {
   const auto lanes = static_cast<std::uint64_t>(config.lanes);
-  const std::uint64_t read = beat_members(config, d.source_columns, lanes);
-  const std::uint64_t write = beat_members(config, d.target_columns, lanes);
+  const Geometry geometry(config);
+  const auto read = static_cast<std::uint64_t>(geometry.side(d.source_columns).turned_members);
+  const auto write = static_cast<std::uint64_t>(geometry.side(d.target_columns).turned_members);
   std::uint64_t cycles = 2;
   for (std::uint64_t block = 0; block < d.target_words; ++block)
     for (std::uint64_t word = 0; word < d.source_words; ++word)
@@ -81,9 +73,11 @@ std::uint64_t transpose_cycles(const Descriptor& d, const Config& config) {
 /// Filling a block and draining the one before overlap; the longer one counts.
 std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
   const auto lanes = static_cast<std::uint64_t>(config.lanes);
-  const std::uint64_t bank = std::max<std::uint64_t>(1, 4096 / (lanes * lanes));
-  const std::uint64_t samples_step = beat_members(config, d.source_columns, bank);
-  const std::uint64_t members_step = beat_members(config, d.target_columns, lanes);
+  const Geometry geometry(config);
+  const auto samples_step =
+      static_cast<std::uint64_t>(geometry.side(d.source_columns).unfold_samples);
+  const auto members_step =
+      static_cast<std::uint64_t>(geometry.side(d.target_columns).turned_members);
   const std::uint64_t pixels = std::uint64_t{d.unfold_out_height} * d.unfold_out_width;
   const std::uint64_t taps = std::uint64_t{d.unfold_kernel_height} * d.unfold_kernel_width;
   std::uint64_t cycles = kUnfoldOverhead, drain = 0;
@@ -121,10 +115,10 @@ std::uint64_t gemm_operations(const Descriptor& d) {
 }
 
 std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
-  switch (static_cast<Opcode>(d.opcode)) {
+  switch (d.opcode) {
     case Opcode::kLoad: {
-      const int group = d.load_to_columns ? config.columns : config.rows;
-      return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(group * config.lanes / 8) /
+      const int word_bytes = Geometry(config).side(d.load_to_columns).word_bytes;
+      return std::uint64_t{d.load_words} * static_cast<std::uint64_t>(word_bytes) /
                  static_cast<std::uint64_t>(config.bus_bytes) +
              2;
     }
@@ -141,7 +135,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
       return taken + last + 1;
     }
     case Opcode::kStream:
-      return stream_steps(d) + kStreamDepth + kStreamOverhead + reduction_results(d, config);
+      return d.steps() + kStreamDepth + kStreamOverhead + reduction_results(d, config);
     case Opcode::kTranspose:
       return transpose_cycles(d, config);
     case Opcode::kUnfold:
@@ -153,7 +147,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
 StepCycles step_cycles(const std::vector<Program>& programs,
                        const std::vector<ProgramTiming>& timings, const Config& config) {
   StepCycles step;
-  const double array_size = static_cast<double>(config.rows) * config.columns * config.lanes;
+  const double array_size = Geometry(config).bit_products;
   const auto bus = static_cast<std::uint64_t>(config.bus_bytes);
   std::map<std::pair<std::string, std::string>, std::size_t> place;
   for (std::size_t p = 0; p < programs.size(); ++p) {
@@ -174,18 +168,18 @@ StepCycles step_cycles(const std::vector<Program>& programs,
       row.read_bytes += timing.read_beats * bus;
       row.write_bytes += timing.write_beats * bus;
       const std::uint64_t occupied = timing.end - timing.start;
-      switch (engine_of(operation.descriptor)) {
-        case 0:
+      switch (operation.descriptor.engine()) {
+        case kArray:
           row.array_cycles += occupied;
           break;
-        case 1:
+        case kStream:
           // A drain waits for the array most of the time; its steps are its work.
           row.stream_cycles += timing.active;
           break;
-        case 3:
+        case kTurner:
           row.turner_cycles += occupied;
           break;
-        default:
+        case kDma:
           break;
       }
       if (timing.end > end) {

@@ -7,19 +7,6 @@
 
 namespace solfege {
 
-int engine_of(const Descriptor& d) {
-  switch (static_cast<Opcode>(d.opcode)) {
-    case Opcode::kGemm:
-      return 0;
-    case Opcode::kStream:
-      return 1;
-    case Opcode::kLoad:
-      return 2;
-    default:
-      return 3;
-  }
-}
-
 TimedFetch::TimedFetch(int bus_bytes) {
   const unsigned beats = static_cast<unsigned>(kDescriptorBytes / bus_bytes);
   bursts_ = beats > 16 ? beats / 16 : 1;
@@ -53,11 +40,11 @@ void TimedFetch::step(bool asked, bool response, bool given) {
 
 TimedLoader::TimedLoader(const Config& config)
     : bus_bytes_(static_cast<std::uint32_t>(config.bus_bytes)),
-      row_bytes_(static_cast<std::uint32_t>(config.rows * config.lanes / 8)),
-      column_bytes_(static_cast<std::uint32_t>(config.columns * config.lanes / 8)) {}
+      row_bytes_(static_cast<std::uint32_t>(Geometry(config).rows.word_bytes)),
+      column_bytes_(static_cast<std::uint32_t>(Geometry(config).columns.word_bytes)) {}
 
 unsigned TimedLoader::request_beats() const {
-  const std::uint32_t page_beats = 4096 / bus_bytes_;
+  const std::uint32_t page_beats = kPageBytes / bus_bytes_;
   return std::min({ask_left_, page_beats - address_ / bus_bytes_ % page_beats, 16u});
 }
 
@@ -79,7 +66,7 @@ void TimedLoader::step(bool start, const Descriptor& d, bool asked, bool respons
 }
 
 TimedArray::TimedArray(const Config& config)
-    : chunks_a_tile_(static_cast<unsigned>(config.rows * (config.columns / config.stream_lanes))) {}
+    : chunks_a_tile_(static_cast<unsigned>(Geometry(config).tile_chunks)) {}
 
 void TimedArray::step(bool start, const Descriptor& d, bool take) {
   const bool tile_done = take && taken_ + 1 == chunks_a_tile_;

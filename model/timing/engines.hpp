@@ -9,12 +9,10 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
-
-/// The engine that runs a descriptor: 0 array, 1 stream, 2 dma, 3 turner.
-int engine_of(const Descriptor& d);
 
 /// sf_fetch: one descriptor at a time, in program order.
 class TimedFetch {

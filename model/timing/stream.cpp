@@ -68,11 +68,11 @@ void TimedNest::advance() {
 // ---- Reader ----
 
 void TimedReader::start(const Descriptor& d, bool strides_b, std::uint32_t address,
-                        std::uint32_t type, const Config& config) {
+                        ElementType type, const Config& config) {
   nest_.start(d, strides_b, config.stream_lanes);
   address_ = address;
   bus_bytes_ = static_cast<std::uint32_t>(config.bus_bytes);
-  size_log2_ = type == 0 ? 0 : type == 1 ? 1 : 2;
+  size_log2_ = log2_of(static_cast<std::uint32_t>(traits(type).bytes));
   running_ = true;
   last_valid_ = false;
 }
@@ -111,17 +111,16 @@ void TimedReader::step(bool asked, bool response, bool take) {
 // ---- Pack ----
 
 TimedPack::TimedPack(const Config& config)
-    : rows_(static_cast<unsigned>(config.rows)),
-      columns_(static_cast<unsigned>(config.columns)),
-      word_bytes_(static_cast<unsigned>(config.lanes / 8)),
-      cell_last_(static_cast<unsigned>(256 / config.stream_lanes - 1)),
-      word_blocks_(static_cast<unsigned>(config.lanes / 16)),
-      beat_members_(static_cast<unsigned>(std::min(16, 8 * config.bus_bytes / config.lanes))) {}
+    : geometry_(config),
+      word_bytes_(static_cast<unsigned>(geometry_.lane_bytes)),
+      cell_last_(static_cast<unsigned>(geometry_.block_chunks - 1)),
+      word_blocks_(static_cast<unsigned>(geometry_.lane_blocks)) {}
 
 void TimedPack::start(const Descriptor& d) {
   enable_ = d.pack_enable;
-  group_ = d.pack_columns ? columns_ : rows_;
-  set_members_ = std::min(group_, beat_members_);
+  const Geometry::Side& side = geometry_.side(d.pack_columns);
+  group_ = static_cast<unsigned>(side.group);
+  set_members_ = static_cast<unsigned>(std::min(side.beat_members, kBlock));
   planes_ = d.pack_planes;
   samples_ = d.samples;
   group_stride_ = d.pack_group_stride;
@@ -344,10 +343,8 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   if (!start) return;
   from_array_ = d.x_from_array;
   z_enable_ = d.z_enable;
-  const auto destination = static_cast<Destination>(d.destination);
-  stores_ = destination == Destination::kSigned16 || destination == Destination::kSigned32 ||
-            destination == Destination::kTagged;
-  element_bytes_ = destination == Destination::kSigned16 ? 2 : 4;
+  stores_ = d.stores();
+  element_bytes_ = static_cast<std::uint32_t>(traits(d.destination).bytes);
   destination_ = d.destination_address;
   pool_ = d.pool_enable;
   accumulate_ = d.accumulate_enable;
@@ -355,7 +352,7 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   reduce_flush_ = d.reduce_flush;
   max_ = d.max_enable;
   sum_ = d.sum_enable;
-  second_ = d.second_sum != 0;
+  second_ = d.sums_twice();
   per_channel_ = d.sum_per_channel;
   max_count_ = d.max_per_sample ? d.samples : 1;
   channels_ = d.channels;

@@ -7,6 +7,7 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 
@@ -39,7 +40,7 @@ class TimedNest {
 /// sf_stream_reader
 class TimedReader {
  public:
-  void start(const Descriptor& d, bool strides_b, std::uint32_t address, std::uint32_t type,
+  void start(const Descriptor& d, bool strides_b, std::uint32_t address, ElementType type,
              const Config& config);
   bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
   bool valid() const { return out_valid_; }
@@ -109,7 +110,8 @@ class TimedPack {
     return send(write_ready) && emit_plane_ + 1 == planes_ && last_set();
   }
 
-  unsigned rows_, columns_, word_bytes_, cell_last_, word_blocks_, beat_members_;
+  const Geometry geometry_;
+  unsigned word_bytes_, cell_last_, word_blocks_;
   bool enable_ = false;
   std::uint32_t planes_ = 1, samples_ = 0, group_ = 1, group_stride_ = 0, group_bytes_ = 0,
                 pixel_bytes_ = 0, plane_bytes_ = 0, set_members_ = 1;

@@ -16,7 +16,6 @@ namespace {
 // Clients of the bus, as rtl/device/sf_device.v numbers them
 enum Reader { kReadFetch = 0, kReadLoad, kReadX, kReadZ, kReadTurn };
 enum Writer { kWriteElements = 0, kWritePlanes, kWriteTurn };
-enum Engine { kArray = 0, kStream, kDma, kTurner };
 constexpr int kReaderEngine[] = {-1, kDma, kStream, kStream, kTurner};
 constexpr int kWriterEngine[] = {kStream, kStream, kTurner};
 
@@ -105,7 +104,8 @@ ProgramTiming TimingModel::run(const Program& program,
 
     // ---- Clock edge ----
     const int given_to =
-        fetch_.giving() ? engine_of(program.operations[fetch_.index()].descriptor) : -1;
+        fetch_.giving() ? static_cast<int>(program.operations[fetch_.index()].descriptor.engine())
+                        : -1;
     const bool given = given_to >= 0 && queues_[static_cast<std::size_t>(given_to)].ready();
     const std::size_t given_index = fetch_.index();
     auto descriptor = [&](std::size_t e) -> const Descriptor& {
@@ -116,7 +116,7 @@ ProgramTiming TimingModel::run(const Program& program,
     if (reader == kReadLoad) reader_beats = loader_.request_beats();
 
     const bool turn_starts_unfold =
-        started[kTurner] && static_cast<Opcode>(descriptor(kTurner).opcode) == Opcode::kUnfold;
+        started[kTurner] && descriptor(kTurner).opcode == Opcode::kUnfold;
     array_.step(started[kArray], descriptor(kArray), stream_.takes_tile());
     stream_.step(started[kStream], descriptor(kStream), reader == kReadX, reader == kReadZ,
                  owner == kReadX, owner == kReadZ);

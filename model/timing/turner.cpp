@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/spec/geometry.hpp"
+
 namespace solfege {
 namespace {
 
@@ -13,9 +15,9 @@ std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
 // ---- Transpose ----
 
 TimedTranspose::TimedTranspose(const Config& config) : lanes_(u32(config.lanes)) {
-  const std::uint32_t most = std::min(u32(config.bus_bytes) * 8 / lanes_, lanes_);
-  row_members_ = std::min(u32(config.rows), most);
-  column_members_ = std::min(u32(config.columns), most);
+  const Geometry geometry(config);
+  row_members_ = u32(geometry.rows.turned_members);
+  column_members_ = u32(geometry.columns.turned_members);
 }
 
 bool TimedTranspose::stall(bool asked, bool put, bool writes_idle) const {
@@ -77,14 +79,11 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
 // ---- Unfold ----
 
 TimedUnfold::TimedUnfold(const Config& config) : lanes_(u32(config.lanes)) {
-  const std::uint32_t beat_words = u32(config.bus_bytes) * 8 / lanes_;
-  const std::uint32_t bank_words = std::max(1u, 4096 / (lanes_ * lanes_));
-  const std::uint32_t most_samples = std::min(beat_words, bank_words);
-  const std::uint32_t most_members = std::min(beat_words, lanes_);
-  row_samples_ = std::min(u32(config.rows), most_samples);
-  column_samples_ = std::min(u32(config.columns), most_samples);
-  row_members_ = std::min(u32(config.rows), most_members);
-  column_members_ = std::min(u32(config.columns), most_members);
+  const Geometry geometry(config);
+  row_samples_ = u32(geometry.rows.unfold_samples);
+  column_samples_ = u32(geometry.columns.unfold_samples);
+  row_members_ = u32(geometry.rows.turned_members);
+  column_members_ = u32(geometry.columns.turned_members);
 }
 
 void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {

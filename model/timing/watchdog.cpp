@@ -6,17 +6,20 @@
 #include <algorithm>
 #include <array>
 
-#include "model/timing/engines.hpp"
+#include "model/spec/registers.hpp"
 
 namespace solfege {
 namespace {
 
-constexpr std::array<const char*, kEngines> kEngineNames = {"array", "stream unit", "DMA",
-                                                            "turner"};
-constexpr int kArray = 0, kStream = 1, kTokens = 8;
-constexpr std::array<const char*, kTokens> kTokenNames = {
-    "loaded", "row buffer free", "column buffer free", "stored",
-    "packed", "turned",          "draining",           "7"};
+constexpr int kTokens = kSemaphores;
+
+const char* token_name(int token) {
+#define SOLFEGE_CASE(kName, bit, name, meaning) \
+  if (token == bit) return name;
+  SOLFEGE_SEMAPHORES(SOLFEGE_CASE)
+#undef SOLFEGE_CASE
+  return "7";
+}
 
 class Standstill {
  public:
@@ -25,7 +28,7 @@ class Standstill {
     heads_.fill(program.operations.size());
     for (std::size_t i = 0; i < program.operations.size(); ++i) {
       const Descriptor& d = program.operations[i].descriptor;
-      std::size_t& head = heads_[static_cast<std::size_t>(engine_of(d))];
+      std::size_t& head = heads_[static_cast<std::size_t>(d.engine())];
       if (!retired[i])
         head = std::min(head, i);
       else
@@ -39,13 +42,13 @@ class Standstill {
     std::vector<std::string> lines;
     for (int engine = 0; engine < kEngines; ++engine)
       if (has(engine))
-        lines.push_back(fmt::format("{}: {} {}", name(engine), place(head(engine)), wait(engine)));
+        lines.push_back(
+            fmt::format("{}: {} {}", engine_name(engine), place(head(engine)), wait(engine)));
     if (lines.empty()) return "every descriptor has retired, and the device does not end";
     return fmt::format("{}", fmt::join(lines, "; "));
   }
 
  private:
-  static const char* name(int engine) { return kEngineNames[static_cast<std::size_t>(engine)]; }
   std::size_t head(int engine) const { return heads_[static_cast<std::size_t>(engine)]; }
   bool has(int engine) const { return head(engine) < program_.operations.size(); }
   const Descriptor& descriptor(int engine) const {
@@ -74,12 +77,11 @@ class Standstill {
   std::string wait(int engine) const {
     if (head(engine) >= fetched_) return "has not been fetched";
     if (const int token = missing_token(engine); token >= 0) {
-      const std::string what =
-          fmt::format("waits for token {}", kTokenNames[static_cast<std::size_t>(token)]);
+      const std::string what = fmt::format("waits for token {}", token_name(token));
       for (std::size_t i = 0; i < program_.operations.size(); ++i)
         if (!retired_[i] && (program_.operations[i].descriptor.signal_mask >> token & 1) != 0)
           return fmt::format("{} of {} in the {}", what, place(i),
-                             name(engine_of(program_.operations[i].descriptor)));
+                             engine_name(program_.operations[i].descriptor.engine()));
       return what + ", which no descriptor left gives";
     }
     if (engine == kArray && descriptor(kArray).drain &&

@@ -49,9 +49,6 @@ module sf_control #(
 );
   `include "sf_descriptor.vh"
   localparam DeadlockCycles = 1024;
-  localparam Counters = 11;  // cycles, and one for each event
-
-  localparam [2:0] EngineFetch = 3'd4;
 
   reg        busy_q, done_q, error_q, halt_q, starting_q;
   reg [7:0]  code_q;
@@ -59,7 +56,7 @@ module sf_control #(
   reg [15:0] tag_q;
   reg [31:0] base_q, count_q;
   reg [10:0] still_q;
-  reg [63:0] counter_q [0:Counters-1];
+  reg [63:0] counter_q [0:COUNTERS-1];
 
   // ---- Writes ----
   reg        address_full_q, data_full_q, bvalid_q, bad_write_q;
@@ -75,8 +72,8 @@ module sf_control #(
   wire at_base    = write_word_q == ADDRESS_DESCRIPTOR_BASE[11:2];
   wire at_count   = write_word_q == ADDRESS_DESCRIPTOR_COUNT[11:2];
   wire write_control = write & at_control & wstrb_q[0];
-  wire start = write_control & wdata_q[0] & ~busy_q & ~halt_q;
-  wire clear = write_control & wdata_q[1] & ~busy_q;
+  wire start = write_control & wdata_q[CONTROL_START] & ~busy_q & ~halt_q;
+  wire clear = write_control & wdata_q[CONTROL_CLEAR] & ~busy_q;
   wire [31:0] written = {{8{wstrb_q[3]}}, {8{wstrb_q[2]}}, {8{wstrb_q[1]}}, {8{wstrb_q[0]}}};
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -131,9 +128,10 @@ module sf_control #(
         end
     end
   endfunction
-  wire [2:0] failed = illegal_i ? EngineFetch
-      : bus_error_i[0] ? 3'd0 : bus_error_i[1] ? 3'd1 : bus_error_i[2] ? 3'd2 : bus_error_i[3] ? 3'd3
-      : bus_error_i[4] ? EngineFetch : lowest(unfinished_i, tag_i[63:0]);
+  wire [2:0] failed = illegal_i ? ENGINE_FETCH
+      : bus_error_i[ENGINE_ARRAY] ? ENGINE_ARRAY : bus_error_i[ENGINE_STREAM] ? ENGINE_STREAM
+      : bus_error_i[ENGINE_DMA] ? ENGINE_DMA : bus_error_i[ENGINE_TURNER] ? ENGINE_TURNER
+      : bus_error_i[ENGINE_FETCH] ? ENGINE_FETCH : lowest(unfinished_i, tag_i[63:0]);
 
   always @(posedge clk_i or negedge rst_ni) begin : registers
     integer i;
@@ -149,7 +147,7 @@ module sf_control #(
       base_q     <= 32'd0;
       count_q    <= 32'd0;
       still_q    <= 11'd0;
-      for (i = 0; i < Counters; i = i + 1) counter_q[i] <= 64'd0;
+      for (i = 0; i < COUNTERS; i = i + 1) counter_q[i] <= 64'd0;
     end else begin
       if (write & at_base) base_q <= (wdata_q & written) | (base_q & ~written);
       if (write & at_count) count_q <= (wdata_q & written) | (count_q & ~written);
@@ -169,7 +167,7 @@ module sf_control #(
         halt_q <= 1'b1;
         code_q <= refused ? ERROR_PROGRAM : illegal_i ? ERROR_ILLEGAL_DESCRIPTOR
                 : (bus_error_i != 5'd0) ? ERROR_BUS : ERROR_DEADLOCK;
-        engine_q <= refused ? EngineFetch : failed;
+        engine_q <= refused ? ENGINE_FETCH : failed;
         tag_q    <= refused ? 16'd0 : tag_i[16*failed+:16];
       end
       if (clear) begin
@@ -183,10 +181,10 @@ module sf_control #(
       still_q <= (busy_q & ~progress_i & quiet_i & ~finished_i & ~deadlock) ? still_q + 11'd1 : 11'd0;
 
       if (clear) begin
-        for (i = 0; i < Counters; i = i + 1) counter_q[i] <= 64'd0;
+        for (i = 0; i < COUNTERS; i = i + 1) counter_q[i] <= 64'd0;
       end else if (busy_q) begin
         counter_q[0] <= counter_q[0] + 64'd1;
-        for (i = 0; i < Counters - 1; i = i + 1) if (count_events_i[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
+        for (i = 0; i < COUNTERS - 1; i = i + 1) if (count_events_i[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
       end
     end
   end
@@ -197,9 +195,12 @@ module sf_control #(
   wire read = s_axil_arvalid_i & s_axil_arready_o;
   wire [11:0] read_address   = {s_axil_araddr_i[11:2], 2'd0};
   wire [11:0] counter_offset = read_address - ADDRESS_COUNTERS;
-  wire        at_counter     = read_address >= ADDRESS_COUNTERS && {20'd0, counter_offset} < 8 * Counters;
+  wire        at_counter     = read_address >= ADDRESS_COUNTERS && {20'd0, counter_offset} < 8 * COUNTERS;
   wire [3:0]  counter_index  = at_counter ? counter_offset[6:3] : 4'd0;
   wire [63:0] counter        = counter_q[counter_index];
+  wire [31:0] status = ({16'd0, tag_q} << STATUS_TAG) | ({24'd0, code_q} << STATUS_CODE)
+      | ({29'd0, engine_q} << STATUS_ENGINE) | ({31'd0, error_q} << STATUS_ERROR) | ({31'd0, done_q} << STATUS_DONE)
+      | ({31'd0, busy_q} << STATUS_BUSY);
   assign s_axil_arready_o = ~rvalid_q;
   assign s_axil_rvalid_o  = rvalid_q;
   assign s_axil_rdata_o   = rdata_q;
@@ -216,7 +217,7 @@ module sf_control #(
         ADDRESS_ID:               rdata_q <= DEVICE_ID;
         ADDRESS_CONFIG_HASH:      rdata_q <= ConfigHash[31:0];
         ADDRESS_CONFIG_HASH_HIGH: rdata_q <= ConfigHash[63:32];
-        ADDRESS_STATUS:           rdata_q <= {tag_q, code_q, 1'b0, engine_q, 1'b0, error_q, done_q, busy_q};
+        ADDRESS_STATUS:           rdata_q <= status;
         ADDRESS_DESCRIPTOR_BASE:  rdata_q <= base_q;
         ADDRESS_DESCRIPTOR_COUNT: rdata_q <= count_q;
         default: begin

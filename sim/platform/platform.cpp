@@ -29,6 +29,7 @@
 
 #include "model/base/error.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 
 /// libsystemc.so contains a main that calls this one and does not link without it. The program has
 /// a main of its own, so it never runs.
@@ -46,19 +47,6 @@ constexpr std::uint64_t kHalfPeriodPs = 500;
 constexpr std::uint64_t kPeriodPs = 2 * kHalfPeriodPs;
 
 sc_time picoseconds(std::uint64_t count) { return sc_time::from_value(count); }
-
-// Control registers, byte offsets.
-constexpr std::uint32_t kRegId = 0x000;
-constexpr std::uint32_t kRegConfigHash = 0x004;  // 64 bits, low word first, as all pairs
-constexpr std::uint32_t kRegControl = 0x00C;
-constexpr std::uint32_t kRegStatus = 0x010;
-constexpr std::uint32_t kRegDescriptorBase = 0x014;
-constexpr std::uint32_t kRegDescriptorCount = 0x018;
-constexpr std::uint32_t kRegCounters = 0x040;  // in the order of Counters
-
-constexpr std::uint32_t kId = 0x534F4C46;
-constexpr std::uint32_t kControlStart = 1;
-constexpr std::uint32_t kControlClear = 2;
 
 enum Response : std::uint8_t { kOkay = 0, kSlaveError = 2, kDecodeError = 3 };
 
@@ -327,7 +315,7 @@ class AxiSlave : public sc_core::sc_module {
   static constexpr std::size_t kQueuedBursts = 16;
   static constexpr std::size_t kQueuedWrites = 4;
   static constexpr std::size_t kPipelineBeats = 64;  // beyond what the latency holds
-  static constexpr unsigned kBoundary = 4096;        // no burst crosses a multiple of this
+  static constexpr unsigned kBoundary = kPageBytes;  // no burst crosses a multiple of this
 
   struct ReadBurst {
     std::uint32_t address;
@@ -865,10 +853,10 @@ Platform::Platform(const DutLibrary& library, int bus_bytes, const MemoryModel& 
   Modules& m = *modules_;
   m.host.execute([&] {
     m.reset_design();
-    if (m.host.read_register(kRegId) != kId) {
+    if (m.host.read_register(registers::id) != kDeviceId) {
       throw CheckFailed(library.path + ": not a Solfege design, its ID register differs");
     }
-    m.config_hash = m.host.read_register_pair(kRegConfigHash);
+    m.config_hash = m.host.read_register_pair(registers::config_hash);
     if (!m.host.probe_memory(memory_bytes - 1)) throw std::logic_error("memory not connected");
   });
 }
@@ -900,11 +888,11 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
   const auto job = [&] {
     if (m.needs_reset) m.reset_design();
     m.needs_reset = true;  // until this run has ended well
-    m.host.write_register(kRegDescriptorBase, descriptor_base);
-    m.host.write_register(kRegDescriptorCount, count);
+    m.host.write_register(registers::descriptor_base, descriptor_base);
+    m.host.write_register(registers::descriptor_count, count);
     result.first_cycle = m.dut.cycle();
     m.bus.watch_program(descriptor_base, count);
-    m.host.write_register(kRegControl, kControlStart);
+    m.host.write_register(registers::control, registers::control_start);
     m.dut.arm(patience);
     m.host.wait_for(m.dut.woken());
     result.last_cycle = m.dut.cycle();
@@ -916,26 +904,21 @@ RunResult Platform::run(std::uint32_t descriptor_base, std::uint32_t count,
       return;
     }
 
-    const std::uint32_t status = m.host.read_register(kRegStatus);
-    const bool done = status & 2;
-    result.error = status & 4;
-    result.done = done && !result.error;
-    result.timed_out = !done && !result.error;
-    result.error_code = static_cast<int>(status >> 8 & 0xff);
-    result.error_engine = static_cast<int>(status >> 4 & 7);
-    result.error_tag = static_cast<int>(status >> 16);
-    std::uint32_t address = kRegCounters;
-    for (std::uint64_t* counter :
-         {&result.counters.cycles, &result.counters.array_active, &result.counters.array_stall,
-          &result.counters.stream_active, &result.counters.stream_stall,
-          &result.counters.dma_active, &result.counters.dma_stall, &result.counters.turner_active,
-          &result.counters.turner_stall, &result.counters.read_beats,
-          &result.counters.write_beats}) {
-      *counter = m.host.read_register_pair(address);
-      address += 8;
-    }
+    const Status status = Status::decode(m.host.read_register(registers::status));
+    result.error = status.error;
+    result.done = status.done && !result.error;
+    result.timed_out = !status.done && !result.error;
+    result.error_code = status.code;
+    result.error_engine = status.engine;
+    result.error_tag = status.tag;
+    std::uint32_t address = registers::counters;
+#define SOLFEGE_READ(name, meaning)                          \
+  result.counters.name = m.host.read_register_pair(address); \
+  address += registers::counter_bytes;
+    SOLFEGE_COUNTERS(SOLFEGE_READ)
+#undef SOLFEGE_READ
     if (result.timed_out) return;
-    m.host.write_register(kRegControl, kControlClear);
+    m.host.write_register(registers::control, registers::control_clear);
     if (const std::exception_ptr failure = m.dut.take_failure()) std::rethrow_exception(failure);
     m.needs_reset = false;
   };

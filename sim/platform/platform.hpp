@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "model/spec/registers.hpp"
 #include "model/timing/watchdog.hpp"
 #include "sim/dut/dut_library.hpp"
 
@@ -45,16 +46,6 @@ struct Retire {
   std::uint32_t active_cycles = 0;
   std::uint32_t stall_cycles = 0;
   std::uint64_t cycle = 0;  ///< clock cycles since the platform was constructed
-};
-
-/// The device's own counters, as read from its registers after a run.
-struct Counters {
-  std::uint64_t cycles = 0;  ///< while busy
-  std::uint64_t array_active = 0, array_stall = 0;
-  std::uint64_t stream_active = 0, stream_stall = 0;
-  std::uint64_t dma_active = 0, dma_stall = 0;
-  std::uint64_t turner_active = 0, turner_stall = 0;
-  std::uint64_t read_beats = 0, write_beats = 0;
 };
 
 /// How a run ended: exactly one of done, error, stopped and timed_out.

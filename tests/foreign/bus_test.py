@@ -27,6 +27,11 @@ def register(name):
     return MACROS["REGISTER_" + name]
 
 
+def status_fields(word):
+    names = [name[7:-4] for name in MACROS if name.startswith("STATUS_") and name.endswith("_LSB")]
+    return {name: word >> MACROS[f"STATUS_{name}_LSB"] & (1 << MACROS[f"STATUS_{name}_WIDTH"]) - 1 for name in names}
+
+
 def descriptor(**fields):
     """The 128 bytes of a descriptor."""
     words = [0] * (MACROS["DESCRIPTOR_BYTES"] // 4)
@@ -39,7 +44,8 @@ def descriptor(**fields):
 
 def copy(tag, **changes):
     """A pass that copies a block of 16 x 16 elements of 32 bits."""
-    fields = dict(opcode=3, tag=tag, x_type=2, destination=2, x_address=SOURCE, destination_address=TARGET, scale_x=1,
+    fields = dict(opcode=MACROS["OPCODE_STREAM"], tag=tag, x_type=MACROS["TYPE_SIGNED32"],
+                  destination=MACROS["DESTINATION_SIGNED32"], x_address=SOURCE, destination_address=TARGET, scale_x=1,
                   count0=256 // LANES, count1=1, count2=1, count3=1, count4=1, count5=1, channels=16, samples=16)
     return descriptor(**{**fields, **changes})
 
@@ -81,15 +87,15 @@ class Bench:
         self.ram.write(PROGRAM, b"".join(program))
         await self.host.write_dword(register("DESCRIPTOR_BASE"), base)
         await self.host.write_dword(register("DESCRIPTOR_COUNT"), len(program))
-        await self.host.write_dword(register("CONTROL"), 1)
+        await self.host.write_dword(register("CONTROL"), MACROS["CONTROL_START"])
         for _ in range(20000):
             if self.dut.irq.value == 1:
                 break
             await RisingEdge(self.dut.clk)
-        status = await self.read("STATUS")
-        assert not status & 1, "still busy"
-        await self.host.write_dword(register("CONTROL"), 2)
-        return bool(status & 2), bool(status & 4), status >> 4 & 7, status >> 8 & 255, status >> 16
+        status = status_fields(await self.read("STATUS"))
+        assert not status["BUSY"], "still busy"
+        await self.host.write_dword(register("CONTROL"), MACROS["CONTROL_CLEAR"])
+        return bool(status["DONE"]), bool(status["ERROR"]), status["ENGINE"], status["CODE"], status["TAG"]
 
     def copied(self):
         return self.ram.read(TARGET, BYTES) == self.data
@@ -101,7 +107,7 @@ async def registers(dut):
     await bench.reset()
     for chance in (0.0, 0.6):
         bench.hinder(chance)
-        assert await bench.read("ID") == 0x534F4C46
+        assert await bench.read("ID") == MACROS["DEVICE_ID"]
         assert await bench.read("STATUS") == 0
         base = register("DESCRIPTOR_BASE")
         await bench.host.write_dword(base, 0x11223344)

@@ -32,9 +32,9 @@ Operation operation(const Descriptor& descriptor) {
 /// One block of 16 x 16 elements of 32 bits, multiplied by 1.
 Descriptor copy_block(const Config& config) {
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-  d.x_type = static_cast<std::uint32_t>(ElementType::kSigned32);
-  d.destination = static_cast<std::uint32_t>(Destination::kSigned32);
+  d.opcode = Opcode::kStream;
+  d.x_type = ElementType::kSigned32;
+  d.destination = Destination::kSigned32;
   d.x_address = kSource;
   d.destination_address = kTarget;
   d.scale_x = 1;
@@ -47,14 +47,14 @@ Descriptor copy_block(const Config& config) {
 /// All rows of a table.
 Descriptor fill_table(const Config& config) {
   Descriptor d = copy_block(config);
-  d.destination = static_cast<std::uint32_t>(Destination::kTable);
+  d.destination = Destination::kTable;
   d.count0 = static_cast<std::uint32_t>(config.table_channels / config.stream_lanes);
   d.channels = d.samples = 0xffff;
   return d;
 }
 Descriptor fill_samples(const Config& config) {
   Descriptor d = fill_table(config);
-  d.table = static_cast<std::uint32_t>(Table::kSample);
+  d.table = Table::kSample;
   d.count0 = static_cast<std::uint32_t>(std::max(1, config.max_batch / config.stream_lanes));
   return d;
 }
@@ -62,7 +62,7 @@ Descriptor fill_samples(const Config& config) {
 /// L rows of one word, turned: L rows of one word.
 Descriptor turn_block(const Config& config) {
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kTranspose);
+  d.opcode = Opcode::kTranspose;
   d.source_address = kPlanes;
   d.target_address = kTurnedPlanes;
   d.plane_words = d.source_words = d.target_words = 1;
@@ -74,7 +74,7 @@ Descriptor turn_block(const Config& config) {
 /// channels become L rows of one lane.
 Descriptor unfold_block(const Config& config) {
   Descriptor d = turn_block(config);
-  d.opcode = static_cast<std::uint32_t>(Opcode::kUnfold);
+  d.opcode = Opcode::kUnfold;
   d.plane_words = 0;
   d.unfold_planes = d.unfold_height = d.unfold_width = 1;
   d.unfold_out_height = d.unfold_out_width = 1;
@@ -85,7 +85,7 @@ Descriptor unfold_block(const Config& config) {
 
 Descriptor load_words(const Config&) {
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
+  d.opcode = Opcode::kLoad;
   d.load_address = kPlanes;
   d.load_words = 8;
   return d;
@@ -94,7 +94,7 @@ Descriptor load_words(const Config&) {
 /// One tile of one operation, left in the accumulators.
 Descriptor gemm_tile(const Config& config) {
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kGemm);
+  d.opcode = Opcode::kGemm;
   d.row_planes = d.column_planes = d.words = d.column_groups = 1;
   d.tail_lanes = static_cast<std::uint32_t>(config.lanes);
   d.tile_y_count = d.tile_x_count = d.tap_y_count = d.tap_x_count = 1;
@@ -109,14 +109,14 @@ struct Illegal {
   void (*spoil)(Descriptor&);
 };
 const Illegal kIllegal[] = {
-    {"no opcode", copy_block, [](Descriptor& d) { d.opcode = 9; }},
+    {"no opcode", copy_block, [](Descriptor& d) { d.opcode = Opcode(9); }},
     {"stream without steps", copy_block, [](Descriptor& d) { d.count1 = 0; }},
     {"stream without channels", copy_block, [](Descriptor& d) { d.channels = 0; }},
     {"load past the buffer", load_words, [](Descriptor& d) { d.load_offset = 0xffff; }},
     {"load of nothing", load_words, [](Descriptor& d) { d.load_words = 0; }},
     {"load beside beats", load_words, [](Descriptor& d) { d.load_address += 2; }},
     {"gemm without words", gemm_tile, [](Descriptor& d) { d.words = 0; }},
-    {"gemm of a type that is not", gemm_tile, [](Descriptor& d) { d.row_type = 3; }},
+    {"gemm of a type that is not", gemm_tile, [](Descriptor& d) { d.row_type = PlaneType(3); }},
     {"gemm by tile with taps", gemm_tile,
      [](Descriptor& d) {
        d.columns_by_tile = 1;
@@ -211,8 +211,8 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
   stuck.wait_mask = 0x80;
   const RunResult first_run = run({gemm_tile(config), stuck});
   CHECK(first_run.error);
-  CHECK(first_run.error_code == 3);
-  CHECK(first_run.error_engine == 3);
+  CHECK(ErrorCode(first_run.error_code) == ErrorCode::kDeadlock);
+  CHECK(first_run.error_engine == kTurner);
   CHECK(first_run.error_tag == 1);
   check_good();
 
@@ -225,8 +225,8 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     illegal.spoil(bad);
     const RunResult result = run({copy_block(config), bad});
     CHECK(result.error);
-    CHECK(result.error_code == 1);
-    CHECK(result.error_engine == 4);
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kIllegalDescriptor);
+    CHECK(result.error_engine == kFetch);
     CHECK(result.error_tag == 1);
     check_good();
   }
@@ -247,9 +247,9 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     platform.set_memory_model(failing);
     const RunResult result = run({gemm_tile(config), gemm_tile(config), descriptor});
     CHECK(result.error);
-    CHECK(result.error_code == 2);
-    const auto opcode = static_cast<Opcode>(descriptor.opcode);
-    CHECK(result.error_engine == (opcode == Opcode::kStream ? 1 : opcode == Opcode::kLoad ? 2 : 3));
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kBus);
+    const auto opcode = descriptor.opcode;
+    CHECK(result.error_engine == traits(opcode).engine);
     CHECK(result.error_tag == 2);
     CHECK_FALSE(copied());
     CHECK_FALSE(turned());
@@ -265,15 +265,15 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     std::vector<Descriptor> mixed(6, copy_block(config));
     mixed[1] = load_words(config);
     const RunResult result = run(mixed);
-    CHECK(result.error_code == 2);
-    CHECK(result.error_engine == 2);
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kBus);
+    CHECK(result.error_engine == kDma);
     CHECK(result.error_tag == 1);
     // The fetch fails at the third descriptor
     failing.error_address = kProgram + 2 * kDescriptorBytes + 4;
     platform.set_memory_model(failing);
     const RunResult fetch = run(std::vector<Descriptor>(4, copy_block(config)));
-    CHECK(fetch.error_code == 2);
-    CHECK(fetch.error_engine == 4);
+    CHECK(ErrorCode(fetch.error_code) == ErrorCode::kBus);
+    CHECK(fetch.error_engine == kFetch);
     CHECK(fetch.error_tag == 2);
     platform.set_memory_model(memory);
     check_good();
@@ -286,8 +286,8 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     CAPTURE(base, count);
     const RunResult result = platform.run(base, count, {}, {100000});
     CHECK(result.error);
-    CHECK(result.error_code == 4);
-    CHECK(result.error_engine == 4);
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kProgram);
+    CHECK(result.error_engine == kFetch);
     CHECK(result.error_tag == 0);
     CHECK(result.counters.read_beats == 0);
     check_good();
@@ -309,8 +309,8 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     waiting.wait_mask = 0x80;
     const RunResult result = run({waiting});
     CHECK(result.error);
-    CHECK(result.error_code == 3);
-    CHECK(result.error_engine == (waiting.opcode == copy_block(config).opcode ? 1 : 3));
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kDeadlock);
+    CHECK(result.error_engine == waiting.engine());
     CHECK(result.error_tag == 0);
     for (std::uint32_t i = 0; i < lanes * word; ++i) CHECK(byte(kTurnedPlanes + i) == 0);
     CHECK_FALSE(copied());
@@ -323,8 +323,8 @@ TEST_CASE("Bad programs and bus errors stop the device with a code") {
     root.wait_mask = 0x80;
     root.signal_mask = follower.wait_mask = kPacked;
     const RunResult result = run({turn_block(config), root, follower});
-    CHECK(result.error_code == 3);
-    CHECK(result.error_engine == 2);
+    CHECK(ErrorCode(result.error_code) == ErrorCode::kDeadlock);
+    CHECK(result.error_engine == kDma);
     CHECK(result.error_tag == 1);
     CHECK(turned());
     check_good();

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "gen/generator.hpp"
 #include "model/base/error.hpp"
 #include "sim/dut/dut_library.hpp"
 #include "sim/waveform_file.hpp"
@@ -70,7 +71,9 @@ class Workshop {
     fs::create_directories(directory);
     const fs::path source = fs::path(SOLFEGE_SOURCE_DIR) / "tests/sim/sf_bus_exerciser.v";
     fs::copy_file(source, directory / "exerciser.v", fs::copy_options::overwrite_existing);
-    std::ofstream(directory / "sf_accelerator.f") << "// a comment\n\n  exerciser.v\n";
+    std::ofstream(directory / "sf_accelerator.f") << "// a comment\n\n+incdir+.\n  exerciser.v\n";
+    std::ofstream(directory / "sf_descriptor.vh")
+        << solfege::generate_files(solfege::Config()).at("sf_descriptor.vh");
   }
 
   int verilator_calls() const {

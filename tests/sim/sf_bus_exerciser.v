@@ -65,6 +65,7 @@ module sf_accelerator #(
     output wire [127:0] trace_stall_cycles_o
 );
 
+  `include "sf_descriptor.vh"
   localparam BUS_BITS = 8 * BUS_BYTES;
   localparam BUS_SIZE = $clog2(BUS_BYTES);
   localparam BURST = 16;
@@ -98,9 +99,11 @@ module sf_accelerator #(
   assign s_axil_rresp_o = 2'b00;
 
   wire csr_write = aw_full_q && w_full_q && !b_valid_q;
-  wire control_write = csr_write && csr_awaddr_q == 12'h00C;
-  wire start = control_write && csr_wdata_q[0] && !busy_q;
-  wire clear = control_write && csr_wdata_q[1];
+  wire control_write = csr_write && csr_awaddr_q == ADDRESS_CONTROL;
+  wire start = control_write && csr_wdata_q[CONTROL_START] && !busy_q;
+  wire [31:0] status = ({16'd0, count_q[15:0]} << STATUS_TAG) | ({24'd0, error_code_q} << STATUS_CODE)
+      | ({31'd0, error_q} << STATUS_ERROR) | ({31'd0, done_q} << STATUS_DONE) | ({31'd0, busy_q} << STATUS_BUSY);
+  wire clear = control_write && csr_wdata_q[CONTROL_CLEAR];
 
   always @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -123,29 +126,29 @@ module sf_accelerator #(
         aw_full_q <= 1'b0;
         w_full_q <= 1'b0;
         b_valid_q <= 1'b1;
-        if (csr_awaddr_q == 12'h014) base_q <= csr_wdata_q;
-        if (csr_awaddr_q == 12'h018) count_q <= csr_wdata_q;
+        if (csr_awaddr_q == ADDRESS_DESCRIPTOR_BASE) base_q <= csr_wdata_q;
+        if (csr_awaddr_q == ADDRESS_DESCRIPTOR_COUNT) count_q <= csr_wdata_q;
       end
       if (b_valid_q && s_axil_bready_i) b_valid_q <= 1'b0;
       if (s_axil_arvalid_i && s_axil_arready_o) begin
         r_valid_q <= 1'b1;
         case (s_axil_araddr_i)
-          12'h000: csr_rdata_q <= 32'h534F_4C46;
-          12'h004: csr_rdata_q <= CONFIG_HASH[31:0];
-          12'h008: csr_rdata_q <= CONFIG_HASH[63:32];
-          12'h010: csr_rdata_q <= {count_q[15:0], error_code_q, 5'd0, error_q, done_q, busy_q};
-          12'h014: csr_rdata_q <= base_q;
-          12'h018: csr_rdata_q <= count_q;
-          12'h040: csr_rdata_q <= cycles_q[31:0];
-          12'h044: csr_rdata_q <= cycles_q[63:32];
-          12'h068: csr_rdata_q <= active_q[31:0];
-          12'h06C: csr_rdata_q <= active_q[63:32];
-          12'h070: csr_rdata_q <= stall_q[31:0];
-          12'h074: csr_rdata_q <= stall_q[63:32];
-          12'h088: csr_rdata_q <= read_beats_q[31:0];
-          12'h08C: csr_rdata_q <= read_beats_q[63:32];
-          12'h090: csr_rdata_q <= write_beats_q[31:0];
-          12'h094: csr_rdata_q <= write_beats_q[63:32];
+          ADDRESS_ID: csr_rdata_q <= DEVICE_ID;
+          ADDRESS_CONFIG_HASH: csr_rdata_q <= CONFIG_HASH[31:0];
+          ADDRESS_CONFIG_HASH_HIGH: csr_rdata_q <= CONFIG_HASH[63:32];
+          ADDRESS_STATUS: csr_rdata_q <= status;
+          ADDRESS_DESCRIPTOR_BASE: csr_rdata_q <= base_q;
+          ADDRESS_DESCRIPTOR_COUNT: csr_rdata_q <= count_q;
+          ADDRESS_CYCLES: csr_rdata_q <= cycles_q[31:0];
+          ADDRESS_CYCLES + 12'd4: csr_rdata_q <= cycles_q[63:32];
+          ADDRESS_DMA_ACTIVE: csr_rdata_q <= active_q[31:0];
+          ADDRESS_DMA_ACTIVE + 12'd4: csr_rdata_q <= active_q[63:32];
+          ADDRESS_DMA_STALL: csr_rdata_q <= stall_q[31:0];
+          ADDRESS_DMA_STALL + 12'd4: csr_rdata_q <= stall_q[63:32];
+          ADDRESS_READ_BEATS: csr_rdata_q <= read_beats_q[31:0];
+          ADDRESS_READ_BEATS + 12'd4: csr_rdata_q <= read_beats_q[63:32];
+          ADDRESS_WRITE_BEATS: csr_rdata_q <= write_beats_q[31:0];
+          ADDRESS_WRITE_BEATS + 12'd4: csr_rdata_q <= write_beats_q[63:32];
           default: csr_rdata_q <= 32'd0;
         endcase
       end

@@ -31,9 +31,9 @@ Operation copy(const Config& config, std::uint32_t from = kSource, std::uint32_t
   made.pass = "pass";
   made.label = "copy";
   Descriptor& d = made.descriptor;
-  d.opcode = u32(static_cast<int>(Opcode::kStream));
-  d.x_type = u32(static_cast<int>(ElementType::kSigned32));
-  d.destination = u32(static_cast<int>(Destination::kSigned32));
+  d.opcode = Opcode::kStream;
+  d.x_type = ElementType::kSigned32;
+  d.destination = Destination::kSigned32;
   d.x_address = from;
   d.destination_address = to;
   d.scale_x = 1;
@@ -47,7 +47,7 @@ Operation copy(const Config& config, std::uint32_t from = kSource, std::uint32_t
 Operation load() {
   Operation made;
   made.label = "load planes";
-  made.descriptor.opcode = u32(static_cast<int>(Opcode::kLoad));
+  made.descriptor.opcode = Opcode::kLoad;
   made.descriptor.load_address = 0x4000;
   made.descriptor.load_words = 4;
   return made;

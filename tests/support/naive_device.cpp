@@ -42,7 +42,7 @@ NaiveDevice::NaiveDevice(const Config& config, std::size_t memory_bytes)
       running_(static_cast<std::size_t>(config.rows * config.columns)) {}
 
 void NaiveDevice::execute(const Descriptor& d) {
-  switch (static_cast<Opcode>(d.opcode)) {
+  switch (d.opcode) {
     case Opcode::kLoad:
       return load(d);
     case Opcode::kGemm:
@@ -80,7 +80,7 @@ Integer NaiveDevice::operand(const Descriptor& d, bool of_rows, int pixel, int g
   const int depth = of_rows ? c_.row_buffer_depth : c_.column_buffer_depth;
   const int planes = static_cast<int>(of_rows ? d.row_planes : d.column_planes);
   const int words = static_cast<int>(d.words);
-  const auto type = static_cast<PlaneType>(of_rows ? d.row_type : d.column_type);
+  const auto type = of_rows ? d.row_type : d.column_type;
   Integer value = 0;
   for (int plane = 0; plane < planes; ++plane) {
     const int base = static_cast<int>(of_rows ? d.row_base : d.column_base) +
@@ -102,7 +102,7 @@ Integer NaiveDevice::operand(const Descriptor& d, bool of_rows, int pixel, int g
 void NaiveDevice::gemm(const Descriptor& d) {
   const int stride = 1 << d.stride_log2, padding = static_cast<int>(d.padding);
   auto meets = [&](int p, int t, int limit, int* index) {
-    switch (static_cast<WindowMode>(d.window_mode)) {
+    switch (d.window_mode) {
       case WindowMode::kForward:
         *index = stride * p + t - padding;
         break;
@@ -172,7 +172,7 @@ Integer NaiveDevice::element(std::uint64_t address, ElementType type, std::uint3
 int NaiveDevice::code(const Descriptor& d, Integer y, std::uint32_t m, std::uint32_t random,
                       std::uint32_t chunk, std::uint32_t lane) const {
   const Integer n = (Integer{1} << d.quantizer_bits) - 1;
-  switch (static_cast<Quantizer>(d.quantizer)) {
+  switch (d.quantizer) {
     case Quantizer::kRaw:
       return static_cast<int>(y);
     case Quantizer::kThreshold: {
@@ -189,7 +189,7 @@ int NaiveDevice::code(const Descriptor& d, Integer y, std::uint32_t m, std::uint
         const Integer unit = Integer{1} << c_.random_bits;
         c = (n * (y + m) * unit + Integer{m} * (2 * Integer{random} + 1)) / (2 * Integer{m} * unit);
       }
-      if (static_cast<Quantizer>(d.quantizer) == Quantizer::kStochastic) return static_cast<int>(c);
+      if (d.quantizer == Quantizer::kStochastic) return static_cast<int>(c);
       return static_cast<int>(static_cast<std::uint32_t>(Integer{m} * (2 * c - n)));
     }
   }
@@ -198,10 +198,10 @@ int NaiveDevice::code(const Descriptor& d, Integer y, std::uint32_t m, std::uint
 void NaiveDevice::stream(const Descriptor& d) {
   const auto lanes = static_cast<std::uint32_t>(c_.stream_lanes);
   const std::uint32_t parts = 16 / lanes;
-  const auto quantizer = static_cast<Quantizer>(d.quantizer);
+  const auto quantizer = d.quantizer;
   const bool draws = quantizer == Quantizer::kStochastic ||
                      quantizer == Quantizer::kStochasticScaled || d.drop_enable;
-  const auto destination = static_cast<Destination>(d.destination);
+  const auto destination = d.destination;
   if (d.reduce_clear) {
     max_.clear();
     sum_.clear();
@@ -265,12 +265,12 @@ void NaiveDevice::stream(const Descriptor& d) {
         x = drained_.at(0);
         drained_.pop_front();
       } else if (valid) {
-        x = element(d.x_address, static_cast<ElementType>(d.x_type), a + lane, &x_tag);
+        x = element(d.x_address, d.x_type, a + lane, &x_tag);
       }
       std::uint32_t factor = d.scale_x;
-      if (static_cast<Scalar>(d.scale_x_source) == Scalar::kChannel)
+      if (d.scale_x_source == Scalar::kChannel)
         factor = static_cast<std::uint32_t>(word(Table::kScaleX));
-      if (static_cast<Scalar>(d.scale_x_source) == Scalar::kSample)
+      if (d.scale_x_source == Scalar::kSample)
         factor = m_of(d.accumulate_enable ? d.accumulate_sample + i[4] : sample);
       Integer p = x * as_signed(factor, c_.stored_bits);
       if (d.accumulate_enable) {
@@ -280,16 +280,15 @@ void NaiveDevice::stream(const Descriptor& d) {
       }
       // y
       Integer z = 0, y = rounded(p, d.shift_x);
-      if (d.z_enable && valid)
-        z = element(d.z_address, static_cast<ElementType>(d.z_type), z_offset + lane, &z_tag);
+      if (d.z_enable && valid) z = element(d.z_address, d.z_type, z_offset + lane, &z_tag);
       if (d.route_enable && z_tag != static_cast<int>(i[3] * d.count1 + i[1])) z = 0;
       if (d.tanh_enable) y = rounded(y * tanh_slope(static_cast<std::int32_t>(z)), 16);
       if (d.z_enable && !d.mask_enable)
-        y += rounded(
-            z * as_signed(
-                    d.scale_z_source ? static_cast<std::uint32_t>(word(Table::kScaleZ)) : d.scale_z,
-                    16),
-            d.shift_z);
+        y += rounded(z * as_signed(d.scale_z_source == Scalar::kChannel
+                                       ? static_cast<std::uint32_t>(word(Table::kScaleZ))
+                                       : d.scale_z,
+                                   16),
+                     d.shift_z);
       if (d.offset_enable) y += word(Table::kOffset);
       const Integer limit = d.narrow ? 32767 : 2147483647;
       y = clip(y, -limit, limit);
@@ -309,7 +308,7 @@ void NaiveDevice::stream(const Descriptor& d) {
       if (!valid) y = 0;
       if (destination == Destination::kTable) {
         const auto value = static_cast<std::int32_t>(y);
-        const auto table = static_cast<Table>(d.table);
+        const auto table = d.table;
         if (table == Table::kThreshold) {
           const std::uint32_t nodes = (1u << d.quantizer_bits) - 1, step = table_word / lanes;
           thresholds_[{step / nodes, step % nodes + 1, lane}] = value;
@@ -336,8 +335,8 @@ void NaiveDevice::stream(const Descriptor& d) {
         const std::uint32_t to = d.sum_per_channel ? channel : 0;
         sum_[to] += d.sum_absolute && y < 0 ? -y : y;
         const Integer y16 = as_signed(static_cast<std::uint64_t>(y), 16);
-        if (static_cast<SecondSum>(d.second_sum) == SecondSum::kSquare) second_[to] += y16 * y16;
-        if (static_cast<SecondSum>(d.second_sum) == SecondSum::kDot)
+        if (d.second_sum == SecondSum::kSquare) second_[to] += y16 * y16;
+        if (d.second_sum == SecondSum::kDot)
           second_[to] += y16 * as_signed(static_cast<std::uint64_t>(z), 16);
       }
       if (d.pack_enable) {
@@ -378,7 +377,7 @@ void NaiveDevice::stream(const Descriptor& d) {
     const std::uint32_t count = d.sum_per_channel ? d.channels : 1;
     for (std::uint32_t to = 0; to < count; ++to) {
       write(d.sum_address + 8 * to, 8, static_cast<std::uint64_t>(sum_[to]));
-      if (d.second_sum)
+      if (d.second_sum != SecondSum::kNone)
         write(d.sum_address + 8 * (count + to), 8, static_cast<std::uint64_t>(second_[to]));
     }
   }

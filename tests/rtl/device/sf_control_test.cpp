@@ -15,7 +15,8 @@ using namespace solfege;
 namespace {
 
 constexpr int kOkay = 0, kSlaveError = 2;
-constexpr uint32_t kMapEnd = registers::counters + 8 * 11;
+constexpr uint32_t kMapEnd =
+    registers::counters + registers::counter_bytes * registers::counter_count;
 
 void quiet(Vsf_control& top) {
   top.s_axil_awvalid_i = top.s_axil_wvalid_i = top.s_axil_arvalid_i = 0;
@@ -77,22 +78,14 @@ uint32_t read(Vsf_control& top, uint32_t address, int response = kOkay) {
   return 0;
 }
 
-struct Status {
-  bool busy, done, error;
-  int engine, code, tag;
-};
-Status status(Vsf_control& top) {
-  const uint32_t word = read(top, registers::status);
-  return {bool(word & 1),     bool(word >> 1 & 1),  bool(word >> 2 & 1),
-          int(word >> 4 & 7), int(word >> 8 & 255), int(word >> 16)};
-}
+Status status(Vsf_control& top) { return Status::decode(read(top, registers::status)); }
 
 void start(Vsf_control& top, uint32_t base = 0x1000, uint32_t count = 3) {
   write(top, registers::descriptor_base, base);
   write(top, registers::descriptor_count, count);
   top.finished_i = 0;
   top.progress_i = 1;
-  write(top, registers::control, 1);
+  write(top, registers::control, registers::control_start);
 }
 
 void cycles(Vsf_control& top, int count) {
@@ -260,7 +253,7 @@ TEST_CASE("a run's end is told, with engine and tag of what failed") {
   top.finished_i = 1;
   cycles(top, 2);
   CHECK(status(top).done);
-  write(top, registers::control, 2);
+  write(top, registers::control, registers::control_clear);
   CHECK((!status(top).done && read(top, registers::counters) == 0));
 
   const auto fails = [&](const char* what, int code, int engine, int expected_tag) {
@@ -279,9 +272,9 @@ TEST_CASE("a run's end is told, with engine and tag of what failed") {
     CHECK(failed.engine == engine);
     CHECK(failed.tag == expected_tag);
     // A start without a clear is none.
-    write(top, registers::control, 1);
+    write(top, registers::control, registers::control_start);
     CHECK((status(top).error && !status(top).busy));
-    write(top, registers::control, 2);
+    write(top, registers::control, registers::control_clear);
     const Status cleared = status(top);
     CHECK((!cleared.error && cleared.code == 0 && cleared.engine == 0 && cleared.tag == 0));
     CHECK(!top.halt_o);

@@ -83,13 +83,13 @@ void begin(Vsf_fetch& top) {
 
 Descriptor from_memory() {
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kStream);
+  d.opcode = Opcode::kStream;
   d.tag = 0x1234;
   d.count0 = kBlockSteps;
   d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
   d.channels = 16;
   d.samples = 16;
-  d.x_type = uint32_t(ElementType::kTagged);
+  d.x_type = ElementType::kTagged;
   d.pack_enable = 1;
   d.pack_planes = 1;
   return d;
@@ -106,8 +106,8 @@ Descriptor from_array() {
 Descriptor table() {
   Descriptor d = from_memory();
   d.pack_enable = d.pack_planes = 0;
-  d.x_type = uint32_t(ElementType::kSigned32);
-  d.destination = uint32_t(Destination::kTable);
+  d.x_type = ElementType::kSigned32;
+  d.destination = Destination::kTable;
   d.count0 = 1;
   d.channels = d.samples = 65535;
   return d;
@@ -115,7 +115,7 @@ Descriptor table() {
 
 Descriptor load() {
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kLoad);
+  d.opcode = Opcode::kLoad;
   d.tag = 0xfedc;
   d.load_words = 16;
   return d;
@@ -123,7 +123,7 @@ Descriptor load() {
 
 Descriptor gemm() {
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kGemm);
+  d.opcode = Opcode::kGemm;
   d.row_planes = d.column_planes = d.words = d.tail_lanes = d.column_groups = 1;
   d.tile_y_count = d.tile_x_count = d.tap_y_count = d.tap_x_count = 1;
   d.window_height = d.window_width = 1;
@@ -132,7 +132,7 @@ Descriptor gemm() {
 
 Descriptor transpose() {
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kTranspose);
+  d.opcode = Opcode::kTranspose;
   d.plane_words = d.source_words = d.target_words = 1;
   d.source_rows = d.source_lanes = 1;
   return d;
@@ -140,7 +140,7 @@ Descriptor transpose() {
 
 Descriptor unfold() {
   Descriptor d = transpose();
-  d.opcode = uint32_t(Opcode::kUnfold);
+  d.opcode = Opcode::kUnfold;
   d.plane_words = 0;
   d.unfold_planes = d.unfold_height = d.unfold_width = 1;
   d.unfold_out_height = d.unfold_out_width = 1;
@@ -168,7 +168,7 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
   const uint32_t column_unit = std::min<uint32_t>(kColumnBytes, SF_BUS_BYTES);
   constexpr uint32_t kLanes = SF_LANES, kBus = SF_BUS_BYTES, kChunk = SF_STREAM_LANES;
   std::vector<Rule> rules = {
-      {"opcode", from_memory, same, [](Descriptor& d) { d.opcode = 15; }},
+      {"opcode", from_memory, same, [](Descriptor& d) { d.opcode = Opcode(15); }},
       {"count0", from_memory, same, [](Descriptor& d) { d.count0 = 0; }},
       {"count1", from_memory, same, [](Descriptor& d) { d.count1 = 0; }},
       {"count2", from_memory, same, [](Descriptor& d) { d.count2 = 0; }},
@@ -183,31 +183,36 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.channels = 65535, d.sum_enable = d.sum_per_channel = 1; }},
       {"rows of thresholds", from_memory,
        [](Descriptor& d) {
-         d.quantizer = d.quantizer_bits = d.threshold_per_channel = 1;
+         d.quantizer = Quantizer::kThreshold;
+         d.quantizer_bits = d.threshold_per_channel = 1;
          d.channels = kThresholdChannels;
        },
        [](Descriptor& d) {
-         d.quantizer = d.quantizer_bits = d.threshold_per_channel = 1;
+         d.quantizer = Quantizer::kThreshold;
+         d.quantizer_bits = d.threshold_per_channel = 1;
          d.channels = kThresholdChannels + 1;
        }},
       {"bits of thresholds by channel", from_memory,
-       [](Descriptor& d) { d.quantizer = 1, d.quantizer_bits = SF_THRESHOLD_BITS + 1; },
        [](Descriptor& d) {
-         d.quantizer = 1, d.quantizer_bits = SF_THRESHOLD_BITS + 1, d.threshold_per_channel = 1;
+         d.quantizer = Quantizer::kThreshold, d.quantizer_bits = SF_THRESHOLD_BITS + 1;
+       },
+       [](Descriptor& d) {
+         d.quantizer = Quantizer::kThreshold, d.quantizer_bits = SF_THRESHOLD_BITS + 1,
+         d.threshold_per_channel = 1;
        }},
       {"samples of maxima", from_memory,
        [](Descriptor& d) { d.max_enable = d.max_per_sample = 1, d.samples = SF_MAX_SAMPLES; },
        [](Descriptor& d) { d.max_enable = d.max_per_sample = 1, d.samples = SF_MAX_SAMPLES + 1; }},
       {"samples of factors", from_memory,
-       [](Descriptor& d) { d.scale_x_source = 2, d.samples = SF_MAX_SAMPLES; },
-       [](Descriptor& d) { d.scale_x_source = 2, d.samples = SF_MAX_SAMPLES + 1; }},
+       [](Descriptor& d) { d.scale_x_source = Scalar::kSample, d.samples = SF_MAX_SAMPLES; },
+       [](Descriptor& d) { d.scale_x_source = Scalar::kSample, d.samples = SF_MAX_SAMPLES + 1; }},
       {"samples to accumulate", from_array,
        [](Descriptor& d) {
-         d.accumulate_enable = 1, d.scale_x_source = 2, d.samples = 65535;
+         d.accumulate_enable = 1, d.scale_x_source = Scalar::kSample, d.samples = 65535;
          d.accumulate_sample = SF_MAX_SAMPLES - 3, d.count4 = 3;
        },
        [](Descriptor& d) {
-         d.accumulate_enable = 1, d.scale_x_source = 2;
+         d.accumulate_enable = 1, d.scale_x_source = Scalar::kSample;
          d.accumulate_sample = SF_MAX_SAMPLES - 2, d.count4 = 3;
        }},
       {"rows of a channel table", table, [](Descriptor& d) { d.count0 = SF_TABLE_ROWS; },
@@ -217,21 +222,25 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.count0 = SF_TABLE_ROWS / 2 + 1, d.count1 = 2; }},
       {"a table in three loops", table, same, [](Descriptor& d) { d.count2 = 2; }},
       {"rows of the sample table", table,
-       [](Descriptor& d) { d.table = 6, d.count0 = std::max(1, SF_MAX_SAMPLES / SF_STREAM_LANES); },
        [](Descriptor& d) {
-         d.table = 6, d.count0 = std::max(1, SF_MAX_SAMPLES / SF_STREAM_LANES) + 1;
+         d.table = Table::kSample, d.count0 = std::max(1, SF_MAX_SAMPLES / SF_STREAM_LANES);
+       },
+       [](Descriptor& d) {
+         d.table = Table::kSample, d.count0 = std::max(1, SF_MAX_SAMPLES / SF_STREAM_LANES) + 1;
        }},
       {"rows of thresholds by channel", table,
-       [](Descriptor& d) { d.table = 5, d.quantizer_bits = 2, d.count0 = 3 * SF_THRESHOLD_ROWS; },
        [](Descriptor& d) {
-         d.table = 5, d.quantizer_bits = 2, d.count0 = 3 * SF_THRESHOLD_ROWS + 1;
+         d.table = Table::kThreshold, d.quantizer_bits = 2, d.count0 = 3 * SF_THRESHOLD_ROWS;
+       },
+       [](Descriptor& d) {
+         d.table = Table::kThreshold, d.quantizer_bits = 2, d.count0 = 3 * SF_THRESHOLD_ROWS + 1;
        }},
       {"rows of thresholds of a tensor", table,
-       [](Descriptor& d) { d.table = 5, d.quantizer_bits = 8, d.count0 = 255; },
-       [](Descriptor& d) { d.table = 5, d.quantizer_bits = 8, d.count0 = 256; }},
+       [](Descriptor& d) { d.table = Table::kThreshold, d.quantizer_bits = 8, d.count0 = 255; },
+       [](Descriptor& d) { d.table = Table::kThreshold, d.quantizer_bits = 8, d.count0 = 256; }},
       {"bits of thresholds", table,
-       [](Descriptor& d) { d.table = 5, d.quantizer_bits = 1, d.count0 = 1; },
-       [](Descriptor& d) { d.table = 5, d.quantizer_bits = 0, d.count0 = 1; }},
+       [](Descriptor& d) { d.table = Table::kThreshold, d.quantizer_bits = 1, d.count0 = 1; },
+       [](Descriptor& d) { d.table = Table::kThreshold, d.quantizer_bits = 0, d.count0 = 1; }},
       {"a table from the array", table, same, [](Descriptor& d) { d.x_from_array = 1; }},
       {"a window's state", from_memory,
        [](Descriptor& d) { d.pool_enable = 1, d.count0 = 16 * SF_TABLE_ROWS; },
@@ -239,10 +248,13 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"pooling the array", from_array, same, [](Descriptor& d) { d.pool_enable = 1; }},
       {"packing the array", from_array, same,
        [](Descriptor& d) { d.pack_enable = d.pack_planes = 1; }},
-      {"routing the array", from_array, [](Descriptor& d) { d.z_enable = 1, d.z_type = 3; },
-       [](Descriptor& d) { d.z_enable = 1, d.z_type = 3, d.route_enable = 1; }},
+      {"routing the array", from_array,
+       [](Descriptor& d) { d.z_enable = 1, d.z_type = ElementType::kTagged; },
+       [](Descriptor& d) { d.z_enable = 1, d.z_type = ElementType::kTagged, d.route_enable = 1; }},
       {"rounding the array", from_array, [](Descriptor& d) { d.random_low = 1; },
-       [](Descriptor& d) { d.quantizer = 2, d.quantizer_bits = 1, d.random_low = 1; }},
+       [](Descriptor& d) {
+         d.quantizer = Quantizer::kStochastic, d.quantizer_bits = 1, d.random_low = 1;
+       }},
       {"columns of a drain", from_array,
        [](Descriptor& d) { d.count0 = SF_COLUMNS / SF_STREAM_LANES; },
        [](Descriptor& d) { d.count0 = SF_COLUMNS / SF_STREAM_LANES + 1; }},
@@ -266,25 +278,29 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"planes", from_memory, [](Descriptor& d) { d.pack_planes = SF_WIDE_BITS; },
        [](Descriptor& d) { d.pack_planes = SF_WIDE_BITS + 1; }},
       {"no planes", from_memory, same, [](Descriptor& d) { d.pack_planes = 0; }},
-      {"a narrow destination", from_memory, [](Descriptor& d) { d.destination = 1, d.narrow = 1; },
-       [](Descriptor& d) { d.destination = 1; }},
-      {"a tagged destination", from_memory, [](Descriptor& d) { d.destination = 4, d.narrow = 1; },
-       [](Descriptor& d) { d.destination = 4; }},
-      {"destination", from_memory, [](Descriptor& d) { d.destination = 2; },
-       [](Descriptor& d) { d.destination = 5, d.narrow = 1; }},
+      {"a narrow destination", from_memory,
+       [](Descriptor& d) { d.destination = Destination::kSigned16, d.narrow = 1; },
+       [](Descriptor& d) { d.destination = Destination::kSigned16; }},
+      {"a tagged destination", from_memory,
+       [](Descriptor& d) { d.destination = Destination::kTagged, d.narrow = 1; },
+       [](Descriptor& d) { d.destination = Destination::kTagged; }},
+      {"destination", from_memory, [](Descriptor& d) { d.destination = Destination::kSigned32; },
+       [](Descriptor& d) { d.destination = Destination(5), d.narrow = 1; }},
       {"second sum", from_memory,
-       [](Descriptor& d) { d.second_sum = 2, d.sum_enable = d.sum_per_channel = 1; },
-       [](Descriptor& d) { d.second_sum = 3, d.sum_enable = d.sum_per_channel = 1; }},
+       [](Descriptor& d) { d.second_sum = SecondSum::kDot, d.sum_enable = d.sum_per_channel = 1; },
+       [](Descriptor& d) { d.second_sum = SecondSum(3), d.sum_enable = d.sum_per_channel = 1; }},
       {"second sum of a tensor", from_memory, [](Descriptor& d) { d.sum_enable = 1; },
-       [](Descriptor& d) { d.second_sum = 1, d.sum_enable = 1; }},
-      {"scalar", from_memory, same, [](Descriptor& d) { d.scale_x_source = 3; }},
-      {"table", from_memory, same, [](Descriptor& d) { d.table = 7; }},
-      {"quantizer bits", from_memory, [](Descriptor& d) { d.quantizer = 1, d.quantizer_bits = 8; },
-       [](Descriptor& d) { d.quantizer = 1, d.quantizer_bits = 9; }},
-      {"no quantizer bits", from_memory, same, [](Descriptor& d) { d.quantizer = 1; }},
+       [](Descriptor& d) { d.second_sum = SecondSum::kSquare, d.sum_enable = 1; }},
+      {"scalar", from_memory, same, [](Descriptor& d) { d.scale_x_source = Scalar(3); }},
+      {"table", from_memory, same, [](Descriptor& d) { d.table = Table(7); }},
+      {"quantizer bits", from_memory,
+       [](Descriptor& d) { d.quantizer = Quantizer::kThreshold, d.quantizer_bits = 8; },
+       [](Descriptor& d) { d.quantizer = Quantizer::kThreshold, d.quantizer_bits = 9; }},
+      {"no quantizer bits", from_memory, same,
+       [](Descriptor& d) { d.quantizer = Quantizer::kThreshold; }},
       {"tags to route by", from_memory,
-       [](Descriptor& d) { d.route_enable = d.z_enable = 1, d.z_type = 3; },
-       [](Descriptor& d) { d.route_enable = d.z_enable = 1, d.z_type = 2; }},
+       [](Descriptor& d) { d.route_enable = d.z_enable = 1, d.z_type = ElementType::kTagged; },
+       [](Descriptor& d) { d.route_enable = d.z_enable = 1, d.z_type = ElementType::kSigned32; }},
       {"a mask's z", from_memory, [](Descriptor& d) { d.mask_enable = d.z_enable = 1; },
        [](Descriptor& d) { d.mask_enable = 1; }},
       {"a slope's z", from_memory, [](Descriptor& d) { d.tanh_enable = d.z_enable = 1; },
@@ -292,28 +308,41 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"seed of dropout", from_memory, [](Descriptor& d) { d.drop_enable = 1, d.random_high = 1; },
        [](Descriptor& d) { d.drop_enable = 1; }},
       {"seed of f_G", from_memory,
-       [](Descriptor& d) { d.quantizer = 2, d.quantizer_bits = 4, d.random_low = 1; },
-       [](Descriptor& d) { d.quantizer = 2, d.quantizer_bits = 4; }},
+       [](Descriptor& d) {
+         d.quantizer = Quantizer::kStochastic, d.quantizer_bits = 4, d.random_low = 1;
+       },
+       [](Descriptor& d) { d.quantizer = Quantizer::kStochastic, d.quantizer_bits = 4; }},
       {"stride A", from_memory, [](Descriptor& d) { d.stride_a3 = kChunk; },
        [](Descriptor& d) { d.stride_a3 = kChunk / 2; }},
       {"stride B", from_memory, [](Descriptor& d) { d.stride_b5 = 0u - kChunk; },
        [](Descriptor& d) { d.stride_b5 = 1; }},
-      {"x of bytes", from_memory, [](Descriptor& d) { d.x_type = 0, d.x_address = kChunk; },
-       [](Descriptor& d) { d.x_type = 0, d.x_address = kChunk / 2; }},
-      {"x of 16 bits", from_memory, [](Descriptor& d) { d.x_type = 1, d.x_address = 2 * kChunk; },
-       [](Descriptor& d) { d.x_type = 1, d.x_address = kChunk; }},
-      {"x of 32 bits", from_memory, [](Descriptor& d) { d.x_type = 2, d.x_address = 4 * kChunk; },
-       [](Descriptor& d) { d.x_type = 2, d.x_address = 2 * kChunk; }},
+      {"x of bytes", from_memory,
+       [](Descriptor& d) { d.x_type = ElementType::kUnsigned8, d.x_address = kChunk; },
+       [](Descriptor& d) { d.x_type = ElementType::kUnsigned8, d.x_address = kChunk / 2; }},
+      {"x of 16 bits", from_memory,
+       [](Descriptor& d) { d.x_type = ElementType::kSigned16, d.x_address = 2 * kChunk; },
+       [](Descriptor& d) { d.x_type = ElementType::kSigned16, d.x_address = kChunk; }},
+      {"x of 32 bits", from_memory,
+       [](Descriptor& d) { d.x_type = ElementType::kSigned32, d.x_address = 4 * kChunk; },
+       [](Descriptor& d) { d.x_type = ElementType::kSigned32, d.x_address = 2 * kChunk; }},
       {"x that is the array's", from_array, [](Descriptor& d) { d.x_address = 1; },
        [](Descriptor& d) { d.x_address = 1, d.x_from_array = 0; }},
-      {"z", from_memory, [](Descriptor& d) { d.z_type = 1, d.z_address = 1; },
-       [](Descriptor& d) { d.z_type = 1, d.z_address = 1, d.z_enable = 1; }},
+      {"z", from_memory, [](Descriptor& d) { d.z_type = ElementType::kSigned16, d.z_address = 1; },
+       [](Descriptor& d) { d.z_type = ElementType::kSigned16, d.z_address = 1, d.z_enable = 1; }},
       {"destination of 16 bits", from_memory,
-       [](Descriptor& d) { d.destination = 1, d.narrow = 1, d.destination_address = 2 * kChunk; },
-       [](Descriptor& d) { d.destination = 1, d.narrow = 1, d.destination_address = kChunk; }},
+       [](Descriptor& d) {
+         d.destination = Destination::kSigned16, d.narrow = 1, d.destination_address = 2 * kChunk;
+       },
+       [](Descriptor& d) {
+         d.destination = Destination::kSigned16, d.narrow = 1, d.destination_address = kChunk;
+       }},
       {"destination of 32 bits", from_memory,
-       [](Descriptor& d) { d.destination = 2, d.destination_address = 4 * kChunk; },
-       [](Descriptor& d) { d.destination = 2, d.destination_address = 2 * kChunk; }},
+       [](Descriptor& d) {
+         d.destination = Destination::kSigned32, d.destination_address = 4 * kChunk;
+       },
+       [](Descriptor& d) {
+         d.destination = Destination::kSigned32, d.destination_address = 2 * kChunk;
+       }},
       {"planes' address", from_memory, [=](Descriptor& d) { d.pack_address = row_unit; },
        [=](Descriptor& d) { d.pack_address = row_unit / 2; }},
       {"planes' group stride", from_memory,
@@ -498,14 +527,15 @@ TEST_CASE("the device and the model call the same descriptors legal") {
   };
   Descriptor sample_table = table(), thresholds = table(), rounding = from_memory(),
              sums = from_array();
-  sample_table.table = 6;
-  thresholds.table = 5, thresholds.quantizer_bits = 2;
-  rounding.quantizer = 3, rounding.quantizer_bits = 4, rounding.random_low = 1;
-  sums.accumulate_enable = 1, sums.scale_x_source = 2;
+  sample_table.table = Table::kSample;
+  thresholds.table = Table::kThreshold, thresholds.quantizer_bits = 2;
+  rounding.quantizer = Quantizer::kStochasticScaled, rounding.quantizer_bits = 4,
+  rounding.random_low = 1;
+  sums.accumulate_enable = 1, sums.scale_x_source = Scalar::kSample;
   Descriptor routing = from_array();
   routing.x_from_array = 0;
   routing.z_enable = routing.route_enable = 1;
-  routing.z_type = 3;
+  routing.z_type = ElementType::kTagged;
   const std::vector<Kind> kinds = {
       {{load()}, place("load_address"), place("load_words")},
       {{gemm()}, place("row_base"), place("column_y_origin")},
@@ -558,19 +588,11 @@ TEST_CASE("the device and the model call the same descriptors legal") {
                uint32_t(random.between(-1, 1));
     }
   };
-  const auto decode = [&](const Words& words) {
-    Descriptor d;
-#define SF_DECODE(name, word, lsb, width) \
-  d.name = words[word] >> lsb & uint32_t((uint64_t{1} << width) - 1);
-    SOLFEGE_DESCRIPTOR_FIELDS(SF_DECODE)
-#undef SF_DECODE
-    return d;
-  };
   // A field's every bit alone, and none beside neighbours that are all ones: where a field begins
   // and ends.
   const auto agree = [&](const Words& words) {
     CAPTURE(words);
-    REQUIRE(accepted(top, random, words) == (broken_rule(decode(words), c) == nullptr));
+    REQUIRE(accepted(top, random, words) == (broken_rule(Descriptor::decode(words), c) == nullptr));
   };
   for (const Kind& kind : kinds)
     for (const Descriptor& base : kind.bases)
@@ -595,6 +617,7 @@ TEST_CASE("the device and the model call the same descriptors legal") {
         }
       }
   int tried[2] = {};
+  const Geometry geometry(c);
   for (const Kind& kind : kinds) {
     std::map<std::string, int> alone;  // times the rule was the only one broken
     const auto& rules = legality_rules(kind.bases.front().opcode);
@@ -612,28 +635,28 @@ TEST_CASE("the device and the model call the same descriptors legal") {
                                                    << field.lsb;
       }
       words[1] = (words[1] & 0xffff0000u) | uint32_t(random.bits(16));
-      const Descriptor d = decode(words);
+      const Descriptor d = Descriptor::decode(words);
       const char* what = nullptr;
       int broken = 0;
       for (const LegalityRule& rule : rules)
-        if (!rule.holds(d, c)) what = rule.what, ++broken;
+        if (!rule.holds(d, geometry)) what = rule.what, ++broken;
       // After the first few only what a rule still waits for
       if (i >= 400 && (broken != 1 || alone[what] >= 6)) continue;
       if (broken == 1) ++alone[what];
       REQUIRE((broken_rule(d, c) != nullptr) == (broken > 0));
-      CAPTURE(seed(), d.opcode, i, broken, what == nullptr ? "legal" : what);
+      CAPTURE(seed(), name(d.opcode), i, broken, what == nullptr ? "legal" : what);
       REQUIRE(accepted(top, random, words) == (broken == 0));
       ++tried[broken == 0];
     }
     // Where no beat holds two operand words, a load is of whole beats whatever it is.
     const bool whole = std::min(SF_ROWS, SF_COLUMNS) * SF_LANES / 8 >= SF_BUS_BYTES &&
-                       kind.bases.front().opcode == uint32_t(Opcode::kLoad);
+                       kind.bases.front().opcode == Opcode::kLoad;
     const auto never = std::count_if(rules.begin(), rules.end(), [&](const LegalityRule& rule) {
       return alone[rule.what] == 0;
     });
     CHECK(never == (whole ? 2 : 0));
     for (const LegalityRule& rule : rules) {
-      CAPTURE(seed(), kind.bases.front().opcode, rule.what);
+      CAPTURE(seed(), name(kind.bases.front().opcode), rule.what);
       if (!whole || alone[rule.what] > 0) CHECK(alone[rule.what] >= 6);
     }
   }

@@ -129,13 +129,13 @@ class Bench {
 void load_table(Bench& bench, Table which, const std::vector<int32_t>& words, int bits = 0) {
   bench.put(kTable, words.data(), 4 * words.size());
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kStream);
-  d.x_type = uint32_t(ElementType::kSigned32);
+  d.opcode = Opcode::kStream;
+  d.x_type = ElementType::kSigned32;
   d.x_address = kTable;
   d.scale_x = 1;
-  d.destination = uint32_t(Destination::kTable);
-  d.table = uint32_t(which);
-  d.quantizer = bits ? uint32_t(Quantizer::kThreshold) : 0;
+  d.destination = Destination::kTable;
+  d.table = which;
+  d.quantizer = bits ? Quantizer::kThreshold : Quantizer::kRaw;
   d.quantizer_bits = bits;
   d.count0 = static_cast<uint32_t>(words.size() / kLanes);
   d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
@@ -180,10 +180,10 @@ void load_tables(Bench& bench) {
 }
 
 /// Numbers of mixed magnitudes, as their type's elements.
-void fill(Bench& bench, uint32_t base, uint32_t type, int windows) {
+void fill(Bench& bench, uint32_t base, ElementType type, int windows) {
   std::vector<uint8_t> bytes(0x100000);
   Random& random = bench.random;
-  if (ElementType(type) == ElementType::kSigned16 || ElementType(type) == ElementType::kUnsigned8) {
+  if (type == ElementType::kSigned16 || type == ElementType::kUnsigned8) {
     for (size_t i = 0; i < bytes.size(); i += 8) {
       const uint64_t word = random.bits(64);
       std::memcpy(&bytes[i], &word, 8);
@@ -192,7 +192,7 @@ void fill(Bench& bench, uint32_t base, uint32_t type, int windows) {
     for (size_t i = 0; i < bytes.size(); i += 4) {
       auto word =
           static_cast<uint32_t>(static_cast<int32_t>(random.bits(32)) >> random.between(0, 28));
-      if (ElementType(type) == ElementType::kTagged)
+      if (type == ElementType::kTagged)
         word = (word & 0xff00ffff) | static_cast<uint32_t>(random.between(0, windows)) << 16;
       std::memcpy(&bytes[i], &word, 4);
     }
@@ -206,22 +206,21 @@ void random_stages(Random& random, Descriptor& d) {
   d.destination_address = kStored + 64 * random.between(0, 8);
   d.max_address = kMax + 4 * random.between(0, 15);
   d.sum_address = kSum + 8 * random.between(0, 15);
-  d.z_type = random.between(0, 3);
+  d.z_type = static_cast<ElementType>(random.between(0, 3));
   d.z_enable = random.chance(60);
   d.mask_enable = d.z_enable && random.chance(30);
   d.tanh_enable = d.z_enable && random.chance(30);
   d.offset_enable = random.chance(40);
   d.narrow = random.chance(70);
-  d.scale_x_source = random.between(0, 2);
-  d.scale_z_source = random.between(0, 1);
+  d.scale_x_source = static_cast<Scalar>(random.between(0, 2));
+  d.scale_z_source = static_cast<Scalar>(random.between(0, 1));
   d.scale_x = static_cast<uint32_t>(random.bits(SF_STORED_BITS));
   d.scale_z = static_cast<uint32_t>(random.bits(16));
   d.shift_x = random.chance(20) ? random.between(0, 63) : random.between(10, 30);
   d.shift_z = random.chance(20) ? random.between(0, 63) : random.between(10, 20);
-  d.destination = random.between(0, 4);
-  if (Destination(d.destination) == Destination::kTable) d.destination = 0;
-  if (Destination(d.destination) == Destination::kSigned16 ||
-      Destination(d.destination) == Destination::kTagged)
+  d.destination = static_cast<Destination>(random.between(0, 4));
+  if (d.destination == Destination::kTable) d.destination = Destination::kNone;
+  if (d.destination == Destination::kSigned16 || d.destination == Destination::kTagged)
     d.narrow = 1;
   d.z_strides_b = random.chance(50);
   d.destination_strides_b = random.chance(50);
@@ -230,7 +229,8 @@ void random_stages(Random& random, Descriptor& d) {
   d.sum_enable = random.chance(50);
   d.sum_per_channel = random.chance(70);
   d.sum_absolute = random.chance(30);
-  if (d.sum_enable && d.sum_per_channel) d.second_sum = random.between(0, 2);
+  if (d.sum_enable && d.sum_per_channel)
+    d.second_sum = static_cast<SecondSum>(random.between(0, 2));
   d.reduce_clear = d.reduce_flush = 1;
   d.drop_enable = random.chance(30);
   d.drop_threshold = static_cast<uint32_t>(random.bits(16)) >> (16 - SF_RANDOM_BITS);
@@ -245,7 +245,7 @@ void random_stages(Random& random, Descriptor& d) {
 Descriptor memory_pass(Bench& bench) {
   Random& random = bench.random;
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kStream);
+  d.opcode = Opcode::kStream;
   random_stages(random, d);
   const int channel_blocks = random.between(1, std::min(4, kChannels / 16));
   d.count0 = channel_blocks * 256 / kLanes;
@@ -255,19 +255,19 @@ Descriptor memory_pass(Bench& bench) {
   d.sample_first = random.chance(70) ? 0 : 16 * random.between(0, kSampleRows / 16 - 3);
   d.channels = std::max(1, 16 * channel_blocks - (random.chance(50) ? random.between(0, 20) : 0));
   d.samples = d.sample_first + 16 * d.count5 - (random.chance(50) ? random.between(0, 15) : 0);
-  d.x_type = random.between(0, 3);
+  d.x_type = static_cast<ElementType>(random.between(0, 3));
   d.pool_enable = random.chance(40);
   d.route_enable = d.z_enable && random.chance(40);
-  if (d.route_enable) d.z_type = uint32_t(ElementType::kTagged);
+  if (d.route_enable) d.z_type = ElementType::kTagged;
   d.pack_enable = random.chance(60);
   if (random.chance(40)) {
     // f_G of what fits its sample's largest magnitude
-    d.quantizer = random.between(2, 3);
+    d.quantizer = static_cast<Quantizer>(random.between(2, 3));
     d.quantizer_bits = random.between(1, 8);
     d.narrow = 1;
     d.drop_enable = 0;
   } else if (random.chance(60)) {
-    d.quantizer = uint32_t(Quantizer::kThreshold);
+    d.quantizer = Quantizer::kThreshold;
     d.threshold_per_channel = d.channels <= SF_THRESHOLD_ROWS * kLanes && random.chance(70);
     d.quantizer_bits = random.between(1, d.threshold_per_channel ? SF_THRESHOLD_BITS : 8);
   }
@@ -286,7 +286,7 @@ Descriptor memory_pass(Bench& bench) {
 Descriptor array_pass(Bench& bench) {
   Random& random = bench.random;
   Descriptor d;
-  d.opcode = uint32_t(Opcode::kStream);
+  d.opcode = Opcode::kStream;
   random_stages(random, d);
   d.x_from_array = 1;
   d.count0 = SF_COLUMNS / kLanes;
@@ -325,7 +325,7 @@ TEST_CASE("passes from memory do as the contract says") {
     fill(bench, kX, d.x_type, 4);
     fill(bench, kZ, d.z_type, static_cast<int>(d.count1 * d.count3));
     if (pass % 8 == 0) load_tables(bench);
-    if (Quantizer(d.quantizer) == Quantizer::kThreshold)
+    if (d.quantizer == Quantizer::kThreshold)
       load_thresholds(bench, d.threshold_per_channel ? SF_THRESHOLD_ROWS : 1, d.quantizer_bits);
     CAPTURE(seed(), pass, d.count0, d.count1, d.count2, d.count3, d.count4, d.count5, d.x_type,
             d.z_type, d.pool_enable, d.route_enable, d.destination, d.quantizer, d.pack_enable);
@@ -342,7 +342,7 @@ TEST_CASE("passes from memory do as the contract says") {
     routes += d.route_enable;
     packs += d.pack_enable;
     drops += d.drop_enable;
-    seconds += d.second_sum != 0;
+    seconds += d.second_sum != SecondSum::kNone;
   }
   CHECK(std::min({pools, routes, packs, drops, seconds}) > 0);
 }

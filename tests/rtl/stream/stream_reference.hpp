@@ -40,7 +40,7 @@ class StreamReference {
     steps = 0;
     reductions = 0;
     drained_ = 0;
-    const auto quantizer = Quantizer(d.quantizer);
+    const auto quantizer = d.quantizer;
     stochastic_ = quantizer == Quantizer::kStochastic || quantizer == Quantizer::kStochasticScaled;
     Lfsr random((uint64_t{d.random_high} << 32) | d.random_low);
     if (d.reduce_clear) {
@@ -134,8 +134,8 @@ class StreamReference {
     if (shift > 0) value = (value + (__int128{1} << (shift - 1))) >> shift;
     return clamp(value, INT32_MIN, INT32_MAX);
   }
-  int32_t read(uint32_t base, uint32_t type, uint32_t offset, uint32_t* tag) const {
-    switch (solfege::ElementType(type)) {
+  int32_t read(uint32_t base, solfege::ElementType type, uint32_t offset, uint32_t* tag) const {
+    switch (type) {
       case solfege::ElementType::kUnsigned8:
         return load<uint8_t>(base + offset);
       case solfege::ElementType::kSigned16:
@@ -169,8 +169,8 @@ class StreamReference {
 
     // x scaled, summed over samples
     uint32_t factor = d_.scale_x;
-    if (Scalar(d_.scale_x_source) == Scalar::kChannel) factor = table(Table::kScaleX, p.channel);
-    if (Scalar(d_.scale_x_source) == Scalar::kSample)
+    if (d_.scale_x_source == Scalar::kChannel) factor = table(Table::kScaleX, p.channel);
+    if (d_.scale_x_source == Scalar::kSample)
       factor = sample(d_.accumulate_enable ? d_.accumulate_sample + i[4] : p.sample);
     __int128 product = __int128{x} * low_bits(factor, m_.stored_bits);
     if (d_.accumulate_enable) {
@@ -203,7 +203,7 @@ class StreamReference {
     if (!result) return;
     if (d_.drop_enable && p.u < d_.drop_threshold) value = -32768;
 
-    switch (Destination(d_.destination)) {
+    switch (d_.destination) {
       case Destination::kNone:
         break;
       case Destination::kSigned16:
@@ -231,7 +231,7 @@ class StreamReference {
 
   void fill_table(int32_t value) {
     const size_t word = table_word_++;
-    const auto which = solfege::Table(d_.table);
+    const auto which = d_.table;
     if (which == solfege::Table::kThreshold) {
       if (word == 0) thresholds_.clear();
       thresholds_.push_back(value);
@@ -239,7 +239,7 @@ class StreamReference {
     } else if (which == solfege::Table::kSample) {
       sample_[word % sample_.size()] = value;
     } else {
-      auto& words = tables_[d_.table];
+      auto& words = tables_[size_t(which)];
       words[word % words.size()] = value;
     }
   }
@@ -254,16 +254,15 @@ class StreamReference {
     const size_t at = d_.sum_per_channel ? p.channel : 0;
     sum_[at] += d_.sum_absolute ? magnitude : value;
     const auto low = static_cast<int16_t>(value);
-    if (solfege::SecondSum(d_.second_sum) == solfege::SecondSum::kSquare) second_[at] += low * low;
-    if (solfege::SecondSum(d_.second_sum) == solfege::SecondSum::kDot)
-      second_[at] += low * static_cast<int16_t>(z);
+    if (d_.second_sum == solfege::SecondSum::kSquare) second_[at] += low * low;
+    if (d_.second_sum == solfege::SecondSum::kDot) second_[at] += low * static_cast<int16_t>(z);
   }
 
   uint32_t code(const Place& p, int32_t value) const {
     using solfege::Quantizer;
     const int64_t n = (1 << d_.quantizer_bits) - 1;
-    if (Quantizer(d_.quantizer) == Quantizer::kRaw) return value;
-    if (Quantizer(d_.quantizer) == Quantizer::kThreshold) {
+    if (d_.quantizer == Quantizer::kRaw) return value;
+    if (d_.quantizer == Quantizer::kThreshold) {
       // All nodes of the tree, so the order in which the unit walks it does not matter
       const size_t lane = p.channel % m_.stream_lanes;
       const size_t row = d_.threshold_per_channel ? p.channel / m_.stream_lanes : 0;
@@ -279,8 +278,7 @@ class StreamReference {
       const __int128 over = (__int128{n} * (value + m) << r) + __int128{2 * int64_t{p.u} + 1} * m;
       c = static_cast<int64_t>(over / (__int128{m} << (r + 1)));
     }
-    return static_cast<uint32_t>(
-        Quantizer(d_.quantizer) == Quantizer::kStochastic ? c : m * (2 * c - n));
+    return static_cast<uint32_t>(d_.quantizer == Quantizer::kStochastic ? c : m * (2 * c - n));
   }
 
   void pack(const Place& p, uint32_t bits) {

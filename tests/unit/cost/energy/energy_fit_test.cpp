@@ -228,7 +228,7 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
     for (const OperationTiming& o : timings.back().operations)
       beats += o.read_beats + o.write_beats;
     for (const Operation& o : program.operations)
-      if (const Descriptor& d = o.descriptor; static_cast<Opcode>(d.opcode) == Opcode::kGemm) {
+      if (const Descriptor& d = o.descriptor; d.opcode == Opcode::kGemm) {
         operations += static_cast<double>(gemm_operations(d));
         if (d.drain)
           tiles += static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;

@@ -39,7 +39,7 @@ Config small() {
 /// 3 words, 2 x 4 planes, one tap, one tile: 24 word operations.
 Descriptor gemm() {
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kGemm);
+  d.opcode = Opcode::kGemm;
   d.row_planes = 2;
   d.column_planes = 4;
   d.words = 3;
@@ -81,19 +81,19 @@ TEST_CASE("padding's taps are not priced", "[energy]") {
 
 TEST_CASE("a stochastic pass pays for its random bits, a load for its bytes", "[energy]") {
   Descriptor s;
-  s.opcode = static_cast<std::uint32_t>(Opcode::kStream);
+  s.opcode = Opcode::kStream;
   s.count0 = kBlockElements;
   s.count1 = s.count2 = s.count3 = s.count4 = s.count5 = 1;
   s.channels = s.samples = kBlock;
-  s.x_type = 1;
+  s.x_type = ElementType::kSigned16;
   s.pack_enable = 1;
   s.pack_pixel_stride = 4;
   s.pack_plane_stride = 1;
   s.pack_group_stride = 4 * 2 * 16 / 8;
   s.pack_planes = s.quantizer_bits = 4;
-  s.quantizer = static_cast<std::uint32_t>(Quantizer::kStochastic);
+  s.quantizer = Quantizer::kStochastic;
   Descriptor l;
-  l.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
+  l.opcode = Opcode::kLoad;
   l.load_words = 6;
   Program program;
   program.operations = {operation(l, "forward"), operation(s, "backward")};

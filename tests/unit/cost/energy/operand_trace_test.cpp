@@ -62,15 +62,15 @@ int wrong_sums(const std::function<void(Descriptor&)>& spoil, const std::string&
     traced.clear();
     pending = device.pending_sums();
     Descriptor d = operation.descriptor;
-    if (static_cast<Opcode>(d.opcode) != Opcode::kGemm || !d.clear || !d.drain) return;
+    if (d.opcode != Opcode::kGemm || !d.clear || !d.drain) return;
     spoil(d);
     std::vector<int> columns;
     for (int c = 0; c < config.columns; ++c) columns.push_back(c);
     ArraySlice slice(config, device, d, columns);
     slice.start(0);
     const int rows = config.rows, extra = config.columns, bits = config.accumulator_bits;
-    const bool b_rows = static_cast<PlaneType>(d.row_type) == PlaneType::kBipolar;
-    const bool b_columns = static_cast<PlaneType>(d.column_type) == PlaneType::kBipolar;
+    const bool b_rows = d.row_type == PlaneType::kBipolar;
+    const bool b_columns = d.column_type == PlaneType::kBipolar;
     while (slice.clock()) {
       if (!slice.takes()) continue;
       for (int lane = 0; lane < config.stream_lanes; ++lane) {
@@ -133,7 +133,7 @@ LaneCheck check_lanes(const std::string& network, const std::function<void(LaneI
   auto before = [&](const GoldenDevice& device, const Operation& operation) {
     expected.clear();
     const Descriptor& d = operation.descriptor;
-    if (static_cast<Opcode>(d.opcode) != Opcode::kStream) return;
+    if (d.opcode != Opcode::kStream) return;
     const StreamTrace trace(config, device, d);
     for (int k = 0; k < 3; ++k) {
       const std::size_t count = 40;
@@ -152,7 +152,7 @@ LaneCheck check_lanes(const std::string& network, const std::function<void(LaneI
         spoil(in);
         model.clock(in);
         const std::uint64_t n = t >= 7 ? window.step[t - 7] : trace.steps();
-        const bool stores = d.destination != 0 && d.destination != 3;
+        const bool stores = d.stores();
         if (window.result_7[t] && n < trace.steps() && stores) {
           Expected e;
           e.element = trace.element_index(n, static_cast<int>(lane));
@@ -189,13 +189,12 @@ LaneCheck check_lanes(const std::string& network, const std::function<void(LaneI
       } else {
         ++check.values;
         std::uint32_t value = 0;
-        const bool narrow = static_cast<Destination>(d.destination) == Destination::kSigned16;
+        const bool narrow = d.destination == Destination::kSigned16;
         std::memcpy(&value,
                     &device.memory().at(d.destination_address + e.element * (narrow ? 2 : 4)),
                     narrow ? 2 : 4);
         std::uint32_t mine = narrow ? e.value & 0xffff : e.value;
-        if (static_cast<Destination>(d.destination) == Destination::kTagged)
-          mine = (e.value & 0xffff) | e.tag << 16;
+        if (d.destination == Destination::kTagged) mine = (e.value & 0xffff) | e.tag << 16;
         if (value != mine) ++check.wrong_values;
       }
     }

@@ -39,7 +39,7 @@ class Bench {
     naive_.execute(d);
     const auto place = std::mismatch(golden_.memory().begin(), golden_.memory().begin() + next_,
                                      naive_.memory.begin());
-    INFO("opcode " << d.opcode << ", first difference at "
+    INFO("opcode " << name(d.opcode) << ", first difference at "
                    << place.first - golden_.memory().begin());
     REQUIRE(place.first == golden_.memory().begin() + next_);
   }
@@ -85,12 +85,12 @@ class Bench {
     for (std::uint32_t i = 0; i < rows * lanes; ++i)
       put(address + 4 * i, static_cast<std::uint32_t>(in(low, high)), 4);
     Descriptor d;
-    d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-    d.x_type = static_cast<std::uint32_t>(ElementType::kSigned32);
+    d.opcode = Opcode::kStream;
+    d.x_type = ElementType::kSigned32;
     d.x_address = address;
     d.scale_x = 1;
-    d.destination = static_cast<std::uint32_t>(Destination::kTable);
-    d.table = static_cast<std::uint32_t>(table);
+    d.destination = Destination::kTable;
+    d.table = table;
     d.quantizer_bits = static_cast<std::uint32_t>(threshold_bits);
     d.count0 = rows;
     d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
@@ -110,8 +110,8 @@ class Bench {
 
   /// Scales, second stream, saturation, reductions: what both orders have.
   void arithmetic(Descriptor& d, const ElementTensor* z) {
-    d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-    d.scale_x_source = u(0, 2);
+    d.opcode = Opcode::kStream;
+    d.scale_x_source = static_cast<Scalar>(u(0, 2));
     d.scale_x = static_cast<std::uint32_t>(chance(40) ? 1 : in(-32767, 32767));
     if (c_.stored_bits == 16)
       d.scale_x &= 0xffff;
@@ -122,9 +122,9 @@ class Bench {
     d.narrow = chance(50);
     if (z != nullptr) {
       d.z_enable = 1;
-      d.z_type = static_cast<std::uint32_t>(z->type);
+      d.z_type = z->type;
       d.z_address = z->address;
-      d.scale_z_source = chance(30);
+      d.scale_z_source = chance(30) ? Scalar::kChannel : Scalar::kConstant;
       d.scale_z = u(0, 65535);
       d.shift_z = chance(10) ? u(0, 63) : u(0, 20);
       d.mask_enable = chance(30);
@@ -137,7 +137,8 @@ class Bench {
     d.sum_enable = chance(50);
     d.sum_per_channel = chance(60);
     d.sum_absolute = chance(30);
-    d.second_sum = d.sum_enable && d.sum_per_channel ? u(0, d.z_enable ? 2 : 1) : 0;
+    d.second_sum =
+        static_cast<SecondSum>(d.sum_enable && d.sum_per_channel ? u(0, d.z_enable ? 2 : 1) : 0);
     d.max_address = take(4 * 1024);
     d.sum_address = take(8 * 2 * 1024);
     if (chance(25)) {
@@ -152,7 +153,7 @@ class Bench {
     const auto destination = pick(
         {Destination::kNone, Destination::kSigned16, Destination::kSigned32, Destination::kTagged});
     if (destination == Destination::kSigned16 || destination == Destination::kTagged) d.narrow = 1;
-    d.destination = static_cast<std::uint32_t>(destination);
+    d.destination = destination;
     *address = noise(shape.size() * 4);
     d.destination_address = *address;
   }
@@ -180,7 +181,7 @@ class Bench {
     Descriptor d;
     const ElementTensor* z = route ? &pooled : chance(60) ? &other : nullptr;
     arithmetic(d, z);
-    d.x_type = static_cast<std::uint32_t>(x.type);
+    d.x_type = x.type;
     d.x_address = x.address;
     d.pool_enable = pool;
     d.route_enable = route;
@@ -223,11 +224,12 @@ class Bench {
     d.pack_enable = chance(60);
     const int pixels = pool ? windows_x * windows_y : width * height;
     if (d.pack_enable) {
-      d.quantizer = u(0, 3);
+      d.quantizer = static_cast<Quantizer>(u(0, 3));
       d.quantizer_bits = u(1, 8);
-      d.pack_planes = d.quantizer == 0 ? u(1, 32) : d.quantizer_bits;
-      if (d.quantizer == 3) d.pack_planes = std::min(32u, d.quantizer_bits + 16);
-      if (d.quantizer == 1) {
+      d.pack_planes = d.quantizer == Quantizer::kRaw ? u(1, 32) : d.quantizer_bits;
+      if (d.quantizer == Quantizer::kStochasticScaled)
+        d.pack_planes = std::min(32u, d.quantizer_bits + 16);
+      if (d.quantizer == Quantizer::kThreshold) {
         d.threshold_per_channel = chance(60);
         const int nodes = (1 << d.quantizer_bits) - 1;
         const int chunk_words = (channels + 15) / 16 * 16;
@@ -235,12 +237,12 @@ class Bench {
                    d.threshold_per_channel ? chunk_words * nodes : nodes * c_.stream_lanes, -30000,
                    30000, static_cast<int>(d.quantizer_bits));
       }
-      if (d.quantizer >= 2) {
+      if (traits(d.quantizer).stochastic) {
         // |y| <= M: the raw gradient
         d.z_enable = d.mask_enable = d.tanh_enable = d.offset_enable = d.drop_enable = 0;
         d.route_enable = d.z_strides_b = 0;
-        d.second_sum = 0;
-        d.scale_x_source = 0;
+        d.second_sum = SecondSum::kNone;
+        d.scale_x_source = Scalar::kConstant;
         d.scale_x = 1;
         d.shift_x = 0;
         d.narrow = 1;
@@ -261,7 +263,7 @@ class Bench {
   }
   /// 16-bit gradients of every size of a sample's largest, which may be 0, with ties of rounding.
   void gradients(const ElementTensor& x, Descriptor& d) {
-    d.x_type = static_cast<std::uint32_t>(ElementType::kSigned16);
+    d.x_type = ElementType::kSigned16;
     const std::uint32_t maxima = take(4 * static_cast<std::size_t>(c_.max_batch));
     for (int row = 0; row < x.rows; ++row) {
       const int m = chance(10) ? 0 : std::min(32767, in(1, 1 << in(1, 15)));
@@ -272,12 +274,12 @@ class Bench {
               static_cast<std::uint32_t>(chance(10) ? (chance(50) ? m : -m) : in(-m, m)), 2);
     }
     Descriptor t;
-    t.opcode = static_cast<std::uint32_t>(Opcode::kStream);
-    t.x_type = static_cast<std::uint32_t>(ElementType::kSigned32);
+    t.opcode = Opcode::kStream;
+    t.x_type = ElementType::kSigned32;
     t.x_address = maxima;
     t.scale_x = 1;
-    t.destination = static_cast<std::uint32_t>(Destination::kTable);
-    t.table = static_cast<std::uint32_t>(Table::kSample);
+    t.destination = Destination::kTable;
+    t.table = Table::kSample;
     t.count0 = static_cast<std::uint32_t>(c_.max_batch / c_.stream_lanes);
     t.count1 = t.count2 = t.count3 = t.count4 = t.count5 = 1;
     t.channels = t.samples = 0xffff;
@@ -288,15 +290,15 @@ class Bench {
   void product() {
     load_operands();
     Descriptor d;
-    d.opcode = static_cast<std::uint32_t>(Opcode::kGemm);
+    d.opcode = Opcode::kGemm;
     const bool by_tile = chance(25);
-    d.window_mode = by_tile ? 0 : u(0, 2);
-    d.rows_by_tap = d.window_mode == 2;
+    d.window_mode = static_cast<WindowMode>(by_tile ? 0 : u(0, 2));
+    d.rows_by_tap = d.window_mode == WindowMode::kBackwardWeight;
     d.columns_by_tile = by_tile;
     d.row_planes = chance(20) ? u(9, 24) : u(1, 8);
     d.column_planes = u(1, 8);
-    d.row_type = u(0, 2);
-    d.column_type = u(0, 2);
+    d.row_type = static_cast<PlaneType>(u(0, 2));
+    d.column_type = static_cast<PlaneType>(u(0, 2));
     d.words = u(1, 3);
     d.tail_lanes = u(1, c_.lanes);
     d.column_groups = by_tile ? 1 : u(1, 3);
@@ -312,7 +314,7 @@ class Bench {
     }
     d.window_height = static_cast<std::uint32_t>(map_y);
     d.window_width = static_cast<std::uint32_t>(map_x);
-    const bool weight = d.window_mode == 2;
+    const bool weight = d.window_mode == WindowMode::kBackwardWeight;
     d.tile_y_count = static_cast<std::uint32_t>(weight ? kernel_y : out_y);
     d.tile_x_count = static_cast<std::uint32_t>(weight ? kernel_x : out_x);
     d.tap_y_count = static_cast<std::uint32_t>(weight ? out_y : kernel_y);
@@ -350,7 +352,7 @@ class Bench {
       const int depth = columns ? c_.column_buffer_depth : c_.row_buffer_depth;
       const int group = columns ? c_.columns : c_.rows;
       Descriptor d;
-      d.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
+      d.opcode = Opcode::kLoad;
       d.load_to_columns = columns;
       const auto beat = static_cast<std::uint32_t>(
           std::max(1, c_.bus_bytes * 8 / (group * c_.lanes)));  // words of one
@@ -380,8 +382,7 @@ class Bench {
     d.x_from_array = 1;
     const std::uint32_t first = static_cast<std::uint32_t>(first_row / 16) * z.row_block_stride();
     d.z_address += d.z_enable ? first * static_cast<std::uint32_t>(z.bytes()) : 0;
-    d.destination_address +=
-        first * (d.destination == static_cast<std::uint32_t>(Destination::kSigned16) ? 2 : 4);
+    d.destination_address += first * (d.destination == Destination::kSigned16 ? 2 : 4);
     d.count0 = static_cast<std::uint32_t>(chunks);
     d.count1 = static_cast<std::uint32_t>(std::min(c_.rows, 16));
     d.count2 = static_cast<std::uint32_t>(std::max(1, c_.rows / 16));
@@ -423,7 +424,7 @@ class Bench {
     PackedTensor target = planes(lanes, pixels, count, rows, chance(50));
     clear_beyond(source, lanes);
     Descriptor d;
-    d.opcode = static_cast<std::uint32_t>(Opcode::kTranspose);
+    d.opcode = Opcode::kTranspose;
     d.source_address = source.address;
     d.target_address = target.address;
     d.plane_words = static_cast<std::uint32_t>(pixels * count);
@@ -442,7 +443,7 @@ class Bench {
     const PackedTensor source = planes(samples, height * width, count, channels, chance(50));
     clear_beyond(source, channels);
     Descriptor d;
-    d.opcode = static_cast<std::uint32_t>(Opcode::kUnfold);
+    d.opcode = Opcode::kUnfold;
     d.unfold_kernel_height = u(1, 4);
     d.unfold_kernel_width = u(1, 4);
     d.unfold_padding = u(0, 2);
@@ -590,7 +591,7 @@ TEST_CASE("Faults of a schedule are refused", "[golden]") {
   const Config config;
   GoldenDevice device(config, 4096);
   Descriptor d;
-  d.opcode = static_cast<std::uint32_t>(Opcode::kStream);
+  d.opcode = Opcode::kStream;
   d.count0 = d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
   d.channels = d.samples = 1;
   Descriptor beyond = d;
@@ -603,7 +604,7 @@ TEST_CASE("Faults of a schedule are refused", "[golden]") {
   no_tags.route_enable = 1;
   CHECK_THROWS_AS(device.execute(no_tags), std::logic_error);
   Descriptor load;
-  load.opcode = static_cast<std::uint32_t>(Opcode::kLoad);
+  load.opcode = Opcode::kLoad;
   load.load_offset = static_cast<std::uint32_t>(config.row_buffer_depth);
   load.load_words = 1;
   CHECK_THROWS_AS(device.execute(load), std::logic_error);

@@ -111,10 +111,7 @@ type = "fc"
     for (const Program& program : engine.step_programs())
       for (const Operation& operation : program.operations) {
         const Descriptor& d = operation.descriptor;
-        const auto quantizer = static_cast<Quantizer>(d.quantizer);
-        if (first == 0 && d.opcode == static_cast<std::uint32_t>(Opcode::kStream) &&
-            (quantizer == Quantizer::kStochastic || quantizer == Quantizer::kStochasticScaled))
-          first = d.random_low | std::uint64_t{d.random_high} << 32;
+        if (first == 0 && d.opcode == Opcode::kStream && d.stochastic()) first = d.random_state();
       }
     REQUIRE(first != 0);
     CHECK(first == seeded_state(seed));
