@@ -325,12 +325,28 @@ ReportKind keys_report() {
            {"keys[].meaning", "What the key is, and its relations to other keys."}}};
 }
 
+ReportKind schemes_report() {
+  return {"schemes",
+          "The ways to quantize.",
+          {{"schemes[].name", "The name, for --scheme and for networks."},
+           {"schemes[].paper", "The paper."},
+           {"schemes[].deviation", "What is not as in the paper; may be empty."},
+           {"schemes[].trains", "Whether the machine trains with it."},
+           {"schemes[].infers", "Whether the machine infers with it."},
+           {"schemes[].reason", "Why not, where it does not."},
+           {"schemes[].parameters[].name", "A parameter: a key of a network's file or layer."},
+           {"schemes[].parameters[].meaning", "What it is."},
+           {"schemes[].parameters[].default", "Its value when a network does not say."},
+           {"schemes[].parameters[].minimum", "Its least value."},
+           {"schemes[].parameters[].maximum", "Its largest value."}}};
+}
+
 }  // namespace
 
 const std::vector<ReportKind>& report_kinds() {
   static const std::vector<ReportKind> kinds = {
       generate_report(),   train_report(), verify_report(),  cycles_report(), energy_report(),
-      comparison_report(), synth_report(), netlist_report(), keys_report()};
+      comparison_report(), synth_report(), netlist_report(), keys_report(),   schemes_report()};
   return kinds;
 }
 

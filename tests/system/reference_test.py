@@ -140,6 +140,7 @@ class Reference(SystemTest):
         for arguments, absent in (
             (("generate", TINY, "-o", self.folder / "generated"), ()),
             (("keys",), ()),
+            (("schemes",), ()),
             (("cycles", TINY, *MLP), ()),
             (("verify", TINY, "--cases", 3, "--seed", 1), ()),
             (("train", TINY, *MLP, "--steps", 2, "--engine", "lockstep", "--test-images", 8, "--evaluate-every-epoch"),
