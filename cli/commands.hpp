@@ -13,6 +13,10 @@
 #include "model/timing/bus.hpp"
 #include "sim/rtl_device.hpp"
 
+namespace CLI {
+class App;
+}
+
 namespace solfege {
 
 /// How the RTL is simulated: `train` and `verify` share these.
@@ -76,7 +80,7 @@ struct EnergyOptions {
   StepOptions step;
   std::vector<std::string> liberties;  ///< cell libraries; empty: Debian's osu018
   bool published_only = false;         ///< no netlists: tables alone, at once
-  std::string memory;                  ///< of on-chip memories beside the netlists; see MemoryModel
+  std::string memory;                  ///< a MemoryTechnology's source, of the on-chip memories
   std::string dram = "LPDDR4";
   double cycle_ns = 10;  ///< clock period, for leakage
   bool compare = false;  ///< datapaths against parallel units
@@ -104,5 +108,7 @@ int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_keys(const CommonOptions& common);
 int run_schemes(const CommonOptions& common);
 int run_plot(const std::vector<std::string>& reports, const std::string& output);
+/// `program` is the whole command line.
+int run_reference(const CLI::App& program, const std::string& directory);
 
 }  // namespace solfege

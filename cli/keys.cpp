@@ -22,7 +22,8 @@ int run_keys(const CommonOptions& common) {
                               {"default", key.value},
                               {"minimum", key.min},
                               {"maximum", key.max},
-                              {"power_of_two", key.power_of_two}});
+                              {"power_of_two", key.power_of_two},
+                              {"meaning", key.meaning}});
   }
   write_report(common, report);
   return 0;

@@ -31,14 +31,13 @@ constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000;
 
 void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
   app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
-  app->add_option("--memory-latency", o.memory.latency_cycles, "cycles, 0..4096")
+  app->add_option("--memory-latency", o.memory.latency_cycles, "latency of the memory in cycles")
       ->check(whole_number(0, 4096))
       ->capture_default_str();
   app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
                   "bandwidth; 0 is a beat a cycle each way")
       ->check(number(0, 1e6));
-  app->add_option("--memory-stalls", o.memory.stall_probability,
-                  "chance that a channel pauses, 0..0.95")
+  app->add_option("--memory-stalls", o.memory.stall_probability, "chance that a channel pauses")
       ->check(number(0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
       ->check(whole_number(0));
@@ -58,7 +57,7 @@ void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
       ->excludes(fst)
       ->excludes(design);
   app->add_option("--reset-seed", o.reset_seed,
-                  "of what registers and memories hold before the reset")
+                  "seed of what registers and memories hold before the reset")
       ->check(whole_number(0))
       ->capture_default_str();
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));
@@ -77,7 +76,7 @@ void add_scheme(CLI::App* app, std::string& scheme) {
 }
 
 void add_resize(CLI::App* app, int& side) {
-  app->add_option("--resize", side, "side to resize the images to, in pixels, 1..1024")
+  app->add_option("--resize", side, "side to resize the images to, in pixels")
       ->check(whole_number(1, 1024));
 }
 
@@ -167,7 +166,9 @@ int run(int argc, char** argv) {
   train_app->add_option("--engine", train.engine, "golden, rtl, lockstep or float")
       ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
       ->capture_default_str();
-  train_app->add_option("--seed", train.seed, "of initial weights and order of images")
+  train_app
+      ->add_option("--seed", train.seed,
+                   "seed of the initial weights and of the order of the images")
       ->check(whole_number(0))
       ->capture_default_str();
   train_app
@@ -210,7 +211,9 @@ int run(int argc, char** argv) {
 
   CLI::App* cycles_app = add("cycles", "cycles of a training step, per layer and pass");
   add_step(cycles_app, cycles);
-  cycles_app->add_option("--memory-latency", cycles.memory.latency_cycles, "cycles, 0..4096")
+  cycles_app
+      ->add_option("--memory-latency", cycles.memory.latency_cycles,
+                   "latency of the memory in cycles")
       ->check(whole_number(0, 4096))
       ->capture_default_str();
   cycles_app
@@ -301,12 +304,19 @@ int run(int argc, char** argv) {
   std::vector<std::string> reports;
   std::string plot_path;
   CLI::App* plot_app =
-      app.add_subcommand("plot", "lay the curves of training reports over another");
+      app.add_subcommand("plot", "lay the curves of training reports over one another");
   plot_app->add_option("REPORT", reports, "JSON reports of solfege train")->required();
   plot_app->add_option("-o,--output", plot_path, "picture to draw, .svg or .png")
       ->required()
       ->check(output_file());
   plot_app->callback([&] { command = [&] { return run_plot(reports, plot_path); }; });
+
+  CLI::App* reference_app = app.add_subcommand(
+      "reference", "write the reference pages: keys, options and reports, as they are here");
+  reference_app->add_option("-o,--output", directory, "folder to write")
+      ->required()
+      ->check(output_folder());
+  reference_app->callback([&] { command = [&] { return run_reference(app, directory); }; });
 
   try {
     app.parse(argc, argv);

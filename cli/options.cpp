@@ -14,23 +14,31 @@ namespace solfege {
 namespace {
 
 /// `check` returns what is wrong, or nothing.
-CLI::Validator validator(const char* what, const std::function<std::string(std::string&)>& check) {
+CLI::Validator validator(const std::string& what,
+                         const std::function<std::string(std::string&)>& check) {
   CLI::Validator result;
   result.operation(check).description(what);
   return result;
 }
 
+std::string bound(double most) {
+  return most < 1e6 ? fmt::format("{}", most) : fmt::format("{:.0f}", most);
+}
+
 CLI::Validator real_number(double least, double most, bool above) {
-  return validator("NUMBER", [=](std::string& text) -> std::string {
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    const bool is_number = !text.empty() && *end == '\0' && std::isfinite(value);
-    if (is_number && value <= most && (above ? value > least : value >= least)) return "";
-    return above ? fmt::format("{} is not allowed; give a number above {}, up to {:.0f}", text,
-                               least, most)
-                 : fmt::format("{} is not allowed; give a number from {} to {}", text, least,
-                               most < 1e6 ? fmt::format("{}", most) : fmt::format("{:.0f}", most));
-  });
+  return validator(fmt::format(above ? "above {} to {}" : "{}..{}", least, bound(most)),
+                   [=](std::string& text) -> std::string {
+                     char* end = nullptr;
+                     const double value = std::strtod(text.c_str(), &end);
+                     const bool is_number = !text.empty() && *end == '\0' && std::isfinite(value);
+                     if (is_number && value <= most && (above ? value > least : value >= least))
+                       return "";
+                     return above ? fmt::format(
+                                        "{} is not allowed; give a number above {}, up to {:.0f}",
+                                        text, least, most)
+                                  : fmt::format("{} is not allowed; give a number from {} to {}",
+                                                text, least, bound(most));
+                   });
 }
 
 CLI::Validator place(const char* what,
@@ -44,7 +52,10 @@ CLI::Validator place(const char* what,
 }  // namespace
 
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
-  return validator("NUMBER", [=](std::string& text) -> std::string {
+  const bool open = most == std::numeric_limits<std::uint64_t>::max();
+  const std::string range =
+      open ? fmt::format("from {}", least) : fmt::format("{}..{}", least, most);
+  return validator(range, [=](std::string& text) -> std::string {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();
     const auto [at, error] = std::from_chars(text.data(), end, value);

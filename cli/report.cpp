@@ -7,8 +7,10 @@
 #include "model/base/version.hpp"
 
 namespace solfege {
+
 Json make_report(const CommonOptions& options, const Config& config) {
   Json report;
+  report["schema"] = kReportSchema;
   report["tool_version"] = kVersion;
   report["config"] = config.name;
   report["config_hash"] = config.hash();

@@ -19,7 +19,11 @@ struct CommonOptions {
   std::string command;    ///< the whole command line, for the report
 };
 
-/// Starts a report: tool_version, config, config_hash, command.
+/// The number of the description of reports in report_keys.cpp. It rises when a key goes or changes
+/// its meaning, not when one comes.
+constexpr int kReportSchema = 1;
+
+/// Starts a report with the keys of common_report_keys().
 Json make_report(const CommonOptions& options, const Config& config);
 
 /// Writes the report to options.json_path if that is set. Throws InputError if it cannot be

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "model/base/error.hpp"
 #include "model/base/share.hpp"
 #include "model/base/toml_file.hpp"
+#include "model/data/network_keys.hpp"
 #include "model/schemes/scheme.hpp"
 #include "model/spec/config.hpp"
 
@@ -22,12 +22,6 @@ namespace solfege {
 namespace {
 
 constexpr int kPixelBits = 8;
-constexpr int kMaxChannels = 65536;
-constexpr int kMaxKernel = 64;
-constexpr int kMaxSide = 1024;
-constexpr int kMaxPool = 16;  // the place in a window travels in a tag of 8 bits
-constexpr double kMaxDropout = 0.9;
-constexpr std::size_t kMaxName = 32;
 
 std::vector<std::string> shipped_networks(const std::string& folder) {
   std::set<std::string> names;
@@ -51,14 +45,6 @@ std::string resolve(const std::string& name_or_path) {
       folder, name_or_path, fmt::join(shipped_networks(folder), ", ")));
 }
 
-/// The keys that are parameters of any scheme.
-std::vector<std::string_view> parameter_keys() {
-  std::vector<std::string_view> names;
-  for (const Scheme* scheme : schemes())
-    for (const SchemeParameter& parameter : scheme->parameters()) names.push_back(parameter.name);
-  return names;
-}
-
 /// One table of the file: the top level, or one [[layer]].
 class Section {
  public:
@@ -73,15 +59,17 @@ class Section {
   std::string key(std::string_view key) const { return fmt::format("{}{}", prefix_, key); }
   bool has(std::string_view key) const { return table_.contains(key); }
 
-  /// `what` names the kind of table in the message.
-  void allow(std::initializer_list<std::string_view> keys, std::string_view what) const {
+  /// Refuses keys that `is_key` does not find in network_keys(). `what` names the kind of table.
+  template <typename IsKey>
+  void allow(IsKey is_key, std::string_view what) const {
+    std::vector<std::string> names;
+    for (const NetworkKey& known : network_keys())
+      if (is_key(known)) names.push_back(known.name);
     for (const auto& [name, node] : table_) {
-      if (std::find(keys.begin(), keys.end(), name.str()) != keys.end()) continue;
-      const std::vector<std::string_view> parameters = parameter_keys();
-      if (std::find(parameters.begin(), parameters.end(), name.str()) != parameters.end()) continue;
+      if (std::find(names.begin(), names.end(), name.str()) != names.end()) continue;
       throw InputError(fmt::format(
           "{}: {} = {} is not a key of {}: allowed are {}; correct or remove it",
-          location(path_, node), key(name.str()), describe(node), what, fmt::join(keys, ", ")));
+          location(path_, node), key(name.str()), describe(node), what, fmt::join(names, ", ")));
     }
   }
 
@@ -389,6 +377,14 @@ struct Inherited {
   std::map<std::string, double> parameters;
 };
 
+/// The keys that are parameters of any scheme.
+std::vector<std::string_view> parameter_keys() {
+  std::vector<std::string_view> names;
+  for (const Scheme* scheme : schemes())
+    for (const SchemeParameter& parameter : scheme->parameters()) names.push_back(parameter.name);
+  return names;
+}
+
 void read_layer_scheme(const Section& section, const Inherited& network, Layer& layer) {
   layer.scheme = read_scheme(section, network.scheme);
   const Scheme& scheme = *find_scheme(layer.scheme);
@@ -421,14 +417,10 @@ Layer read_layer(const std::string& path, const toml::table& table, Position pos
 
   const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
   if (type == "conv") {
-    section.allow({"type", "name", "channels", "kernel", "stride", "padding", "batch_norm", "pool",
-                   "dropout", "residual", "weight_bits", "output_bits", "gradient_bits", "scheme"},
-                  "a conv layer");
+    section.allow([](const NetworkKey& key) { return key.conv; }, "a conv layer");
     read_convolution(section, layer);
   } else {
-    section.allow({"type", "name", "channels", "batch_norm", "dropout", "weight_bits",
-                   "output_bits", "gradient_bits", "scheme"},
-                  "an fc layer");
+    section.allow([](const NetworkKey& key) { return key.fc; }, "an fc layer");
     layer.kernel_height = layer.in_height;
     layer.kernel_width = layer.in_width;
   }
@@ -468,9 +460,6 @@ void read_layers(const std::string& path, const toml::table& root, const Config&
                                         network.classes, inherited));
   }
 }
-
-constexpr std::string_view kInputRange =
-    "[height, width] or [height, width, channels], 1 to 1024 each";
 
 std::vector<int> read_input(const Section& top) {
   return top.integers("input", 2, 3, kMaxSide, kInputRange, "[32, 32, 3]");
@@ -544,9 +533,7 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   }
 
   const Section top(path, "", root);
-  top.allow({"name", "input", "classes", "learning_rate", "momentum", "weight_decay",
-             "learning_rate_decay", "scheme", "layer"},
-            "a network");
+  top.allow([](const NetworkKey& key) { return key.top; }, "a network");
   Network network;
   network.in_height = in_height;
   network.in_width = in_width;
@@ -557,8 +544,9 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   network.name =
       top.text("name", "strings", "\"mine\"").value_or(std::filesystem::path(path).stem().string());
   network.learning_rate = top.number(
-      "learning_rate", network.learning_rate, [](double x) { return x > 0 && x <= 10; },
-      "numbers above 0, at most 10");
+      "learning_rate", network.learning_rate,
+      [](double x) { return x > 0 && x <= kMaxLearningRate; },
+      fmt::format("numbers above 0, at most {}", kMaxLearningRate));
   const auto below_one = [](double x) { return x >= 0 && x < 1; };
   network.momentum =
       top.number("momentum", network.momentum, below_one, "numbers from 0 to below 1");

@@ -8,7 +8,7 @@
 namespace solfege {
 
 // The equations of DoReFa-Net (arXiv 1606.06160v3) for weights and activations in float; f_G is
-// the same for all schemes (model/reference/dorefa.hpp). Equation numbers are the paper's.
+// the same for all schemes (model/reference/float_layers.hpp). Equation numbers are the paper's.
 
 /// quantize_k of eq. 5, ties up: round(n_k x) / n_k of x clipped to [0, 1].
 double quantize_unit(double x, int bits);

@@ -22,7 +22,8 @@ struct Field {
   std::string_view section, key;
   std::variant<int Config::*, std::uint64_t Config::*> member;
   std::int64_t min, max;
-  bool power_of_two = false;
+  bool power_of_two;
+  std::string_view meaning;
 
   std::string name() const { return fmt::format("{}.{}", section, key); }
 
@@ -57,36 +58,63 @@ struct Field {
   }
 };
 
-// The only list of the keys: parsing, range checks, the canonical text (and so the hash) all walk
-// it. Its order is the order of the canonical text: changing it changes every hash.
+// The only list of the keys: parsing, range checks, the canonical text (and so the hash) and the
+// reference (`solfege reference`) all walk it. Its order is the order of the canonical text:
+// changing it changes every hash.
 //
 // The ranges are a contract: scripts/corners walks them, and whatever is accepted lints, verifies
 // and trains. An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit
 // scale in 64. Tables hold whole blocks of 16 channels or samples. Samples stop at 8192 because
 // each has a flip-flop that says whether its maximum has begun.
 constexpr std::array<Field, 21> kFields = {{
-    {"bits", "weight", &Config::weight_bits, 1, 8},
-    {"bits", "activation", &Config::activation_bits, 1, 8},
-    {"bits", "gradient", &Config::gradient_bits, 1, 8},
-    {"bits", "edge", &Config::edge_bits, 1, 8},
-    {"bits", "wide", &Config::wide_bits, 17, 32},
-    {"array", "rows", &Config::rows, 2, 64, true},
-    {"array", "columns", &Config::columns, 2, 64, true},
-    {"array", "lanes", &Config::lanes, 16, 256, true},
-    {"array", "accumulator_bits", &Config::accumulator_bits, 16, 48},
-    {"array", "max_contraction", &Config::max_contraction, 16, 1 << 24},
-    {"array", "row_buffer_depth", &Config::row_buffer_depth, 64, 65536, true},
-    {"array", "column_buffer_depth", &Config::column_buffer_depth, 64, 65536, true},
-    {"stream", "lanes", &Config::stream_lanes, 1, 16, true},
-    {"stream", "stored_bits", &Config::stored_bits, 16, 32, true},
-    {"stream", "table_channels", &Config::table_channels, 16, 8192, true},
-    {"stream", "threshold_channels", &Config::threshold_channels, 16, 8192, true},
-    {"stream", "max_batch", &Config::max_batch, 16, 8192, true},
-    {"random", "bits", &Config::random_bits, 4, 16},
+    {"bits", "weight", &Config::weight_bits, 1, 8, false,
+     "W: the bits of a weight code of the inner layers."},
+    {"bits", "activation", &Config::activation_bits, 1, 8, false,
+     "A: the bits of an activation code."},
+    {"bits", "gradient", &Config::gradient_bits, 1, 8, false,
+     "G: the bits of a gradient code of the inner layers."},
+    {"bits", "edge", &Config::edge_bits, 1, 8, false,
+     "The bits of pixels, and of the weight and gradient codes of the first and the last "
+     "layer. Networks need 8 here or in bits.activation."},
+    {"bits", "wide", &Config::wide_bits, 17, 32, false,
+     "The planes of the widest operand: gradient codes times their sample's scale, and "
+     "the gradient of the logits. At least min(32, max(bits.gradient, bits.edge) + "
+     "stream.stored_bits)."},
+    {"array", "rows", &Config::rows, 2, 64, true, "R: the rows of processing elements."},
+    {"array", "columns", &Config::columns, 2, 64, true, "C: the columns of processing elements."},
+    {"array", "lanes", &Config::lanes, 16, 256, true,
+     "L: the bits of a word, which a processing element multiplies in a cycle. At most 8 "
+     "memory.bus_bytes."},
+    {"array", "accumulator_bits", &Config::accumulator_bits, 16, 48, false,
+     "The bits of the sum in a processing element. At least 1 + "
+     "ceil(log2(array.max_contraction)) + twice the largest of the other four bits.* keys."},
+    {"array", "max_contraction", &Config::max_contraction, 16, 1 << 24, false,
+     "The number of products in the longest sum that the array must hold."},
+    {"array", "row_buffer_depth", &Config::row_buffer_depth, 64, 65536, true,
+     "The depth of the row operand buffer, in words of R L bits."},
+    {"array", "column_buffer_depth", &Config::column_buffer_depth, 64, 65536, true,
+     "The depth of the column operand buffer, in words of C L bits."},
+    {"stream", "lanes", &Config::stream_lanes, 1, 16, true,
+     "S: the elements that the stream unit takes in a cycle. At most min(array.columns, "
+     "array.lanes)."},
+    {"stream", "stored_bits", &Config::stored_bits, 16, 32, true,
+     "The bits of a stored pre-activation."},
+    {"stream", "table_channels", &Config::table_channels, 16, 8192, true,
+     "The channels that the tables of scales, offsets and clip bounds hold. At most 65535 "
+     "S / 16."},
+    {"stream", "threshold_channels", &Config::threshold_channels, 16, 8192, true,
+     "The channels that may have thresholds of their own. At most 65535 S / (2^A - 1)."},
+    {"stream", "max_batch", &Config::max_batch, 16, 8192, true,
+     "The samples whose scales the machine holds: the largest batch."},
+    {"random", "bits", &Config::random_bits, 4, 16, false,
+     "r: the bits of a random number of the stochastic quantizer f_G."},
     // TOML integers are signed, so the upper half of 64 bits cannot be written.
-    {"random", "seed", &Config::random_seed, 1, std::numeric_limits<std::int64_t>::max()},
-    {"memory", "bus_bytes", &Config::bus_bytes, 8, 64, true},
-    {"memory", "descriptor_queue_depth", &Config::descriptor_queue_depth, 2, 16, true},
+    {"random", "seed", &Config::random_seed, 1, std::numeric_limits<std::int64_t>::max(), false,
+     "The start of the sequence of random numbers."},
+    {"memory", "bus_bytes", &Config::bus_bytes, 8, 64, true,
+     "The bytes of a beat on the memory bus. At least 4 S and L / 8."},
+    {"memory", "descriptor_queue_depth", &Config::descriptor_queue_depth, 2, 16, true,
+     "The descriptors that may wait before each engine."},
 }};
 
 void check_range(const Field& field, std::int64_t value, const std::string& where) {
@@ -279,7 +307,8 @@ const std::vector<ConfigKey>& config_keys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> list;
     for (const Field& field : kFields)
-      list.push_back({field.name(), field.min, field.max, field.power_of_two, field.get(Config())});
+      list.push_back({field.name(), field.min, field.max, field.power_of_two, field.get(Config()),
+                      std::string(field.meaning)});
     return list;
   }();
   return keys;

@@ -61,8 +61,9 @@ struct Config {
 struct ConfigKey {
   std::string name;  ///< section.key
   std::int64_t min, max;
-  bool power_of_two;   ///< only powers of two from min to max
-  std::int64_t value;  ///< when the file does not say
+  bool power_of_two;    ///< only powers of two from min to max
+  std::int64_t value;   ///< when the file does not say
+  std::string meaning;  ///< sentences for the reference, with the relations to other keys
 };
 /// Every key, in the canonical order. The relations between keys are Config::validate's.
 const std::vector<ConfigKey>& config_keys();

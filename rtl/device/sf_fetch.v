@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetches the program's descriptors in order, checks each, and hands it to its engine's queue.
-// What is legal is stated in model/legality.cpp; the wires *_ok say the same (tests/rtl/sf_fetch_test.cpp holds both
-// together). An illegal descriptor is never handed on: error_o names it and fetching ends.
+// What is legal is stated in model/spec/legality.cpp of Solfege's sources; the wires *_ok say the same, and a test holds
+// both together. An illegal descriptor is never handed on: error_o names it and fetching ends.
 // Handshake: a request and a descriptor stay until they are taken. The program's address is a multiple of 128
 // (sf_control), so no burst crosses 4 KiB. A descriptor is checked and handed on in the cycle after its last beat.
 `default_nettype none

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Six nested loops over chunks of StreamLanes elements, count0 innermost, in one of the two orders of
-// model/descriptor.hpp: storage order (from memory) or the order in which the array drains its tiles
-// (x_from_array). Outputs describe the current chunk; advance_i steps. Elements lie in blocks of 16 x 16, so within
-// a pixel the offset is made of the bits of chunk and row; the outer loops add their strides (A, or B by strides_b_i).
+// Six nested loops over chunks of StreamLanes elements, count0 innermost, in one of the two orders of the descriptors'
+// contract (model/spec/descriptor.hpp of Solfege's sources): storage order (from memory), or the order in which the array
+// drains its tiles (x_from_array). Outputs describe the current chunk; advance_i steps. Elements lie in blocks of
+// 16 x 16, so within a pixel the offset is made of the bits of chunk and row; the outer loops add their strides (A, or B
+// by strides_b_i).
 `default_nettype none
 module sf_loop_nest #(
     parameter StreamLanes = 16

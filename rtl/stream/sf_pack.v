@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs codes into bit-planes and writes them as parts of operand words (model/descriptor.hpp, Pack).
+// Packs codes into bit-planes and writes them as parts of operand words (the contract is Pack in
+// model/spec/descriptor.hpp of Solfege's sources).
 // Codes come in storage order, StreamLanes a step. A block of 16 rows x 16 channels is collected, then written while
 // the next one is collected: for each set of group members whose words share a bus beat, plane by plane, the
 // two bytes that are the block's channels in each member's word. Rows beyond the samples are written as the zeros

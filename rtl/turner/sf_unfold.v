@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unfolding: im2col of packed planes with a corner turn, lanes along channels to lanes along output pixels
-// (contract in model/descriptor.hpp). Three parts, each ahead of the next:
+// (the contract is UNFOLD in model/spec/descriptor.hpp of Solfege's sources). Three parts, each ahead of the next:
 //   asker   walks scans (for tap y, tap x, source word, plane, sample group) of output pixels (y, x), one
 //           pixel a cycle: a read of one beat, or nothing where the tap is outside the map. Lanes pixels,
 //           or the last fewer, make a block.

@@ -219,7 +219,7 @@ void GateSimulator::order(const Instances& instances, int clock) {
   readers_.resize(counts.back());
   for (std::uint32_t n = 0; n < sorted.size(); ++n)
     for (std::uint32_t bit = 0; bit < inputs[sorted[n]].size(); ++bit) {
-      // The clock's edge is rise()'s affair; rows see it high.
+      // rise() treats the clock's edge; rows see the clock high.
       const bool is_clock = nodes_[n].cell != nullptr && nodes_[n].cell->sequential() &&
                             static_cast<int>(bit) == nodes_[n].cell->clock;
       const auto number = static_cast<std::size_t>(inputs[sorted[n]][bit]);

@@ -488,7 +488,10 @@ class Reports(SystemTest):
     def test_energy_of_netlists(self):
         paths = {name: self.folder / f"energy.{name}" for name in ("csv", "ert", "art", "activity")}
         report = self.report("energy", TINY, "--network", "tiny_mlp", "--batch", 8, "--csv", paths["csv"],
-                             "--ert", paths["ert"], "--art", paths["art"], "--activity", paths["activity"])
+                             "--ert", paths["ert"], "--art", paths["art"], "--activity", paths["activity"], "--compare")
+        # Without --memory there are no figures with memory.
+        self.assert_all_keys(report, "energy", "--compare",
+                             absent=[f"comparisons[].rows[].with_memory.{tier}_pj" for tier in ("zero_delay", "timed")])
         units = {row["unit"]: row for row in report["netlist_operations"]}
         for unit in ("and_popcount", "pe", "threshold", "rounding", "random_shared", "stream_lane"):
             figures, = units[unit]["netlists"]
@@ -562,6 +565,9 @@ class Reports(SystemTest):
                                delta=1e-6 * report["area_um2"])
         popcount = report["popcount"]
         self.assertEqual(popcount["full_adders"] + popcount["half_adders"], 16 - 1)  # N - popcount(N)
+        # Look-up tables and slack, of a module that is quick; it has no memories.
+        report = self.report("synth", TINY, "--top", "sf_popcount", "--fpga", "--period", 10)
+        self.assert_all_keys(report, "synth", absent=[f"memories[].{key}" for key in ("name", "instances", "bits")])
 
 
 class Netlist(SystemTest):
@@ -573,6 +579,10 @@ class Netlist(SystemTest):
         cls.addClassCleanup(shutil.rmtree, cls.netlist)
         done = subprocess.run([PROGRAM, "synth", GATES, "--netlist", cls.netlist], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_report(self):
+        arguments = ("synth", GATES, "--netlist", self.folder / "gates")
+        self.assert_all_keys(self.report(*arguments), *arguments)
 
     def broken(self, edit):
         """A copy whose processing element `edit` has changed."""

@@ -13,6 +13,8 @@ import sys
 import tempfile
 import unittest
 
+import reference
+
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else "build/solfege"
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 TINY = str(SOURCE / "configs/tiny.toml")
@@ -42,9 +44,16 @@ class SystemTest(unittest.TestCase):
         path.unlink(missing_ok=True)
         self.solfege(*arguments, "--json", path, code=code)
         report = json.loads(path.read_text())
-        for key in ("tool_version", "config", "config_hash", "command"):
+        paths = reference.report_paths((reference.PAGES / "json.md").read_text(), arguments)
+        self.assertEqual(reference.undocumented(report, paths), [], "cli/report_keys.cpp does not list them")
+        for key in ("schema", "tool_version", "config", "config_hash", "command"):
             self.assertIn(key, report)
         return report
+
+    def assert_all_keys(self, report, *arguments, absent=()):
+        """Every documented key is there, but those of `absent`, which must not be."""
+        paths = reference.report_paths((reference.PAGES / "json.md").read_text(), arguments)
+        self.assertEqual(reference.unmet(report, paths), list(absent))
 
     def refused(self, *arguments, message):
         """Exit 2, one line that holds every part of `message`, and no report."""

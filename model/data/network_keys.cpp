@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/data/network_keys.hpp"
+
+#include <fmt/format.h>
+
+#include "model/schemes/scheme.hpp"
+#include "model/spec/network.hpp"
+
+namespace solfege {
+namespace {
+
+/// The parameters of schemes, each a key of the file and of a layer.
+void add_scheme_parameters(std::vector<NetworkKey>& keys) {
+  for (const bool top : {true, false})
+    for (const Scheme* scheme : schemes())
+      for (const SchemeParameter& parameter : scheme->parameters())
+        keys.push_back({parameter.name, top, !top, !top, "number",
+                        fmt::format("{} to {}", parameter.min, parameter.max),
+                        top ? fmt::format("{}", parameter.value) : "that of the file",
+                        fmt::format("Of scheme {}: {}.", scheme->name(), parameter.meaning)});
+}
+
+std::vector<NetworkKey> make_network_keys() {
+  const Network network;
+  const std::string below_one = "0 to below 1";
+  const auto up_to = [](int min, auto max) { return fmt::format("{} to {}", min, max); };
+  const auto top = [](const char* name, const char* type, std::string range, std::string fallback,
+                      const char* meaning) {
+    return NetworkKey{name,   true, false, false, type, std::move(range), std::move(fallback),
+                      meaning};
+  };
+  const auto layer = [](const char* name, bool fc, const char* type, std::string range,
+                        std::string fallback, const char* meaning) {
+    return NetworkKey{name, false, true, fc, type, std::move(range), std::move(fallback), meaning};
+  };
+  const auto number = [](double value) { return fmt::format("{}", value); };
+  std::vector<NetworkKey> keys = {
+      top("name", "string", "any", "the file's name", "The name in reports."),
+      top("input", "list", std::string(kInputRange), "that of the data set",
+          "The images that the network takes. Images of another shape are refused."),
+      top("classes", "integer", up_to(1, kMaxChannels), "that of the data set",
+          "The classes of the built-in images, when there is no data set."),
+      top("learning_rate", "number", fmt::format("above 0, at most {}", kMaxLearningRate),
+          number(network.learning_rate), "The step of SGD in the first epoch."),
+      top("momentum", "number", below_one, number(network.momentum), "The momentum of SGD."),
+      top("weight_decay", "number", below_one, number(network.weight_decay),
+          "The weight times this is added to its gradient."),
+      top("learning_rate_decay", "number", "above 0, at most 1",
+          number(network.learning_rate_decay),
+          "The learning rate is multiplied by this after each epoch."),
+      top("scheme", "string", scheme_names(), "dorefa",
+          "The scheme of layers that name none: how they are quantized."),
+      top("layer", "list", "one or more [[layer]] sections", "required",
+          "The layers, from the images to the logits."),
+      layer("type", true, "string", "\"conv\", \"fc\"", "required",
+            "Convolutional, or fully connected: a convolution whose kernel covers the whole map."),
+      layer("name", true, "string",
+            fmt::format("1 to {} letters, digits, '_', '-' or '.'", kMaxName),
+            "the type and the number of the layer",
+            "The name in reports and in residual. No two layers have the same."),
+      layer("channels", true, "integer", up_to(1, kMaxChannels), "required; last layer: classes",
+            "The output channels. In the last layer they are the classes."),
+      layer("kernel", false, "integer", up_to(1, kMaxKernel), "required",
+            "The side of the square kernel, in pixels. It fits into the padded map."),
+      layer("stride", false, "integer", "1, 2, 4", "1",
+            "The distance of two positions of the kernel, in pixels."),
+      layer("padding", false, "integer", "0 to kernel - 1", "0",
+            "The pixels of value 0 around the map, on each side."),
+      layer("batch_norm", true, "truth value", "true, false", "false",
+            "Batch normalisation of the sums, in place of a bias. Not in the last layer."),
+      layer("pool", false, "integer", up_to(1, kMaxPool), "1",
+            "The side of the max-pooling windows, which do not overlap; it divides the map. 1 is "
+            "none. Not in the last layer."),
+      layer("dropout", true, "number", fmt::format("0 to {}", kMaxDropout), "0",
+            "The probability that a code of the output is dropped. Not in the last layer."),
+      layer("residual", false, "string or integer", "an earlier layer", "none",
+            "The name or number, from 1, of an earlier layer of the same output shape, whose sums "
+            "are added to this one's. No layer from there to here pools. Not in the first or the "
+            "last layer."),
+      layer("weight_bits", true, "integer", "1 to max(bits.weight, bits.edge)",
+            "bits.weight; first and last layer: bits.edge", "W of this layer."),
+      layer("output_bits", true, "integer", "1 to bits.activation; last layer: 0",
+            "bits.activation; last layer: 0",
+            "A of this layer's output. The logits of the last layer are not quantized."),
+      layer("gradient_bits", true, "integer", "1 to max(bits.gradient, bits.edge); last layer: 0",
+            "bits.gradient; first layer: bits.edge; last layer: 0",
+            "G of the gradient of this layer's output. The last layer's is not quantized."),
+      layer("scheme", true, "string", scheme_names(), "that of the file",
+            "The scheme of this layer."),
+  };
+  add_scheme_parameters(keys);
+  return keys;
+}
+
+}  // namespace
+
+const std::vector<NetworkKey>& network_keys() {
+  static const std::vector<NetworkKey> keys = make_network_keys();
+  return keys;
+}
+
+}  // namespace solfege
