@@ -4,65 +4,23 @@
 //   HostProcess --TLM--> AxiLiteMaster --pins--> Dut --pins--> AxiSlave --TLM--> Memory
 //        `------------------------------TLM (backdoor)----------------------------^
 //
-// SystemC stays inside platform.cpp; whoever uses the platform needs no header of it.
+// SystemC stays inside this folder; whoever uses the platform needs no header of it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/spec/registers.hpp"
 #include "model/timing/watchdog.hpp"
 #include "sim/dut/dut_library.hpp"
+#include "sim/platform/memory_model.hpp"
+#include "sim/platform/run_result.hpp"
 
 namespace solfege {
-
-/// How the memory behaves. Addresses start at 0.
-struct MemoryModel {
-  /// No latency, full bandwidth, no stalls, whatever the fields below say: data follows its address
-  /// by one cycle, and a beat is read and another written every cycle.
-  bool ideal = false;
-  int latency_cycles = 4;  ///< added to that one cycle, 0..4096
-  /// Reads and writes together; 0 is a whole beat of each every cycle.
-  double bytes_per_cycle = 0;
-  /// Chance that a channel pauses for a cycle, 0..0.95, in steps of 1/4096; each of the five draws
-  /// its own.
-  double stall_probability = 0;
-  std::uint64_t stall_seed = 1;
-  /// Reads and writes of the beat with this byte are answered with SLVERR. A write changes nothing.
-  std::optional<std::uint64_t> error_address;
-  /// Reads and writes of the beat with this byte are never answered, nor what comes after them.
-  std::optional<std::uint64_t> silent_address;
-};
-
-/// A descriptor an engine has completed.
-struct Retire {
-  int engine = 0;         ///< 0 array, 1 stream, 2 dma, 3 turner
-  std::uint16_t tag = 0;  ///< index of the descriptor in the program
-  std::uint32_t active_cycles = 0;
-  std::uint32_t stall_cycles = 0;
-  std::uint64_t cycle = 0;  ///< clock cycles since the platform was constructed
-};
-
-/// How a run ended: exactly one of done, error, stopped and timed_out.
-struct RunResult {
-  bool done = false;       ///< the device completed every descriptor
-  bool error = false;      ///< the device reported an error; see error_code and error_tag
-  bool stopped = false;    ///< on_retire returned false; the counters were not read
-  bool timed_out = false;  ///< neither within the patience; the counters show where it stands
-  int error_code = 0;
-  int error_engine = 0;  ///< 0 array, 1 stream, 2 dma, 3 turner, 4 descriptor fetch
-  int error_tag = 0;     ///< of the descriptor at fault
-  Counters counters;
-  std::uint64_t first_cycle = 0;  ///< the start register was written
-  std::uint64_t last_cycle = 0;   ///< the interrupt was seen, or the run given up
-  std::uint32_t fetched = 0;      ///< descriptors that have been asked for
-  std::string bus;  ///< timed_out: what the memory bus waits for; empty if for nothing
-};
 
 /// A design, its memory and its host. SystemC has one simulation a process, so there can be one
 /// Platform a process: constructing a second one throws std::logic_error.
