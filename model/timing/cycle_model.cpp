@@ -6,16 +6,16 @@
 #include <map>
 
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 
 namespace solfege {
 namespace {
 
-// Pipeline constants of the RTL, named after what they are there.
-constexpr std::uint64_t kFirstTile = 8;       ///< sf_gemm: start to the first tile's hand-over
-constexpr std::uint64_t kTileInterval = 6;    ///< sf_gemm: the preparer's shortest interval
-constexpr std::uint64_t kStreamDepth = 19;    ///< sf_stream: last step in, pipeline empty
+constexpr std::uint64_t kFirstTile = kTileReady;                     ///< from the start
+constexpr std::uint64_t kTileInterval = kTileReady - kTileBase + 1;  ///< the shortest
+constexpr std::uint64_t kStreamDepth = kLaneStages + 1;              ///< until the unit is empty
 constexpr std::uint64_t kStreamOverhead = 6;  ///< start, emit, reduce (2), flush, wait
-constexpr std::uint64_t kUnfoldOverhead = 9;  ///< sf_unfold: strides, start, wait
+constexpr std::uint64_t kUnfoldOverhead = kUnfoldPreparation + 2;  ///< and start, wait
 
 /// Valid taps of one axis at each tile position.
 std::vector<std::uint64_t> valid_taps(WindowMode mode, std::uint32_t stride_log2,
