@@ -28,6 +28,7 @@ SOLFEGE_PIPELINE(SOLFEGE_CONSTANT)
 /// sf_gemm: the preparer's states from the base of a tile, and from the start, to a tile that is
 /// ready.
 constexpr int kTileBase = 3, kTileReady = 8;
+constexpr int kTileInterval = kTileReady - kTileBase + 1;  ///< the shortest between tiles
 /// sf_unfold: states before it runs.
 constexpr unsigned kUnfoldPreparation = 7;
 
