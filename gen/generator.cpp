@@ -18,6 +18,7 @@
 #include "model/base/version.hpp"
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/spec/registers.hpp"
 #include "model/spec/tanh_slope.hpp"
 
@@ -61,11 +62,16 @@ std::string descriptor_header(const Config& config) {
       constant(fmt::format("{}_{}", enumeration.prefix, member.name), enumeration.bits,
                member.value);
   }
+  text += "// Depths of pipelines and queues\n";
+#define SOLFEGE_ROW(kName, NAME, value, meaning) constant(#NAME, 0, value);
+  SOLFEGE_PIPELINE(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
   text += "// Control registers\n";
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) constant("ADDRESS_" #NAME, 12, offset);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
   constant("DEVICE_ID", 32, kDeviceId);
+  constant("ENGINES", 0, kEngines);
   constant("COUNTERS", 0, registers::counter_count);
   std::uint32_t counter = registers::counters;
 #define SOLFEGE_ROW(name, meaning)                  \

@@ -4,46 +4,17 @@
 #include <cstring>
 #include <utility>
 
+#include "model/spec/pipeline.hpp"
+#include "model/spec/window.hpp"
+
 namespace solfege {
 namespace {
-
-struct Meeting {
-  int tap, index;
-};
-
-/// Taps of an axis that meet the operand at a tile position (model/spec/descriptor.hpp).
-std::vector<Meeting> meetings(const Descriptor& d, int position, int tap_first, int tap_count,
-                              int limit) {
-  const int stride = 1 << d.stride_log2, padding = static_cast<int>(d.padding);
-  std::vector<Meeting> list;
-  for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
-    int index = 0;
-    switch (d.window_mode) {
-      case WindowMode::kForward:
-        index = stride * position + tap - padding;
-        break;
-      case WindowMode::kBackwardInput:
-        index = position + padding - tap;
-        if (index < 0 || index % stride != 0) continue;
-        index /= stride;
-        break;
-      case WindowMode::kBackwardWeight:
-        index = stride * tap + position - padding;
-        break;
-    }
-    if (index >= 0 && index < limit) list.push_back({tap, index});
-  }
-  return list;
-}
 
 int ones(const LaneWord& word) {
   int count = 0;
   for (const std::uint64_t part : word) count += __builtin_popcountll(part);
   return count;
 }
-
-/// The preparer makes the next tile in this many cycles (rtl/array/sf_gemm.v).
-constexpr std::size_t kTileSetup = 6;
 
 }  // namespace
 
@@ -54,17 +25,16 @@ std::uint32_t gemm_tiles(const Descriptor& d) {
 std::vector<ArrayOperation> tile_operations(const Config& config, const Descriptor& d,
                                             std::uint32_t tile) {
   const auto group = tile % d.column_groups;
-  const auto tile_x = static_cast<int>(tile / d.column_groups % d.tile_x_count + d.tile_x_first);
-  const auto tile_y = static_cast<int>(tile / d.column_groups / d.tile_x_count + d.tile_y_first);
+  const std::uint32_t tile_x = tile / d.column_groups % d.tile_x_count + d.tile_x_first;
+  const std::uint32_t tile_y = tile / d.column_groups / d.tile_x_count + d.tile_y_first;
   const int width = static_cast<int>(d.window_width), taps_x = static_cast<int>(d.tap_x_count);
-  const auto ys = meetings(d, tile_y, static_cast<int>(d.tap_y_first),
-                           static_cast<int>(d.tap_y_count), static_cast<int>(d.window_height));
-  const auto xs = meetings(d, tile_x, 0, taps_x, width);
+  const auto ys = window_taps(d, tile_y, d.tap_y_first, d.tap_y_count, d.window_height);
+  const auto xs = window_taps(d, tile_x, 0, d.tap_x_count, d.window_width);
   const bool signed_rows = d.row_type == PlaneType::kSigned;
   const bool signed_columns = d.column_type == PlaneType::kSigned;
   std::vector<ArrayOperation> list;
-  for (const Meeting& y : ys)
-    for (const Meeting& x : xs) {
+  for (const WindowTap& y : ys)
+    for (const WindowTap& x : xs) {
       const int row_y = y.index - static_cast<int>(d.row_y_origin);
       const int row_tap_y = y.tap - static_cast<int>(d.row_y_origin);
       const int column_y = y.index - static_cast<int>(d.column_y_origin);
@@ -124,7 +94,7 @@ void ArraySlice::start(std::uint32_t first_tile) {
 void ArraySlice::offer() {
   offered_.valid = false;
   offered_.capture = false;
-  if (position_ == tile_.size() && tile_cycles_ >= kTileSetup) {
+  if (position_ == tile_.size() && tile_cycles_ >= kTileInterval) {
     if (tile_index_ + 1 >= gemm_tiles(d_)) return;
     tile_ = tile_operations(config_, d_, ++tile_index_);
     position_ = tile_cycles_ = 0;

@@ -9,6 +9,7 @@
 
 #include "cost/energy/reduce_lane.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -271,14 +272,13 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
   const Descriptor& d = operation.descriptor;
   const bool compares = traits(d.quantizer).compares;
   if (!d.pack_enable || !traits(d.quantizer).coded) return;
-  constexpr std::size_t kStage = 7;
   std::vector<QuantizerElement> elements;
   std::size_t warm_up = 0;
   StreamLane model(config_);
   for (std::size_t t = 0; t < window.cycles.size(); ++t) {
     const LaneInputs& in = window.cycles[t];
     model.clock(in);
-    if (t < kStage || !window.step_result_7[t]) continue;
+    if (t < kResultStage || !window.step_result_7[t]) continue;
     const auto y = static_cast<std::int32_t>(model.y());
     QuantizerElement element;
     element.y = static_cast<std::int16_t>(std::clamp(y, -32768, 32767));
@@ -286,7 +286,7 @@ void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation&
     element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
     element.chunk = window.chunk_7[t];
     elements.push_back(element);
-    if (t < window.warm_up + kStage) warm_up = elements.size();
+    if (t < window.warm_up + kResultStage) warm_up = elements.size();
   }
   std::vector<ThresholdWord> words;
   if (compares) {

@@ -11,13 +11,13 @@
 #include "cost/energy/stream_lane.hpp"
 #include "cost/energy/units.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
 namespace {
 
 constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
-constexpr int kStreamDepth = 18;  ///< stages of a lane
 
 /// Steps whose values leave: the last visits of pooling windows and of sums over samples.
 std::uint64_t stream_results(const Descriptor& d) {
@@ -234,7 +234,7 @@ class Pricer {
     const auto results = static_cast<double>(stream_results(d));
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
-    clock_only("stream_lane", kStreamDepth * lanes);  // until the last step has left
+    clock_only("stream_lane", kLaneStages * lanes);  // until the last step has left
     if ((d.pack_enable && d.stochastic()) || d.drop_enable) act("random_shared", "", results);
     if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
 

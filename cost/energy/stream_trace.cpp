@@ -9,14 +9,14 @@
 #include <set>
 
 #include "model/spec/lfsr.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
 namespace {
 
-constexpr std::uint64_t kDepth = 18;  // stages of sf_stream_lane
-constexpr int kDrainToTables = 9;     // a value has passed stage 7 and been written
-constexpr int kLowSumBits = 14;       // of a sum loaded in two parts
+constexpr int kDrainToTables = 9;  // a value has passed stage 7 and been written
+constexpr int kLowSumBits = 14;    // of a sum loaded in two parts
 
 }  // namespace
 
@@ -340,7 +340,7 @@ void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visite
 
 StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, int lane) const {
   const std::uint64_t end = std::min(steps_, first + count);
-  const std::uint64_t start = first > kDepth ? first - kDepth : 0;
+  const std::uint64_t start = first > kLaneStages ? first - kLaneStages : 0;
   std::vector<Step> visited;
   for (std::uint64_t n = start; n < end; ++n) visited.push_back(step(n, lane));
 
@@ -414,7 +414,8 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   window.warm_up = warm_up;
   window.cycles = lane_cycles(items);
   for (std::size_t t = 0; t < items.size(); ++t) {
-    const auto head = passing.find(t), seven = t >= 7 ? passing.find(t - 7) : passing.end();
+    const auto head = passing.find(t),
+               seven = t >= kResultStage ? passing.find(t - kResultStage) : passing.end();
     const bool result = seven != passing.end() && seven->second.step.result;
     window.step.push_back(head != passing.end() ? head->second.number : steps_);
     window.step_result_7.push_back(result);

@@ -6,41 +6,24 @@
 #include <map>
 
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
+#include "model/spec/window.hpp"
 
 namespace solfege {
 namespace {
 
-// Pipeline constants of the RTL, named after what they are there.
-constexpr std::uint64_t kFirstTile = 8;       ///< sf_gemm: start to the first tile's hand-over
-constexpr std::uint64_t kTileInterval = 6;    ///< sf_gemm: the preparer's shortest interval
-constexpr std::uint64_t kStreamDepth = 19;    ///< sf_stream: last step in, pipeline empty
-constexpr std::uint64_t kStreamOverhead = 6;  ///< start, emit, reduce (2), flush, wait
-constexpr std::uint64_t kUnfoldOverhead = 9;  ///< sf_unfold: strides, start, wait
+constexpr std::uint64_t kFirstTile = kTileReady;         ///< from the start
+constexpr std::uint64_t kStreamDepth = kLaneStages + 1;  ///< until the unit is empty
+constexpr std::uint64_t kStreamOverhead = 6;             ///< start, emit, reduce (2), flush, wait
+constexpr std::uint64_t kUnfoldOverhead = kUnfoldPreparation + 2;  ///< and start, wait
 
-/// Valid taps of one axis at each tile position.
-std::vector<std::uint64_t> valid_taps(WindowMode mode, std::uint32_t stride_log2,
-                                      std::uint32_t padding, std::uint32_t tile_first,
+/// Taps of one axis that meet the operand at each tile position.
+std::vector<std::uint64_t> tap_counts(const Descriptor& d, std::uint32_t tile_first,
                                       std::uint32_t tile_count, std::uint32_t tap_first,
                                       std::uint32_t tap_count, std::uint32_t limit) {
   std::vector<std::uint64_t> counts;
-  const std::int64_t stride = std::int64_t{1} << stride_log2;
-  for (std::int64_t p = tile_first; p < std::int64_t{tile_first} + tile_count; ++p) {
-    std::uint64_t count = 0;
-    for (std::int64_t t = tap_first; t < std::int64_t{tap_first} + tap_count; ++t) {
-      std::int64_t index = 0;
-      if (mode == WindowMode::kForward)
-        index = stride * p + t - padding;
-      else if (mode == WindowMode::kBackwardWeight)
-        index = stride * t + p - padding;
-      else if (const std::int64_t distance = p + padding - t;
-               distance >= 0 && distance % stride == 0)
-        index = distance / stride;
-      else
-        continue;
-      if (index >= 0 && index < limit) ++count;
-    }
-    counts.push_back(count);
-  }
+  for (std::uint32_t i = 0; i < tile_count; ++i)
+    counts.push_back(window_taps(d, tile_first + i, tap_first, tap_count, limit).size());
   return counts;
 }
 
@@ -96,10 +79,9 @@ std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
 }  // namespace
 
 std::vector<std::uint32_t> tile_operations(const Descriptor& d) {
-  const auto y = valid_taps(d.window_mode, d.stride_log2, d.padding, d.tile_y_first, d.tile_y_count,
-                            d.tap_y_first, d.tap_y_count, d.window_height);
-  const auto x = valid_taps(d.window_mode, d.stride_log2, d.padding, d.tile_x_first, d.tile_x_count,
-                            0, d.tap_x_count, d.window_width);
+  const auto y =
+      tap_counts(d, d.tile_y_first, d.tile_y_count, d.tap_y_first, d.tap_y_count, d.window_height);
+  const auto x = tap_counts(d, d.tile_x_first, d.tile_x_count, 0, d.tap_x_count, d.window_width);
   const std::uint64_t a_tap = std::uint64_t{d.words} * d.row_planes * d.column_planes;
   std::vector<std::uint32_t> tiles;
   for (const std::uint64_t ny : y)
@@ -127,7 +109,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
       bool first = true;
       for (const std::uint64_t operations : tile_operations(d)) {
         for (std::uint32_t group = 0; group < d.column_groups; ++group) {
-          if (!first) taken += std::max(kTileInterval, last);
+          if (!first) taken += std::max<std::uint64_t>(kTileInterval, last);
           first = false;
           last = operations;
         }

@@ -9,7 +9,7 @@ namespace solfege {
 
 TimedFetch::TimedFetch(int bus_bytes) {
   const unsigned beats = static_cast<unsigned>(kDescriptorBytes / bus_bytes);
-  bursts_ = beats > 16 ? beats / 16 : 1;
+  bursts_ = beats > kBurstBeats ? beats / kBurstBeats : 1;
   burst_beats_ = beats / bursts_;
 }
 
@@ -45,7 +45,7 @@ TimedLoader::TimedLoader(const Config& config)
 
 unsigned TimedLoader::request_beats() const {
   const std::uint32_t page_beats = kPageBytes / bus_bytes_;
-  return std::min({ask_left_, page_beats - address_ / bus_bytes_ % page_beats, 16u});
+  return std::min({ask_left_, page_beats - address_ / bus_bytes_ % page_beats, kBurstBeats});
 }
 
 void TimedLoader::step(bool start, const Descriptor& d, bool asked, bool response) {

@@ -10,6 +10,7 @@
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
@@ -105,7 +106,7 @@ class TimedArray {
 
  private:
   // States of the preparer (rtl/array/sf_gemm.v)
-  static constexpr int kIdle = 0, kBase = 3, kReady = 8;
+  static constexpr int kIdle = 0, kBase = kTileBase, kReady = kTileReady;
   bool last_op() const { return left_ == 1; }
 
   unsigned chunks_a_tile_;

@@ -212,12 +212,12 @@ void TimedStream::evaluate(bool tile_valid, bool elements_granted, bool planes_g
   planes_sent_ = planes_granted;
   writes_idle_ = writes_idle;
   const bool wanted = element_wanted();
-  element_ready_ = elements_.ready(slot(7).address, elements_granted);
+  element_ready_ = elements_.ready(slot(kResultStage).address, elements_granted);
   plane_ready_ = planes_.ready(plane_address(), planes_granted);
   const bool head_ready =
       (from_array_ ? tile_valid : read_x_.valid()) && (!z_enable_ || read_z_.valid());
   go_ = state_ == State::kRun && (!nest_.active() || head_ready) && !(wanted && !element_ready_) &&
-        !pack_.blocked(slot(kDepth).result, plane_ready_);
+        !pack_.blocked(slot(kLaneStages).result, plane_ready_);
   step_ = go_ && nest_.active();
   done_ = state_ == State::kWait && writes_idle;
   const bool flushed = elements_.empty() && planes_.empty();
@@ -286,10 +286,10 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   const bool push_element = element_wanted() && go_;
   const bool want_plane = plane_wanted();
   const std::uint32_t plane_to = plane_address();
-  const Slot at18 = slot(kDepth);
+  const Slot at18 = slot(kLaneStages);
   const bool pack_busy = pack_.busy(), reduce_done = reduce_done_;
 
-  elements_.step(push_element, slot(7).address, elements_sent_);
+  elements_.step(push_element, slot(kResultStage).address, elements_sent_);
   planes_.step(want_plane && plane_ready_, plane_to, planes_sent_);
   pack_.step(at18.result && go_, at18.pixel_end, at18.row_block_end, plane_ready_);
   step_reduce(plane_ready_);

@@ -8,6 +8,7 @@
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 
 namespace solfege {
 
@@ -48,7 +49,6 @@ class TimedReader {
   bool idle() const { return !running_ && chunk_used_ == 0 && !out_valid_; }
 
  private:
-  static constexpr unsigned kBeatsAhead = 16, kChunksAhead = 64;
   bool can_ask() const { return running_ && nest_.active() && chunk_used_ < kChunksAhead; }
   std::uint32_t beat_address() const {
     return (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
@@ -133,7 +133,7 @@ class TimedStream {
   bool x_request() const { return read_x_.request_valid(); }
   bool z_request() const { return read_z_.request_valid(); }
   bool elements_request() const {
-    return elements_.request_valid(element_wanted(), slot(7).address, flush());
+    return elements_.request_valid(element_wanted(), slot(kResultStage).address, flush());
   }
   bool planes_request() const {
     return planes_.request_valid(plane_wanted(), plane_address(), flush());
@@ -150,7 +150,6 @@ class TimedStream {
  private:
   enum class State { kIdle, kRun, kEmit, kReduce, kFlush, kWait };
   enum class Flush { kIdle, kMax, kSum, kSecond };
-  static constexpr unsigned kDepth = 18;  ///< stages of sf_stream_lane
   struct Slot {
     bool step = false, result = false, inside = false, pixel_end = false, row_block_end = false;
     std::uint32_t address = 0;
@@ -158,7 +157,8 @@ class TimedStream {
   const Slot& slot(unsigned stage) const { return slots_[(head_ - stage) & 31u]; }
   bool flush() const { return state_ == State::kFlush; }
   bool element_wanted() const {
-    return state_ == State::kRun && stores_ && slot(7).result && slot(7).inside;
+    return state_ == State::kRun && stores_ && slot(kResultStage).result &&
+           slot(kResultStage).inside;
   }
   bool reduce_writes() const {
     return reduce_ == Flush::kMax ||

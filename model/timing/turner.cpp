@@ -114,11 +114,11 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   Block pushed = block_;
   pushed.final = pushed.final && scan_end();
   if (step_) {
-    tags_[(tags_head_ + tags_used_) % kTagDepth] = {in_map(), block_end()};
+    tags_[(tags_head_ + tags_used_) % kUnfoldTags] = {in_map(), block_end()};
     ++tags_used_;
   }
   if (ends_block) {
-    blocks_[(blocks_head_ + blocks_used_) % kBlockDepth] = pushed;
+    blocks_[(blocks_head_ + blocks_used_) % kUnfoldBlocks] = pushed;
     ++blocks_used_;
   }
   if (asked_) ++reserved_;
@@ -174,7 +174,7 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   }
   // Banks
   if (fill_) {
-    tags_head_ = (tags_head_ + 1) % kTagDepth;
+    tags_head_ = (tags_head_ + 1) % kUnfoldTags;
     --tags_used_;
   }
   if (put_)
@@ -185,7 +185,7 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
     full_ = false;
     drain_ = true;
     drained_block_ = blocks_[blocks_head_];
-    blocks_head_ = (blocks_head_ + 1) % kBlockDepth;
+    blocks_head_ = (blocks_head_ + 1) % kUnfoldBlocks;
     --blocks_used_;
     drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
   } else {

@@ -7,6 +7,7 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/pipeline.hpp"
 
 namespace solfege {
 
@@ -39,7 +40,7 @@ class TimedUnfold {
  public:
   explicit TimedUnfold(const Config& config);
   bool read_request() const {
-    return running() && scan_ && room() && in_map() && reserved_ < kAnswerDepth;
+    return running() && scan_ && room() && in_map() && reserved_ < kUnfoldAnswers;
   }
   bool write_request() const { return out_valid_; }
   bool busy() const { return state_ != 0; }
@@ -50,9 +51,9 @@ class TimedUnfold {
   void step(bool start, const Descriptor& d, bool response);
 
  private:
-  static constexpr unsigned kAnswerDepth = 16, kTagDepth = 32, kBlockDepth = 4;
-  // States of the RTL: idle, seven of preparation, run, wait
-  static constexpr unsigned kIdle = 0, kBegin = 7, kRun = 8, kWait = 9;
+  // States of the RTL: idle, preparation, run, wait
+  static constexpr unsigned kIdle = 0, kBegin = kUnfoldPreparation, kRun = kBegin + 1,
+                            kWait = kRun + 1;
   enum class Next { kNone, kSum, kReady };
   struct Tag {
     bool read, last;
@@ -62,7 +63,9 @@ class TimedUnfold {
     bool final = false;
   };
   bool running() const { return state_ == kRun; }
-  bool room() const { return tags_used_ < kTagDepth && (blocks_used_ < kBlockDepth || lane_ != 0); }
+  bool room() const {
+    return tags_used_ < kUnfoldTags && (blocks_used_ < kUnfoldBlocks || lane_ != 0);
+  }
   bool in_map() const {
     return x_ >= 0 && y_ >= 0 && x_ < static_cast<std::int64_t>(d_.unfold_width) &&
            y_ < static_cast<std::int64_t>(d_.unfold_height);
@@ -87,8 +90,8 @@ class TimedUnfold {
   // Under way
   unsigned reserved_ = 0, tags_used_ = 0, tags_head_ = 0, answers_ = 0, blocks_used_ = 0,
            blocks_head_ = 0;
-  std::array<Tag, kTagDepth> tags_{};
-  std::array<Block, kBlockDepth> blocks_{};
+  std::array<Tag, kUnfoldTags> tags_{};
+  std::array<Block, kUnfoldBlocks> blocks_{};
   // Banks
   bool full_ = false, drain_ = false, out_valid_ = false;
   std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;

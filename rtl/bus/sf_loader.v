@@ -59,7 +59,7 @@ module sf_loader #(
   reg [15:0] word_q, beat_q;
 
   wire [31:0] page_left = PageBeats - {{ByteBits{1'b0}}, address_q[31:ByteBits]} % PageBeats;
-  wire [31:0] up_to = (page_left < 32'd16) ? page_left : 32'd16;
+  wire [31:0] up_to = (page_left < BURST_BEATS) ? page_left : BURST_BEATS;
   wire [31:0] burst = (ask_left_q < up_to) ? ask_left_q : up_to;
   wire [31:0] burst_last = burst - 32'd1;
   assign request_valid_o   = enable_i & busy_q & (ask_left_q != 32'd0);

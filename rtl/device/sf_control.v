@@ -48,7 +48,6 @@ module sf_control #(
     input  wire [9:0]   count_events_i   // one counter each after the cycle counter
 );
   `include "sf_descriptor.vh"
-  localparam DeadlockCycles = 1024;
 
   reg        busy_q, done_q, error_q, halt_q, starting_q;
   reg [7:0]  code_q;
@@ -109,7 +108,7 @@ module sf_control #(
   assign descriptor_base_o  = base_q;
   assign descriptor_count_o = count_q;
 
-  wire deadlock = still_q == DeadlockCycles;
+  wire deadlock = still_q == DEADLOCK_CYCLES;
   wire refused  = starting_q & bad_program;
   wire fail = busy_q & ~halt_q & (refused | illegal_i | (bus_error_i != 5'd0) | deadlock);
 

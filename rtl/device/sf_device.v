@@ -235,7 +235,9 @@ module sf_device #(
   );
 
   // ---- Descriptors: fetch, queues, semaphores ----
-  localparam EngineArray = 0, EngineStream = 1, EngineLoad = 2, EngineTurn = 3, Engines = 4;
+  `include "sf_descriptor.vh"
+  localparam integer EngineArray = ENGINE_ARRAY, EngineStream = ENGINE_STREAM, EngineLoad = ENGINE_DMA,
+      EngineTurn = ENGINE_TURNER, Engines = ENGINES;
   wire [Engines-1:0] fetched_valid, fetched_ready, engine_start, engine_stall, engine_done, engine_idle,
                      engine_running;
   wire [1023:0]         fetched;
@@ -484,7 +486,6 @@ module sf_device #(
   );
 
   // ---- Turner: two operations, one at a time, on the same memory clients ----
-  `include "sf_descriptor.vh"
   wire [1023:0] turn_descriptor = engine_descriptor[1024*EngineTurn+:1024];
   wire is_unfold = turn_descriptor[F_OPCODE+:4] == OPCODE_UNFOLD;
   wire transpose_stall, transpose_done, transpose_read_valid, transpose_write_valid;

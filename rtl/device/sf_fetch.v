@@ -67,7 +67,7 @@ module sf_fetch #(
   endgenerate
   `include "sf_descriptor.vh"
   localparam Beats = 128 / BusBytes;
-  localparam Bursts = (Beats > 16) ? Beats / 16 : 1;
+  localparam Bursts = (Beats > BURST_BEATS) ? Beats / BURST_BEATS : 1;
   localparam BurstBeats = Beats / Bursts;
   // Operand words: bytes of one or of a beat, if that is less; words of a beat less 1; members of a group in a beat
   localparam RowWordBytes = Rows * Lanes / 8;

@@ -87,7 +87,6 @@ module sf_stream #(
     end
   endgenerate
   `include "sf_descriptor.vh"
-  localparam Depth = 18;  // stages of sf_stream_lane
   localparam RowBits = (TableRows > 1) ? $clog2(TableRows) : 1;
   localparam SampleRows = (MaxSamples > StreamLanes) ? MaxSamples / StreamLanes : 1;
   localparam SampleRowBits = (SampleRows > 1) ? $clog2(SampleRows) : 1;
@@ -213,10 +212,10 @@ module sf_stream #(
   assign tile_take_o = step & x_from_array;
 
   // What travels with a chunk: index = stage
-  reg  [Depth:1]           step_q;             // a step of the nest is here
-  reg  [Depth:1]           result_q;           // and its result counts
-  reg  [Depth:1]           pixel_end_q, row_block_end_q;
-  reg  [StreamLanes-1:0]   mask_q   [1:Depth];  // lanes inside the tensor
+  reg  [LANE_STAGES:1]     step_q;             // a step of the nest is here
+  reg  [LANE_STAGES:1]     result_q;           // and its result counts
+  reg  [LANE_STAGES:1]     pixel_end_q, row_block_end_q;
+  reg  [StreamLanes-1:0]   mask_q   [1:LANE_STAGES];  // lanes inside the tensor
   reg  [31:0]              offset_q [1:6];
   reg  [31:0]              element_address_q;  // at stage 7
   reg  [15:0]              chunk_q  [1:8];
@@ -227,19 +226,19 @@ module sf_stream #(
   reg  [PositionBits-1:0]  position_q1, position_q2;
   reg  [2:1]               sum_first_q;
   reg  [LaneBits-1:0]      sample_lane_q1;
-  reg  [31:0]              sample_value_q [2:Depth-1];
+  reg  [31:0]              sample_value_q [2:LANE_STAGES-1];
   wire [32*StreamLanes-1:0] sample_row;
   wire [31:0]              sample_1 = sample_row[32*sample_lane_q1+:32];
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      step_q   <= {Depth{1'b0}};
-      result_q <= {Depth{1'b0}};
+      step_q   <= {LANE_STAGES{1'b0}};
+      result_q <= {LANE_STAGES{1'b0}};
     end else if (clear_i) begin
-      step_q   <= {Depth{1'b0}};
-      result_q <= {Depth{1'b0}};
+      step_q   <= {LANE_STAGES{1'b0}};
+      result_q <= {LANE_STAGES{1'b0}};
     end else if (go) begin
-      step_q   <= {step_q[Depth-1:1], nest_active};
-      result_q <= {result_q[Depth-1:1], nest_active & nest_result};
+      step_q   <= {step_q[LANE_STAGES-1:1], nest_active};
+      result_q <= {result_q[LANE_STAGES-1:1], nest_active & nest_result};
     end
   end
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
@@ -258,11 +257,11 @@ module sf_stream #(
       position_q2     <= position_q1;
       window_first_q  <= {window_first_q[5:1], nest_window_first};
       sum_first_q     <= {sum_first_q[1], descriptor_i[F_ACCUMULATE_FIRST] & nest_sum_first};
-      pixel_end_q     <= {pixel_end_q[Depth-1:1], nest_pixel_end};
-      row_block_end_q <= {row_block_end_q[Depth-1:1], nest_row_block_end};
+      pixel_end_q     <= {pixel_end_q[LANE_STAGES-1:1], nest_pixel_end};
+      row_block_end_q <= {row_block_end_q[LANE_STAGES-1:1], nest_row_block_end};
       sample_lane_q1  <= (StreamLanes > 1) ? nest_scale_sample[LaneBits-1:0] : {LaneBits{1'b0}};
       sample_value_q[2] <= sample_1;
-      for (i = 2; i <= Depth; i = i + 1) mask_q[i] <= mask_q[i-1];
+      for (i = 2; i <= LANE_STAGES; i = i + 1) mask_q[i] <= mask_q[i-1];
       for (i = 2; i <= 7; i = i + 1) sample_q[i] <= sample_q[i-1];
       for (i = 2; i <= 6; i = i + 1) begin
         offset_q[i]     <= offset_q[i-1];
@@ -270,16 +269,16 @@ module sf_stream #(
         pool_index_q[i] <= pool_index_q[i-1];
       end
       element_address_q <= descriptor_i[F_DESTINATION_ADDRESS+:32]
-          + (store16 ? {offset_q[6][30:0], 1'b0} : {offset_q[6][29:0], 2'b00});
+          + (store16 ? {offset_q[RESULT_STAGE-1][30:0], 1'b0} : {offset_q[RESULT_STAGE-1][29:0], 2'b00});
       for (i = 2; i <= 8; i = i + 1) chunk_q[i] <= chunk_q[i-1];
-      for (i = 3; i < Depth; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
+      for (i = 3; i < LANE_STAGES; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
     end
   end
 
   // ---- Tables ----
   reg [15:0] table_row_q, threshold_row_q;
   reg [7:0]  threshold_node_q;
-  wire       table_step = result_q[7] & store_table;
+  wire       table_step = result_q[RESULT_STAGE] & store_table;
   wire [7:0] threshold_last = (8'd1 << quantizer_bits) - 8'd1;
   always @(posedge clk_i) begin
     if (start_i) begin
@@ -321,7 +320,7 @@ module sf_stream #(
       .clk_i    (clk_i),
       .load_i   (start_i & (stochastic | drop)),
       .state_i  ({descriptor_i[F_RANDOM_HIGH+:32], descriptor_i[F_RANDOM_LOW+:32]}),
-      .step_i   (go & result_q[6] & (stochastic | drop)),
+      .step_i   (go & result_q[RESULT_STAGE-1] & (stochastic | drop)),
       .numbers_o(random_numbers)
   );
 
@@ -409,7 +408,7 @@ module sf_stream #(
   endgenerate
 
   // ---- Elements to memory, at stage 7 ----
-  wire [StreamLanes-1:0]   mask_7 = mask_q[7];
+  wire [StreamLanes-1:0]   mask_7 = mask_q[RESULT_STAGE];
   reg [32*StreamLanes-1:0] element_data;
   reg [4*StreamLanes-1:0]  element_strobe;
   always @* begin : placing
@@ -428,7 +427,7 @@ module sf_stream #(
     end
   end
   wire element_flushed;
-  assign element_wanted = result_q[7] & (store16 | store32 | store_tagged) & (mask_7 != {StreamLanes{1'b0}});
+  assign element_wanted = result_q[RESULT_STAGE] & (store16 | store32 | store_tagged) & (mask_7 != {StreamLanes{1'b0}});
   wire flush = state_q == STATE_FLUSH;
   sf_write_combiner #(
       .DataBytes(4 * StreamLanes),
@@ -478,12 +477,12 @@ module sf_stream #(
       .enable_i       (enable_i),
       .start_i        (start_i),
       .descriptor_i   (descriptor_i),
-      .valid_i        (result_q[Depth]),
+      .valid_i        (result_q[LANE_STAGES]),
       .go_i           (go),
       .codes_i        (codes),
-      .mask_i         (mask_q[Depth]),
-      .pixel_end_i    (pixel_end_q[Depth]),
-      .row_block_end_i(row_block_end_q[Depth]),
+      .mask_i         (mask_q[LANE_STAGES]),
+      .pixel_end_i    (pixel_end_q[LANE_STAGES]),
+      .row_block_end_i(row_block_end_q[LANE_STAGES]),
       .blocked_o      (pack_blocked),
       .busy_o         (pack_busy),
       .write_valid_o  (pack_write),
@@ -503,12 +502,12 @@ module sf_stream #(
       .enable_i       (enable_i),
       .start_i        (start_i),
       .descriptor_i   (descriptor_i),
-      .valid_i        (result_q[7] & go),
+      .valid_i        (result_q[RESULT_STAGE] & go),
       .y_i            (y_7),
       .z_i            (z_7),
-      .mask_i         (mask_q[7]),
-      .chunk_i        (chunk_q[7]),
-      .sample_i       (sample_q[7]),
+      .mask_i         (mask_q[RESULT_STAGE]),
+      .chunk_i        (chunk_q[RESULT_STAGE]),
+      .sample_i       (sample_q[RESULT_STAGE]),
       .flush_start_i  (reduce_start_q),
       .write_valid_o  (reduce_write),
       .write_ready_i  (pack_ready),
@@ -566,7 +565,7 @@ module sf_stream #(
       case (state_q)
         STATE_IDLE: if (start_i) state_q <= STATE_RUN;
         // The nest is done and the last step has left stage 18
-        STATE_RUN: if (go & ~nest_active & (step_q == {Depth{1'b0}})) state_q <= STATE_EMIT;
+        STATE_RUN: if (go & ~nest_active & (step_q == {LANE_STAGES{1'b0}})) state_q <= STATE_EMIT;
         STATE_EMIT:
         if (!pack_busy) begin
           state_q        <= STATE_REDUCE;

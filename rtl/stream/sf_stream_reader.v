@@ -6,8 +6,7 @@
 `default_nettype none
 module sf_stream_reader #(
     parameter StreamLanes = 16,
-    parameter BusBytes = 64,
-    parameter BeatsAhead = 16  // power of two
+    parameter BusBytes = 64
 ) (
     input  wire                      clk_i,
     input  wire                      rst_ni,
@@ -43,14 +42,10 @@ module sf_stream_reader #(
     if (4 * StreamLanes > BusBytes) begin : gen_a_chunk_of_stream_lanes_must_fit_the_bus
       sf_error_a_chunk_of_stream_lanes_must_fit_the_bus u_error ();
     end
-    if (BeatsAhead < 2 || (BeatsAhead & (BeatsAhead - 1)) != 0) begin : gen_beats_ahead_must_be_a_power_of_two_from_2
-      sf_error_beats_ahead_must_be_a_power_of_two_from_2 u_error ();
-    end
   endgenerate
   `include "sf_descriptor.vh"
   localparam ByteBits = $clog2(BusBytes);
-  localparam UsedBits = $clog2(BeatsAhead) + 1;
-  localparam ChunksAhead = 4 * BeatsAhead;
+  localparam UsedBits = $clog2(BEATS_AHEAD) + 1;
 
   // ---- Ask ----
   wire        nest_active, nest_valid, nest_last;
@@ -105,11 +100,11 @@ module sf_stream_reader #(
     if (!rst_ni) begin
       running_q    <= 1'b0;
       last_valid_q <= 1'b0;
-      credit_q     <= BeatsAhead;
+      credit_q     <= BEATS_AHEAD;
     end else if (clear_i) begin
       running_q    <= 1'b0;
       last_valid_q <= 1'b0;
-      credit_q     <= BeatsAhead;
+      credit_q     <= BEATS_AHEAD;
     end else begin
       if (start_i) running_q <= 1'b1;
       else if (advance & nest_last) running_q <= 1'b0;
@@ -123,7 +118,7 @@ module sf_stream_reader #(
 
   sf_fifo #(
       .Width(ByteBits + 2),
-      .Depth(ChunksAhead)
+      .Depth(CHUNKS_AHEAD)
   ) u_chunks (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -138,7 +133,7 @@ module sf_stream_reader #(
   );
   sf_fifo #(
       .Width(8 * BusBytes),
-      .Depth(BeatsAhead)
+      .Depth(BEATS_AHEAD)
   ) u_beats (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),

@@ -86,8 +86,7 @@ module sf_unfold #(
   localparam UnitBits = (Units > 1) ? $clog2(Units) : 1;
   localparam SampleUnitShift = $clog2(Lanes / Members);
   localparam MemberShift = $clog2(Members);
-  localparam AnswerDepth = 16;
-  localparam ReservedBits = $clog2(AnswerDepth) + 1;
+  localparam ReservedBits = $clog2(UNFOLD_ANSWERS) + 1;
 
   wire [15:0] source_rows  = descriptor_i[F_SOURCE_ROWS+:16];
   wire [15:0] source_lanes = descriptor_i[F_SOURCE_LANES+:16];
@@ -267,7 +266,7 @@ module sf_unfold #(
   wire block_end = scan_end | (&lane_q);
   wire block_start = lane_q == {LaneBits{1'b0}};
   wire room    = tag_ready & (block_ready | ~block_start);
-  wire credit  = {{(32-ReservedBits){1'b0}}, reserved_q} < AnswerDepth;
+  wire credit  = {{(32-ReservedBits){1'b0}}, reserved_q} < UNFOLD_ANSWERS;
   assign request_valid_o   = run & scan_q & room & in_map & credit;
   assign request_address_o = at_q & ~(BusBytes - 32'd1);
   wire ask  = request_valid_o & request_ready_i;
@@ -325,7 +324,7 @@ module sf_unfold #(
   wire tag_valid, tag_read, tag_last, answer_valid, fill, swap;
   sf_fifo #(
       .Width(2),
-      .Depth(2 * AnswerDepth)
+      .Depth(UNFOLD_TAGS)
   ) u_tags (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -342,7 +341,7 @@ module sf_unfold #(
   wire [PlaceBits-1:0] place_now = (BeatWords > 1) ? at_q[WordShift+:PlaceBits] : {PlaceBits{1'b0}};
   sf_fifo #(
       .Width(PlaceBits),
-      .Depth(AnswerDepth)
+      .Depth(UNFOLD_ANSWERS)
   ) u_places (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -370,7 +369,7 @@ module sf_unfold #(
   end
   sf_fifo #(
       .Width(SlabBits),
-      .Depth(AnswerDepth)
+      .Depth(UNFOLD_ANSWERS)
   ) u_answers (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
@@ -388,7 +387,7 @@ module sf_unfold #(
   wire        block_final;
   sf_fifo #(
       .Width(81),
-      .Depth(4)
+      .Depth(UNFOLD_BLOCKS)
   ) u_blocks (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
