@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "model/base/error.hpp"
+#include "model/host/tiler.hpp"
 #include "model/spec/legality.hpp"
 
 namespace solfege {
@@ -17,33 +19,6 @@ int log2_exact(int value) {
   int bits = 0;
   while ((1 << bits) < value) ++bits;
   return bits;
-}
-
-/// The operand rows [first, last] that tile rows [first_tile, last_tile] meet over all taps.
-struct Span {
-  int first, last;
-};
-Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
-                  int tap_last, int limit) {
-  int low = 0, high = 0;
-  switch (mode) {
-    case WindowMode::kForward:
-      low = layer.stride * tile_first + tap_first - layer.padding;
-      high = layer.stride * tile_last + tap_last - layer.padding;
-      break;
-    case WindowMode::kBackwardInput:
-      low = (tile_first + layer.padding - tap_last + layer.stride - 1 + 64 * layer.stride) /
-                layer.stride -
-            64;
-      high = (tile_last + layer.padding - tap_first) / layer.stride;
-      break;
-    case WindowMode::kBackwardWeight:
-      low = layer.stride * tap_first + tile_first - layer.padding;
-      high = layer.stride * tap_last + tile_last - layer.padding;
-      break;
-  }
-  low = std::clamp(low, 0, limit - 1);
-  return {low, std::clamp(high, low, limit - 1)};
 }
 
 /// Bit products the network's mathematics asks for: products inside the maps times the planes of
@@ -242,12 +217,29 @@ void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
     writer_[pass.pack->name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
-void ProgramBuilder::wait_for_packed(Descriptor& d, const PackedTensor& source) {
+void ProgramBuilder::wait_for(int signaller, std::uint32_t token, int* waited) {
+  if (waited != nullptr) {
+    if (signaller <= *waited) return;
+    *waited = signaller;
+  }
+  dependencies_.push_back({signaller, static_cast<int>(program_.operations.size()), token});
+}
+
+void ProgramBuilder::wait_for_packed(const PackedTensor& source) {
   const auto writer = writer_.find(source.name);
-  if (writer == writer_.end() || writer->second <= turner_after_stream_) return;
-  program_.operations[static_cast<std::size_t>(writer->second)].descriptor.signal_mask |= kPacked;
-  d.wait_mask |= kPacked;
-  turner_after_stream_ = writer->second;
+  if (writer != writer_.end()) wait_for(writer->second, kPacked, &turner_after_stream_);
+}
+
+Program ProgramBuilder::take() {
+  const auto descriptor = [&](int index) -> Descriptor& {
+    return program_.operations[static_cast<std::size_t>(index)].descriptor;
+  };
+  for (const Dependency& d : dependencies_) {
+    descriptor(d.signaller).signal_mask |= d.token;
+    descriptor(d.waiter).wait_mask |= d.token;
+  }
+  dependencies_.clear();
+  return std::move(program_);
 }
 
 void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
@@ -262,7 +254,7 @@ void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& t
   d.target_columns = target.columns;
   d.source_words = u32(source.words());
   d.target_words = u32(target.words());
-  wait_for_packed(d, source);
+  wait_for_packed(source);
   Operation& operation = append(d, "transpose " + source.name);
   operation.writes.push_back(
       {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
@@ -291,7 +283,7 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_padding = u32(gradient ? 0 : layer.padding);
   d.unfold_stride_log2 = u32(gradient ? 0 : log2_exact(layer.stride));
   d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
-  wait_for_packed(d, source);
+  wait_for_packed(source);
   Operation& operation = append(d, "unfold " + source.name);
   operation.writes.push_back(
       {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
@@ -305,16 +297,11 @@ int unfolded_tap_rows(int channels, int group) {
 
 // ---- Products ----
 
-int ProgramBuilder::half_words(const Buffer& buffer) const {
-  // Loads are whole beats: one operand word less where two share a beat, for misaligned starts.
-  const Geometry::Side& side = geometry_.side(buffer.columns);
-  return side.depth / 2 - (side.beat_words - 1) * 2;
-}
-
-InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
-                                     const std::string& label, const Layer& layer) const {
-  const std::string key = buffer.columns ? "array.column_buffer_depth" : "array.row_buffer_depth";
-  const std::int64_t depth = config_value(config_, key), lost = depth / 2 - half_words(buffer);
+InputError ProgramBuilder::too_small(const OperandBuffer& buffer, int need,
+                                     const PackedTensor& tensor, const std::string& label,
+                                     const Layer& layer) const {
+  const std::string key = buffer.columns() ? "array.column_buffer_depth" : "array.row_buffer_depth";
+  const std::int64_t depth = config_value(config_, key), lost = depth / 2 - buffer.half_words();
   const std::int64_t pixel_planes = need / tensor.words();  // a word each where all lanes fit one
   auto depth_for = [&](int lanes) {
     return 2 * (pixel_planes * ((tensor.lanes + lanes - 1) / lanes) + lost);
@@ -333,70 +320,58 @@ InputError ProgramBuilder::too_small(const Buffer& buffer, int need, const Packe
                                 depth, label, layer.name, need, advice));
 }
 
-ProgramBuilder::Place ProgramBuilder::require(Buffer& buffer, const PackedTensor& tensor,
-                                              std::uint32_t first_word, int words, bool* fresh) {
-  const int depth = geometry_.side(buffer.columns).depth;
-  const auto words_a_beat = u32(geometry_.side(buffer.columns).beat_words);
-  const std::uint32_t aligned = first_word / words_a_beat * words_a_beat;
-  auto base = [&](int half) { return half * depth / 2 + static_cast<int>(first_word - aligned); };
-  const std::string key = fmt::format("{}@{}+{}", tensor.name, first_word, words);
-  for (int half = 0; half < 2; ++half)
-    if (buffer.resident[half] == key && half != buffer.next_half) return {half, base(half)};
-  const int half = buffer.next_half;
-  buffer.next_half = 1 - half;
-  buffer.resident[half] = key;
-
+OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const PackedTensor& tensor,
+                                             std::uint32_t first_word, int words, bool* fresh) {
+  const OperandBuffer::Place place = buffer.place(tensor, first_word, words);
+  if (place.is_resident) return place;
   Descriptor d;
   d.opcode = Opcode::kLoad;
-  d.load_address = tensor.address + aligned * tensor.group_word_bytes();
-  d.load_to_columns = buffer.columns;
-  d.load_offset = u32(half * depth / 2);
-  d.load_words =
-      (first_word + u32(words) - aligned + words_a_beat - 1) / words_a_beat * words_a_beat;
-  if (buffer.last_user[half] >= 0) {
-    const std::uint32_t token = buffer.columns ? kColumnFree : kRowFree;
-    program_.operations[static_cast<std::size_t>(buffer.last_user[half])].descriptor.signal_mask |=
-        token;
-    d.wait_mask |= token;
-    buffer.last_user[half] = -1;
-  }
+  d.load_address = tensor.address + place.first_word * tensor.group_word_bytes();
+  d.load_to_columns = buffer.columns();
+  d.load_offset = u32(place.offset);
+  d.load_words = place.load_words;
+  if (place.last_user >= 0)
+    wait_for(place.last_user, buffer.columns() ? kColumnFree : kRowFree, nullptr);
   const auto writer = writer_.find(tensor.name);
   if (writer != writer_.end()) {
-    Descriptor& made = program_.operations[static_cast<std::size_t>(writer->second)].descriptor;
-    const bool turned = made.opcode != Opcode::kStream;
-    int& waited = turned ? dma_after_turner_ : dma_after_stream_;
-    if (writer->second > waited) {
-      const std::uint32_t token = turned ? kTurned : kStored;
-      made.signal_mask |= token;
-      d.wait_mask |= token;
-      waited = writer->second;
-    }
+    const auto& made = program_.operations[static_cast<std::size_t>(writer->second)].descriptor;
+    if (made.opcode == Opcode::kStream)
+      wait_for(writer->second, kStored, &dma_after_stream_);
+    else
+      wait_for(writer->second, kTurned, &dma_after_turner_);
   }
   append(d, "load " + tensor.name);
   *fresh = true;
-  return {half, base(half)};
+  return place;
 }
 
-Operation& ProgramBuilder::append_gemm(Descriptor d, const Place& row, const Place& column,
-                                       bool fresh, const std::string& label) {
+Operation& ProgramBuilder::append_gemm(Descriptor d, const OperandBuffer::Place& row,
+                                       const OperandBuffer::Place& column, bool fresh,
+                                       const std::string& label) {
   d.opcode = Opcode::kGemm;
   d.row_base = u32(row.base);
   d.column_base = u32(column.base);
-  if (fresh) {
-    program_.operations.back().descriptor.signal_mask |= kLoaded;
-    d.wait_mask |= kLoaded;
-  }
+  if (fresh) wait_for(static_cast<int>(program_.operations.size()) - 1, kLoaded, nullptr);
   // A tile can only wait while the stream unit is at other passes: the array starts when they end.
-  if (last_pass_ > array_after_stream_) {
-    program_.operations[static_cast<std::size_t>(last_pass_)].descriptor.signal_mask |= kDraining;
-    d.wait_mask |= kDraining;
-    array_after_stream_ = last_pass_;
-  }
+  if (last_pass_ >= 0) wait_for(last_pass_, kDraining, &array_after_stream_);
   Operation& gemm = append(d, label);
   const int index = static_cast<int>(program_.operations.size()) - 1;
-  rows_.last_user[row.half] = index;
-  columns_.last_user[column.half] = index;
+  rows_.use(row, index);
+  columns_.use(column, index);
   return gemm;
+}
+
+/// What a GEMM's operands are, whatever it does with them.
+Descriptor ProgramBuilder::product_descriptor(const PackedTensor& rows,
+                                              const PackedTensor& columns) const {
+  Descriptor d;
+  d.row_planes = u32(rows.planes);
+  d.row_type = rows.type;
+  d.column_planes = u32(columns.planes);
+  d.column_type = columns.type;
+  d.words = u32(rows.words());
+  d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
+  return d;
 }
 
 /// The pass that takes tiles whose first row is row group `row_group`, from pixel `pixel` on.
@@ -450,14 +425,14 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
   const int batch = rows.pixels;
   const int tap_rows = unfolded_tap_rows(result.channels, config_.columns);
   const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
-  if (row_sample > half_words(rows_)) throw too_small(rows_, row_sample, rows, label, layer);
-  if (column_sample > half_words(columns_))
+  if (row_sample > rows_.half_words()) throw too_small(rows_, row_sample, rows, label, layer);
+  if (column_sample > columns_.half_words())
     throw too_small(columns_, column_sample, columns, label, layer);
   const int samples =
-      std::min({batch, half_words(rows_) / row_sample, half_words(columns_) / column_sample});
-  const std::uint64_t useful =
+      std::min({batch, rows_.half_words() / row_sample, columns_.half_words() / column_sample});
+  std::uint64_t useful =
       useful_plane_pairs(WindowMode::kBackwardWeight, layer, batch, rows, columns);
-  bool first_gemm = true, first_drain = true;
+  bool first_drain = true;
   std::size_t last_drain = 0;
   for (int row_group = 0; row_group < rows.groups(); ++row_group) {
     for (int group = 0; group < columns.groups(); ++group) {
@@ -467,29 +442,23 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
       for (int sample = 0; sample < batch; sample += samples) {
         const int count = std::min(samples, batch - sample);
         bool fresh = false;
-        const Place column =
+        const OperandBuffer::Place column =
             require(columns_, columns, u32((group * batch + sample) * column_sample),
                     count * column_sample, &fresh);
-        const Place row = require(rows_, rows, u32((row_group * batch + sample) * row_sample),
-                                  count * row_sample, &fresh);
-        Descriptor d;
-        d.row_planes = u32(rows.planes);
-        d.row_type = rows.type;
-        d.column_planes = u32(columns.planes);
-        d.column_type = columns.type;
+        const OperandBuffer::Place row =
+            require(rows_, rows, u32((row_group * batch + sample) * row_sample), count * row_sample,
+                    &fresh);
+        Descriptor d = product_descriptor(rows, columns);
         d.clear = d.drain = 1;
         d.columns_by_tile = 1;
         d.window_mode = WindowMode::kForward;
-        d.words = u32(rows.words());
-        d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
         d.column_groups = 1;
         d.tile_y_first = u32(sample);
         d.tile_y_count = u32(count);
         d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
         d.window_height = u32(batch);
         d.row_y_origin = d.column_y_origin = u32(sample);
-        append_gemm(d, row, column, fresh, label).useful_plane_pairs = first_gemm ? useful : 0;
-        first_gemm = false;
+        append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
 
         Descriptor s = drain_descriptor(drain, result, row_group, tap);
         s.count4 = u32(count);
@@ -511,146 +480,65 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
 void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
                               const PackedTensor& columns, const ElementTensor& result,
                               const StreamPass& drain, const std::string& label) {
+  Shortage shortage;
+  const std::vector<Tile> tiles = tile_product(mode, layer, rows, columns, rows_.half_words(),
+                                               columns_.half_words(), &shortage);
+  if (shortage.words != 0)
+    throw too_small(shortage.columns ? columns_ : rows_, shortage.words,
+                    shortage.columns ? columns : rows, label, layer);
   const bool by_tap = mode == WindowMode::kBackwardWeight;
-  // Tile positions p, contraction positions t, and the windowed operand's map d
-  int tile_height = layer.out_height, tile_width = layer.out_width;
-  int tap_height = layer.kernel_height, tap_width = layer.kernel_width;
-  int map_height = layer.in_height, map_width = layer.in_width;
-  if (mode == WindowMode::kBackwardInput) {
-    std::swap(tile_height, map_height);
-    std::swap(tile_width, map_width);
-  } else if (by_tap) {
-    std::swap(tile_height, tap_height);
-    std::swap(tile_width, tap_width);
-  }
-  const int row_half = half_words(rows_), column_half = half_words(columns_);
-  const int row_width = by_tap ? tap_width : map_width;
-  const int column_width = by_tap ? map_width : tap_width;
+  const ProductShape shape(mode, layer);
+  const int row_line = (by_tap ? shape.tap_width : shape.map_width) * rows.pixel_words();
+  const int column_line = (by_tap ? shape.map_width : shape.tap_width) * columns.pixel_words();
   const int column_group_words = columns.pixels * columns.pixel_words();
-  // Contraction rows a pass of the buffers takes: all, unless an operand of backward_weight does
-  // not fit.
-  int tap_rows = tap_height;
-  if (by_tap) {
-    auto row_need = [&](int taps) { return taps * row_width * rows.pixel_words(); };
-    auto column_need = [&](int taps) {
-      if (taps == tap_height) return column_group_words;
-      int most = 0;
-      for (int tile = 0; tile < tile_height; ++tile)
-        for (int tap = 0; tap < tap_height; tap += taps) {
-          const Span span = operand_rows(mode, layer, tile, tile, tap,
-                                         std::min(tap + taps, tap_height) - 1, map_height);
-          most = std::max(most, span.last - span.first + 1);
-        }
-      return most * column_width * columns.pixel_words();
-    };
-    while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half))
-      --tap_rows;
-    if (row_need(1) > row_half) throw too_small(rows_, row_need(1), rows, label, layer);
-    if (column_need(1) > column_half)
-      throw too_small(columns_, column_need(1), columns, label, layer);
-  } else if (column_group_words > column_half) {
-    throw too_small(columns_, column_group_words, columns, label, layer);
-  }
-  const bool split = tap_rows < tap_height;
-  const int groups_a_block =
-      split ? 1 : std::max(1, std::min(columns.groups(), column_half / column_group_words));
-  // Tile rows a pass takes: as many as their operand rows fit.
-  int tile_rows = split ? 1 : tile_height;
-  if (!by_tap) {
-    auto need = [&](int tiles) {
-      int most = 0;
-      for (int first = 0; first < tile_height; first += tiles) {
-        const Span span = operand_rows(mode, layer, first, std::min(first + tiles, tile_height) - 1,
-                                       0, tap_height - 1, map_height);
-        most = std::max(most, (span.last - span.first + 1) * row_width * rows.pixel_words());
-      }
-      return most;
-    };
-    while (tile_rows > 1 && need(tile_rows) > row_half) --tile_rows;
-    if (need(tile_rows) > row_half) throw too_small(rows_, need(tile_rows), rows, label, layer);
-  }
-
-  const int chunks = geometry_.column_chunks;
   const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
+  std::uint64_t useful =
+      useful_plane_pairs(mode, layer, by_tap ? rows.lanes : rows.rows, rows, columns);
   bool first_drain = true;
   std::size_t last_drain = 0;
-  bool first_gemm = true;
-  const std::uint64_t useful =
-      useful_plane_pairs(mode, layer, by_tap ? rows.lanes : rows.rows, rows, columns);
-  for (int group = 0; group < columns.groups(); group += groups_a_block) {
-    const int groups = std::min(groups_a_block, columns.groups() - group);
-    for (int row_group = 0; row_group < rows.groups(); ++row_group) {
-      for (int tile_y = 0; tile_y < tile_height; tile_y += tile_rows) {
-        const int tiles_y = std::min(tile_rows, tile_height - tile_y);
-        for (int tile_x = 0; tile_x < tile_width; tile_x += split ? 1 : tile_width) {
-          const int tiles_x = split ? 1 : tile_width;
-          for (int tap = 0; tap < tap_height; tap += tap_rows) {
-            const int taps = std::min(tap_rows, tap_height - tap);
-            const Span span = operand_rows(mode, layer, tile_y, tile_y + tiles_y - 1, tap,
-                                           tap + taps - 1, map_height);
-            // Buffer contents: the windowed operand's rows, and the taps of the other
-            const int row_first = by_tap ? tap : span.first;
-            const int row_count = by_tap ? taps : span.last - span.first + 1;
-            const int column_first = by_tap ? (split ? span.first : 0) : 0;
-            const int column_count =
-                by_tap ? (split ? span.last - span.first + 1 : map_height) : tap_height;
-            bool fresh = false;
-            const Place column = require(columns_, columns,
-                                         u32(group * column_group_words +
-                                             column_first * column_width * columns.pixel_words()),
-                                         (groups - 1) * column_group_words +
-                                             column_count * column_width * columns.pixel_words(),
-                                         &fresh);
-            const Place row =
-                require(rows_, rows,
-                        u32((row_group * rows.pixels + row_first * row_width) * rows.pixel_words()),
-                        row_count * row_width * rows.pixel_words(), &fresh);
+  for (const Tile& t : tiles) {
+    bool fresh = false;
+    const OperandBuffer::Place column =
+        require(columns_, columns, u32(t.group * column_group_words + t.column_first * column_line),
+                (t.groups - 1) * column_group_words + t.column_count * column_line, &fresh);
+    const OperandBuffer::Place row = require(
+        rows_, rows, u32(t.row_group * rows.pixels * rows.pixel_words() + t.row_first * row_line),
+        t.row_count * row_line, &fresh);
+    Descriptor d = product_descriptor(rows, columns);
+    d.clear = t.tap == 0;
+    d.drain = t.tap + t.taps == shape.tap_height;
+    d.rows_by_tap = by_tap;
+    d.window_mode = mode;
+    d.stride_log2 = u32(log2_exact(layer.stride));
+    d.column_groups = u32(t.groups);
+    d.column_group_stride = u32(column_group_words);
+    d.tile_y_first = u32(t.tile_y);
+    d.tile_y_count = u32(t.tiles_y);
+    d.tile_x_first = u32(t.tile_x);
+    d.tile_x_count = u32(t.tiles_x);
+    d.tap_y_first = u32(t.tap);
+    d.tap_y_count = u32(t.taps);
+    d.tap_x_count = u32(shape.tap_width);
+    d.padding = u32(layer.padding);
+    d.window_height = u32(shape.map_height);
+    d.window_width = u32(shape.map_width);
+    d.row_y_origin = u32(t.row_first);
+    d.column_y_origin = u32(t.column_first);
+    append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
+    if (!d.drain) continue;
 
-            Descriptor d;
-            d.row_planes = u32(rows.planes);
-            d.row_type = rows.type;
-            d.column_planes = u32(columns.planes);
-            d.column_type = columns.type;
-            d.clear = tap == 0;
-            d.drain = tap + taps == tap_height;
-            d.rows_by_tap = by_tap;
-            d.window_mode = mode;
-            d.stride_log2 = u32(log2_exact(layer.stride));
-            d.words = u32(rows.words());
-            d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
-            d.column_groups = u32(groups);
-            d.column_group_stride = u32(column_group_words);
-            d.tile_y_first = u32(tile_y);
-            d.tile_y_count = u32(tiles_y);
-            d.tile_x_first = u32(tile_x);
-            d.tile_x_count = u32(tiles_x);
-            d.tap_y_first = u32(tap);
-            d.tap_y_count = u32(taps);
-            d.tap_x_count = u32(tap_width);
-            d.padding = u32(layer.padding);
-            d.window_height = u32(map_height);
-            d.window_width = u32(map_width);
-            d.row_y_origin = u32(row_first);
-            d.column_y_origin = u32(column_first);
-            append_gemm(d, row, column, fresh, label).useful_plane_pairs = first_gemm ? useful : 0;
-            first_gemm = false;
-            if (!d.drain) continue;
-
-            Descriptor s = drain_descriptor(drain, result, row_group, tile_y * tile_width + tile_x);
-            s.count3 = u32(groups);
-            s.count4 = u32(tiles_x);
-            s.count5 = u32(tiles_y);
-            s.stride_a4 = result.pixel_stride();
-            s.stride_a5 = u32(tile_width) * result.pixel_stride();
-            s.chunk_first = u32(group * chunks);
-            s.reduce_clear = reduces && first_drain;
-            first_drain = false;
-            append_drain(s, drain, result, row_group, label);
-            last_drain = program_.operations.size() - 1;
-          }
-        }
-      }
-    }
+    Descriptor s =
+        drain_descriptor(drain, result, t.row_group, t.tile_y * shape.tile_width + t.tile_x);
+    s.count3 = u32(t.groups);
+    s.count4 = u32(t.tiles_x);
+    s.count5 = u32(t.tiles_y);
+    s.stride_a4 = result.pixel_stride();
+    s.stride_a5 = u32(shape.tile_width) * result.pixel_stride();
+    s.chunk_first = u32(t.group * geometry_.column_chunks);
+    s.reduce_clear = reduces && first_drain;
+    first_drain = false;
+    append_drain(s, drain, result, t.row_group, label);
+    last_drain = program_.operations.size() - 1;
   }
   finish_reductions(drain, last_drain);
 }

@@ -3,8 +3,10 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "model/base/error.hpp"
+#include "model/host/operand_buffer.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
@@ -80,36 +82,35 @@ class ProgramBuilder {
                         const ElementTensor& result, const StreamPass& drain,
                         const std::string& label);
 
-  Program take() { return std::move(program_); }
+  /// The program, with the tokens of all dependencies; the builder is empty afterwards.
+  Program take();
 
  private:
-  struct Buffer {
-    explicit Buffer(bool of_columns) : columns(of_columns) {}
-    bool columns;
-    int next_half = 0;
-    int last_user[2] = {-1, -1};  ///< operation of the last GEMM that read each half
-    std::string resident[2];      ///< what each half holds
+  /// The waiter's engine takes a token that the signaller's engine leaves.
+  struct Dependency {
+    int signaller, waiter;  ///< operations
+    std::uint32_t token;
   };
-  struct Place {
-    int half, base;  ///< buffer half, and the word where the wanted words start
-  };
+  /// The next operation waits for this one. `waited`, if not null, is the last operation that its
+  /// engine has waited for in this way: engines run in order, so earlier ones need no token.
+  void wait_for(int signaller, std::uint32_t token, int* waited);
   /// Makes `words` buffer words from `first_word` of the tensor resident. `fresh` is set if a load
   /// was needed.
-  Place require(Buffer& buffer, const PackedTensor& tensor, std::uint32_t first_word, int words,
-                bool* fresh);
-  int half_words(const Buffer& buffer) const;
-  InputError too_small(const Buffer& buffer, int need, const PackedTensor& tensor,
+  OperandBuffer::Place require(OperandBuffer& buffer, const PackedTensor& tensor,
+                               std::uint32_t first_word, int words, bool* fresh);
+  InputError too_small(const OperandBuffer& buffer, int need, const PackedTensor& tensor,
                        const std::string& label, const Layer& layer) const;
   Operation& append(Descriptor descriptor, const std::string& label);
-  Operation& append_gemm(Descriptor descriptor, const Place& row, const Place& column, bool fresh,
-                         const std::string& label);
+  Operation& append_gemm(Descriptor descriptor, const OperandBuffer::Place& row,
+                         const OperandBuffer::Place& column, bool fresh, const std::string& label);
+  Descriptor product_descriptor(const PackedTensor& rows, const PackedTensor& columns) const;
   Descriptor drain_descriptor(const StreamPass& drain, const ElementTensor& result, int row_group,
                               int pixel);
   void append_drain(const Descriptor& descriptor, const StreamPass& drain,
                     const ElementTensor& result, int row_group, const std::string& label);
   void finish_reductions(const StreamPass& drain, std::size_t last_drain);
   /// The turner's next operation waits for the pass that packed `source`.
-  void wait_for_packed(Descriptor& d, const PackedTensor& source);
+  void wait_for_packed(const PackedTensor& source);
   void apply(Descriptor& d, const StreamPass& pass);
   std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
 
@@ -117,7 +118,8 @@ class ProgramBuilder {
   Geometry geometry_;
   Program program_;
   std::string layer_, pass_;
-  Buffer rows_{false}, columns_{true};
+  OperandBuffer rows_{geometry_, false}, columns_{geometry_, true};
+  std::vector<Dependency> dependencies_;
   std::map<std::string, int> writer_;  ///< packed tensor -> operation that wrote it in this program
   // Last operation of an engine that another has waited for: in order, so earlier ones are done.
   int dma_after_stream_ = -1, dma_after_turner_ = -1, turner_after_stream_ = -1,

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/spec/geometry.hpp"
+#include "model/spec/program.hpp"
+
+namespace solfege {
+
+/// What the scheduler knows of an operand buffer: one half is loaded while the array reads the
+/// other. A half holds consecutive words of one tensor.
+class OperandBuffer {
+ public:
+  /// Of the array's columns, or of its rows.
+  OperandBuffer(const Geometry& geometry, bool columns)
+      : columns_(columns),
+        depth_(geometry.side(columns).depth),
+        beat_words_(geometry.side(columns).beat_words) {}
+
+  bool columns() const { return columns_; }
+  /// Words that a half takes, wherever in a beat they start.
+  int half_words() const { return depth_ / 2 - (beat_words_ - 1) * 2; }
+
+  /// Where words of a tensor are, or go.
+  struct Place {
+    int half = 0;
+    int base = 0;                  ///< address of the first wanted word
+    bool is_resident = false;      ///< else they must be loaded:
+    std::uint32_t first_word = 0;  ///< of the tensor, where a beat begins
+    std::uint32_t load_words = 0;  ///< whole beats
+    int offset = 0;                ///< address of first_word
+    int last_user = -1;  ///< the operation that must have read what is overwritten; -1: none
+  };
+  /// Finds `words` words from `first_word` of the tensor, or takes the half that was used longer
+  /// ago for them.
+  Place place(const PackedTensor& tensor, std::uint32_t first_word, int words);
+  /// Operation `index` reads this place.
+  void use(const Place& place, int index) { halves_[place.half].last_user = index; }
+
+ private:
+  struct Half {
+    std::string holds;
+    int last_user = -1;  ///< since it was loaded
+  };
+
+  bool columns_;
+  int depth_, beat_words_;
+  int next_half_ = 0;
+  Half halves_[2];
+};
+
+}  // namespace solfege

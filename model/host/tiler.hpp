@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "model/spec/network.hpp"
+#include "model/spec/program.hpp"
+
+namespace solfege {
+
+/// The operand rows [first, last] of a map of `limit` rows that tile rows tile_first..tile_last
+/// meet over taps tap_first..tap_last.
+struct Span {
+  int first, last;
+  int count() const { return last - first + 1; }
+};
+Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
+                  int tap_last, int limit);
+
+/// The positions of a layer's product: tiles p of the result, taps t of the contraction, and the
+/// map of the operand whose rows d a window meets.
+struct ProductShape {
+  ProductShape(WindowMode mode, const Layer& layer);
+  int tile_height, tile_width;
+  int tap_height, tap_width;
+  int map_height, map_width;
+};
+
+/// What one GEMM descriptor does, and what it needs in the halves of the operand buffers, in rows
+/// of the operands' maps. Rows of the array run over row group `row_group`.
+struct Tile {
+  int group, groups;  ///< first column group, and how many
+  int row_group;
+  int tile_y, tiles_y;  ///< first row of tiles, and how many
+  int tile_x, tiles_x;
+  int tap, taps;  ///< first row of taps, and how many
+  int row_first, row_count;
+  int column_first, column_count;
+};
+
+/// Words of half a buffer that an operand needs at least, and has not.
+struct Shortage {
+  bool columns = false;
+  int words = 0;  ///< 0: none
+};
+
+/// Cuts a product into tiles that fit the halves of the operand buffers, row_half and column_half
+/// words. The order is that of the drains: column groups, row groups, rows of tiles, tiles of a
+/// row, taps. No tiles where one does not fit: `shortage` then says what it needs.
+std::vector<Tile> tile_product(WindowMode mode, const Layer& layer, const PackedTensor& rows,
+                               const PackedTensor& columns, int row_half, int column_half,
+                               Shortage* shortage);
+
+}  // namespace solfege
