@@ -184,7 +184,8 @@ class StreamReference {
     int64_t y = rounded(product, d_.shift_x);
     if (d_.tanh_enable) y = rounded(__int128{y} * tanh_slope(z), 16);
     if (d_.z_enable && !d_.mask_enable) {
-      const uint32_t scale_z = d_.scale_z_source ? table(Table::kScaleZ, p.channel) : d_.scale_z;
+      const uint32_t scale_z =
+          d_.scale_z_source == Scalar::kChannel ? table(Table::kScaleZ, p.channel) : d_.scale_z;
       y += rounded(int64_t{z} * low_bits(scale_z, 16), d_.shift_z);
     }
     if (d_.offset_enable) y += table(Table::kOffset, p.channel);
@@ -306,7 +307,7 @@ class StreamReference {
     const uint32_t count = d_.sum_per_channel ? d_.channels : 1;
     for (uint32_t i = 0; i < count; ++i) store(d_.sum_address + 8 * i, sum_[i]);
     reductions += d_.sum_per_channel ? count : m_.stream_lanes;
-    if (!d_.second_sum) return;
+    if (d_.second_sum == solfege::SecondSum::kNone) return;
     for (uint32_t i = 0; i < count; ++i) store(d_.sum_address + 8 * (count + i), second_[i]);
     reductions += count;
   }
