@@ -7,6 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/energy_report.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/eda/prepared_library.hpp"
 #include "cost/energy/units.hpp"

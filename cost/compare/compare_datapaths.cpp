@@ -7,7 +7,7 @@
 
 #include "cost/compare/comparison.hpp"
 #include "cost/compare/serial_drive.hpp"
-#include "cost/eda/liberty.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/gates/gate_simulation.hpp"
 
 namespace solfege {

@@ -88,12 +88,6 @@ struct LibertyLibrary {
   bool has_delays() const;
 };
 
-/// Reads a Liberty library whole: a file, plain or packed by gzip, several with commas between, or
-/// a folder of them. A cell that cannot be read is unusable, and the others are not. InputError,
-/// naming file, line and remedy: missing or unreadable, truncated, no library header, no cell with
-/// an area, units missing or unknown, files of different corners.
-LibertyLibrary read_liberty(const std::string& name);
-
 /// The default library, osu018_stdcells.lib of Debian's qflow-tech-osu018, where CMake found it.
 constexpr const char* kDefaultLiberty = SOLFEGE_DEFAULT_LIBERTY;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cost/eda/boolean_function.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/liberty_syntax.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/timing_netlist.hpp"
 #include "cost/eda/yosys.hpp"
 #include "model/base/cache.hpp"

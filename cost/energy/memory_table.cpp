@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "cost/eda/boolean_function.hpp"
-#include "cost/eda/liberty.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/energy/energy_model.hpp"
 #include "model/base/error.hpp"
 #include "model/base/toml_file.hpp"

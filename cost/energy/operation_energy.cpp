@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/energy/units.hpp"
 #include "cost/gates/gate_simulation.hpp"

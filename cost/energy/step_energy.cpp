@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/energy/unit_features.hpp"
 #include "cost/energy/units.hpp"
 #include "model/base/error.hpp"

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/netlist_writer.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"

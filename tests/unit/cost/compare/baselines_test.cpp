@@ -14,6 +14,7 @@
 #include <random>
 
 #include "cost/compare/training_values.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "tests/support/scratch.hpp"
 

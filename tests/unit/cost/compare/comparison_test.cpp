@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "cost/compare/serial_drive.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/base/error.hpp"
 #include "tests/support/scratch.hpp"

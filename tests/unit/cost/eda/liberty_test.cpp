@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cost/eda/liberty.hpp"
-
 #include <zlib.h>
 
 #include <catch2/catch.hpp>
@@ -8,6 +6,7 @@
 #include <filesystem>
 
 #include "cost/eda/boolean_function.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/prepared_library.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"

@@ -9,7 +9,7 @@
 #include <iostream>
 #include <random>
 
-#include "cost/eda/liberty.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/base/error.hpp"
 #include "model/base/share.hpp"

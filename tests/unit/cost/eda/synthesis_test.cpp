@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/prepared_library.hpp"
 #include "model/base/error.hpp"
 #include "tests/support/scratch.hpp"

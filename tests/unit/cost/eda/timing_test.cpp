@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/eda/timing_netlist.hpp"
 #include "cost/gates/gate_simulation.hpp"

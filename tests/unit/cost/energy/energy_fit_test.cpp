@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/energy/energy_model.hpp"
 #include "cost/energy/step_energy.hpp"
 #include "cost/energy/unit_features.hpp"

@@ -8,6 +8,7 @@
 #include <map>
 #include <random>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/energy/units.hpp"
 #include "cost/gates/gate_simulation.hpp"

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "tests/support/scratch.hpp"
 

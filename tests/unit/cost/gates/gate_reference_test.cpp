@@ -10,6 +10,7 @@
 
 #include "cost/eda/adder_cells.hpp"
 #include "cost/eda/boolean_function.hpp"
+#include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/eda/yosys.hpp"
 #include "cost/gates/gate_simulation.hpp"

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cost/eda/liberty_reader.hpp"
 #include "model/base/error.hpp"
 #include "tests/support/scratch.hpp"
 
