@@ -66,3 +66,38 @@ TEST_CASE("a load fills the words of one buffer") {
     CHECK(active == beats + 2);
   }
 }
+
+TEST_CASE("a load that is cleared asks for nothing more and writes nothing") {
+  Random random(11);
+  Vsf_loader top;
+  top.clear_i = top.enable_i = top.start_i = top.request_ready_i = top.response_valid_i = 0;
+  reset(top);
+  for (int pass = 0; pass < 20; ++pass) {
+    CAPTURE(seed(), pass);
+    for (int i = 0; i < 32; ++i) top.descriptor_i[i] = 0;
+    set_field(top.descriptor_i, F_LOAD_WORDS, 16, 64);
+    top.enable_i = top.start_i = 1;
+    settle(top);
+    edge(top);
+    top.start_i = 0;
+    bool asks = false;
+    for (int cycle = random.between(1, 4); cycle > 0; --cycle) {
+      settle(top);
+      asks = asks || top.request_valid_o;
+      edge(top);
+    }
+    REQUIRE(asks);
+    top.clear_i = 1;
+    settle(top);
+    edge(top);
+    top.clear_i = 0;
+    for (int cycle = 0; cycle < 20; ++cycle) {
+      top.request_ready_i = random.chance(50);
+      top.response_valid_i = random.chance(50);  // of what was asked for before
+      settle(top);
+      REQUIRE_FALSE((top.request_valid_o || top.done_o || top.write_rows_o || top.write_columns_o));
+      edge(top);
+    }
+    top.request_ready_i = top.response_valid_i = 0;
+  }
+}

@@ -78,7 +78,16 @@ uint32_t read(Vsf_control& top, uint32_t address, int response = kOkay) {
   return 0;
 }
 
-Status status(Vsf_control& top) { return Status::decode(read(top, registers::status)); }
+/// The status; the bits of the register that are no field read 0.
+Status status(Vsf_control& top) {
+  uint32_t fields = 0;
+#define SF_FIELD(name, NAME, lsb, width, meaning) fields |= ((1u << (width)) - 1) << (lsb);
+  SOLFEGE_STATUS_FIELDS(SF_FIELD)
+#undef SF_FIELD
+  const uint32_t word = read(top, registers::status);
+  CHECK((word & ~fields) == 0);
+  return Status::decode(word);
+}
 
 void start(Vsf_control& top, uint32_t base = 0x1000, uint32_t count = 3) {
   write(top, registers::descriptor_base, base);

@@ -532,18 +532,20 @@ TEST_CASE("the device and the model call the same descriptors legal") {
   rounding.quantizer = Quantizer::kStochasticScaled, rounding.quantizer_bits = 4,
   rounding.random_low = 1;
   sums.accumulate_enable = 1, sums.scale_x_source = Scalar::kSample;
+  Descriptor by_sample = from_memory();
+  by_sample.scale_x_source = Scalar::kSample;
   Descriptor routing = from_array();
   routing.x_from_array = 0;
   routing.z_enable = routing.route_enable = 1;
   routing.z_type = ElementType::kTagged;
-  const std::vector<Kind> kinds = {
-      {{load()}, place("load_address"), place("load_words")},
-      {{gemm()}, place("row_base"), place("column_y_origin")},
-      {{from_memory(), from_array(), table(), sample_table, thresholds, rounding, sums, routing},
-       place("pool_enable"),
-       place("random_high")},
-      {{transpose()}, place("source_address"), place("target_words")},
-      {{unfold()}, place("source_address"), place("unfold_tap_rows")}};
+  const std::vector<Kind> kinds = {{{load()}, place("load_address"), place("load_words")},
+                                   {{gemm()}, place("row_base"), place("column_y_origin")},
+                                   {{from_memory(), from_array(), table(), sample_table, thresholds,
+                                     rounding, sums, by_sample, routing},
+                                    place("pool_enable"),
+                                    place("random_high")},
+                                   {{transpose()}, place("source_address"), place("target_words")},
+                                   {{unfold()}, place("source_address"), place("unfold_tap_rows")}};
   const std::vector<uint32_t> limits = {1,
                                         2,
                                         4,
