@@ -12,6 +12,7 @@
 using namespace rtl_test;
 
 namespace {
+constexpr int kNoRow = -(1 << 20);  // of an operation without a lane
 struct Operation {
   int row, column, lanes, shift;
   bool negate, first, capture;
@@ -91,8 +92,10 @@ TEST_CASE("operations follow the loops of the contract") {
     set(F_PADDING, 16, padding);
     set(F_WINDOW_HEIGHT, 16, height);
     set(F_WINDOW_WIDTH, 16, width);
-    set(F_ROW_Y_ORIGIN, 16, 0);
-    set(F_COLUMN_Y_ORIGIN, 16, 0);
+    // What the buffers hold begins with these rows of the operands' maps.
+    const int row_origin = random.between(0, 3), column_origin = random.between(0, 3);
+    set(F_ROW_Y_ORIGIN, 16, row_origin);
+    set(F_COLUMN_Y_ORIGIN, 16, column_origin);
 
     // The definition: row operand by index unless by tap; columns the other way, unless by tile too
     std::vector<Operation> wanted;
@@ -105,11 +108,14 @@ TEST_CASE("operations follow the loops of the contract") {
           const std::size_t begin = wanted.size();
           for (const Tap& y : ys)
             for (const Tap& x : xs) {
-              const int by_index = y.index * width + x.index, by_tap = y.tap * tap_x + x.tap;
+              const auto place = [&](bool index, int origin) {
+                return index ? (y.index - origin) * width + x.index
+                             : (y.tap - origin) * tap_x + x.tap;
+              };
               const bool columns_by_index = rows_by_tap || columns_by_tile;
-              const int row = row_base + (rows_by_tap ? by_tap : by_index) * row_planes * words;
+              const int row = row_base + place(!rows_by_tap, row_origin) * row_planes * words;
               const int column = column_base + group * group_stride +
-                                 (columns_by_index ? by_index : by_tap) * column_planes * words;
+                                 place(columns_by_index, column_origin) * column_planes * words;
               for (int word = 0; word < words; ++word)
                 for (int cp = 0; cp < column_planes; ++cp)
                   for (int rp = 0; rp < row_planes; ++rp)
@@ -120,7 +126,7 @@ TEST_CASE("operations follow the loops of the contract") {
                                       false, false});
             }
           // A tile without a tap still takes one operation, of no lane
-          if (wanted.size() == begin) wanted.push_back({-1, -1, 0, 0, false, false, false});
+          if (wanted.size() == begin) wanted.push_back({kNoRow, 0, 0, 0, false, false, false});
           wanted[begin].first = clear;
           wanted.back().capture = drain;
           tile_operations.push_back(static_cast<long>(wanted.size() - begin));
@@ -150,7 +156,7 @@ TEST_CASE("operations follow the loops of the contract") {
         REQUIRE(next < wanted.size());
         const Operation& operation = wanted[next++];
         CAPTURE(next);
-        if (operation.row >= 0) {
+        if (operation.row != kNoRow) {
           REQUIRE(row_read == (operation.row & address_mask));
           REQUIRE(column_read == (operation.column & address_mask));
           REQUIRE(top.shift_o == operation.shift);
