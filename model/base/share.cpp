@@ -20,8 +20,7 @@ fs::path share_folder() {
   if (fs::is_directory(sources / "rtl", error)) return sources;
   throw InputError(
       fmt::format("{}: not found; the program needs the Verilog there, or in ../share/solfege "
-                  "beside its folder: "
-                  "install it with cmake --install",
+                  "beside its folder; install it with cmake --install",
                   (sources / "rtl").string()));
 }
 

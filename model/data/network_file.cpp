@@ -377,28 +377,28 @@ struct Inherited {
   std::map<std::string, double> parameters;
 };
 
-/// The keys that are parameters of any scheme.
-std::vector<std::string_view> parameter_keys() {
-  std::vector<std::string_view> names;
+/// Refuses a parameter in the section that is none of `own`, those of `whose`.
+void refuse_other_parameters(const Section& section, const std::set<std::string>& own,
+                             const std::string& whose) {
   for (const Scheme* scheme : schemes())
-    for (const SchemeParameter& parameter : scheme->parameters()) names.push_back(parameter.name);
-  return names;
+    for (const SchemeParameter& parameter : scheme->parameters())
+      if (section.has(parameter.name) && own.count(parameter.name) == 0)
+        section.fail(parameter.name, describe(*section.node(parameter.name)),
+                     fmt::format("is no parameter of {}", whose),
+                     own.empty() ? "none" : fmt::format("{}", fmt::join(own, ", ")),
+                     fmt::format("leave it out, or set scheme = \"{}\"", scheme->name()));
 }
 
 void read_layer_scheme(const Section& section, const Inherited& network, Layer& layer) {
   layer.scheme = read_scheme(section, network.scheme);
   const Scheme& scheme = *find_scheme(layer.scheme);
-  std::string own;
+  std::set<std::string> own;
   for (const SchemeParameter& parameter : scheme.parameters()) {
-    own += (own.empty() ? "" : ", ") + std::string(parameter.name);
+    own.insert(parameter.name);
     const auto given = network.parameters.find(parameter.name);
     if (given != network.parameters.end()) layer.scheme_parameters.insert(*given);
   }
-  for (const std::string_view name : parameter_keys())
-    if (section.has(name) && own.find(name) == std::string::npos)
-      section.fail(name, describe(*section.node(name)),
-                   fmt::format("is no parameter of scheme {}", layer.scheme),
-                   own.empty() ? "none" : own, "leave it out");
+  refuse_other_parameters(section, own, "scheme " + layer.scheme);
   read_parameters(section, scheme, layer.scheme_parameters);
 }
 
@@ -558,6 +558,14 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   Inherited inherited{scheme.empty() ? read_scheme(top, "dorefa") : scheme, {}};
   for (const Scheme* each : schemes()) read_parameters(top, *each, inherited.parameters);
   read_layers(path, root, config, inherited, network);
+  // A scheme that is asked for may leave parameters of the file's own without use.
+  if (scheme.empty()) {
+    std::set<std::string> used;
+    for (const Layer& layer : network.layers)
+      for (const SchemeParameter& parameter : scheme_of(layer).parameters())
+        used.insert(parameter.name);
+    refuse_other_parameters(top, used, "any layer's scheme");
+  }
   return network;
 }
 

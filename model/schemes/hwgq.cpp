@@ -19,15 +19,18 @@ double half_wave_step(int bits) {
   for (int iteration = 0; iteration < 300; ++iteration) {
     double moments = 0.0, squares = 0.0;
     for (int i = 1; i <= n; ++i) {
-      const double from = i == 1 ? 0.0 : (i - 0.5) * step,
-                   to = i == n ? HUGE_VAL : (i + 0.5) * step;
-      moments += i * (density(from) - (i == n ? 0.0 : density(to)));
-      squares += static_cast<double>(i) * i * (above(from) - (i == n ? 0.0 : above(to)));
+      const double from = i == 1 ? 0.0 : (i - 0.5) * step;
+      const double to = i == n ? HUGE_VAL : (i + 0.5) * step;
+      moments += i * (density(from) - density(to));
+      squares += static_cast<double>(i) * i * (above(from) - above(to));
     }
     step = moments / squares;
   }
   return step;
 }
+
+/// Without a quantizer the clip is that of 8 bits, which hardly any activation reaches.
+int clip_bits(const Layer& layer) { return quantizes(layer.output_bits) ? layer.output_bits : 8; }
 
 /// The half-wave Gaussian quantizer with uniform levels, and the clipped ReLU backward.
 class Hwgq : public Dorefa {
@@ -47,17 +50,15 @@ class Hwgq : public Dorefa {
     return codes;
   }
   std::function<float(float)> quantize_activation(const Layer& layer) const override {
-    const bool rounds = quantizes(layer.output_bits);
-    const double n = code_levels(rounds ? layer.output_bits : 8);
-    const double step = half_wave_step(rounds ? layer.output_bits : 8);
-    return [=](float p) {
+    const int bits = clip_bits(layer);
+    return [rounds = quantizes(layer.output_bits), step = half_wave_step(bits),
+            n = code_levels(bits)](float p) {
       const double level = rounds ? std::max(1.0, std::floor(p / step + 0.5)) : p / step;
       return p > 0.0f ? static_cast<float>(step * std::min(level, n)) : 0.0f;
     };
   }
   std::function<bool(float)> passes_gradient(const Layer& layer) const override {
-    const int bits = quantizes(layer.output_bits) ? layer.output_bits : 8;
-    const double top = code_levels(bits) * half_wave_step(bits);
+    const double top = code_levels(clip_bits(layer)) * half_wave_step(clip_bits(layer));
     return [=](float p) { return p > 0.0f && p <= top; };
   }
 };

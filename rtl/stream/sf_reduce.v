@@ -12,6 +12,7 @@ module sf_reduce #(
 ) (
     input  wire                      clk_i,
     input  wire                      rst_ni,
+    input  wire                      clear_i,   // ends a flush
     input  wire                      enable_i,  // not halted
     input  wire                      start_i,
     input  wire [1023:0]             descriptor_i,
@@ -192,6 +193,9 @@ module sf_reduce #(
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
+      state_q <= FLUSH_IDLE;
+      done_o  <= 1'b0;
+    end else if (clear_i) begin
       state_q <= FLUSH_IDLE;
       done_o  <= 1'b0;
     end else begin

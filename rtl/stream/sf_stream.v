@@ -499,6 +499,7 @@ module sf_stream #(
   ) u_reduce (
       .clk_i          (clk_i),
       .rst_ni         (rst_ni),
+      .clear_i        (clear_i),
       .enable_i       (enable_i),
       .start_i        (start_i),
       .descriptor_i   (descriptor_i),

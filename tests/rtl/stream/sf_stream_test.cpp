@@ -105,6 +105,37 @@ class Bench {
     FAIL("memory differs");
   }
 
+  /// Starts a pass over x alone and takes none of its results; then a halt and a clear, as after an
+  /// error of another engine. Nothing may come of the pass afterwards.
+  void clear_before_results(const Descriptor& d) {
+    const auto words = d.encode();
+    for (int i = 0; i < kDescriptorWords; ++i) top.descriptor_i[i] = words[i];
+    const auto cycle = [&] {
+      settle(top);
+      const bool asked = top.x_request_valid_o;
+      edge(top);
+      top.start_i = 0;
+      top.x_response_valid_i = asked;
+    };
+    top.x_request_ready_i = top.start_i = 1;
+    top.element_request_ready_i = top.pack_request_ready_i = top.writes_idle_i = 0;
+    for (int i = 0; i < 2000; ++i) cycle();  // as far as it goes
+    settle(top);
+    REQUIRE(top.pack_request_valid_o);
+    top.enable_i = 0;
+    cycle();
+    top.clear_i = 1;
+    cycle();
+    top.clear_i = 0;
+    top.enable_i = top.element_request_ready_i = top.pack_request_ready_i = top.writes_idle_i = 1;
+    for (int i = 0; i < 300; ++i) {
+      settle(top);
+      REQUIRE_FALSE((top.x_request_valid_o || top.element_request_valid_o || top.done_o));
+      REQUIRE_FALSE(top.pack_request_valid_o);
+      cycle();
+    }
+  }
+
   /// Bytes of both memories.
   void put(uint32_t address, const void* data, size_t bytes) {
     std::memcpy(&memory[address], data, bytes);
@@ -378,5 +409,28 @@ TEST_CASE("sums over samples span descriptors") {
       CAPTURE(seed(), pass, part, parts, d.count4, d.sample_first, d.samples, d.channels);
       bench.run(d);
     }
+  }
+}
+
+TEST_CASE("a pass that is cleared while it writes its reductions leaves nothing behind") {
+  Bench bench;
+  load_tables(bench);
+  Descriptor d;
+  d.opcode = Opcode::kStream;
+  d.x_type = ElementType::kSigned16;
+  d.x_address = kX;
+  d.scale_x = 1;
+  d.count0 = 256 / kLanes;
+  d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
+  d.channels = d.samples = 16;
+  d.max_enable = d.max_per_sample = d.sum_enable = d.sum_per_channel = 1;
+  d.max_address = kMax;
+  d.sum_address = kSum;
+  d.reduce_clear = d.reduce_flush = 1;
+  for (int pass = 0; pass < 3; ++pass) {
+    CAPTURE(seed(), pass);
+    fill(bench, kX, d.x_type, 4);
+    bench.clear_before_results(d);
+    bench.run(d);  // and the next pass is as any other
   }
 }

@@ -158,6 +158,11 @@ TEST_CASE("The held clip has alpha where the network says so", "[schemes]") {
                             {"alpha = 9", "0.0625 to 8"});
   require_error<InputError>([&] { load(layers); },
                             {"alpha = 4", "no parameter of scheme dorefa", "leave it out"});
+  // A parameter that no layer uses would change nothing; a scheme that is asked for may do without.
+  const std::string plain = "alpha = 3\n[[layer]]\ntype = \"fc\"\n";
+  require_error<InputError>([&] { load(plain); },
+                            {"alpha = 3", "any layer's scheme", "set scheme = \"clip\""});
+  CHECK(load(plain, "hwgq").layers[0].scheme == "hwgq");
 }
 
 TEST_CASE("Every scheme has a name of its own and says where it comes from", "[schemes]") {
