@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "cost/energy/units.hpp"
 #include "model/base/share.hpp"
 
 namespace solfege {
@@ -141,31 +142,7 @@ PlaneOperand uniform_codes(int bits, bool bipolar) {
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive) {
   const int words = words_of(drive.lanes);
-  SerialVectors v{Vectors({{"a_i", drive.lanes},
-                           {"b_i", drive.lanes},
-                           {"xnor_i", 1},
-                           {"count_enable_i", 1},
-                           {"sum_enable_i", 1},
-                           {"sum_clear_i", 1},
-                           {"negate_i", 1},
-                           {"shift_i", 6},
-                           {"capture_i", 1},
-                           {"drain_shift_i", 1},
-                           {"drain_i", drive.accumulator_bits}}),
-                  0};
-  enum {
-    kA,
-    kB,
-    kXnor,
-    kCountEnable,
-    kSumEnable,
-    kSumClear,
-    kNegate,
-    kShift,
-    kCapture,
-    kDrainShift,
-    kDrain
-  };
+  SerialVectors v{Vectors(pe_inputs(drive.lanes, drive.accumulator_bits)), 0};
   const std::size_t lanes = static_cast<std::size_t>(drive.lanes);
   const std::size_t sum_cycles = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes) *
                                  static_cast<std::size_t>(row.planes * column.planes);
@@ -186,24 +163,24 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
       const std::uint64_t r = sequence.row_word(w), c = sequence.column_word(w);
       const std::uint64_t a = element == Element::kColumnSum ? mask : r;
       const std::uint64_t b = element == Element::kRowSum ? mask : c;
-      v.element.set(kA, a, w);
-      v.element.set(kB, b, w);
+      v.element.set(PePort::kA, a, w);
+      v.element.set(PePort::kB, b, w);
       count += __builtin_popcountll(xnor ? a ^ b : a & b);
     }
     // The second stage, a cycle later, has the shift of the words before.
     const std::size_t place = (cycle + sum_cycles - 1) % sum_cycles;
-    v.element.set(kXnor, xnor ? 1 : 0);
-    v.element.set(kCountEnable, 1);
-    v.element.set(kSumEnable, cycle > 0 ? 1 : 0);
-    v.element.set(kSumClear, place == 0 ? 1 : 0);
-    v.element.set(kNegate, 0);
-    v.element.set(kShift, static_cast<std::uint64_t>(last_shift));
-    v.element.set(kCapture, cycle > 1 && place == 0 ? 1 : 0);
+    v.element.set(PePort::kXnor, xnor ? 1 : 0);
+    v.element.set(PePort::kCountEnable, 1);
+    v.element.set(PePort::kSumEnable, cycle > 0 ? 1 : 0);
+    v.element.set(PePort::kSumClear, place == 0 ? 1 : 0);
+    v.element.set(PePort::kNegate, 0);
+    v.element.set(PePort::kShift, static_cast<std::uint64_t>(last_shift));
+    v.element.set(PePort::kCapture, cycle > 1 && place == 0 ? 1 : 0);
     const bool shifting =
         cycle > sum_cycles && place >= 1 && place <= static_cast<std::size_t>(drive.drain_shifts);
-    v.element.set(kDrainShift, shifting ? 1 : 0);
+    v.element.set(PePort::kDrainShift, shifting ? 1 : 0);
     if (shifting)
-      v.element.set(kDrain,
+      v.element.set(PePort::kDrain,
                     static_cast<std::uint64_t>(drained[std::uniform_int_distribution<std::size_t>(
                         0, drained.size() - 1)(sequence.random())]));
     last_shift = sequence.shift();

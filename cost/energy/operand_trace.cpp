@@ -20,21 +20,6 @@ void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
   for (int i = 0; i < words; ++i) vectors->set(port, word[static_cast<std::size_t>(i)], i);
 }
 
-/// Inputs of a processing element, in the order of its CostUnit.
-enum PePort : std::size_t {
-  kA,
-  kB,
-  kXnor,
-  kCountEnable,
-  kSumEnable,
-  kSumClear,
-  kNegate,
-  kShift,
-  kCapture,
-  kDrainShift,
-  kDrain
-};
-
 std::string reduce_mode(const Descriptor& d) {
   std::string mode;
   auto add = [&](bool on, const char* what) {
@@ -52,30 +37,30 @@ std::string reduce_mode(const Descriptor& d) {
 void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a, const LaneWord& b,
                   Vectors* vectors) {
   vectors->step();
-  vectors->set(kDrain, state.drain);
-  vectors->set(kDrainShift, 1);
+  vectors->set(PePort::kDrain, state.drain);
+  vectors->set(PePort::kDrainShift, 1);
   vectors->step();
-  vectors->set(kDrainShift, 0);
-  vectors->set(kCountEnable, 1);  // a count of 0 to start the sum with
+  vectors->set(PePort::kDrainShift, 0);
+  vectors->set(PePort::kCountEnable, 1);  // a count of 0 to start the sum with
   bool clear = true;
   std::uint64_t shift = 0;
   for (std::uint64_t rest = state.sum; clear || rest != 0; rest >>= 4, shift += 4) {
     const LaneWord digit = {(std::uint64_t{1} << (rest & 15)) - 1, 0, 0, 0};
     vectors->step();
-    set_lanes(vectors, kA, digit);
-    set_lanes(vectors, kB, digit);
-    vectors->set(kSumEnable, 1);
-    vectors->set(kSumClear, clear ? 1 : 0);
+    set_lanes(vectors, PePort::kA, digit);
+    set_lanes(vectors, PePort::kB, digit);
+    vectors->set(PePort::kSumEnable, 1);
+    vectors->set(PePort::kSumClear, clear ? 1 : 0);
     // The count of the digit before is added now
-    vectors->set(kShift, shift >= 4 ? shift - 4 : 0);
+    vectors->set(PePort::kShift, shift >= 4 ? shift - 4 : 0);
     clear = false;
   }
   vectors->step();
-  vectors->set(kShift, shift - 4);
-  vectors->set(kSumClear, 0);
-  vectors->set(kXnor, xnor ? 1 : 0);
-  set_lanes(vectors, kA, a);
-  set_lanes(vectors, kB, b);
+  vectors->set(PePort::kShift, shift - 4);
+  vectors->set(PePort::kSumClear, 0);
+  vectors->set(PePort::kXnor, xnor ? 1 : 0);
+  set_lanes(vectors, PePort::kA, a);
+  set_lanes(vectors, PePort::kB, b);
 }
 
 /// A processing element under observation.
@@ -193,17 +178,17 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
           probe.warm_up = v.cycles();
         }
         v.step();
-        set_lanes(&v, kA, e.a);
-        set_lanes(&v, kB, e.b);
-        v.set(kXnor, probe.xnor);
-        v.set(kCountEnable, control.count_enable);
-        v.set(kSumEnable, control.sum_enable);
-        v.set(kSumClear, control.sum_clear);
-        v.set(kNegate, control.negate);
-        v.set(kShift, control.shift);
-        v.set(kCapture, control.capture);
-        v.set(kDrainShift, control.drain_shift && probe.row < rows);
-        v.set(kDrain, slice.drain_input(probe.row, probe.column));
+        set_lanes(&v, PePort::kA, e.a);
+        set_lanes(&v, PePort::kB, e.b);
+        v.set(PePort::kXnor, probe.xnor);
+        v.set(PePort::kCountEnable, control.count_enable);
+        v.set(PePort::kSumEnable, control.sum_enable);
+        v.set(PePort::kSumClear, control.sum_clear);
+        v.set(PePort::kNegate, control.negate);
+        v.set(PePort::kShift, control.shift);
+        v.set(PePort::kCapture, control.capture);
+        v.set(PePort::kDrainShift, control.drain_shift && probe.row < rows);
+        v.set(PePort::kDrain, slice.drain_input(probe.row, probe.column));
         probe.actions += control.count_enable;
       }
       const ArraySlice::Element& e = slice.element(row, mine);

@@ -57,6 +57,20 @@ std::map<std::string, MachineUnit> machine_units(const Config& c) {
           {"random_shared", {1, 0}}};
 }
 
+std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits) {
+  return {{"a_i", lanes},
+          {"b_i", lanes},
+          {"xnor_i", 1},
+          {"count_enable_i", 1},
+          {"sum_enable_i", 1},
+          {"sum_clear_i", 1},
+          {"negate_i", 1},
+          {"shift_i", 6},
+          {"capture_i", 1},
+          {"drain_shift_i", 1},
+          {"drain_i", accumulator_bits}};
+}
+
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
   Sources sources(rtl);
   CostUnit unit;
@@ -74,17 +88,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     design.top = "sf_unit_pe";
     design.parameters = {{"Lanes", c.lanes}, {"AccumulatorBits", c.accumulator_bits}};
     sources.wrapper(design.top).modules({"sf_pe"}).modules(kPopcount);
-    unit.inputs = {{"a_i", c.lanes},
-                   {"b_i", c.lanes},
-                   {"xnor_i", 1},
-                   {"count_enable_i", 1},
-                   {"sum_enable_i", 1},
-                   {"sum_clear_i", 1},
-                   {"negate_i", 1},
-                   {"shift_i", 6},
-                   {"capture_i", 1},
-                   {"drain_shift_i", 1},
-                   {"drain_i", c.accumulator_bits}};
+    unit.inputs = pe_inputs(c.lanes, c.accumulator_bits);
     unit.action = "a plane pair of a word in a processing element";
   } else if (name == "operand_register") {
     design.top = "sf_unit_operand_register";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +19,24 @@ struct CostUnit {
   std::vector<Vectors::Port> inputs;  ///< without the clock
   std::string action;                 ///< what one cycle of it does
 };
+
+/// The inputs of a processing element, without the clock: their places in pe_inputs().
+struct PePort {
+  enum : std::size_t {
+    kA,
+    kB,
+    kXnor,
+    kCountEnable,
+    kSumEnable,
+    kSumClear,
+    kNegate,
+    kShift,
+    kCapture,
+    kDrainShift,
+    kDrain
+  };
+};
+std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits);
 
 /// Units of which a machine has many, and whose energy is taken from their netlists:
 ///   and_popcount      products of two words and their popcount; a part of pe

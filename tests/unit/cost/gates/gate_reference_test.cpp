@@ -13,6 +13,7 @@
 #include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/eda/yosys.hpp"
+#include "cost/energy/units.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/base/share.hpp"
 #include "tests/support/gate_icarus.hpp"
@@ -282,17 +283,7 @@ TEST_CASE("a registered unit toggles as in Icarus, and computes as its source sa
     const MappedUnit unit = map_unit(design, path, scratch.path("cache"));
     REQUIRE(unit.flip_flops == 5 + 16 + 16);
     std::mt19937_64 random(seed());
-    Vectors inputs({{"a_i", 16},
-                    {"b_i", 16},
-                    {"xnor_i", 1},
-                    {"count_enable_i", 1},
-                    {"sum_enable_i", 1},
-                    {"sum_clear_i", 1},
-                    {"negate_i", 1},
-                    {"shift_i", 6},
-                    {"capture_i", 1},
-                    {"drain_shift_i", 1},
-                    {"drain_i", 16}});
+    Vectors inputs(pe_inputs(16, 16));
     constexpr std::size_t kWarmUp = 4;  // until no bit of Icarus is unknown
     for (std::size_t cycle = 0; cycle < 400; ++cycle) {
       inputs.step();
