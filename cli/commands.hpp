@@ -83,6 +83,7 @@ struct EnergyOptions {
   std::string memory;                  ///< a MemoryTechnology's source, of the on-chip memories
   std::string dram = "LPDDR4";
   double cycle_ns = 10;  ///< clock period, for leakage
+  int windows = 8;       ///< SamplingOptions::windows
   bool compare = false;  ///< datapaths against parallel units
   std::string csv_path, ert_path, art_path, plot_path, activity_directory;
 };

@@ -36,31 +36,25 @@ void write_wanted(const std::string& path, const std::string& text) {
 
 // ---- The netlists' tiers ----
 
-/// A training step's operands by operation, the windows of each unit, and its tensors as reals.
+/// A training step's operands, and its tensors as reals.
 struct SampledStep {
   StepSamples samples;
-  WindowsByUnit windows;
   TrainingValues values;  ///< only for a comparison
 };
 
 /// Samples a step of a training run: not the first, which starts from untrained statistics, and one
-/// in which every layer has a gradient. Units that see no tensor get synthetic windows.
+/// in which every layer has a gradient.
 SampledStep sample(const Config& config, const Network& network, const Images& images,
                    const EnergyOptions& options) {
   SamplingOptions sampling;
   sampling.batch = std::min(options.step.batch, images.count());
-  sampling.trace.windows = 2;
+  sampling.windows = options.windows;
   SampledStep step;
   Progress progress("operands", 100);
-  step.samples = sample_step(
-      config, network, images, sampling,
-      [&](const std::string&, double done) {
-        Interrupt::check();
-        progress.at(std::lround(100 * done));
-      },
-      [&](const UnitWindow& window) { step.windows[window.unit].push_back(window); });
-  for (const std::string& unit : cost_unit_names())
-    if (step.windows.count(unit) == 0) step.windows[unit] = synthetic_windows(config, unit, 16, 1);
+  step.samples = sample_step(config, network, images, sampling, [&](double done) {
+    Interrupt::check();
+    progress.at(std::lround(100 * done));
+  });
   if (options.compare)
     step.values = training_values(network, images, sampling.batch, kComparedValues, sampling.seed);
   return step;
@@ -77,9 +71,8 @@ double multiply_accumulates(const std::vector<Program>& programs) {
   return count;
 }
 
-PricedStep price_sampled(const Config& config, const std::string& rtl, const StepSamples& samples,
-                         const std::string& liberty, const std::string& cache,
-                         const EnergyOptions& options) {
+PricedStep price_sampled(const Config& config, const StepSamples& samples,
+                         const UnitEnergies& units, const EnergyOptions& options) {
   TimingModel timing(config, options.step.memory);
   std::vector<ProgramTiming> timings;
   for (const Program& program : samples.programs) timings.push_back(timing.run(program));
@@ -87,42 +80,26 @@ PricedStep price_sampled(const Config& config, const std::string& rtl, const Ste
   PricingOptions pricing;
   pricing.dram = options.dram;
   pricing.cycle_ns = options.cycle_ns;
-  CharacterisationOptions characterisation;
-  characterisation.liberty = liberty;
-  characterisation.cache_directory = cache;
-  characterisation.synthetic_windows = 300;
-  characterisation.tensor_windows = 150;
-  PricedStep priced;
-  priced.macs = multiply_accumulates(samples.programs);
-  for (const DelayModel delays : {DelayModel::kZero, DelayModel::kTimed}) {
-    Progress progress(delays == DelayModel::kZero ? "models, zero-delay" : "models, timed", 100);
-    characterisation.delays = delays;
-    UnitModels models = characterise_units(config, rtl, characterisation,
-                                           [&](const std::string& what, double done) {
-                                             Interrupt::check();
-                                             progress.at(std::lround(100 * done), what);
-                                           });
-    const bool zero = delays == DelayModel::kZero;
-    (zero ? priced.zero : priced.timed) =
-        price_step(config, samples, timings, models, memory, pricing);
-    (zero ? priced.zero_models : priced.timed_models) = std::move(models);
-  }
-  return priced;
+  const auto priced = [&](DelayModel delays) {
+    return price_step(config, samples.programs, timings, units, delays, memory, pricing);
+  };
+  return {priced(DelayModel::kZero), priced(DelayModel::kTimed),
+          multiply_accumulates(samples.programs)};
 }
 
 /// Netlists and the activity of their first windows, for other power tools.
 void write_activity(const std::string& directory, const Config& config, const std::string& rtl,
-                    const std::vector<std::string>& liberties, const WindowsByUnit& windows,
-                    const std::string& cache) {
+                    const std::vector<std::string>& liberties,
+                    const std::vector<UnitWindow>& windows, const std::string& cache) {
+  std::map<std::string, const UnitWindow*> first;
+  for (const UnitWindow& window : windows) first.emplace(window.unit, &window);
   std::vector<std::pair<std::string, std::string>> files;
   for (const std::string& liberty : liberties) {
     const LibertyLibrary library = read_liberty(liberty);
-    for (const auto& [unit, list] : windows) {
-      if (list.empty()) continue;
+    for (const auto& [unit, window] : first) {
       const MappedUnit mapped = map_unit(cost_unit(unit, config, rtl).design, liberty, cache);
       GateSimulation simulation(mapped.netlist, library, mapped.design.clock);
-      const GateRun run =
-          simulation.run(list.front().vectors, DelayModel::kTimed, list.front().warm_up);
+      const GateRun run = simulation.run(window->vectors, DelayModel::kTimed, window->warm_up);
       const std::string stem = library.name + "_" + unit;
       const double cycle_ns = std::max(1.0, 1.25 * simulation.critical_path_ns());
       files.emplace_back(stem + ".saif",
@@ -131,7 +108,7 @@ void write_activity(const std::string& directory, const Config& config, const st
     }
   }
   write_files(directory, files);
-  fmt::print("activity of {} units for {} libraries in {}\n", windows.size(), liberties.size(),
+  fmt::print("activity of {} units for {} libraries in {}\n", first.size(), liberties.size(),
              directory);
 }
 
@@ -175,16 +152,20 @@ Priced price_netlists(const Config& config, const Network& network, const Images
                       const EnergyOptions& options, const std::vector<std::string>& liberties,
                       Json& report) {
   const std::string rtl = generate_cached(config), cache = cache_directory() + "/units";
-  const SampledStep step = sample(config, network, images, options);
-  Priced priced;
+  SampledStep step = sample(config, network, images, options);
+  std::vector<UnitEnergies> units;
   {
     Progress progress("netlists", 100);
-    priced.operations = operation_energies(config, rtl, liberties, step.windows, 32, cache,
-                                           [&](const std::string& what, int done, int total) {
-                                             Interrupt::check();
-                                             progress.at(100L * done / total, what);
-                                           });
+    const auto show = [&](const std::string& what, double done) {
+      Interrupt::check();
+      progress.at(std::lround(100 * done), what);
+    };
+    add_windows_behind(config, rtl, liberties.front(), cache, &step.samples.windows, show);
+    for (const std::string& liberty : liberties)
+      units.push_back(measure_units(config, rtl, liberty, cache, step.samples.windows, {}, show));
   }
+  Priced priced;
+  priced.operations = operation_energies(config, units);
   print_sampled_step(step.samples);
   report["priced_step"] = step.samples.step;
   report["zero_gradient_share"] = Json::array();
@@ -193,14 +174,14 @@ Priced price_netlists(const Config& config, const Network& network, const Images
   print_operations(priced.operations);
   report["netlist_operations"] = json_of(priced.operations);
   report["netlist_steps"] = Json::array();
-  for (const std::string& liberty : liberties) {
-    const PricedStep one = price_sampled(config, rtl, step.samples, liberty, cache, options);
+  for (const UnitEnergies& of_library : units) {
+    const PricedStep one = price_sampled(config, step.samples, of_library, options);
     print_step(one);
-    if (liberty == liberties.front()) priced.chart = chart_of(one.timed, options.step.network);
+    if (&of_library == &units.front()) priced.chart = chart_of(one.timed, options.step.network);
     report["netlist_steps"].push_back(json_of(one));
   }
   if (!options.activity_directory.empty())
-    write_activity(options.activity_directory, config, rtl, liberties, step.windows, cache);
+    write_activity(options.activity_directory, config, rtl, liberties, step.samples.windows, cache);
   if (!options.compare) return priced;
   report["comparisons"] = Json::array();
   for (const std::string& liberty : liberties) {

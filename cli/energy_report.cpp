@@ -140,18 +140,6 @@ void print_sampled_step(const StepSamples& samples) {
 
 void print_step(const PricedStep& priced) {
   const StepEnergy &zero = priced.zero, &timed = priced.timed;
-  fmt::print(
-      "\nunit models on {}: error of all windows of another network, and of their energy beside "
-      "the clock's\n{:<18} {:>12} {:>10} {:>12} {:>10} {:>10} {:>14}\n",
-      timed.library, "unit", "zero-delay", "data", "timed", "data", "windows", "rms a window");
-  for (const auto& [unit, model] : priced.timed_models) {
-    const FitError &t = model.held_out, &z = priced.zero_models.at(unit).held_out;
-    if (t.windows == 0)
-      fmt::print("{:<18} not judged: the other network has no such window\n", unit);
-    else
-      fmt::print("{:<18} {:>10.2f} % {:>8.2f} % {:>10.2f} % {:>8.2f} % {:>10} {:>12.2f} %\n", unit,
-                 100 * z.total, 100 * z.data, 100 * t.total, 100 * t.data, t.windows, 100 * t.rms);
-  }
   for (const bool by_unit : {false, true}) {
     const auto rows = shares(timed, by_unit ? unit_of : pass_of);
     fmt::print("\n{:<32} {:>14} {:>14} {:>14}\n", by_unit ? "unit" : "layer and pass", "logic uJ",
@@ -167,6 +155,7 @@ void print_step(const PricedStep& priced) {
   fmt::print("\nstep on {}, zero-delay .. timed, {:.0f} cycles of {} ns\n", timed.library,
              timed.cycles, timed.cycle_ns);
   line("  data", zero.data_pj, timed.data_pj);
+  line("  standard error of data", zero.data_error_pj, timed.data_error_pj);
   line("  clock of acting units", zero.clock_pj, timed.clock_pj);
   line("  clock gates, idle clocks", zero.idle_clock_pj, timed.idle_clock_pj);
   line("  leakage", zero.leakage_pj, timed.leakage_pj);
@@ -182,11 +171,9 @@ void print_step(const PricedStep& priced) {
 
 Json json_of(const PricedStep& priced) {
   auto totals = [](const StepEnergy& e) {
-    return Json{{"data_pj", e.data_pj},
-                {"clock_pj", e.clock_pj},
-                {"idle_clock_pj", e.idle_clock_pj},
-                {"leakage_pj", e.leakage_pj},
-                {"logic_pj", e.logic_pj()}};
+    return Json{{"data_pj", e.data_pj},       {"data_standard_error_pj", e.data_error_pj},
+                {"clock_pj", e.clock_pj},     {"idle_clock_pj", e.idle_clock_pj},
+                {"leakage_pj", e.leakage_pj}, {"logic_pj", e.logic_pj()}};
   };
   const StepEnergy& timed = priced.timed;
   Json json = {
@@ -200,7 +187,6 @@ Json json_of(const PricedStep& priced) {
        {{"source", timed.memory}, {"node_nm", timed.memory_node_nm}, {"pj", timed.memory_pj}}},
       {"dram", {{"type", timed.dram}, {"pj", timed.dram_pj}}},
       {"lines", Json::array()},
-      {"models", Json::array()},
       {"notes", timed.notes}};
   for (std::size_t i = 0; i < timed.lines.size(); ++i) {
     const StepEnergyLine &t = timed.lines[i], &z = priced.zero.lines.at(i);
@@ -211,18 +197,10 @@ Json json_of(const PricedStep& priced) {
                              {"kind", kind_name(t.kind)},
                              {"count", t.actions},
                              {"zero_delay_pj", z.total_pj},
-                             {"timed_pj", t.total_pj}});
+                             {"timed_pj", t.total_pj},
+                             {"windows", t.windows},
+                             {"standard_error_pj", t.error_pj}});
   }
-  for (const auto& [tier, models] :
-       {std::pair{"zero-delay", &priced.zero_models}, std::pair{"timed", &priced.timed_models}})
-    for (const auto& [unit, model] : *models)
-      json["models"].push_back({{"unit", unit},
-                                {"tier", tier},
-                                {"fit_error", model.fit.total},
-                                {"held_out_error", model.held_out.total},
-                                {"held_out_data_error", model.held_out.data},
-                                {"held_out_rms", model.held_out.rms},
-                                {"held_out_windows", model.held_out.windows}});
   return json;
 }
 

@@ -11,6 +11,7 @@
 #include "cost/energy/operation_energy.hpp"
 #include "cost/energy/reference_tables.hpp"
 #include "cost/energy/step_energy.hpp"
+#include "cost/energy/step_sampling.hpp"
 #include "model/spec/config.hpp"
 
 namespace solfege {
@@ -20,7 +21,6 @@ namespace solfege {
 /// The step at both tiers of delay on one library.
 struct PricedStep {
   StepEnergy zero, timed;
-  UnitModels zero_models, timed_models;
   double macs = 0;
 };
 

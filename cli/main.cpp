@@ -245,6 +245,12 @@ int run(int argc, char** argv) {
   energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
       ->check(number(0.001, 1e6))
       ->capture_default_str();
+  energy_app
+      ->add_option("--windows", energy.windows,
+                   "stretches of 64 cycles, of each kind of work in each layer's pass, that are "
+                   "simulated gate by gate: more make the standard error of data smaller")
+      ->check(whole_number(2, 1000))
+      ->capture_default_str();
   energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file")
       ->check(output_file());
   energy_app

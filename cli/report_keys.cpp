@@ -161,6 +161,8 @@ ReportKind energy_report() {
       {"netlist_steps[].cycle_ns", "The clock period, for leakage."},
       {"netlist_steps[].multiply_accumulates", "The multiply-accumulates of all three passes."},
       {"netlist_steps[].<zero_delay or timed>.data_pj", "The energy of data in the logic."},
+      {"netlist_steps[].<zero_delay or timed>.data_standard_error_pj",
+       "Its standard error, by the spread of the simulated windows."},
       {"netlist_steps[].<zero_delay or timed>.clock_pj", "That of the clocks of acting units."},
       {"netlist_steps[].<zero_delay or timed>.idle_clock_pj",
        "That of clock gates, and idle clocks."},
@@ -179,13 +181,9 @@ ReportKind energy_report() {
       {"netlist_steps[].lines[].count", "The actions."},
       {"netlist_steps[].lines[].zero_delay_pj", "Their energy without delays."},
       {"netlist_steps[].lines[].timed_pj", "Their energy with delays."},
-      {"netlist_steps[].models[].unit", "A unit whose energy was fitted."},
-      {"netlist_steps[].models[].tier", "zero-delay or timed."},
-      {"netlist_steps[].models[].fit_error", "The relative error of the sum on what was fitted."},
-      {"netlist_steps[].models[].held_out_error", "The same on a network that was not."},
-      {"netlist_steps[].models[].held_out_data_error", "The same of data alone, without clocks."},
-      {"netlist_steps[].models[].held_out_rms", "The root mean square of single windows' errors."},
-      {"netlist_steps[].models[].held_out_windows", "The windows that were judged."},
+      {"netlist_steps[].lines[].windows", "Of data: the simulated windows it rests on."},
+      {"netlist_steps[].lines[].standard_error_pj",
+       "Of data: of timed_pj, by the windows' spread."},
       {"netlist_steps[].notes[]", "What is not priced, and where operands were not sampled."}};
   kind.keys.insert(kind.keys.end(), more.begin(), more.end());
   return kind;

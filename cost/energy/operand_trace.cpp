@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -18,18 +19,6 @@ namespace {
 void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
   const int words = (vectors->ports()[port].width + 63) / 64;
   for (int i = 0; i < words; ++i) vectors->set(port, word[static_cast<std::size_t>(i)], i);
-}
-
-std::string reduce_mode(const Descriptor& d) {
-  std::string mode;
-  auto add = [&](bool on, const char* what) {
-    if (on) mode += mode.empty() ? what : std::string("+") + what;
-  };
-  add(d.max_enable, "max");
-  add(d.sum_enable, d.sum_absolute ? "absolute sum" : "sum");
-  add(d.second_sum == SecondSum::kSquare, "squares");
-  add(d.second_sum == SecondSum::kDot, "products");
-  return mode;
 }
 
 /// Brings a processing element to its state: drain register, sum (four bits at a time), and the
@@ -72,38 +61,170 @@ struct Probe {
   std::size_t warm_up = 0, actions = 0;
 };
 
+UnitWindow unit_window(const std::string& unit, const std::string& mode, Vectors vectors,
+                       std::size_t warm_up, std::size_t actions = 0) {
+  return {unit, mode, std::move(vectors), warm_up, actions, "", "", 1, nullptr};
+}
+
+/// A pass's thresholds as the elements of a window see them.
+std::vector<ThresholdWord> thresholds_of(const GoldenDevice& device, const Descriptor& d,
+                                         const StreamTrace::Window& window, int lane) {
+  std::vector<ThresholdWord> words;
+  if (!d.pack_enable || !traits(d.quantizer).compares) return words;
+  std::set<std::uint32_t> chunks;
+  for (std::size_t t = 0; t < window.chunk_7.size(); ++t)
+    if (window.step_result_7[t]) chunks.insert(d.threshold_per_channel ? window.chunk_7[t] : 0);
+  for (const std::uint32_t chunk : chunks)
+    for (std::uint32_t node = 1; node < 1u << d.quantizer_bits; ++node)
+      words.push_back(
+          {chunk, node,
+           static_cast<std::int16_t>(std::clamp(
+               device.threshold(chunk, node, static_cast<std::size_t>(lane)), -32768, 32767))});
+  return words;
+}
+
+/// A lane of the reductions under the elements that the lane before it puts out.
+UnitWindow reduce_window(const Config& config, const Descriptor& d,
+                         const StreamTrace::Window& window, const Vectors& lane) {
+  const std::size_t y = lane.port("y_o"), z = lane.port("z_o");
+  UnitWindow reduce =
+      unit_window("reduce", reduce_mode(d), Vectors(cost_unit("reduce", config, "").inputs),
+                  window.warm_up, window.cycles.size() - window.warm_up);
+  ReduceLane sums({d.sum_enable, d.sums_twice(), d.sum_absolute, d.second_sum == SecondSum::kDot});
+  for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
+    ReduceElement e;
+    e.take = window.step_result_7[cycle] != 0;
+    e.inside = window.result_7[cycle] != 0;
+    e.y = static_cast<std::uint32_t>(lane.get(cycle, y));
+    e.z = static_cast<std::uint16_t>(lane.get(cycle, z));
+    e.row = d.sum_per_channel ? std::uint32_t{window.chunk_7[cycle]} : 0;
+    sums.clock(e, &reduce.vectors);
+  }
+  return reduce;
+}
+
+/// Windows of the units that take a lane's results: the reductions, and what the pass quantizes
+/// as a quantizer by itself sees it. One in the array's window sees y of every step.
+std::vector<UnitWindow> windows_behind_lane(const Config& config, const Descriptor& d,
+                                            const StreamTrace::Window& window,
+                                            const std::vector<ThresholdWord>& thresholds,
+                                            const Vectors& lane) {
+  std::vector<UnitWindow> behind;
+  if (d.max_enable || d.sum_enable) behind.push_back(reduce_window(config, d, window, lane));
+  if (!d.pack_enable || !traits(d.quantizer).coded) return behind;
+  const std::size_t y = lane.port("y_o");
+  std::vector<QuantizerElement> elements;
+  std::size_t warm_up = 0;
+  for (std::size_t t = kResultStage; t < window.cycles.size(); ++t) {
+    if (!window.step_result_7[t]) continue;
+    QuantizerElement element;
+    element.y = static_cast<std::int16_t>(std::clamp(
+        static_cast<std::int32_t>(static_cast<std::uint32_t>(lane.get(t, y))), -32768, 32767));
+    element.sample = static_cast<std::uint32_t>(window.cycles[t].sample_7);
+    element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
+    const bool shared = traits(d.quantizer).compares && !d.threshold_per_channel;
+    element.chunk = shared ? 0 : window.chunk_7[t];
+    elements.push_back(element);
+    if (t < window.warm_up + kResultStage) warm_up = elements.size();
+  }
+  if (elements.size() < warm_up + 8) return behind;
+  const char* unit = traits(d.quantizer).compares ? "threshold" : "rounding";
+  for (const char* name : {unit, "lane_front"}) {
+    behind.push_back(
+        quantizer_window(config, name, d.quantizer_bits, thresholds, elements, warm_up));
+    behind.back().mode = unit;
+  }
+  return behind;
+}
+
 }  // namespace
 
-OperandTrace::OperandTrace(const Config& config, const TraceOptions& options, Sink sink)
-    : config_(config), options_(options), sink_(std::move(sink)), random_(options.seed) {
+std::string reduce_mode(const Descriptor& d) {
+  std::string mode;
+  auto add = [&](bool on, const char* what) {
+    if (on) mode += mode.empty() ? what : std::string("+") + what;
+  };
+  add(d.max_enable, "max");
+  add(d.sum_enable, d.sum_absolute ? "absolute sum" : "sum");
+  add(d.second_sum == SecondSum::kSquare, "squares");
+  add(d.second_sum == SecondSum::kDot, "products");
+  return mode;
+}
+
+std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& programs,
+                                                    int windows) {
+  const auto work = [](const Descriptor& d) {
+    return d.opcode == Opcode::kGemm     ? static_cast<double>(gemm_operations(d))
+           : d.opcode == Opcode::kStream ? static_cast<double>(d.steps())
+                                         : 0.0;
+  };
+  const auto kind = [](const Operation& o) {
+    const Descriptor& d = o.descriptor;
+    const std::string what = d.opcode == Opcode::kGemm ? fmt::format("array {}", d.drain)
+                                                       : stream_mode(d) + " " + reduce_mode(d);
+    return fmt::format("{}/{}/{}", o.layer, o.pass, what);
+  };
+  struct Kind {
+    double work = 0, passed = 0;
+  };
+  std::map<std::string, Kind> kinds;
+  for (const Program& program : programs)
+    for (const Operation& o : program.operations) kinds[kind(o)].work += work(o.descriptor);
+  std::vector<std::vector<WindowShare>> shares;
+  for (const Program& program : programs) {
+    shares.emplace_back();
+    for (const Operation& o : program.operations) {
+      WindowShare share;
+      Kind& of = kinds[kind(o)];
+      if (of.work > 0) {
+        const double each = of.work / windows;
+        const double before = std::floor(of.passed / each + 0.5);
+        of.passed += work(o.descriptor);
+        share = {static_cast<int>(std::floor(of.passed / each + 0.5) - before), each};
+      }
+      shares.back().push_back(share);
+    }
+  }
+  return shares;
+}
+
+OperandTrace::OperandTrace(const Config& config, std::size_t cycles, std::uint64_t seed, Sink sink)
+    : config_(config), cycles_(cycles), sink_(std::move(sink)), random_(seed) {
   for (const std::string& name : cost_unit_names())
     ports_[name] = cost_unit(name, config, "").inputs;
 }
 
-void OperandTrace::sample(const GoldenDevice& device, const Operation& operation) {
+void OperandTrace::sample(const GoldenDevice& device, const Operation& operation,
+                          const WindowShare& share) {
   switch (operation.descriptor.opcode) {
     case Opcode::kGemm:
-      return sample_gemm(device, operation);
+      return sample_gemm(device, operation, share);
     case Opcode::kStream:
-      return sample_stream(device, operation);
+      return sample_stream(device, operation, share);
     default:
       return;  // only memories and wires
   }
 }
 
-void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& operation) {
+void OperandTrace::give(const Operation& operation, double represents, UnitWindow window) {
+  if (window.actions == 0) return;
+  window.layer = operation.layer;
+  window.pass = operation.pass;
+  window.represents = represents;
+  sink_(std::move(window));
+}
+
+void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& operation,
+                               const WindowShare& share) {
   const Descriptor& d = operation.descriptor;
   const int rows = config_.rows, lanes = config_.stream_lanes;
   const int chunks = Geometry(config_).column_chunks;
   const std::uint32_t tiles = gemm_tiles(d);
-  // Elements, registers and corrections act in proportion to the plane pairs of the descriptor.
-  const double pairs = static_cast<double>(gemm_operations(d)) / options_.windows;
-  const auto give = [&](UnitWindow window) {
-    if (window.actions == 0) return;
-    window.represents = pairs;
-    sink_(operation, window);
+  // Elements, registers and corrections act in proportion to the plane pairs.
+  const auto send = [&](UnitWindow window) {
+    give(operation, share.represents, std::move(window));
   };
-  for (int window = 0; window < options_.windows; ++window) {
+  for (int window = 0; window < share.windows; ++window) {
     const auto tile = static_cast<std::uint32_t>(below(tiles));
     const int row = static_cast<int>(below(static_cast<std::uint64_t>(rows)));
     const int column = static_cast<int>(below(static_cast<std::uint64_t>(config_.columns)));
@@ -130,13 +251,15 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     };
     std::vector<ArraySlice::Element> old;
     for (const Probe& probe : probes) old.push_back(slice.element(probe.row, probe.column));
-    UnitWindow popcount{"and_popcount", "", vectors("and_popcount"), 1, 0};
+    UnitWindow popcount = unit_window("and_popcount", "", vectors("and_popcount"), 1);
     popcount.vectors.step();
     set_lanes(&popcount.vectors, 0, old[0].a);
     set_lanes(&popcount.vectors, 1, old[0].b);
-    UnitWindow row_register{"operand_register", "row", vectors("operand_register"), 1, 0};
-    UnitWindow column_register{"operand_register", "column", vectors("operand_register"), 1, 0};
-    UnitWindow correction{"correction", "", vectors("correction"), 1, 0};
+    UnitWindow row_register =
+        unit_window("operand_register", "row", vectors("operand_register"), 1);
+    UnitWindow column_register =
+        unit_window("operand_register", "column", vectors("operand_register"), 1);
+    UnitWindow correction = unit_window("correction", "", vectors("correction"), 1);
     for (UnitWindow* w : {&row_register, &column_register}) {
       const bool is_row = w == &row_register;
       w->vectors.step();
@@ -157,7 +280,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     };
     correct();
 
-    for (std::size_t cycle = 0; more && cycle < options_.cycles; ++cycle) {
+    for (std::size_t cycle = 0; more && cycle < cycles_; ++cycle) {
       // The operand registers' inputs and control of this cycle, then the next one's elements
       for (UnitWindow* w : {&row_register, &column_register}) {
         const bool is_row = w == &row_register;
@@ -202,115 +325,45 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       }
     }
     for (Probe& probe : probes)
-      if (probe.actions > 0)
-        give({"pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions});
-    if (!xnor) give(popcount);
-    give(row_register);
-    give(column_register);
-    give(correction);
+      send(unit_window("pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions));
+    if (!xnor) send(std::move(popcount));
+    send(std::move(row_register));
+    send(std::move(column_register));
+    send(std::move(correction));
   }
 }
 
-void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& operation) {
+void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& operation,
+                                 const WindowShare& share) {
   const Descriptor& d = operation.descriptor;
   const StreamTrace trace(config_, device, d);
-  const double steps = static_cast<double>(trace.steps()) / options_.windows;
-  sample_random(operation, static_cast<double>(trace.steps()));
-  for (int number = 0; number < options_.windows; ++number) {
-    const std::uint64_t last =
-        trace.steps() > options_.cycles ? trace.steps() - options_.cycles : 0;
+  for (int number = 0; number < share.windows; ++number) {
+    const std::uint64_t last = trace.steps() > cycles_ ? trace.steps() - cycles_ : 0;
     const std::uint64_t first = below(last + 1);
     const int lane = static_cast<int>(below(static_cast<std::uint64_t>(config_.stream_lanes)));
-    const StreamTrace::Window window = trace.window(first, options_.cycles, lane);
-    UnitWindow element{"stream_lane", stream_mode(d), vectors("stream_lane"), window.warm_up, 0};
-    const bool reduces = d.max_enable || d.sum_enable;
-    UnitWindow reduce{"reduce", reduce_mode(d), vectors("reduce"), window.warm_up, 0};
-    ReduceLane sums(
-        {d.sum_enable, d.sums_twice(), d.sum_absolute, d.second_sum == SecondSum::kDot});
-    sample_quantizer(device, operation, window, lane, steps);
-    StreamLane model(config_);
-    for (std::size_t cycle = 0; cycle < window.cycles.size(); ++cycle) {
-      append(window.cycles[cycle], &element.vectors);
-      element.actions += cycle >= window.warm_up;
-      if (!reduces) continue;
-      model.clock(window.cycles[cycle]);
-      ReduceElement e;
-      e.take = window.step_result_7[cycle] != 0;
-      e.inside = window.result_7[cycle] != 0;
-      e.y = static_cast<std::uint32_t>(model.y());
-      e.z = static_cast<std::uint16_t>(model.z());
-      e.row = d.sum_per_channel ? static_cast<std::uint32_t>(window.chunk_7[cycle]) : 0;
-      sums.clock(e, &reduce.vectors);
-      reduce.actions += cycle >= window.warm_up && window.step_result_7[cycle];
-    }
-    if (element.actions == 0) continue;
-    element.represents = reduce.represents = steps;
-    sink_(operation, element);
-    if (reduces) sink_(operation, reduce);
+    const StreamTrace::Window window = trace.window(first, cycles_, lane);
+    UnitWindow element = unit_window("stream_lane", stream_mode(d), vectors("stream_lane"),
+                                     window.warm_up, window.cycles.size() - window.warm_up);
+    for (const LaneInputs& inputs : window.cycles) append(inputs, &element.vectors);
+    if (d.max_enable || d.sum_enable || (d.pack_enable && traits(d.quantizer).coded))
+      element.behind = [config = config_, d, window,
+                        thresholds = thresholds_of(device, d, window, lane)](const Vectors& lane) {
+        return windows_behind_lane(config, d, window, thresholds, lane);
+      };
+    give(operation, share.represents, std::move(element));
   }
-}
-
-/// What a pass quantizes, by itself. A quantizer in the array's window sees y of every step.
-void OperandTrace::sample_quantizer(const GoldenDevice& device, const Operation& operation,
-                                    const StreamTrace::Window& window, int lane,
-                                    double represents) {
-  const Descriptor& d = operation.descriptor;
-  const bool compares = traits(d.quantizer).compares;
-  if (!d.pack_enable || !traits(d.quantizer).coded) return;
-  std::vector<QuantizerElement> elements;
-  std::size_t warm_up = 0;
-  StreamLane model(config_);
-  for (std::size_t t = 0; t < window.cycles.size(); ++t) {
-    const LaneInputs& in = window.cycles[t];
-    model.clock(in);
-    if (t < kResultStage || !window.step_result_7[t]) continue;
-    const auto y = static_cast<std::int32_t>(model.y());
-    QuantizerElement element;
-    element.y = static_cast<std::int16_t>(std::clamp(y, -32768, 32767));
-    element.sample = static_cast<std::uint32_t>(in.sample_7);
-    element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
-    element.chunk = window.chunk_7[t];
-    elements.push_back(element);
-    if (t < window.warm_up + kResultStage) warm_up = elements.size();
-  }
-  std::vector<ThresholdWord> words;
-  if (compares) {
-    std::set<std::uint32_t> chunks;
-    for (QuantizerElement& element : elements) {
-      if (!d.threshold_per_channel) element.chunk = 0;
-      chunks.insert(element.chunk);
-    }
-    for (const std::uint32_t chunk : chunks)
-      for (std::uint32_t node = 1; node < 1u << d.quantizer_bits; ++node)
-        words.push_back(
-            {chunk, node,
-             static_cast<std::int16_t>(std::clamp(
-                 device.threshold(chunk, node, static_cast<std::size_t>(lane)), -32768, 32767))});
-  }
-  if (elements.size() < warm_up + 8) return;
-  const char* unit = compares ? "threshold" : "rounding";
-  for (const char* name : {unit, "lane_front"}) {
-    UnitWindow own = quantizer_window(config_, name, d.quantizer_bits, words, elements, warm_up);
-    own.mode = unit;
-    own.represents = represents;
-    sink_(operation, own);
-  }
-}
-
-/// Numbers that a pass draws: of the shared source, and of one that gives a lane its own.
-void OperandTrace::sample_random(const Operation& operation, double represents) {
-  const Descriptor& d = operation.descriptor;
-  if (!(d.pack_enable && d.stochastic()) && !d.drop_enable) return;
+  if (share.windows == 0 || !d.draws()) return;
+  // Numbers that the pass draws: of the shared source, and of one that gives a lane its own
   for (const char* unit : {"random_shared", "random_private"}) {
-    UnitWindow window{unit, "", vectors(unit), 2, options_.cycles, represents};
+    UnitWindow window = unit_window(unit, "", vectors(unit), 2, cycles_);
     Vectors& v = window.vectors;
-    for (std::size_t t = 0; t < window.warm_up + options_.cycles; ++t) {
+    for (std::size_t t = 0; t < window.warm_up + cycles_; ++t) {
       v.step();
       v.set(0, t == 0);
       v.set(1, d.random_state());
       v.set(2, t > 0);
     }
-    sink_(operation, window);
+    give(operation, share.represents * share.windows, std::move(window));
   }
 }
 
@@ -337,8 +390,8 @@ UnitWindow quantizer_window(const Config& config, const std::string& unit, std::
     item.chunk = element.chunk;
     items.push_back(item);
   }
-  UnitWindow window{unit, unit, Vectors(cost_unit(unit, config, "").inputs), first + warm_up,
-                    elements.size() - warm_up};
+  UnitWindow window = unit_window(unit, unit, Vectors(cost_unit(unit, config, "").inputs),
+                                  first + warm_up, elements.size() - warm_up);
   Vectors& v = window.vectors;
   for (const LaneInputs& in : lane_cycles(items)) {
     v.step();

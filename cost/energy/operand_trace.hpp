@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "cost/energy/array_trace.hpp"
 #include "cost/energy/stream_trace.hpp"
@@ -16,26 +17,34 @@
 
 namespace solfege {
 
-struct TraceOptions {
-  int windows = 4;          ///< of each descriptor
-  std::size_t cycles = 64;  ///< of a window
-  std::uint64_t seed = 1;
-};
-
 /// Some cycles of one unit during a descriptor.
 struct UnitWindow {
   std::string unit;  ///< of cost_unit_names()
-  /// pe: product, row sum, column sum, lane count; lane: stream_mode(); lane_front: the quantizer
-  /// whose elements pass it.
+  /// pe: product, row sum, column sum, lane count; stream_lane: stream_mode(); reduce:
+  /// reduce_mode(); lane_front: the quantizer whose elements pass it.
   std::string mode;
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
-  /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. Energy per
-  /// action is that of all cycles after the warm-up, without clock, over these. May be 0: values
-  /// pass the reductions without being results.
+  /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. The energy
+  /// of an action is that of all cycles after the warm-up, without the clock's, over these.
   std::size_t actions = 0;
-  double represents = 1;  ///< actions of the descriptor that it stands for
+  std::string layer, pass;
+  double represents = 1;  ///< actions of the step that it stands for
+  /// Windows of the units behind this one, from what its netlist puts out in each cycle.
+  std::function<std::vector<UnitWindow>(const Vectors& outputs)> behind;
 };
+
+/// How many windows of each unit an operation gives, and how many of the step's plane pairs or
+/// elements each of them stands for.
+struct WindowShare {
+  int windows = 0;
+  double represents = 0;
+};
+/// Shares of all operations, [program][operation]: `windows` for each kind of operation of each
+/// layer's pass, given in equal steps to its operations in proportion to their plane pairs or
+/// elements.
+std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& programs,
+                                                    int windows);
 
 /// Elements as a quantizer by itself sees them (rtl of cost/energy/units/sf_unit_quantizer.v).
 struct QuantizerElement {
@@ -52,27 +61,31 @@ UnitWindow quantizer_window(const Config& config, const std::string& unit, std::
                             const std::vector<ThresholdWord>& thresholds,
                             const std::vector<QuantizerElement>& elements, std::size_t warm_up);
 
+/// What a pass asks of the reductions: "max", "sum+squares"; empty for nothing.
+std::string reduce_mode(const Descriptor& d);
+
 /// Samples what units see while the golden device works, in hardware order: operand words under
 /// their masks with the array's control, and a stream lane's elements, tables and random numbers.
 /// The same seed and programs give the same windows.
 class OperandTrace {
  public:
-  using Sink = std::function<void(const Operation&, const UnitWindow&)>;
-  OperandTrace(const Config& config, const TraceOptions& options, Sink sink);
+  using Sink = std::function<void(UnitWindow)>;
+  /// Windows are of `cycles` cycles.
+  OperandTrace(const Config& config, std::size_t cycles, std::uint64_t seed, Sink sink);
   /// Before `device` executes the operation.
-  void sample(const GoldenDevice& device, const Operation& operation);
+  void sample(const GoldenDevice& device, const Operation& operation, const WindowShare& share);
 
  private:
-  void sample_gemm(const GoldenDevice& device, const Operation& operation);
-  void sample_stream(const GoldenDevice& device, const Operation& operation);
-  void sample_quantizer(const GoldenDevice& device, const Operation& operation,
-                        const StreamTrace::Window& window, int lane, double represents);
-  void sample_random(const Operation& operation, double represents);
+  void sample_gemm(const GoldenDevice& device, const Operation& operation,
+                   const WindowShare& share);
+  void sample_stream(const GoldenDevice& device, const Operation& operation,
+                     const WindowShare& share);
+  void give(const Operation& operation, double represents, UnitWindow window);
   std::uint64_t below(std::uint64_t count) { return random_.next() % count; }
   Vectors vectors(const std::string& unit) const { return Vectors(ports_.at(unit)); }
 
   const Config config_;
-  const TraceOptions options_;
+  const std::size_t cycles_;
   const Sink sink_;
   std::map<std::string, std::vector<Vectors::Port>> ports_;
   SplitMix64 random_;

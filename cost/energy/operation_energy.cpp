@@ -3,12 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 
-#include "cost/eda/liberty_reader.hpp"
-#include "cost/eda/mapped_unit.hpp"
 #include "cost/energy/units.hpp"
-#include "cost/gates/gate_simulation.hpp"
 
 namespace solfege {
 namespace {
@@ -38,70 +35,20 @@ EnergyFigure published_estimate(const std::string& unit, const Config& c) {
   return sum;
 }
 
-struct LibraryFile {
-  std::string path;
-  LibertyLibrary library;
-};
-
-/// Windows of a unit, and how often each counts.
-using Drawn = std::vector<std::pair<const UnitWindow*, int>>;
-
-/// `count` windows of a mode (empty: of any), drawn in proportion to the actions they stand for, in
-/// equal steps, so that lists in one order give the same draw.
-Drawn draw(const std::vector<UnitWindow>& windows, const std::string& mode, std::size_t count) {
-  double all = 0;
-  for (const UnitWindow& window : windows)
-    if (mode.empty() || window.mode == mode) all += window.represents;
-  Drawn drawn;
-  double passed = 0;
-  std::size_t taken = 0;
-  for (const UnitWindow& window : windows) {
-    if (!mode.empty() && window.mode != mode) continue;
-    passed += window.represents;
-    int times = 0;
-    while (taken < count &&
-           (static_cast<double>(taken) + 0.5) / static_cast<double>(count) * all <= passed) {
-      ++times;
-      ++taken;
-    }
-    if (times > 0) drawn.emplace_back(&window, times);
-  }
-  return drawn;
-}
-
-/// A unit's netlist under windows; operations 0 where they hold none.
-NetlistEnergy measure_unit(const Config& config, const std::string& unit, const std::string& rtl,
-                           const LibraryFile& library, const Drawn& windows,
-                           const std::string& cache_directory, const std::function<void()>& poll) {
-  const CostUnit cost = cost_unit(unit, config, rtl);
-  const MappedUnit mapped = map_unit(cost.design, library.path, cache_directory, poll);
-  GateSimulation simulation(mapped.netlist, library.library, mapped.design.clock);
+NetlistEnergy netlist_energy(const UnitEnergy& unit, const std::string& mode) {
+  const ActionEnergy energy = unit.of(mode);
   NetlistEnergy f;
-  f.library = library.library.name;
-  f.voltage_v = library.library.voltage_v;
-  f.area_um2 = mapped.area_um2;
-  f.memory_bits = mapped.memory_bits;
-  f.critical_path_ns = simulation.critical_path_ns();
-  double draws = 0;
-  for (const auto& [window, times] : windows) {
-    if (poll) poll();
-    if (window->actions == 0) continue;
-    const GateRun zero = simulation.run(window->vectors, DelayModel::kZero, window->warm_up);
-    const GateRun timed = simulation.run(window->vectors, DelayModel::kTimed, window->warm_up);
-    f.leakage_nw = zero.energy.leakage_nw;
-    const auto actions = static_cast<double>(window->actions);
-    // A unit that waits pays its clock all the same; that is the idle time's, not the operation's.
-    const double clock = zero.energy.clock_pj / std::max(actions, static_cast<double>(zero.cycles));
-    f.zero_pj += times * ((zero.energy.dynamic_pj() - zero.energy.clock_pj) / actions + clock);
-    f.timed_pj += times * ((timed.energy.dynamic_pj() - timed.energy.clock_pj) / actions + clock);
-    f.clock_pj += times * clock;
-    f.operations += window->actions;
-    draws += times;
-  }
-  if (draws == 0) return f;
-  f.zero_pj /= draws;
-  f.timed_pj /= draws;
-  f.clock_pj /= draws;
+  f.library = unit.library;
+  f.voltage_v = unit.voltage_v;
+  f.zero_pj = energy.zero_pj + energy.clock_pj;
+  f.timed_pj = energy.timed_pj + energy.clock_pj;
+  f.clock_pj = energy.clock_pj;
+  f.area_um2 = unit.area_um2;
+  f.leakage_nw = unit.leakage_nw;
+  f.memory_bits = unit.memory_bits;
+  f.critical_path_ns = unit.critical_path_ns;
+  for (const MeasuredWindow& w : unit.windows)
+    if (mode.empty() || w.mode == mode) f.operations += w.actions;
   return f;
 }
 
@@ -159,40 +106,22 @@ std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& el
 
 }  // namespace
 
-std::vector<OperationEnergy> operation_energies(const Config& config, const std::string& rtl,
-                                                const std::vector<std::string>& liberties,
-                                                const WindowsByUnit& windows,
-                                                std::size_t windows_each,
-                                                const std::string& cache_directory,
-                                                const OperationProgress& progress) {
-  std::vector<LibraryFile> libraries;
-  for (const std::string& path : liberties) libraries.push_back({path, read_liberty(path)});
+std::vector<OperationEnergy> operation_energies(const Config& config,
+                                                const std::vector<UnitEnergies>& libraries) {
   std::vector<OperationEnergy> rows;
   std::map<std::string, std::size_t> row_of;
-  const auto& names = cost_unit_names();
-  const int total = static_cast<int>(names.size() * libraries.size());
-  int done = 0;
-  for (const std::string& unit : names) {
-    const auto found = windows.find(unit);
-    Drawn drawn, front;
-    if (found != windows.end()) drawn = draw(found->second, mode_of(unit), windows_each);
-    if (windows.count("lane_front") != 0 && (unit == "threshold" || unit == "rounding"))
-      front = draw(windows.at("lane_front"), unit, windows_each);
+  for (const std::string& unit : cost_unit_names()) {
     OperationEnergy row{
-        unit, cost_unit(unit, config, rtl).action, published_estimate(unit, config), {}};
-    for (const LibraryFile& library : libraries) {
-      auto poll = [&] {
-        if (progress) progress(fmt::format("{} on {}", unit, library.library.name), done, total);
-      };
-      poll();
-      NetlistEnergy f = measure_unit(config, unit, rtl, library, drawn, cache_directory, poll);
-      if (!front.empty())
-        f = beside(f,
-                   measure_unit(config, "lane_front", rtl, library, front, cache_directory, poll));
+        unit, cost_unit(unit, config, "").action, published_estimate(unit, config), {}};
+    for (const UnitEnergies& units : libraries) {
+      const auto found = units.find(unit);
+      if (found == units.end()) continue;
+      NetlistEnergy f = netlist_energy(found->second, mode_of(unit));
+      if (unit == "threshold" || unit == "rounding")
+        f = beside(f, netlist_energy(units.at("lane_front"), unit));
       if (f.operations > 0) row.netlists.push_back(f);
-      ++done;
     }
-    if (row.netlists.size() != libraries.size()) continue;
+    if (libraries.empty() || row.netlists.size() != libraries.size()) continue;
     row_of[unit] = rows.size();
     rows.push_back(std::move(row));
   }

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "cost/eda/liberty.hpp"
 #include "cost/energy/energy_model.hpp"
-#include "cost/energy/operand_trace.hpp"
+#include "cost/energy/unit_energy.hpp"
 #include "model/spec/config.hpp"
 
 namespace solfege {
@@ -38,19 +35,10 @@ struct OperationEnergy {
 /// multiply-accumulate a cycle.
 constexpr const char* kMacUnit = "mac";
 
-using WindowsByUnit = std::map<std::string, std::vector<UnitWindow>>;
-/// Called before each unit and library: what, how many done, of how many. May throw to stop.
-using OperationProgress = std::function<void(const std::string&, int, int)>;
-
-/// Operations of a configuration's units, each from `windows_each` draws of its windows, in
-/// proportion to the actions they stand for. Units without a window are left out. The quantizers'
-/// figures are what they cost beside the lane's front stages under the same elements. `rtl`: a
-/// folder that generate() wrote.
-std::vector<OperationEnergy> operation_energies(const Config& config, const std::string& rtl,
-                                                const std::vector<std::string>& liberties,
-                                                const WindowsByUnit& windows,
-                                                std::size_t windows_each,
-                                                const std::string& cache_directory,
-                                                const OperationProgress& progress = {});
+/// Operations of a configuration's units, from the windows of a step on each library. Units that
+/// were not measured are left out. The quantizers' figures are what they cost beside the lane's
+/// front stages under the same elements.
+std::vector<OperationEnergy> operation_energies(const Config& config,
+                                                const std::vector<UnitEnergies>& libraries);
 
 }  // namespace solfege

@@ -4,203 +4,323 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+#include <tuple>
 
-#include "cost/eda/liberty_reader.hpp"
-#include "cost/energy/unit_features.hpp"
+#include "cost/energy/energy_model.hpp"
+#include "cost/energy/stream_trace.hpp"
 #include "cost/energy/units.hpp"
-#include "model/base/error.hpp"
-#include "model/base/splitmix.hpp"
-#include "model/data/digits.hpp"
-#include "model/data/network_file.hpp"
-#include "model/host/accelerator_engine.hpp"
+#include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
+#include "model/timing/cycle_model.hpp"
 
 namespace solfege {
 namespace {
 
-/// The golden model as a device whose operands are sampled while it records.
-class RecordingDevice : public Device {
- public:
-  RecordingDevice(const Config& config, std::size_t memory_bytes, const TraceOptions& options,
-                  const std::function<void(const UnitWindow&)>& windows)
-      : config_(config),
-        golden_(config, memory_bytes),
-        windows_(windows),
-        trace_(config, options, [this](const Operation&, const UnitWindow& w) { take(w); }) {}
-  std::vector<std::uint8_t>& memory() override { return golden_.memory(); }
+constexpr double kPicojouleOfNanowattNanosecond = 1e-6;
 
-  void run(const Program& program) override {
-    if (recorded != nullptr) recorded->programs.push_back(program);
-    std::vector<OperationSamples> samples;
-    for (const Operation& operation : program.operations) {
-      if (recorded != nullptr) {
-        now_.clear();
-        trace_.sample(golden_, operation);
-        samples.push_back(std::move(now_));
+/// Steps whose values leave: the last visits of pooling windows and of sums over samples.
+std::uint64_t stream_results(const Descriptor& d) {
+  std::uint64_t results = d.steps();
+  if (d.pool_enable) results /= std::uint64_t{d.count1} * d.count2;
+  if (d.accumulate_enable) results = d.accumulate_last ? results / d.count4 : 0;
+  return results;
+}
+
+class Pricer {
+ public:
+  Pricer(const Config& config, const UnitEnergies& units, DelayModel delays,
+         const MemoryTechnology& memory, const PricingOptions& options)
+      : c_(config),
+        geometry_(config),
+        shape_(config),
+        units_(units),
+        timed_(delays == DelayModel::kTimed),
+        memory_(memory),
+        options_(options) {}
+
+  void operation(const Operation& operation, const OperationTiming& timing) {
+    layer_ = operation.layer;
+    pass_ = operation.pass;
+    const Descriptor& d = operation.descriptor;
+    switch (d.opcode) {
+      case Opcode::kLoad:
+        load(d);
+        break;
+      case Opcode::kGemm:
+        gemm(d);
+        break;
+      case Opcode::kStream:
+        stream(d);
+        break;
+      default:
+        break;
+    }
+    const int bits = geometry_.beat_bits;
+    const double beat = dram_energy(bits, options_.dram).energy_pj;
+    line("DRAM", "read beat", EnergyKind::kDram, timing.read_beats, timing.read_beats * beat);
+    line("DRAM", "write beat", EnergyKind::kDram, timing.write_beats, timing.write_beats * beat);
+  }
+
+  StepEnergy finish(double cycles) {
+    layer_.clear();
+    pass_.clear();
+    StepEnergy e;
+    e.cycles = cycles;
+    e.cycle_ns = options_.cycle_ns;
+    for (const auto& [unit, machine] : machine_units(c_)) {
+      const UnitEnergy* energy = find(unit);
+      if (energy == nullptr) continue;
+      const double count = machine.count;
+      if (machine.clock_gates > 0) {
+        const double gates = machine.clock_gates * cycles;
+        line(unit, "clock gate", EnergyKind::kIdleClock, gates, gates * gate_clock(*energy));
+      } else {
+        const double idle = count * cycles - clocked_[unit];
+        line(unit, "idle cycle", EnergyKind::kIdleClock, idle, idle * energy->idle_clock_pj);
       }
-      golden_.execute(operation.descriptor);
-      if (advanced) advanced();
+      const double leakage =
+          energy->leakage_nw * count * cycles * options_.cycle_ns * kPicojouleOfNanowattNanosecond;
+      line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
     }
-    if (recorded != nullptr) recorded->samples.push_back(std::move(samples));
+    for (StepEnergyLine& l : lines_) {
+      // Of one line, the windows are the same for all actions, so that their errors add up.
+      e.data_error_pj = std::hypot(e.data_error_pj, l.error_pj);
+      double* const sums[] = {&e.data_pj,    &e.clock_pj,  &e.idle_clock_pj,
+                              &e.leakage_pj, &e.memory_pj, &e.dram_pj};
+      *sums[static_cast<int>(l.kind)] += l.total_pj;
+    }
+    e.lines = lines_;
+    for (const std::string& key : missing_)
+      e.notes.push_back(fmt::format("{}: no operands were sampled, priced without data", key));
+    for (const std::string& unit : unmeasured_)
+      e.notes.push_back(fmt::format("{}: no windows, not priced", unit));
+    return e;
   }
 
-  StepSamples* recorded = nullptr;
-  std::function<void()> advanced;  ///< after each operation
+  std::string library() const { return units_.empty() ? "" : units_.begin()->second.library; }
 
  private:
-  void take(const UnitWindow& window) {
-    if (windows_) windows_(window);
-    UnitSample& sample = now_[window.unit + "/" + window.mode];
-    const auto cycles = static_cast<double>(window.vectors.cycles() - window.warm_up);
-    const std::vector<double> features = window_features(config_, window);
-    sample.features.resize(features.size());
-    sample.cycles += cycles;
-    sample.actions += static_cast<double>(window.actions);
-    for (std::size_t i = 0; i < features.size(); ++i)
-      sample.features[i] += (features[i] - sample.features[i]) * cycles / sample.cycles;
+  const UnitEnergy* find(const std::string& unit) {
+    const auto found = units_.find(unit);
+    if (found != units_.end()) return &found->second;
+    unmeasured_.insert(unit);
+    return nullptr;
   }
 
-  const Config config_;
-  GoldenDevice golden_;
-  std::function<void(const UnitWindow&)> windows_;
-  OperandTrace trace_;
-  OperationSamples now_;
-};
-
-/// Keeps at most `most` windows of a stream of unknown length, each as likely as any other.
-class Reservoir {
- public:
-  Reservoir(std::size_t most, std::uint64_t seed) : most_(most), random_(seed) {}
-  void take(const UnitWindow& window) {
-    ++seen_;
-    if (windows.size() < most_) {
-      windows.push_back(window);
-      return;
+  /// What an action costs in this layer's pass, or else in any.
+  const ActionEnergy& action(const std::string& name, const UnitEnergy& unit,
+                             const std::string& mode) {
+    const auto [place, fresh] =
+        actions_.try_emplace(std::make_tuple(name, mode, layer_, pass_), ActionEnergy{});
+    ActionEnergy& energy = place->second;
+    if (fresh) {
+      energy = unit.of(mode, layer_, pass_);
+      if (energy.windows == 0) energy = unit.of(mode);
+      if (energy.windows == 0) missing_.insert(name + "/" + mode);
     }
-    const std::uint64_t place = random_.next() % seen_;
-    if (place < most_) windows[place] = window;
+    return energy;
   }
-  std::vector<UnitWindow> windows;
 
- private:
-  std::size_t most_;
-  std::uint64_t seen_ = 0;
-  SplitMix64 random_;
+  /// A gate's own clock pins: a latch and an AND, taken as two flip-flops of the unit.
+  static double gate_clock(const UnitEnergy& unit) {
+    return unit.flip_flops > 0 ? 2 * unit.idle_clock_pj / static_cast<double>(unit.flip_flops) : 0;
+  }
+  double active_clock(const UnitEnergy& unit, const ActionEnergy& energy) const {
+    return energy.windows > 0 ? energy.clock_pj : unit.idle_clock_pj;
+  }
+
+  void line(const std::string& unit, const std::string& action, EnergyKind kind, double actions,
+            double pj) {
+    if (actions == 0) return;
+    const auto key = std::make_tuple(layer_, pass_, unit, action, kind);
+    const auto [place, fresh] = index_.emplace(key, lines_.size());
+    if (fresh) lines_.push_back({layer_, pass_, unit, action, kind, 0, 0});
+    lines_[place->second].actions += actions;
+    lines_[place->second].total_pj += pj;
+  }
+  /// Data of `actions`, as the windows of their kind have it.
+  void data_line(const std::string& unit, const std::string& name, double actions,
+                 const ActionEnergy& energy) {
+    if (actions == 0) return;
+    line(unit, name, EnergyKind::kData, actions,
+         actions * (timed_ ? energy.timed_pj : energy.zero_pj));
+    StepEnergyLine& at =
+        lines_[index_.at(std::make_tuple(layer_, pass_, unit, name, EnergyKind::kData))];
+    at.windows = energy.windows;
+    at.error_pj += actions * (timed_ ? energy.timed_error_pj : energy.zero_error_pj);
+  }
+
+  /// The drain registers' part of an element's clock: they have gates of their own.
+  double drain_share() {
+    const UnitEnergy* unit = find("pe");
+    return unit == nullptr ? 0 : c_.accumulator_bits / static_cast<double>(unit->flip_flops);
+  }
+
+  /// `actions` of a unit in one of its modes, of which each takes a cycle of a share of the unit's
+  /// clock.
+  void act(const std::string& name, const std::string& mode, double actions,
+           double clock_share = 1) {
+    const UnitEnergy* unit = find(name);
+    if (unit == nullptr || actions == 0) return;
+    const ActionEnergy& energy = action(name, *unit, mode);
+    data_line(name, mode, actions, energy);
+    line(name, "active cycle", EnergyKind::kClock, actions,
+         actions * clock_share * active_clock(*unit, energy));
+    clocked_[name] += actions;
+  }
+
+  /// Cycles in which a share of a unit's clock runs beside its actions.
+  void clock_only(const std::string& name, double cycles, double clock_share = 1) {
+    const UnitEnergy* unit = find(name);
+    if (unit == nullptr || cycles <= 0) return;
+    line(name, "clocked beside", EnergyKind::kClock, cycles,
+         cycles * clock_share * unit->idle_clock_pj);
+    clocked_[name] += cycles;
+  }
+
+  void access(const std::string& unit, bool write, long long depth, int bits, double count) {
+    if (count == 0) return;
+    const auto key = std::make_pair(depth, bits);
+    auto found = figures_.find(key);
+    if (found == figures_.end()) found = figures_.emplace(key, memory_.memory(depth, bits)).first;
+    const MemoryFigure& figure = found->second;
+    line(unit, write ? "write" : "read", EnergyKind::kMemory, count,
+         count * (write ? figure.write_pj : figure.read_pj));
+  }
+
+  /// An operand buffer is memories of a bus beat each; a beat may hold several words.
+  void buffer(const std::string& unit, bool write, const Geometry::Side& side, double words) {
+    const int word = side.word_bits, beat = geometry_.beat_bits;
+    if (word >= beat)
+      access(unit, write, side.depth, beat, words * word / beat);
+    else
+      access(unit, write, static_cast<long long>(side.depth) * word / beat, beat,
+             write ? words * word / beat : words);
+  }
+
+  void load(const Descriptor& d) {
+    if (d.load_to_columns)
+      buffer("column buffer", true, geometry_.columns, d.load_words);
+    else
+      buffer("row buffer", true, geometry_.rows, d.load_words);
+  }
+
+  void gemm(const Descriptor& d) {
+    const auto operations = static_cast<double>(gemm_operations(d));
+    const double elements = machine_units(c_).at("pe").count, drain = drain_share();
+    act("pe", "product", operations * c_.rows * c_.columns, 1 - drain);
+    act("pe", "row sum", operations * c_.rows, 1 - drain);
+    act("pe", "column sum", operations * c_.columns, 1 - drain);
+    act("pe", "lane count", operations, 1 - drain);
+    act("operand_register", "row", operations * c_.rows);
+    act("operand_register", "column", operations * c_.columns);
+    clock_only("operand_register", operations);  // the mask
+    if (d.drain) {
+      const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
+      act("correction", "", tiles * c_.rows * c_.columns);
+      // The last word's way to the sum, its capture, and the shifts that drain it
+      clock_only("pe", tiles * elements, 1 - drain);
+      clock_only("pe", tiles * elements * (c_.rows + 1), drain);
+    }
+    buffer("row buffer", false, geometry_.rows, operations);
+    buffer("column buffer", false, geometry_.columns, operations);
+  }
+
+  void stream(const Descriptor& d) {
+    const auto steps = static_cast<double>(d.steps());
+    const auto results = static_cast<double>(stream_results(d));
+    const double lanes = c_.stream_lanes;
+    act("stream_lane", stream_mode(d), steps * lanes);
+    clock_only("stream_lane", kLaneStages * lanes);  // until the last step has left
+    if ((d.pack_enable && d.stochastic()) || d.drop_enable) act("random_shared", "", results);
+    if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
+
+    // Memories of the lanes
+    const auto used = d.channel_tables();
+    const auto tables = static_cast<double>(std::count(used.begin(), used.end(), true));
+    access("channel tables", false, shape_.table_rows, 32, tables * steps * lanes);
+    if (d.fills_table() && d.table != Table::kSample)
+      access(d.table == Table::kThreshold ? "thresholds" : "channel tables", true,
+             shape_.table_rows, 32, results * lanes);
+    if (d.accumulate_enable)
+      for (const bool write : {false, true})
+        access("sums over samples", write, shape_.positions, shape_.sum_bits, steps * lanes);
+    if (d.pool_enable)
+      for (const bool write : {false, true})
+        access("pooling states", write, shape_.places, 40, steps * lanes);
+    if (d.pack_enable && traits(d.quantizer).compares)
+      for (int level = 0; level < 8; ++level)
+        access("thresholds", false,
+               static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
+                   << level,
+               32, steps * lanes);
+    access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes, steps);
+  }
+
+  /// All steps pass the reductions' inputs; results are taken and summed.
+  void reduce(const Descriptor& d, double results, double steps) {
+    if (const UnitEnergy* unit = find("reduce")) {
+      const ActionEnergy& energy = action("reduce", *unit, reduce_mode(d));
+      data_line("reduce", "element", steps, energy);
+      line("reduce", "active cycle", EnergyKind::kClock, results,
+           results * active_clock(*unit, energy));
+    }
+    for (const bool write : {false, true}) {
+      if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);
+      if (d.sum_enable)
+        access("reductions", write, shape_.table_rows, 64 * c_.stream_lanes,
+               results / c_.stream_lanes * (d.sums_twice() ? 2 : 1));
+    }
+  }
+
+  const Config& c_;
+  const Geometry geometry_;
+  const LaneShape shape_;
+  const UnitEnergies& units_;
+  const bool timed_;
+  const MemoryTechnology& memory_;
+  const PricingOptions& options_;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, ActionEnergy> actions_;
+  std::string layer_, pass_;
+  std::vector<StepEnergyLine> lines_;
+  std::map<std::tuple<std::string, std::string, std::string, std::string, EnergyKind>, std::size_t>
+      index_;
+  std::map<std::string, double> clocked_;  ///< cycles that actions have paid
+  std::map<std::pair<long long, int>, MemoryFigure> figures_;
+  std::set<std::string> missing_, unmeasured_;
 };
-
-constexpr std::uint64_t kFittedSeed = 3, kHeldOutSeed = 9, kSyntheticSeed = 5;
-
-std::map<std::string, Reservoir> windows_of(const Config& config, const std::string& name,
-                                            const CharacterisationOptions& options,
-                                            std::uint64_t seed, const StepProgress& progress) {
-  SamplingOptions sampling;
-  sampling.batch = std::min(options.batch, config.max_batch);
-  sampling.seed = seed;
-  sampling.trace.windows = 12;
-  const int steps = sampling.steps_before + 1;
-  const Images images = make_digits(sampling.batch * steps, 1, seed).train;
-  const Network network =
-      load_network(name, config, images.height, images.width, images.channels, images.classes);
-  std::map<std::string, Reservoir> kept;
-  sample_step(config, network, images, sampling, progress, [&](const UnitWindow& window) {
-    kept.try_emplace(window.unit, options.tensor_windows, seed).first->second.take(window);
-  });
-  return kept;
-}
-
-bool alive(const std::vector<LayerGradient>& gradients) {
-  return std::all_of(gradients.begin(), gradients.end(),
-                     [](const LayerGradient& g) { return g.zero_share < 1.0; });
-}
 
 }  // namespace
 
-StepSamples sample_step(const Config& config, const Network& network, const Images& images,
-                        const SamplingOptions& options, const StepProgress& progress,
-                        const std::function<void(const UnitWindow&)>& windows) {
-  const int steps = options.steps_before + 2;
-  if (images.count() < options.batch)
-    throw InputError(
-        fmt::format("{} images for a batch of {}: give a data set of at least as many, "
-                    "or a smaller --batch",
-                    images.count(), options.batch));
-  StepSamples samples;
-  RecordingDevice* device = nullptr;
-  TraceOptions trace = options.trace;
-  trace.seed += options.seed;
-  AcceleratorEngine engine(config, network, options.batch, options.seed, [&](std::size_t bytes) {
-    auto made = std::make_unique<RecordingDevice>(config, bytes, trace, windows);
-    device = made.get();
-    return made;
-  });
-  std::size_t operations = 0, done = 0;
-  for (const Program& program : engine.step_programs()) operations += program.operations.size();
-  device->advanced = [&] {
-    ++done;
-    if (progress)
-      progress("operands", std::min(1.0, static_cast<double>(done) /
-                                             static_cast<double>(operations *
-                                                                 static_cast<std::size_t>(steps))));
-  };
-  for (int step = 1; samples.step == 0; ++step) {
-    // Batches in turn, from the start again where there are too few images
-    const int first = (step - 1) * options.batch % std::max(1, images.count() - options.batch + 1);
-    const auto train = [&] {
-      engine.train_step(images.image(first), images.labels.data() + first, options.batch);
-    };
-    if (step <= options.steps_before) {
-      train();
-      continue;
-    }
-    // Once to see whether it stands for a training's steps, and if so once more from the same state
-    const std::vector<std::uint8_t> before = engine.state();
-    train();
-    samples.gradients.clear();
-    for (std::size_t k = 0; k < network.layers.size(); ++k)
-      samples.gradients.push_back(
-          {network.layers[k].name, engine.zero_gradient_share(static_cast<int>(k))});
-    if (!alive(samples.gradients) && step < options.last_step) continue;
-    samples.step = step;
-    engine.restore(before);
-    device->recorded = &samples;
-    train();
+StepEnergy price_step(const Config& config, const std::vector<Program>& programs,
+                      const std::vector<ProgramTiming>& timings, const UnitEnergies& units,
+                      DelayModel delays, const MemoryTechnology& memory,
+                      const PricingOptions& options) {
+  if (timings.size() != programs.size())
+    throw std::invalid_argument("a timing for each program of the step is needed");
+  Pricer pricer(config, units, delays, memory, options);
+  double cycles = 0;
+  for (std::size_t p = 0; p < programs.size(); ++p) {
+    cycles += static_cast<double>(timings[p].cycles);
+    const auto& operations = programs[p].operations;
+    for (std::size_t i = 0; i < operations.size(); ++i)
+      pricer.operation(operations[i], timings[p].operations.at(i));
   }
-  return samples;
-}
-
-UnitModels characterise_units(const Config& config, const std::string& rtl,
-                              const CharacterisationOptions& options,
-                              const StepProgress& progress) {
-  const std::string liberty = options.liberty.empty() ? kDefaultLiberty : options.liberty;
-  std::vector<std::string> units = options.units;
-  if (units.empty())
-    units = {"and_popcount", "pe",     "operand_register", "correction",
-             "stream_lane",  "reduce", "random_shared"};
-  const LibertyLibrary library = read_liberty(liberty);
-  auto fitted = windows_of(config, options.fitted_network, options, kFittedSeed, progress);
-  auto held_out = windows_of(config, options.held_out_network, options, kHeldOutSeed, progress);
-  UnitModels models;
-  for (const std::string& unit : units) {
-    const auto poll = [&] {
-      if (progress) progress("mapping " + unit, 0);
-    };
-    poll();
-    const MappedUnit mapped =
-        map_unit(cost_unit(unit, config, rtl).design, liberty, options.cache_directory, poll);
-    std::vector<UnitWindow> windows =
-        synthetic_windows(config, unit, options.synthetic_windows, kSyntheticSeed);
-    const auto tensors = fitted.find(unit);
-    if (tensors != fitted.end())
-      windows.insert(windows.end(), tensors->second.windows.begin(), tensors->second.windows.end());
-    const auto judged = held_out.find(unit);
-    models[unit] =
-        characterise(config, mapped, library, options.delays, windows,
-                     judged != held_out.end() ? judged->second.windows : std::vector<UnitWindow>{},
-                     options.cache_directory, [&](double done) {
-                       if (progress) progress("gate simulation of " + unit, done);
-                     });
-  }
-  return models;
+  StepEnergy energy = pricer.finish(cycles);
+  energy.library = pricer.library();
+  energy.memory = memory.name();
+  energy.memory_node_nm = memory.node_nm();
+  energy.dram = options.dram;
+  energy.notes.push_back(
+      "not priced: control, address generators, memory interfaces, descriptors, packing and "
+      "turning of planes, the maximum over the lanes, leakage of memories, wires");
+  energy.notes.push_back(
+      "memories smaller than the smallest point of their source are priced as that point: an upper "
+      "bound");
+  return energy;
 }
 
 }  // namespace solfege

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "model/spec/geometry.hpp"
 #include "model/spec/lfsr.hpp"
 #include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
@@ -18,7 +19,40 @@ namespace {
 constexpr int kDrainToTables = 9;  // a value has passed stage 7 and been written
 constexpr int kLowSumBits = 14;    // of a sum loaded in two parts
 
+int ceil_log2(int value) {
+  int bits = 0;
+  while ((1 << bits) < value) ++bits;
+  return bits;
+}
+
+/// What stays the same in all cycles of a pass.
+LaneInputs settings(const Descriptor& d) {
+  LaneInputs in;
+  in.go = 1;
+#define SOLFEGE_SETTING(name, width) in.name = static_cast<std::uint64_t>(d.name);
+  SOLFEGE_LANE_SETTINGS(SOLFEGE_SETTING)
+#undef SOLFEGE_SETTING
+  in.z_tagged = d.z_type == ElementType::kTagged;
+  return in;
+}
+
 }  // namespace
+
+LaneShape::LaneShape(const Config& c)
+    : stored_bits(c.stored_bits),
+      wide_bits(c.wide_bits),
+      random_bits(c.random_bits),
+      threshold_bits(c.activation_bits),
+      accumulator_bits(c.accumulator_bits),
+      table_rows(Geometry(c).table_rows),
+      threshold_rows(Geometry(c).threshold_rows),
+      positions(Geometry(c).tile_chunks),
+      places(Geometry(c).pool_places),
+      value_bits(std::max(32, c.accumulator_bits)),
+      position_bits(std::max(1, ceil_log2(positions))),
+      place_bits(std::max(1, ceil_log2(places))),
+      product_bits(value_bits + c.stored_bits),
+      sum_bits(std::max(64, product_bits)) {}
 
 std::vector<Vectors::Port> lane_ports(const LaneShape& s) {
   return {
@@ -34,15 +68,6 @@ void append(const LaneInputs& inputs, Vectors* vectors) {
 #define SOLFEGE_SET(name, width) vectors->set(port++, inputs.name);
   SOLFEGE_LANE_INPUTS(SOLFEGE_SET)
 #undef SOLFEGE_SET
-}
-
-LaneInputs lane_inputs(const Vectors& vectors, std::size_t cycle) {
-  LaneInputs inputs;
-  std::size_t port = 0;
-#define SOLFEGE_GET(name, width) inputs.name = vectors.get(cycle, port++);
-  SOLFEGE_LANE_INPUTS(SOLFEGE_GET)
-#undef SOLFEGE_GET
-  return inputs;
 }
 
 std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
@@ -83,22 +108,21 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
 
 std::string stream_mode(const Descriptor& d) {
   std::string mode = d.x_from_array ? "array" : "memory";
-  auto add = [&](bool on, const char* what) {
-    if (on) mode += std::string("+") + what;
+  const auto add = [&mode](const std::string& what) { mode += "+" + what; };
+  const std::string enable = "_enable";
+  const auto setting = [&](const std::string& name, std::uint64_t value) {
+    const std::size_t stem = name.size() - std::min(name.size(), enable.size());
+    if (value != 0 && name != "pack_enable" && name.substr(stem) == enable)
+      add(name.substr(0, stem));
   };
-  add(d.z_enable && !d.mask_enable, "z");
-  add(d.route_enable, "route");
-  add(d.accumulate_enable, "accumulate");
-  add(d.tanh_enable, "slope");
-  add(d.mask_enable, "mask");
-  add(d.offset_enable, "offset");
-  add(d.pool_enable, "pool");
-  add(d.drop_enable, "drop");
-  add(d.fills_table(), "table");
+#define SOLFEGE_ADD(name, width) setting(#name, static_cast<std::uint64_t>(d.name));
+  SOLFEGE_LANE_SETTINGS(SOLFEGE_ADD)
+#undef SOLFEGE_ADD
+  if (d.fills_table()) add("table");
   if (d.pack_enable) {
     static const char* const names[] = {"raw", "thresholds", "stochastic", "scaled"};
-    mode += fmt::format("+{}{}", names[number(d.quantizer)],
-                        traits(d.quantizer).coded ? std::to_string(d.quantizer_bits) : "");
+    add(names[number(d.quantizer)]);
+    if (traits(d.quantizer).coded) mode += std::to_string(d.quantizer_bits);
   }
   return mode;
 }
@@ -109,40 +133,13 @@ StreamTrace::StreamTrace(const Config& config, const GoldenDevice& device, const
       d_(d),
       shape_(config),
       steps_(d.steps()),
-      pass_(settings()) {
+      pass_(settings(d)) {
   loading_.go = 1;
   loading_.scale_x = 1;
   summing_low_ = loading_;
   summing_low_.accumulate_enable = 1;
   summing_high_ = summing_low_;
   summing_high_.scale_x = 1u << kLowSumBits;
-}
-
-LaneInputs StreamTrace::settings() const {
-  LaneInputs in;
-  in.go = 1;
-  in.scale_x_source = number(d_.scale_x_source);
-  in.scale_z_source = number(d_.scale_z_source);
-  in.offset_enable = d_.offset_enable;
-  in.tanh_enable = d_.tanh_enable;
-  in.mask_enable = d_.mask_enable;
-  in.z_enable = d_.z_enable;
-  in.z_tagged = d_.z_type == ElementType::kTagged;
-  in.route_enable = d_.route_enable;
-  in.accumulate_enable = d_.accumulate_enable;
-  in.pool_enable = d_.pool_enable;
-  in.drop_enable = d_.drop_enable;
-  in.drop_threshold = d_.drop_threshold;
-  in.narrow = d_.narrow;
-  in.scale_x = d_.scale_x;
-  in.scale_z = d_.scale_z;
-  in.shift_x = d_.shift_x;
-  in.shift_z = d_.shift_z;
-  in.pack_enable = d_.pack_enable;
-  in.quantizer = number(d_.quantizer);
-  in.quantizer_bits = d_.quantizer_bits;
-  in.threshold_per_channel = d_.threshold_per_channel;
-  return in;
 }
 
 /// A stream reader's 32 bits of an element (rtl/stream/sf_stream_reader.v); 0 beyond the memory.

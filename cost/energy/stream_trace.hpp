@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "cost/energy/stream_lane.hpp"
 #include "cost/gates/vectors.hpp"
 #include "model/golden/golden.hpp"
 #include "model/spec/config.hpp"
@@ -14,11 +13,44 @@
 
 namespace solfege {
 
+/// The one list of sf_stream_lane's inputs: X(name, width); ports are called name_i. Widths are
+/// expressions in LaneShape s. Settings are the descriptor's fields of the same name.
+// clang-format off
+#define SOLFEGE_LANE_SETTINGS(X)                                                                 \
+  X(scale_x_source, 2) X(scale_z_source, 1) X(offset_enable, 1) X(tanh_enable, 1)                \
+  X(mask_enable, 1) X(z_enable, 1) X(route_enable, 1) X(accumulate_enable, 1)                    \
+  X(pool_enable, 1) X(drop_enable, 1) X(drop_threshold, 16) X(narrow, 1)                         \
+  X(scale_x, s.stored_bits) X(scale_z, 16) X(shift_x, 6) X(shift_z, 6) X(pack_enable, 1)         \
+  X(quantizer, 2) X(quantizer_bits, 4) X(threshold_per_channel, 1)
+#define SOLFEGE_LANE_INPUTS(X)                                                                   \
+  X(go, 1) SOLFEGE_LANE_SETTINGS(X) X(z_tagged, 1)                                               \
+  X(x, s.value_bits) X(z, 32) X(chunk, 16) X(route_index, 8)                                     \
+  X(sample_1, 32) X(sample_7, 32) X(sample_17, 32)                                               \
+  X(position_1, s.position_bits) X(position_2, s.position_bits) X(sum_first_2, 1) X(step_2, 1)   \
+  X(place_5, s.place_bits) X(place_6, s.place_bits) X(window_first_6, 1) X(pool_index_6, 8)      \
+  X(step_6, 1) X(random_6, s.random_bits) X(chunk_8, 16)                                         \
+  X(table_write, 5) X(table_row, 16) X(threshold_write, 1) X(threshold_node, 8)                  \
+  X(threshold_row, 16)
+// clang-format on
+
+/// Parameters of sf_stream_lane that follow from a configuration.
+struct LaneShape {
+  explicit LaneShape(const Config& config);
+  int stored_bits, wide_bits, random_bits, threshold_bits, accumulator_bits;
+  int table_rows, threshold_rows, positions, places;
+  int value_bits, position_bits, place_bits, product_bits, sum_bits;
+};
+
+struct LaneInputs {
+#define SOLFEGE_MEMBER(name, width) std::uint64_t name = 0;
+  SOLFEGE_LANE_INPUTS(SOLFEGE_MEMBER)
+#undef SOLFEGE_MEMBER
+};
+
 /// Ports of sf_stream_lane's inputs, in the order of SOLFEGE_LANE_INPUTS.
 std::vector<Vectors::Port> lane_ports(const LaneShape& shape);
 void append(const LaneInputs& inputs, Vectors* vectors);
-LaneInputs lane_inputs(const Vectors& vectors, std::size_t cycle);
-/// What a pass does, in words that reports group by: "x from array, z, max, thresholds 2".
+/// What a pass does in a lane, by the names of its settings: "array+mask+z", "memory+thresholds2".
 std::string stream_mode(const Descriptor& d);
 
 /// What enters a lane's head in a cycle, and what it carries along.
@@ -70,7 +102,6 @@ class StreamTrace {
   };
   Step step(std::uint64_t number, int lane) const;
   std::uint64_t element(std::uint32_t address, ElementType type, std::uint32_t offset) const;
-  LaneInputs settings() const;
   void load_tables(const std::vector<Step>& visited, int lane, std::vector<LaneItem>* items) const;
   void load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,
                  std::vector<LaneItem>* items) const;

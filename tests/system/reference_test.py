@@ -148,7 +148,7 @@ class Reference(SystemTest):
         ):
             with self.subTest(arguments[0]):
                 report = self.report(*arguments)
-                self.assertEqual(report["schema"], 1)
+                self.assertEqual(report["schema"], 2)
                 paths = reference.report_paths(page, arguments)
                 self.assertEqual(reference.unmet(report, paths), list(absent))
                 # Known-bad: a key that is not described, one that is described no more, one that is not there

@@ -7,6 +7,7 @@ Run by ctest as `solfege_test.py PROGRAM CASE`. Not covered here: arithmetic in 
 import csv
 import gzip
 import json
+import math
 import os
 import pathlib
 import re
@@ -92,6 +93,7 @@ class BadInput(SystemTest):
             (["--liberty", broken], ["broken.lib", "truncated"]),
             (["--memory", "cacti46"], ["cacti46", "cacti45"]),
             (["--dram", "DDR9"], ["DDR9", "LPDDR4"]),
+            (["--windows", 1], ["--windows", "2"]),
             (["--published", "--csv", self.folder / "nowhere" / "x.csv"], ["--csv", "x.csv"]),
         ):
             with self.subTest(str(arguments)):
@@ -488,7 +490,8 @@ class Reports(SystemTest):
     def test_energy_of_netlists(self):
         paths = {name: self.folder / f"energy.{name}" for name in ("csv", "ert", "art", "activity")}
         report = self.report("energy", TINY, "--network", "tiny_mlp", "--batch", 8, "--csv", paths["csv"],
-                             "--ert", paths["ert"], "--art", paths["art"], "--activity", paths["activity"], "--compare")
+                             "--ert", paths["ert"], "--art", paths["art"], "--activity", paths["activity"], "--compare",
+                             "--windows", 4)
         # Without --memory there are no figures with memory.
         self.assert_all_keys(report, "energy", "--compare",
                              absent=[f"comparisons[].rows[].with_memory.{tier}_pj" for tier in ("zero_delay", "timed")])
@@ -514,14 +517,20 @@ class Reports(SystemTest):
         pair = units["pe"]["netlists"][0]["timed_pj"] * 2 / 16
         self.assertTrue(pair < macs[0]["timed_pj"] < 2 * pair)
 
-        # Every unit's model, fitted on one network, against the netlist's energy under another's tensors
+        # What one sample says, another of four times the windows says too, and more surely.
         step, = report["netlist_steps"]
-        self.assertEqual({model["unit"] for model in step["models"]},
-                         {"and_popcount", "pe", "operand_register", "correction", "stream_lane", "reduce",
-                          "random_shared"})
-        for model in step["models"]:
-            self.assertGreater(model["held_out_windows"], 0)
-            self.assertLess(model["held_out_error"], 0.05, model)
+        again, = self.report("energy", TINY, "--network", "tiny_mlp", "--batch", 8, "--windows", 16)["netlist_steps"]
+        for tier in ("zero_delay", "timed"):
+            data, error = (step[tier][f"data{key}_pj"] for key in ("", "_standard_error"))
+            data_again, error_again = (again[tier][f"data{key}_pj"] for key in ("", "_standard_error"))
+            self.assertTrue(0 < error_again < 0.7 * error, (error, error_again))
+            self.assertLess(error, 0.1 * data)
+            self.assertLess(abs(data - data_again), 4 * math.hypot(error, error_again))
+        sampled = {line["unit"] for line in step["lines"] if line["kind"] == "data"}
+        self.assertEqual(sampled, {"pe", "operand_register", "correction", "stream_lane", "reduce", "random_shared"})
+        for line in step["lines"]:
+            if line["kind"] == "data":
+                self.assertGreaterEqual(line["windows"], 1, line)
 
         energies = yaml.safe_load(paths["ert"].read_text())["ERT"]
         table = {row["name"].split("[")[0]: row for row in energies["tables"]}
