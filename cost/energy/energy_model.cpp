@@ -8,6 +8,7 @@
 #include <map>
 #include <tuple>
 
+#include "cost/energy/memory_table.hpp"
 #include "model/base/error.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/timing/cycle_model.hpp"
@@ -19,7 +20,7 @@ constexpr const char* kHorowitz = "Horowitz, ISSCC 2014, 45 nm, 0.9 V";
 // Published points, pJ.
 constexpr double kAdd8 = 0.03, kAdd16 = 0.05, kAdd32 = 0.1;
 constexpr double kMultiply8 = 0.2, kMultiply32 = 3.1;
-constexpr double kSram8K = 10, kSram32K = 20, kSram1M = 100;  // 64 bits
+constexpr const char* kSramTable = "horowitz45";
 
 double between(double x, double x0, double y0, double x1, double y1) {
   return y0 + (y1 - y0) * (x - x0) / (x1 - x0);
@@ -234,26 +235,35 @@ EnergyFigure bit_product_energy() {
 }
 
 EnergyFigure sram_energy(int bits, double capacity_bytes) {
-  const double k = std::log2(capacity_bytes / 1024);
-  double word = 0;
-  std::string how;
-  if (k <= 3) {
-    word = kSram8K;
-    how = "64 bits of 8 KB";
-    if (k < 3) how += " as an upper bound for less";
-  } else if (k <= 5) {
-    word = between(k, 3, kSram8K, 5, kSram32K);
-    how = k < 5 ? "64 bits of 8 to 32 KB, linear in log2(capacity)" : "64 bits of 32 KB";
-  } else if (k < 10) {
-    word = between(k, 5, kSram32K, 10, kSram1M);
-    how = "64 bits of 32 KB to 1 MB, linear in log2(capacity)";
-  } else {
-    word = kSram1M;
-    how = "64 bits of 1 MB";
-    if (k > 10) how += " as a lower bound for more";
+  static const std::vector<MemoryPoint> points = builtin_memory_table(kSramTable).points;
+  const auto kilobytes = [](const MemoryPoint& p) {
+    return static_cast<double>(p.depth * p.bits) / 8 / 1024;
+  };
+  const auto size = [&](const MemoryPoint& p) {
+    return kilobytes(p) < 1024 ? fmt::format("{:g} KB", kilobytes(p))
+                               : fmt::format("{:g} MB", kilobytes(p) / 1024);
+  };
+  const double capacity = capacity_bytes / 1024;
+  std::size_t next = 0;  // the first point that is as large
+  while (next < points.size() && kilobytes(points[next]) < capacity) ++next;
+  const MemoryPoint& nearest = points[std::min(next, points.size() - 1)];
+  double word = nearest.read_pj;
+  std::string how = fmt::format("{} bits of {}", nearest.bits, size(nearest));
+  const bool given = next < points.size() && kilobytes(nearest) == capacity;
+  if (next == 0 && !given) {
+    how += " as an upper bound for less";
+  } else if (next == points.size()) {
+    how += " as a lower bound for more";
+  } else if (!given) {
+    const MemoryPoint& before = points[next - 1];
+    word = between(std::log2(capacity), std::log2(kilobytes(before)), before.read_pj,
+                   std::log2(kilobytes(nearest)), nearest.read_pj);
+    how = fmt::format("{} bits of {} to {}, linear in log2(capacity)", nearest.bits, size(before),
+                      size(nearest));
   }
-  if (bits == 64 && (k == 3 || k == 5 || k == 10)) return published(word);
-  return derived(word * bits / 64, how + (bits == 64 ? "" : ", proportional to the bits"));
+  if (bits == nearest.bits && given) return published(word);
+  return derived(word * bits / nearest.bits,
+                 how + (bits == nearest.bits ? "" : ", proportional to the bits"));
 }
 
 EnergyFigure dram_energy(int bits, const std::string& type) {

@@ -47,7 +47,7 @@ MemoryTable load(const std::string& source) {
         "or "
         "a table FILE.toml (see configs/memories/example.toml); each may be followed by "
         "@NODEnm,VOLTAGEV to be scaled; choose one of them",
-        source, builtin_memory_names()));
+        source, fmt::join(builtin_memory_names(), ", ")));
   return table;
 }
 

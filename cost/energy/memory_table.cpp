@@ -11,8 +11,8 @@
 
 #include "cost/eda/boolean_function.hpp"
 #include "cost/eda/liberty_reader.hpp"
-#include "cost/energy/energy_model.hpp"
 #include "model/base/error.hpp"
+#include "model/base/share.hpp"
 #include "model/base/toml_file.hpp"
 
 namespace solfege {
@@ -20,68 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// RM_IHPSG13_1P_<depth>x<bits>, typical, 25 C: read_ihp_memories() of the same files gives these.
-MemoryTable ihp130() {
-  return {"ihp130",
-          "IHP SG13G2 single-port SRAM macros, foundry Liberty, typical, 1.2 V, 25 C",
-          "foundry macro",
-          130,
-          1.2,
-          {{64, 64, 39.0507, 50.4983, 49.5039, 50489.1},
-           {256, 64, 49.634, 63.4365, 198.0155, 93180.5},
-           {512, 64, 68.8967, 80.016, 396.031, 150102.4},
-           {1024, 64, 91.8272, 110.9189, 792.062, 263946.1},
-           {2048, 64, 122.394, 155.3678, 1584.1239, 491633.6},
-           {1024, 8, 15.5961, 19.9179, 99.0077, 49419.2},
-           {1024, 32, 48.2666, 58.9183, 396.031, 140182.7},
-           {8192, 32, 230.3533, 239.3104, 3168.2478, 939914.9}}};
-}
+constexpr const char* kUserTier = "user";
 
-// CACTI 7, one 64-bit read-write port. Supply voltages are those of its technology files.
-MemoryTable cacti45() {
-  MemoryTable t{"cacti45",
-                "CACTI 7, 45 nm, LSTP cells and periphery, 1.1 V, 64-bit port, 1 RW; leakage from "
-                "the 8 KB point (.17 uW), proportional to capacity",
-                "cacti",
-                45,
-                1.1,
-                {{128, 64, 1.67, 3.49, 0, 3600},
-                 {1024, 64, 6.14, 7.88, 0, 26000},
-                 {4096, 64, 17.0, 15.4, 0, 95000},
-                 {16384, 64, 32.3, 26.1, 0, 430000},
-                 {131072, 64, 93.5, 76.2, 0, 3260000}}};
-  for (MemoryPoint& p : t.points) p.leakage_nw = 170.0 * static_cast<double>(p.depth) / 1024;
-  return t;
-}
-
-MemoryTable cacti22() {
-  return {"cacti22",
-          "CACTI 7, 22 nm, LSTP cells and periphery, 0.8 V, 64-bit port, 1 RW; leakage not given",
-          "cacti",
-          22,
-          0.8,
-          {{128, 64, .38, .78, 0, 860},
-           {1024, 64, 1.59, 1.77, 0, 6300},
-           {4096, 64, 3.79, 3.10, 0, 27000},
-           {16384, 64, 7.40, 6.16, 0, 119000},
-           {131072, 64, 23.5, 17.5, 0, 780000}}};
-}
-
-// The figures themselves stand in cost/energy/energy_model.cpp.
-MemoryTable horowitz45() {
-  MemoryTable t{
-      "horowitz45", "Horowitz, ISSCC 2014, 45 nm, 0.9 V, 64-bit access; leakage and area not given",
-      "published",  45,
-      0.9,          {}};
-  for (const long long words : {1024, 4096, 131072}) {
-    const double pj = sram_energy(64, 8.0 * static_cast<double>(words)).energy_pj;
-    t.points.push_back({words, 64, pj, pj, 0, 0});
-  }
-  return t;
-}
-
-using Maker = MemoryTable (*)();
-constexpr Maker kMakers[] = {ihp130, cacti45, cacti22, horowitz45};
+/// Where the built-in tables are, a file each.
+fs::path builtin_folder() { return share_folder() / "cost/energy/memories"; }
 
 /// Energy of the clock's rising edge while the control pins are as given, pJ.
 std::optional<double> clock_energy(const LibertyPin& clock, std::size_t controls) {
@@ -242,16 +184,16 @@ void check_monotone(const std::string& path, std::vector<MemoryPoint> points) {
 }  // namespace
 
 MemoryTable builtin_memory_table(const std::string& name) {
-  for (const Maker make : kMakers) {
-    MemoryTable table = make();
-    if (table.name == name) return table;
-  }
-  return {};
+  const auto names = builtin_memory_names();
+  if (std::find(names.begin(), names.end(), name) == names.end()) return {};
+  return read_memory_table((builtin_folder() / (name + ".toml")).string());
 }
 
-std::string builtin_memory_names() {
-  std::string names;
-  for (const Maker make : kMakers) names += (names.empty() ? "" : ", ") + make().name;
+std::vector<std::string> builtin_memory_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(builtin_folder()))
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
   return names;
 }
 
@@ -305,11 +247,11 @@ MemoryTable read_ihp_memories(const std::string& folder) {
 MemoryTable read_memory_table(const std::string& path) {
   const toml::table file = parse_toml_file(path);
   const TableReader reader(path, file, "");
-  reader.keys({"name", "node_nm", "voltage_v", "source", "points"});
+  reader.keys({"name", "tier", "node_nm", "voltage_v", "source", "points"});
   MemoryTable table;
   table.name = reader.text("name");
   table.source = reader.text("source");
-  table.tier = "user";
+  table.tier = file.contains("tier") ? reader.text("tier") : kUserTier;
   table.node_nm = static_cast<int>(reader.integer("node_nm", 1, 10000));
   table.voltage_v = reader.number("voltage_v", 0, 100);
   const toml::node* node = file.get("points");

@@ -23,11 +23,9 @@ struct MemoryTable {
   std::vector<MemoryPoint> points;
 };
 
-/// Points of the built-in sources, "ihp130", "cacti45", "cacti22" and "horowitz45"; empty for
-/// other names.
+/// The table of a built-in source, of cost/energy/memories/NAME.toml; empty for other names.
 MemoryTable builtin_memory_table(const std::string& name);
-/// Names of the built-in sources, comma separated, for messages.
-std::string builtin_memory_names();
+std::vector<std::string> builtin_memory_names();
 
 /// Reads the single-port SRAM macros of IHP SG13G2 (`*1P*.lib`) in a folder. A read is the rising
 /// edge of A_CLK while enabled (A_MEN) and reading (A_REN), a write the same with A_WEN: the

@@ -195,7 +195,7 @@ TEST_CASE("a memory that is not understood is refused with the remedy", "[memory
   CHECK(MemoryTechnology(scratch.write("m.toml", table(good))).memory(256, 64).read_pj == 2);
 
   require_error<InputError>([] { MemoryTechnology{"sram9000"}; },
-                            {"sram9000", "ihp130, cacti45, cacti22, horowitz45", "FILE.toml"});
+                            {"sram9000", "cacti22, cacti45, horowitz45, ihp130", "FILE.toml"});
   require_error<InputError>([] { MemoryTechnology{"cacti22@0nm,1V"}; }, {"0 nm", "1 to 9999"});
   require_error<InputError>([] { MemoryTechnology{"cacti22@7"}; }, {"cacti22@7", "unknown"});
   require_error<InputError>([] { MemoryTechnology{"ihp130:/nowhere"}; },
