@@ -7,8 +7,8 @@
 
 namespace solfege {
 
-/// A file of the folder shared/liberty beside the repository, or $SOLFEGE_LIBERTY; empty, and the
-/// caller should WARN that it skips, if it is not there.
+/// A file or a folder of the folder shared/liberty beside the repository, or $SOLFEGE_LIBERTY;
+/// empty, and the caller should WARN that it skips, if it is not there.
 inline std::string shared_liberty(const std::string& name) {
   namespace fs = std::filesystem;
   const char* given = std::getenv("SOLFEGE_LIBERTY");
@@ -16,7 +16,7 @@ inline std::string shared_liberty(const std::string& name) {
   for (const fs::path& folder : {fs::path(given == nullptr ? "" : given),
                                  source / "../shared/liberty", source / "../../shared/liberty"}) {
     std::error_code error;
-    if (!folder.empty() && fs::is_regular_file(folder / name, error))
+    if (!folder.empty() && fs::exists(folder / name, error))
       return (folder / name).lexically_normal().string();
   }
   return "";

@@ -13,6 +13,7 @@
 
 #include "model/base/error.hpp"
 #include "tests/support/scratch.hpp"
+#include "tests/support/shared_liberty.hpp"
 
 namespace solfege {
 namespace {
@@ -139,10 +140,9 @@ TEST_CASE("a point left out is found again by the power law of its neighbours", 
 }
 
 TEST_CASE("the foundry's Liberty files give the built-in points", "[memory]") {
-  const char* shared = std::getenv("SOLFEGE_SRAM_LIBERTY");
-  const std::string folder = shared != nullptr ? shared : "/work/shared/liberty/sram";
-  if (!std::filesystem::exists(folder)) {
-    WARN("skipped: " << folder << " is absent; SOLFEGE_SRAM_LIBERTY names another folder");
+  const std::string folder = shared_liberty("sram");
+  if (folder.empty()) {
+    WARN("skipped: shared/liberty/sram is absent; SOLFEGE_LIBERTY names another folder");
     return;
   }
   const MemoryTable read = read_ihp_memories(folder), built_in = builtin_memory_table("ihp130");
