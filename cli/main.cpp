@@ -92,6 +92,133 @@ void add_step(CLI::App* app, solfege::StepOptions& o) {
       ->capture_default_str();
 }
 
+void add_training(CLI::App* app, solfege::TrainOptions& o) {
+  app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
+  app->add_option("--data", o.data,
+                  "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
+  add_resize(app, o.resize);
+  add_scheme(app, o.scheme);
+  app->add_option("--batch", o.batch, "samples of a step")
+      ->check(whole_number(1, kMostSamples))
+      ->capture_default_str();
+  auto* steps =
+      app->add_option("--steps", o.steps, "training steps, those before --resume included")
+          ->check(whole_number(1, kMostRepeats));
+  app->add_option("--epochs", o.epochs, "passes over the training images (default 1)")
+      ->check(positive_number(1e6))
+      ->excludes(steps);
+  app->add_option("--engine", o.engine, "golden, rtl, lockstep or float")
+      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
+      ->capture_default_str();
+  app->add_option("--seed", o.seed, "seed of the initial weights and of the order of the images")
+      ->check(whole_number(0))
+      ->capture_default_str();
+  app->add_option("--test-images", o.test_images,
+                  "images of the test set to classify at the end; default all, for the RTL a batch")
+      ->check(whole_number(0, kMostSamples));
+  app->add_flag("--evaluate-every-epoch", o.evaluate_every_epoch,
+                "accuracy after each epoch, not only at the end; --epochs does so too");
+  app->add_option("--weights", o.weights_path,
+                  "write the trained master weights, one number a line")
+      ->check(output_file());
+  auto* checkpoint = app->add_option("--checkpoint", o.checkpoint_path,
+                                     "write the state of the training to this file")
+                         ->check(output_file());
+  app->add_option("--checkpoint-every", o.checkpoint_every,
+                  "steps between checkpoints; default only at the end and at Ctrl-C")
+      ->check(whole_number(1, kMostRepeats))
+      ->needs(checkpoint);
+  app->add_option("--resume", o.resume_path, "continue from this checkpoint");
+  app->add_option("--plot", o.plot_path, "draw loss and accuracy to this .svg or .png")
+      ->check(output_file());
+  add_simulation(app, o.simulation);
+}
+
+void add_verification(CLI::App* app, solfege::VerifyOptions& o) {
+  app->add_option("--cases", o.cases, "random programs")
+      ->check(whole_number(1, kMostRepeats))
+      ->capture_default_str();
+  app->add_option("--seed", o.seed, "replay: the seed a run printed")->check(whole_number(0));
+  app->add_option("--first-case", o.first_case, "replay: number of the first case")
+      ->check(whole_number(0, kMostRepeats));
+  add_simulation(app, o.simulation);
+}
+
+void add_cycles(CLI::App* app, solfege::StepOptions& o) {
+  add_step(app, o);
+  app->add_option("--memory-latency", o.memory.latency_cycles, "latency of the memory in cycles")
+      ->check(whole_number(0, 4096))
+      ->capture_default_str();
+  app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
+                  "bandwidth; 0 is a beat a cycle each way")
+      ->check(number(0, 1e6));
+  app->add_option("--plot", o.plot_path, "draw the roofline to this .svg or .png")
+      ->check(output_file());
+}
+
+void add_energy(CLI::App* app, solfege::EnergyOptions& o) {
+  add_step(app, o.step);
+  app->add_option(
+      "--liberty", o.liberties,
+      "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
+      "folder of them; again for another library; default: Debian's osu018");
+  auto* published =
+      app->add_flag("--published", o.published_only, "published tables only, no netlists: at once");
+  app->add_option(
+      "--memory", o.memory,
+      "on-chip memories of the netlists' figures: ihp130, ihp130:FOLDER, cacti45, cacti22, "
+      "horowitz45 or a TOML table");
+  app->add_option("--dram", o.dram, "LPDDR4, LPDDR, DDR3, GDDR5, HBM2 or HMC")
+      ->capture_default_str();
+  app->add_flag("--compare", o.compare,
+                "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
+      ->excludes(published);
+  app->add_option("--cycle-ns", o.cycle_ns, "clock period, for leakage")
+      ->check(number(0.001, 1e6))
+      ->capture_default_str();
+  app->add_option("--windows", o.windows,
+                  "stretches of 64 cycles, of each kind of work in each layer's pass, that are "
+                  "simulated gate by gate: more make the standard error of data smaller")
+      ->check(whole_number(2, 1000))
+      ->capture_default_str();
+  app->add_option("--csv", o.csv_path, "write the table of operations to this file")
+      ->check(output_file());
+  app->add_option("--ert", o.ert_path, "write Accelergy's energy reference table (YAML)")
+      ->check(output_file());
+  app->add_option("--art", o.art_path, "write Accelergy's area reference table (YAML)")
+      ->check(output_file());
+  app->add_option("--plot", o.plot_path, "draw the step's energy by unit to this .svg or .png")
+      ->check(output_file());
+  app->add_option("--activity", o.activity_directory,
+                  "write netlists and their switching activity (SAIF) to this folder")
+      ->check(output_folder())
+      ->excludes(published);
+}
+
+void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
+  app->add_option("--liberty", o.liberty,
+                  "cell library: a .lib or .lib.gz file, several with commas between, or a "
+                  "folder of them; default: Debian's osu018");
+  app->add_option("--top", o.top, "only this module and what is below it, such as sf_pe");
+  app->add_option("--adders", o.adders,
+                  "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
+      ->check(CLI::IsMember({"ripple", "prefix"}))
+      ->capture_default_str();
+  app->add_option("--period", o.period_ns, "clock period to report slack for, in ns")
+      ->check(positive_number(1e6));
+  app->add_flag("--no-timing", o.no_timing, "area only");
+  app->add_flag("--fpga", o.fpga,
+                "look-up tables of --top, or one processing element, in three families");
+  app->add_option("--jobs", o.jobs, "Yosys processes at once; default one a processor")
+      ->check(whole_number(1, 1024));
+  app->add_option("--plot", o.plot_path, "draw where the area goes to this .svg or .png")
+      ->check(output_file());
+  app->add_option("--netlist", o.netlist_directory,
+                  "only write the gate-level netlist to this folder, for --netlist of train "
+                  "and verify")
+      ->check(output_folder());
+}
+
 /// Says it on one line of text, whatever a file or a library put into the message.
 int fail(const std::string& message, int status) {
   std::string line;
@@ -147,152 +274,24 @@ int run(int argc, char** argv) {
   generate_app->callback([&] { command = [&] { return run_generate(common, directory); }; });
 
   CLI::App* train_app = add("train", "train a network");
-  train_app->add_option("--network", train.network, "shipped network or TOML file")
-      ->capture_default_str();
-  train_app->add_option("--data", train.data,
-                        "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
-  add_resize(train_app, train.resize);
-  add_scheme(train_app, train.scheme);
-  train_app->add_option("--batch", train.batch, "samples of a step")
-      ->check(whole_number(1, kMostSamples))
-      ->capture_default_str();
-  auto* steps =
-      train_app
-          ->add_option("--steps", train.steps, "training steps, those before --resume included")
-          ->check(whole_number(1, kMostRepeats));
-  train_app->add_option("--epochs", train.epochs, "passes over the training images (default 1)")
-      ->check(positive_number(1e6))
-      ->excludes(steps);
-  train_app->add_option("--engine", train.engine, "golden, rtl, lockstep or float")
-      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
-      ->capture_default_str();
-  train_app
-      ->add_option("--seed", train.seed,
-                   "seed of the initial weights and of the order of the images")
-      ->check(whole_number(0))
-      ->capture_default_str();
-  train_app
-      ->add_option(
-          "--test-images", train.test_images,
-          "images of the test set to classify at the end; default all, for the RTL a batch")
-      ->check(whole_number(0, kMostSamples));
-  train_app->add_flag("--evaluate-every-epoch", train.evaluate_every_epoch,
-                      "accuracy after each epoch, not only at the end; --epochs does so too");
-  train_app
-      ->add_option("--weights", train.weights_path,
-                   "write the trained master weights, one number a line")
-      ->check(output_file());
-  auto* checkpoint = train_app
-                         ->add_option("--checkpoint", train.checkpoint_path,
-                                      "write the state of the training to this file")
-                         ->check(output_file());
-  train_app
-      ->add_option("--checkpoint-every", train.checkpoint_every,
-                   "steps between checkpoints; default only at the end and at Ctrl-C")
-      ->check(whole_number(1, kMostRepeats))
-      ->needs(checkpoint);
-  train_app->add_option("--resume", train.resume_path, "continue from this checkpoint");
-  train_app->add_option("--plot", train.plot_path, "draw loss and accuracy to this .svg or .png")
-      ->check(output_file());
-  add_simulation(train_app, train.simulation);
+  add_training(train_app, train);
   train_app->callback([&] { command = [&] { return run_train(common, train); }; });
 
   CLI::App* verify_app =
       add("verify", "random operations on the RTL against the golden and the cycle model");
-  verify_app->add_option("--cases", verify.cases, "random programs")
-      ->check(whole_number(1, kMostRepeats))
-      ->capture_default_str();
-  verify_app->add_option("--seed", verify.seed, "replay: the seed a run printed")
-      ->check(whole_number(0));
-  verify_app->add_option("--first-case", verify.first_case, "replay: number of the first case")
-      ->check(whole_number(0, kMostRepeats));
-  add_simulation(verify_app, verify.simulation);
+  add_verification(verify_app, verify);
   verify_app->callback([&] { command = [&] { return run_verify(common, verify); }; });
 
   CLI::App* cycles_app = add("cycles", "cycles of a training step, per layer and pass");
-  add_step(cycles_app, cycles);
-  cycles_app
-      ->add_option("--memory-latency", cycles.memory.latency_cycles,
-                   "latency of the memory in cycles")
-      ->check(whole_number(0, 4096))
-      ->capture_default_str();
-  cycles_app
-      ->add_option("--memory-bytes-per-cycle", cycles.memory.bytes_per_cycle,
-                   "bandwidth; 0 is a beat a cycle each way")
-      ->check(number(0, 1e6));
-  cycles_app->add_option("--plot", cycles.plot_path, "draw the roofline to this .svg or .png")
-      ->check(output_file());
+  add_cycles(cycles_app, cycles);
   cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
 
   CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
-  add_step(energy_app, energy.step);
-  energy_app->add_option(
-      "--liberty", energy.liberties,
-      "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
-      "folder of them; again for another library; default: Debian's osu018");
-  auto* published = energy_app->add_flag("--published", energy.published_only,
-                                         "published tables only, no netlists: at once");
-  energy_app->add_option(
-      "--memory", energy.memory,
-      "on-chip memories of the netlists' figures: ihp130, ihp130:FOLDER, cacti45, cacti22, "
-      "horowitz45 or a TOML table");
-  energy_app->add_option("--dram", energy.dram, "LPDDR4, LPDDR, DDR3, GDDR5, HBM2 or HMC")
-      ->capture_default_str();
-  energy_app
-      ->add_flag("--compare", energy.compare,
-                 "also bit planes at five (W, A, G) against int4 .. int16 and bf16 units")
-      ->excludes(published);
-  energy_app->add_option("--cycle-ns", energy.cycle_ns, "clock period, for leakage")
-      ->check(number(0.001, 1e6))
-      ->capture_default_str();
-  energy_app
-      ->add_option("--windows", energy.windows,
-                   "stretches of 64 cycles, of each kind of work in each layer's pass, that are "
-                   "simulated gate by gate: more make the standard error of data smaller")
-      ->check(whole_number(2, 1000))
-      ->capture_default_str();
-  energy_app->add_option("--csv", energy.csv_path, "write the table of operations to this file")
-      ->check(output_file());
-  energy_app
-      ->add_option("--ert", energy.ert_path, "write Accelergy's energy reference table (YAML)")
-      ->check(output_file());
-  energy_app->add_option("--art", energy.art_path, "write Accelergy's area reference table (YAML)")
-      ->check(output_file());
-  energy_app
-      ->add_option("--plot", energy.plot_path,
-                   "draw the step's energy by unit to this .svg or .png")
-      ->check(output_file());
-  energy_app
-      ->add_option("--activity", energy.activity_directory,
-                   "write netlists and their switching activity (SAIF) to this folder")
-      ->check(output_folder())
-      ->excludes(published);
+  add_energy(energy_app, energy);
   energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
 
   CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
-  synth_app->add_option("--liberty", synth.liberty,
-                        "cell library: a .lib or .lib.gz file, several with commas between, or a "
-                        "folder of them; default: Debian's osu018");
-  synth_app->add_option("--top", synth.top, "only this module and what is below it, such as sf_pe");
-  synth_app
-      ->add_option("--adders", synth.adders,
-                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
-      ->check(CLI::IsMember({"ripple", "prefix"}))
-      ->capture_default_str();
-  synth_app->add_option("--period", synth.period_ns, "clock period to report slack for, in ns")
-      ->check(positive_number(1e6));
-  synth_app->add_flag("--no-timing", synth.no_timing, "area only");
-  synth_app->add_flag("--fpga", synth.fpga,
-                      "look-up tables of --top, or one processing element, in three families");
-  synth_app->add_option("--jobs", synth.jobs, "Yosys processes at once; default one a processor")
-      ->check(whole_number(1, 1024));
-  synth_app->add_option("--plot", synth.plot_path, "draw where the area goes to this .svg or .png")
-      ->check(output_file());
-  synth_app
-      ->add_option("--netlist", synth.netlist_directory,
-                   "only write the gate-level netlist to this folder, for --netlist of train "
-                   "and verify")
-      ->check(output_folder());
+  add_synthesis(synth_app, synth);
   synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
 
   CLI::App* keys_app = app.add_subcommand("keys", "the keys of a configuration and their ranges");

@@ -141,9 +141,181 @@ void RtlDevice::run_after_error(const Program& program, std::uint32_t error_addr
   platform_->reset();
 }
 
+/// One run of a program: what has retired so far, and how it compares.
+class RtlDevice::Run {
+ public:
+  Run(RtlDevice& device, const Program& program, const ProgramTiming& timing)
+      : device_(device),
+        program_(program),
+        timing_(timing),
+        predicts_(device.predicts_),
+        retired_(program.operations.size()) {}
+
+  /// A descriptor has retired. False: what it wrote differs.
+  bool retire(const Retire& retire) {
+    Interrupt::check();
+    if (device_.waveforms_) device_.waveforms_->check();
+    const std::size_t index = retire.tag;
+    if (index >= retired_.size() || retired_[index])
+      throw CheckFailed(fmt::format(
+          "the device retires descriptor {}{}", index,
+          index < retired_.size() ? " twice"
+                                  : fmt::format(", and the program has {}", retired_.size())));
+    retired_[index] = true;
+    EngineCycles& engine = engines_[static_cast<std::size_t>(retire.engine)];
+    ++engine.descriptors;
+    engine.active += retire.active_cycles;
+    engine.stall += retire.stall_cycles;
+    last_retired_ = retire.cycle;
+    check_cycles(retire);
+    ++device_.tally_.descriptors;
+    return !device_.lockstep_ || check_writes(index, retire.cycle);
+  }
+
+  /// The run has ended: throws CheckFailed if it did not end well, or does not add up.
+  void finish(const RunResult& result) {
+    check_end(result);
+    check_counters(result.counters);
+    if (device_.lockstep_) check_memory(result.last_cycle);
+  }
+
+ private:
+  struct EngineCycles {
+    std::uint64_t descriptors = 0, active = 0, stall = 0;
+  };
+
+  void check_cycles(const Retire& retire) {
+    const std::size_t index = retire.tag;
+    const Operation& operation = program_.operations[index];
+    const std::uint64_t predicted = active_cycles(operation.descriptor, device_.config_);
+    device_.tally_.simulated_cycles += retire.active_cycles;
+    device_.tally_.stall_cycles += retire.stall_cycles;
+    device_.tally_.predicted_cycles += predicted;
+    bool apart = predicted != retire.active_cycles;
+    if (predicts_) {
+      const OperationTiming& expected = timing_.operations[index];
+      apart =
+          apart || expected.active != retire.active_cycles || expected.stall != retire.stall_cycles;
+    }
+    if (apart && ++device_.tally_.cycles_apart == 1)
+      device_.tally_.first_difference_in_cycles = fmt::format(
+          "descriptor {} ({} {}: {}): {} advancing and {} waiting, predicted {}{}", index,
+          operation.layer, operation.pass, operation.label, retire.active_cycles,
+          retire.stall_cycles, predicted,
+          predicts_ ? fmt::format(", timing model {} and {}", timing_.operations[index].active,
+                                  timing_.operations[index].stall)
+                    : "");
+  }
+
+  bool check_writes(std::size_t index, std::uint64_t cycle) {
+    const Operation& operation = program_.operations[index];
+    if (operation.writes.empty()) return true;
+    // Program order is an order of the dependences, so everything up to here may run in the golden
+    // model. What other engines have not yet retired is kept: later ones may overwrite it.
+    for (; golden_next_ <= index; ++golden_next_) {
+      const Operation& next = program_.operations[golden_next_];
+      device_.golden_->execute(next.descriptor);
+      if (golden_next_ == index || next.writes.empty()) continue;
+      std::vector<std::uint8_t>& kept = ahead_[golden_next_];
+      for (const Region& region : next.writes) {
+        const std::uint8_t* from = device_.golden_->memory().data() + region.address;
+        kept.insert(kept.end(), from, from + region.bytes);
+      }
+    }
+    const auto kept = ahead_.find(index);
+    const std::uint8_t* from = kept == ahead_.end() ? nullptr : kept->second.data();
+    bool equal = true;
+    for (const Region& region : operation.writes) {
+      const std::uint8_t* expected = device_.golden_->memory().data() + region.address;
+      if (from != nullptr) {
+        expected = from;
+        from += region.bytes;
+      }
+      equal = device_.compare(operation, index, region, expected, cycle) && equal;
+    }
+    ahead_.erase(index);
+    return equal;
+  }
+
+  std::string standstill(const RunResult& result) const {
+    return describe_standstill(program_, retired_, result.fetched) +
+           (result.bus.empty() ? "" : "; memory: " + result.bus);
+  }
+
+  void check_end(const RunResult& result) const {
+    if (result.error) {
+      const auto tag = static_cast<std::size_t>(result.error_tag);
+      throw CheckFailed(fmt::format(
+          "the device stopped with error {} ({}), {}, at descriptor {} ({}); {}", result.error_code,
+          error_name(result.error_code), engine_name(result.error_engine), result.error_tag,
+          tag < program_.operations.size() ? program_.operations[tag].label : "?",
+          standstill(result)));
+    }
+    if (result.timed_out)
+      throw CheckFailed(fmt::format(
+          "watchdog: the device does not finish: {} cycles since its start, {} since a descriptor "
+          "retired, {} predicted in all; {}",
+          result.last_cycle - result.first_cycle,
+          result.last_cycle - std::max(last_retired_, result.first_cycle), timing_.cycles,
+          standstill(result)));
+    if (const auto left = std::find(retired_.begin(), retired_.end(), false);
+        result.done && left != retired_.end())
+      throw CheckFailed(fmt::format("the device is done, and descriptor {} has not retired",
+                                    left - retired_.begin()));
+    if (result.stopped) throw CheckFailed("first difference: " + device_.tally_.first_difference);
+  }
+
+  void check_counters(const Counters& c) {
+    // The counters count what the descriptors report, but for the cycle of each one's start.
+    const std::pair<std::uint64_t, std::uint64_t> counted[] = {{c.array_active, c.array_stall},
+                                                               {c.stream_active, c.stream_stall},
+                                                               {c.dma_active, c.dma_stall},
+                                                               {c.turner_active, c.turner_stall}};
+    for (std::size_t engine = 0; engine < engines_.size(); ++engine)
+      if (counted[engine].first + engines_[engine].descriptors != engines_[engine].active ||
+          counted[engine].second != engines_[engine].stall)
+        throw CheckFailed(fmt::format(
+            "the counters of engine {} show {} advancing and {} waiting cycles, its {} descriptors "
+            "{} and {}",
+            engine, counted[engine].first, counted[engine].second, engines_[engine].descriptors,
+            engines_[engine].active, engines_[engine].stall));
+    if (predicts_ && timing_.cycles != c.cycles && ++device_.tally_.cycles_apart == 1)
+      device_.tally_.first_difference_in_cycles =
+          fmt::format("program of {} descriptors: {} cycles in all, predicted {}",
+                      program_.operations.size(), c.cycles, timing_.cycles);
+  }
+
+  void check_memory(std::uint64_t cycle) {
+    const auto& memory = device_.memory();
+    for (; golden_next_ < program_.operations.size(); ++golden_next_)
+      device_.golden_->execute(program_.operations[golden_next_].descriptor);
+    // Nothing may have been written beside the tensors that were compared.
+    if (std::memcmp(device_.golden_->memory().data(), memory.data(),
+                    device_.golden_->memory().size()) != 0) {
+      Operation last;
+      last.label = "end of program";
+      device_.compare(
+          last, program_.operations.size(),
+          {"whole memory", 0, static_cast<std::uint32_t>(device_.golden_->memory().size()), 4},
+          device_.golden_->memory().data(), cycle);
+      throw CheckFailed("first difference: " + device_.tally_.first_difference);
+    }
+  }
+
+  RtlDevice& device_;
+  const Program& program_;
+  const ProgramTiming& timing_;
+  const bool predicts_;
+  std::vector<bool> retired_;
+  std::uint64_t last_retired_ = 0;
+  std::array<EngineCycles, kDutEngines> engines_;
+  std::size_t golden_next_ = 0;
+  std::map<std::size_t, std::vector<std::uint8_t>> ahead_;  ///< operation -> bytes of its writes
+};
+
 void RtlDevice::run(const Program& program) {
   place(program);
-  auto& memory = platform_->memory();
+  const auto& memory = platform_->memory();
   // What the host has written since the last run; the device's own writes were compared then.
   if (lockstep_) std::memcpy(golden_->memory().data(), memory.data(), golden_->memory().size());
 
@@ -151,139 +323,17 @@ void RtlDevice::run(const Program& program) {
   std::unique_ptr<TimingModel> model = std::move(timing_);
   if (model == nullptr) model = std::make_unique<TimingModel>(config_, memory_timing_);
   const ProgramTiming timing = model->run(program);
-  const bool predicts = predicts_;
-  std::vector<bool> retired(program.operations.size());
-  std::uint64_t last_retired = 0;
-  struct EngineCycles {
-    std::uint64_t descriptors = 0, active = 0, stall = 0;
-  };
-  std::array<EngineCycles, kDutEngines> engines;
-  std::size_t golden_next = 0;
-  std::map<std::size_t, std::vector<std::uint8_t>> ahead;  // operation -> bytes of its writes
-  auto on_retire = [&](const Retire& retire) {
-    Interrupt::check();
-    if (waveforms_) waveforms_->check();
-    const std::size_t index = retire.tag;
-    if (index >= retired.size() || retired[index])
-      throw CheckFailed(fmt::format("the device retires descriptor {}{}", index,
-                                    index < retired.size()
-                                        ? " twice"
-                                        : fmt::format(", and the program has {}", retired.size())));
-    retired[index] = true;
-    EngineCycles& engine = engines[static_cast<std::size_t>(retire.engine)];
-    ++engine.descriptors;
-    engine.active += retire.active_cycles;
-    engine.stall += retire.stall_cycles;
-    last_retired = retire.cycle;
-    const Operation& operation = program.operations[index];
-    const std::uint64_t predicted = active_cycles(operation.descriptor, config_);
-    tally_.simulated_cycles += retire.active_cycles;
-    tally_.stall_cycles += retire.stall_cycles;
-    tally_.predicted_cycles += predicted;
-    bool apart = predicted != retire.active_cycles;
-    if (predicts) {
-      const OperationTiming& expected = timing.operations[index];
-      apart =
-          apart || expected.active != retire.active_cycles || expected.stall != retire.stall_cycles;
-    }
-    if (apart && ++tally_.cycles_apart == 1)
-      tally_.first_difference_in_cycles = fmt::format(
-          "descriptor {} ({} {}: {}): {} advancing and {} waiting, predicted {}{}", index,
-          operation.layer, operation.pass, operation.label, retire.active_cycles,
-          retire.stall_cycles, predicted,
-          predicts ? fmt::format(", timing model {} and {}", timing.operations[index].active,
-                                 timing.operations[index].stall)
-                   : "");
-    ++tally_.descriptors;
-    if (!lockstep_ || operation.writes.empty()) return true;
-    // Program order is an order of the dependences, so everything up to here may run in the golden
-    // model. What other engines have not yet retired is kept: later ones may overwrite it.
-    for (; golden_next <= index; ++golden_next) {
-      const Operation& next = program.operations[golden_next];
-      golden_->execute(next.descriptor);
-      if (golden_next == index || next.writes.empty()) continue;
-      std::vector<std::uint8_t>& kept = ahead[golden_next];
-      for (const Region& region : next.writes) {
-        const std::uint8_t* from = golden_->memory().data() + region.address;
-        kept.insert(kept.end(), from, from + region.bytes);
-      }
-    }
-    const auto kept = ahead.find(index);
-    const std::uint8_t* from = kept == ahead.end() ? nullptr : kept->second.data();
-    bool equal = true;
-    for (const Region& region : operation.writes) {
-      const std::uint8_t* expected = golden_->memory().data() + region.address;
-      if (from != nullptr) {
-        expected = from;
-        from += region.bytes;
-      }
-      equal = compare(operation, index, region, expected, retire.cycle) && equal;
-    }
-    ahead.erase(index);
-    return equal;
-  };
-  const Patience patience = patience_for(timing, stall_probability_);
+  Run run(*this, program, timing);
   const RunResult result = platform_->run(
-      program_address_, static_cast<std::uint32_t>(program.operations.size()), on_retire, patience);
-  auto standstill = [&] {
-    return describe_standstill(program, retired, result.fetched) +
-           (result.bus.empty() ? "" : "; memory: " + result.bus);
-  };
+      program_address_, static_cast<std::uint32_t>(program.operations.size()),
+      [&run](const Retire& retire) { return run.retire(retire); },
+      patience_for(timing, stall_probability_));
   Counters& sum = tally_.counters;
 #define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
   SOLFEGE_COUNTERS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
-  if (predicts) tally_.predicted_device_cycles += timing.cycles;
-  if (result.error) {
-    const auto tag = static_cast<std::size_t>(result.error_tag);
-    throw CheckFailed(fmt::format(
-        "the device stopped with error {} ({}), {}, at descriptor {} ({}); {}", result.error_code,
-        error_name(result.error_code), engine_name(result.error_engine), result.error_tag,
-        tag < program.operations.size() ? program.operations[tag].label : "?", standstill()));
-  }
-  if (result.timed_out)
-    throw CheckFailed(fmt::format(
-        "watchdog: the device does not finish: {} cycles since its start, {} since a descriptor "
-        "retired, {} predicted in all; {}",
-        result.last_cycle - result.first_cycle,
-        result.last_cycle - std::max(last_retired, result.first_cycle), timing.cycles,
-        standstill()));
-  if (const auto left = std::find(retired.begin(), retired.end(), false);
-      result.done && left != retired.end())
-    throw CheckFailed(fmt::format("the device is done, and descriptor {} has not retired",
-                                  left - retired.begin()));
-  if (result.stopped) throw CheckFailed("first difference: " + tally_.first_difference);
-  // The counters count what the descriptors report, but for the cycle of each one's start.
-  const Counters& c = result.counters;
-  const std::pair<std::uint64_t, std::uint64_t> counted[] = {{c.array_active, c.array_stall},
-                                                             {c.stream_active, c.stream_stall},
-                                                             {c.dma_active, c.dma_stall},
-                                                             {c.turner_active, c.turner_stall}};
-  for (std::size_t engine = 0; engine < engines.size(); ++engine)
-    if (counted[engine].first + engines[engine].descriptors != engines[engine].active ||
-        counted[engine].second != engines[engine].stall)
-      throw CheckFailed(fmt::format(
-          "the counters of engine {} show {} advancing and {} waiting cycles, its {} descriptors "
-          "{} and {}",
-          engine, counted[engine].first, counted[engine].second, engines[engine].descriptors,
-          engines[engine].active, engines[engine].stall));
-  if (predicts && timing.cycles != c.cycles && ++tally_.cycles_apart == 1)
-    tally_.first_difference_in_cycles =
-        fmt::format("program of {} descriptors: {} cycles in all, predicted {}",
-                    program.operations.size(), c.cycles, timing.cycles);
-  if (lockstep_) {
-    for (; golden_next < program.operations.size(); ++golden_next)
-      golden_->execute(program.operations[golden_next].descriptor);
-    // Nothing may have been written beside the tensors that were compared.
-    if (std::memcmp(golden_->memory().data(), memory.data(), golden_->memory().size()) != 0) {
-      Operation last;
-      last.label = "end of program";
-      compare(last, program.operations.size(),
-              {"whole memory", 0, static_cast<std::uint32_t>(golden_->memory().size()), 4},
-              golden_->memory().data(), result.last_cycle);
-      throw CheckFailed("first difference: " + tally_.first_difference);
-    }
-  }
+  if (predicts_) tally_.predicted_device_cycles += timing.cycles;
+  run.finish(result);
   timing_ = std::move(model);
 }
 

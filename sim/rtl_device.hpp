@@ -68,6 +68,7 @@ class RtlDevice : public Device {
   void finish_waveforms();
 
  private:
+  class Run;
   void place(const Program& program);  ///< writes it to where the device fetches programs
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.

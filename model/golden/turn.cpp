@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "model/golden/golden.hpp"
 
@@ -107,6 +110,189 @@ void scatter(const std::uint64_t* line, std::size_t words, std::size_t bytes, st
     std::memcpy(to + word * step, from + word * bytes, bytes);
 }
 
+/// Unfolds planes with pixels in rows into planes with pixels in lanes, a row of a window's tap and
+/// a channel, as UNFOLD does.
+class Unfolder {
+ public:
+  /// `at`: bytes of memory, checked.
+  using At = std::function<std::uint8_t*(std::uint64_t address, std::uint64_t bytes)>;
+  Unfolder(const Config& config, const Geometry& geometry, const Descriptor& descriptor, At memory)
+      : d_(descriptor),
+        at_(std::move(memory)),
+        lanes_(static_cast<std::size_t>(config.lanes)),
+        bytes_(static_cast<std::size_t>(geometry.lane_bytes)),
+        height_(d_.unfold_height),
+        width_(d_.unfold_width),
+        source_{d_.source_address,
+                height_ * width_,
+                d_.unfold_planes,
+                d_.source_words,
+                group(geometry, d_.source_columns),
+                bytes_},
+        target_{d_.target_address,
+                d_.source_rows,
+                d_.unfold_planes,
+                d_.target_words,
+                group(geometry, d_.target_columns),
+                bytes_},
+        stride_(std::size_t{1} << d_.unfold_stride_log2),
+        padding_(static_cast<std::ptrdiff_t>(d_.unfold_padding)),
+        phase_bits_((width_ + stride_ - 1) / stride_),
+        map_words_((height_ * stride_ * phase_bits_ + 63) / 64 + 2),
+        piece_(std::min<std::size_t>(lanes_, 64)),
+        parts_(64 / piece_),
+        pixel_step_(d_.unfold_planes * d_.source_words * source_.group * bytes_),
+        out_width_(d_.unfold_out_width),
+        out_height_(d_.unfold_out_height),
+        phase_rows_((height_ + stride_ - 1) / stride_),
+        pixels_(height_ * width_),
+        row_words_(stride_ * phase_rows_ * out_width_ / 64 + 2),
+        chunk_(std::min(piece_, target_.group)),
+        groups_((d_.source_rows + source_.group - 1) / source_.group) {
+    // Rows are written in whole beats of one source word: surplus ones are what the source has.
+    const auto beat = static_cast<std::size_t>(geometry.side(d_.target_columns).turned_members);
+    channels_ = (d_.source_lanes + beat - 1) / beat * beat;
+    channel_parts_ = (std::min(channels_, d_.source_words * lanes_) + piece_ - 1) / piece_;
+  }
+
+  /// Parts that may run at once, and nanoseconds of one, about.
+  std::size_t count() const { return groups_ * d_.unfold_planes * channel_parts_; }
+  double cost() const {
+    return static_cast<double>(source_.group * piece_) *
+           (4.0 * static_cast<double>(d_.unfold_kernel_width * height_) +
+            static_cast<double>(pixels_));
+  }
+  void run(std::size_t first, std::size_t end) const;
+
+ private:
+  struct Scratch {
+    std::vector<std::uint64_t> rows, line;
+    std::vector<std::uint8_t> words;
+  };
+  static std::size_t group(const Geometry& geometry, bool columns) {
+    return static_cast<std::size_t>(geometry.side(columns).group);
+  }
+  std::vector<std::uint64_t> turn(std::size_t first_sample, std::size_t plane,
+                                  std::size_t channel) const;
+  void write_taps(const std::uint64_t* maps, std::size_t sample, std::size_t plane,
+                  std::size_t channel, std::size_t count, Scratch& scratch) const;
+
+  const Descriptor& d_;
+  const At at_;
+  const std::size_t lanes_, bytes_, height_, width_;
+  const Planes source_, target_;
+  const std::size_t stride_;
+  const std::ptrdiff_t padding_;
+  // A channel's map as bits: rows of `stride` runs, run q the pixels x = q mod stride, so that the
+  // pixels a row of outputs meets are consecutive.
+  const std::size_t phase_bits_, map_words_;
+  const std::size_t piece_, parts_, pixel_step_;
+  const std::size_t out_width_, out_height_, phase_rows_, pixels_, row_words_, chunk_, groups_;
+  std::size_t channels_, channel_parts_;
+};
+
+/// Maps of the channels of a piece of a word, of the samples of a group.
+std::vector<std::uint64_t> Unfolder::turn(std::size_t first_sample, std::size_t plane,
+                                          std::size_t channel) const {
+  const std::size_t members = std::min<std::size_t>(source_.group, d_.source_rows - first_sample);
+  const std::size_t count = std::min(piece_, channels_ - channel);
+  std::vector<std::uint64_t> maps(members * count * map_words_), squares(64 * members);
+  // Narrow words share a square: part g of a word is 64 g pixels on.
+  for (std::size_t first = 0; first < pixels_; first += 64 * parts_) {
+    std::fill(squares.begin(), squares.end(), 0);
+    for (std::size_t pixel = first, g = 0; g < parts_ && pixel < pixels_; ++g, pixel += 64) {
+      const std::size_t places = std::min<std::size_t>(64, pixels_ - pixel);
+      const std::uint8_t* from = at_(source_.place(first_sample, pixel, plane, channel / lanes_),
+                                     (places - 1) * pixel_step_ + members * bytes_) +
+                                 channel % lanes_ / 8;
+      gather(from, piece_ / 8, places, pixel_step_, members, bytes_, piece_ * g, squares.data());
+    }
+    for (std::size_t member = 0; member < members; ++member) {
+      std::uint64_t* square = squares.data() + 64 * member;
+      transpose64(square);
+      for (std::size_t pixel = first, g = 0; g < parts_ && pixel < pixels_; ++g, pixel += 64)
+        for (std::size_t c = 0; c < count; ++c) {
+          const std::uint64_t bits = square[piece_ * g + c];
+          std::uint64_t* map = maps.data() + (member * count + c) * map_words_;
+          if (stride_ == 1) {
+            map[pixel / 64] = bits;
+            continue;
+          }
+          for (std::size_t k = 0; k < 64 && pixel + k < pixels_; ++k) {
+            const std::size_t y = (pixel + k) / width_, x = (pixel + k) % width_;
+            const std::size_t bit = (y * stride_ + x % stride_) * phase_bits_ + x / stride_;
+            map[bit / 64] |= (bits >> k & 1) << (bit % 64);
+          }
+        }
+    }
+  }
+  return maps;
+}
+
+/// Of channels of one group of target rows and a tap's column: the bits that each map row gives a
+/// row of outputs, rows of the same y mod stride together, so that the rows a tap meets are
+/// consecutive; and the words of the group, to be written at once.
+void Unfolder::write_taps(const std::uint64_t* maps, std::size_t sample, std::size_t plane,
+                          std::size_t channel, std::size_t count, Scratch& scratch) const {
+  const std::size_t step = target_.group * bytes_;
+  for (std::size_t tap_x = 0; tap_x < d_.unfold_kernel_width; ++tap_x) {
+    const Span x = Span::of(tap_x, padding_, stride_, width_, out_width_);
+    // Rows as they are in the map serve as they are.
+    const bool same = stride_ == 1 && x.skip == 0 && out_width_ == width_;
+    if (!same) std::fill(scratch.rows.begin(), scratch.rows.end(), 0);
+    for (std::size_t c = 0; c < count && !same && x.first < x.last; ++c)
+      for (std::size_t y = 0; y < height_; ++y)
+        copy_bits(scratch.rows.data() + c * row_words_,
+                  (y % stride_ * phase_rows_ + y / stride_) * out_width_ + x.first,
+                  maps + c * map_words_, (y * stride_ + x.phase) * phase_bits_ + x.first + x.skip,
+                  x.last - x.first);
+    for (std::size_t tap_y = 0; tap_y < d_.unfold_kernel_height; ++tap_y) {
+      const Span y = Span::of(tap_y, padding_, stride_, height_, out_height_);
+      const std::size_t row =
+          (tap_y * d_.unfold_kernel_width + tap_x) * d_.unfold_tap_rows + channel;
+      for (std::size_t c = 0; c < count; ++c) {
+        std::fill(scratch.line.begin(), scratch.line.end(), 0);
+        if (y.first < y.last)
+          copy_bits(scratch.line.data(), y.first * out_width_,
+                    same ? maps + c * map_words_ : scratch.rows.data() + c * row_words_,
+                    (y.phase * phase_rows_ + y.first + y.skip) * out_width_,
+                    (y.last - y.first) * out_width_);
+        scatter(scratch.line.data(), d_.target_words, bytes_, count * bytes_,
+                scratch.words.data() + c * bytes_);
+      }
+      std::uint8_t* to =
+          at_(target_.place(row, sample, plane, 0), (d_.target_words - 1) * step + count * bytes_);
+      if (count == target_.group) {
+        std::memcpy(to, scratch.words.data(), d_.target_words * step);
+      } else {
+        for (std::size_t word = 0; word < d_.target_words; ++word)
+          std::memcpy(to + word * step, scratch.words.data() + word * count * bytes_,
+                      count * bytes_);
+      }
+    }
+  }
+}
+
+void Unfolder::run(std::size_t first, std::size_t end) const {
+  Scratch scratch{std::vector<std::uint64_t>(chunk_ * row_words_),
+                  std::vector<std::uint64_t>(d_.target_words * lanes_ / 64 + 2),
+                  std::vector<std::uint8_t>(d_.target_words * chunk_ * bytes_)};
+  for (std::uint64_t i = first; i < end; ++i) {
+    const std::size_t channel = i % channel_parts_ * piece_;
+    const std::size_t plane = i / channel_parts_ % d_.unfold_planes;
+    const std::size_t sample = i / channel_parts_ / d_.unfold_planes * source_.group;
+    const auto maps = turn(sample, plane, channel);
+    const std::uint64_t* map = maps.data();
+    for (std::size_t s = sample; s < d_.source_rows && s < sample + source_.group; ++s)
+      for (std::size_t c = channel; c < channels_ && c < channel + piece_;) {
+        const std::size_t count = std::min({chunk_, channels_ - c, channel + piece_ - c});
+        write_taps(map, s, plane, c, count, scratch);
+        map += count * map_words_;
+        c += count;
+      }
+  }
+}
+
 }  // namespace
 
 void GoldenDevice::transpose(const Descriptor& d) {
@@ -146,144 +332,11 @@ void GoldenDevice::transpose(const Descriptor& d) {
 }
 
 void GoldenDevice::unfold(const Descriptor& d) {
-  const auto lanes = static_cast<std::size_t>(config_.lanes);
-  const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
-  auto group = [&](bool columns) {
-    return static_cast<std::size_t>(geometry_.side(columns).group);
-  };
-  const std::size_t height = d.unfold_height, width = d.unfold_width;
-  const Planes source{d.source_address, height * width,          d.unfold_planes,
-                      d.source_words,   group(d.source_columns), bytes};
-  const Planes target{d.target_address, d.source_rows,           d.unfold_planes,
-                      d.target_words,   group(d.target_columns), bytes};
-  // Rows are written in whole beats of one source word: surplus ones are what the source has there.
-  const auto beat = static_cast<std::size_t>(geometry_.side(d.target_columns).turned_members);
-  const std::size_t channels = (d.source_lanes + beat - 1) / beat * beat;
-  const std::size_t stride = std::size_t{1} << d.unfold_stride_log2;
-  const auto padding = static_cast<std::ptrdiff_t>(d.unfold_padding);
-  // A channel's map as bits: rows of `phases` runs, run q the pixels x = q mod stride, so that the
-  // pixels a row of outputs meets are consecutive.
-  const std::size_t phase_bits = (width + stride - 1) / stride;
-  const std::size_t map_words = (height * stride * phase_bits + 63) / 64 + 2;
-  const std::size_t piece = std::min<std::size_t>(lanes, 64);
-  const std::size_t parts = 64 / piece;
-  const std::size_t pixel_step = d.unfold_planes * d.source_words * source.group * bytes;
-
-  const std::size_t out_width = d.unfold_out_width, out_height = d.unfold_out_height;
-  const std::size_t phase_rows = (height + stride - 1) / stride;
-  const std::size_t pixels = height * width;
-
-  // The channels of a piece of a word, of the samples of a group
-  auto turn = [&](std::size_t first_sample, std::size_t plane, std::size_t channel) {
-    const std::size_t members = std::min<std::size_t>(source.group, d.source_rows - first_sample);
-    const std::size_t count = std::min(piece, channels - channel);
-    std::vector<std::uint64_t> maps(members * count * map_words), squares(64 * members);
-    // Narrow words share a square: part g of a word is 64 g pixels on.
-    for (std::size_t first = 0; first < pixels; first += 64 * parts) {
-      std::fill(squares.begin(), squares.end(), 0);
-      for (std::size_t pixel = first, g = 0; g < parts && pixel < pixels; ++g, pixel += 64) {
-        const std::size_t places = std::min<std::size_t>(64, pixels - pixel);
-        const std::uint8_t* from = at(source.place(first_sample, pixel, plane, channel / lanes),
-                                      (places - 1) * pixel_step + members * bytes) +
-                                   channel % lanes / 8;
-        gather(from, piece / 8, places, pixel_step, members, bytes, piece * g, squares.data());
-      }
-      for (std::size_t member = 0; member < members; ++member) {
-        std::uint64_t* square = squares.data() + 64 * member;
-        transpose64(square);
-        for (std::size_t pixel = first, g = 0; g < parts && pixel < pixels; ++g, pixel += 64)
-          for (std::size_t c = 0; c < count; ++c) {
-            const std::uint64_t bits = square[piece * g + c];
-            std::uint64_t* map = maps.data() + (member * count + c) * map_words;
-            if (stride == 1) {
-              map[pixel / 64] = bits;
-              continue;
-            }
-            for (std::size_t k = 0; k < 64 && pixel + k < pixels; ++k) {
-              const std::size_t y = (pixel + k) / width, x = (pixel + k) % width;
-              const std::size_t bit = (y * stride + x % stride) * phase_bits + x / stride;
-              map[bit / 64] |= (bits >> k & 1) << (bit % 64);
-            }
-          }
-      }
-    }
-    return maps;
-  };
-  // Of channels of one group of target rows and a tap's column: the bits that each map row gives a
-  // row of outputs, rows of the same y mod stride together, so that the rows a tap meets are
-  // consecutive; and the words of the group, to be written at once.
-  const std::size_t row_words = stride * phase_rows * out_width / 64 + 2;
-  const std::size_t step = target.group * bytes;
-  struct Scratch {
-    std::vector<std::uint64_t> rows, line;
-    std::vector<std::uint8_t> words;
-  };
-  auto write_taps = [&](const std::uint64_t* maps, std::size_t sample, std::size_t plane,
-                        std::size_t channel, std::size_t count, Scratch& scratch) {
-    for (std::size_t tap_x = 0; tap_x < d.unfold_kernel_width; ++tap_x) {
-      const Span x = Span::of(tap_x, padding, stride, width, out_width);
-      // Rows as they are in the map serve as they are.
-      const bool same = stride == 1 && x.skip == 0 && out_width == width;
-      if (!same) std::fill(scratch.rows.begin(), scratch.rows.end(), 0);
-      for (std::size_t c = 0; c < count && !same && x.first < x.last; ++c)
-        for (std::size_t y = 0; y < height; ++y)
-          copy_bits(scratch.rows.data() + c * row_words,
-                    (y % stride * phase_rows + y / stride) * out_width + x.first,
-                    maps + c * map_words, (y * stride + x.phase) * phase_bits + x.first + x.skip,
-                    x.last - x.first);
-      for (std::size_t tap_y = 0; tap_y < d.unfold_kernel_height; ++tap_y) {
-        const Span y = Span::of(tap_y, padding, stride, height, out_height);
-        const std::size_t row =
-            (tap_y * d.unfold_kernel_width + tap_x) * d.unfold_tap_rows + channel;
-        for (std::size_t c = 0; c < count; ++c) {
-          std::fill(scratch.line.begin(), scratch.line.end(), 0);
-          if (y.first < y.last)
-            copy_bits(scratch.line.data(), y.first * out_width,
-                      same ? maps + c * map_words : scratch.rows.data() + c * row_words,
-                      (y.phase * phase_rows + y.first + y.skip) * out_width,
-                      (y.last - y.first) * out_width);
-          scatter(scratch.line.data(), d.target_words, bytes, count * bytes,
-                  scratch.words.data() + c * bytes);
-        }
-        std::uint8_t* to =
-            at(target.place(row, sample, plane, 0), (d.target_words - 1) * step + count * bytes);
-        if (count == target.group) {
-          std::memcpy(to, scratch.words.data(), d.target_words * step);
-        } else {
-          for (std::size_t word = 0; word < d.target_words; ++word)
-            std::memcpy(to + word * step, scratch.words.data() + word * count * bytes,
-                        count * bytes);
-        }
-      }
-    }
-  };
-  const std::size_t chunk = std::min(piece, target.group);
-  const std::size_t groups = (d.source_rows + source.group - 1) / source.group;
-  const std::size_t channel_parts =
-      (std::min(channels, d.source_words * lanes) + piece - 1) / piece;
-  const double cost =
-      static_cast<double>(source.group * piece) *
-      (4.0 * static_cast<double>(d.unfold_kernel_width * height) + static_cast<double>(pixels));
-  parallel(groups * d.unfold_planes * channel_parts, cost,
-           [&](int, std::uint64_t first, std::uint64_t end) {
-             Scratch scratch{std::vector<std::uint64_t>(chunk * row_words),
-                             std::vector<std::uint64_t>(d.target_words * lanes / 64 + 2),
-                             std::vector<std::uint8_t>(d.target_words * chunk * bytes)};
-             for (std::uint64_t i = first; i < end; ++i) {
-               const std::size_t channel = i % channel_parts * piece;
-               const std::size_t plane = i / channel_parts % d.unfold_planes;
-               const std::size_t sample = i / channel_parts / d.unfold_planes * source.group;
-               const auto maps = turn(sample, plane, channel);
-               const std::uint64_t* map = maps.data();
-               for (std::size_t s = sample; s < d.source_rows && s < sample + source.group; ++s)
-                 for (std::size_t c = channel; c < channels && c < channel + piece;) {
-                   const std::size_t count = std::min({chunk, channels - c, channel + piece - c});
-                   write_taps(map, s, plane, c, count, scratch);
-                   map += count * map_words;
-                   c += count;
-                 }
-             }
-           });
+  const Unfolder unfolder(
+      config_, geometry_, d,
+      [this](std::uint64_t address, std::uint64_t count) { return at(address, count); });
+  parallel(unfolder.count(), unfolder.cost(),
+           [&](int, std::uint64_t first, std::uint64_t end) { unfolder.run(first, end); });
 }
 
 }  // namespace solfege

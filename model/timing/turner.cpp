@@ -107,9 +107,34 @@ void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
 
 void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   const bool begin = state_ == kBegin;
-  const bool last_fill = fill_ && tags_[tags_head_].last;
   const bool finish = last_put_ && drained_block_.final;
-  // Asker
+  step_asker(response);
+  if (load_)
+    load_scan();
+  else if (next_ == Next::kSum)
+    next_ = Next::kReady;
+  else if (begin)
+    next_ = Next::kSum;
+  step_banks();
+  if (state_ == kIdle) {
+    if (!start) return;
+    d_ = d;
+    samples_step_ = d.source_columns ? column_samples_ : row_samples_;
+    members_step_ = d.target_columns ? column_members_ : row_members_;
+    tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
+    filled_ = drained_ = 0;
+    state_ = 1;
+  } else if (state_ == kRun) {
+    if (finish) state_ = kWait;
+  } else if (state_ == kWait) {
+    if (done_) state_ = kIdle;
+  } else {
+    ++state_;
+  }
+}
+
+/// Asks for the pixels of a scan, one after another.
+void TimedUnfold::step_asker(bool response) {
   const bool ends_block = step_ && block_end();
   Block pushed = block_;
   pushed.final = pushed.final && scan_end();
@@ -140,39 +165,41 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
     }
     if (ended) scan_ = false;
   }
-  if (load_) {
-    const std::uint32_t lanes_left = d_.source_lanes - lane_first_;
-    const std::uint32_t samples_left = d_.source_rows - sample_;
-    const bool last_sample = samples_left <= samples_step_;
-    const bool last_plane = plane_ + 1 == d_.unfold_planes;
-    const bool last_word = lanes_left <= lanes_;
-    const bool last_tap_x = tap_x_ + 1 == d_.unfold_kernel_width;
-    const bool last_tap_y = tap_y_ + 1 == d_.unfold_kernel_height;
-    scan_ = true;
-    out_x_ = out_y_ = lane_ = 0;
-    x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding;
-    y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding;
-    block_.lanes = last_word ? lanes_left : lanes_;
-    block_.samples = last_sample ? samples_left : samples_step_;
-    block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;
-    next_ = block_.final ? Next::kNone : Next::kSum;
-    sample_ = last_sample ? 0 : sample_ + samples_step_;
-    if (last_sample) {
-      plane_ = last_plane ? 0 : plane_ + 1;
-      if (last_plane) {
-        lane_first_ = last_word ? 0 : lane_first_ + lanes_;
-        if (last_word) {
-          tap_x_ = last_tap_x ? 0 : tap_x_ + 1;
-          if (last_tap_x) ++tap_y_;
-        }
+}
+
+/// The next scan: of another sample, plane, word or tap.
+void TimedUnfold::load_scan() {
+  const std::uint32_t lanes_left = d_.source_lanes - lane_first_;
+  const std::uint32_t samples_left = d_.source_rows - sample_;
+  const bool last_sample = samples_left <= samples_step_;
+  const bool last_plane = plane_ + 1 == d_.unfold_planes;
+  const bool last_word = lanes_left <= lanes_;
+  const bool last_tap_x = tap_x_ + 1 == d_.unfold_kernel_width;
+  const bool last_tap_y = tap_y_ + 1 == d_.unfold_kernel_height;
+  scan_ = true;
+  out_x_ = out_y_ = lane_ = 0;
+  x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding;
+  y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding;
+  block_.lanes = last_word ? lanes_left : lanes_;
+  block_.samples = last_sample ? samples_left : samples_step_;
+  block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;
+  next_ = block_.final ? Next::kNone : Next::kSum;
+  sample_ = last_sample ? 0 : sample_ + samples_step_;
+  if (last_sample) {
+    plane_ = last_plane ? 0 : plane_ + 1;
+    if (last_plane) {
+      lane_first_ = last_word ? 0 : lane_first_ + lanes_;
+      if (last_word) {
+        tap_x_ = last_tap_x ? 0 : tap_x_ + 1;
+        if (last_tap_x) ++tap_y_;
       }
     }
-  } else if (next_ == Next::kSum) {
-    next_ = Next::kReady;
-  } else if (begin) {
-    next_ = Next::kSum;
   }
-  // Banks
+}
+
+/// Fills one bank while the other drains.
+void TimedUnfold::step_banks() {
+  const bool last_fill = fill_ && tags_[tags_head_].last;
   if (fill_) {
     tags_head_ = (tags_head_ + 1) % kUnfoldTags;
     --tags_used_;
@@ -199,22 +226,6 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
         drain_lane_ += members_step_;
       }
     }
-  }
-  // States
-  if (state_ == kIdle) {
-    if (!start) return;
-    d_ = d;
-    samples_step_ = d.source_columns ? column_samples_ : row_samples_;
-    members_step_ = d.target_columns ? column_members_ : row_members_;
-    tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
-    filled_ = drained_ = 0;
-    state_ = 1;
-  } else if (state_ == kRun) {
-    if (finish) state_ = kWait;
-  } else if (state_ == kWait) {
-    if (done_) state_ = kIdle;
-  } else {
-    ++state_;
   }
 }
 

@@ -51,6 +51,9 @@ class TimedUnfold {
   void step(bool start, const Descriptor& d, bool response);
 
  private:
+  void step_asker(bool response);
+  void load_scan();
+  void step_banks();
   // States of the RTL: idle, preparation, run, wait
   static constexpr unsigned kIdle = 0, kBegin = kUnfoldPreparation, kRun = kBegin + 1,
                             kWait = kRun + 1;
