@@ -12,6 +12,7 @@
 #include "model/spec/lfsr.hpp"
 #include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
+#include "model/spec/stream_nest.hpp"
 
 namespace solfege {
 namespace {
@@ -157,62 +158,44 @@ std::uint64_t StreamTrace::element(std::uint32_t address, ElementType type,
 }
 
 StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
-  const auto lanes = static_cast<std::uint32_t>(config_.stream_lanes);
-  const std::uint32_t parts = static_cast<std::uint32_t>(kBlock) / lanes;
-  const std::array<std::uint32_t, 6> counts = {d_.count0, d_.count1, d_.count2,
-                                               d_.count3, d_.count4, d_.count5};
+  const auto own = static_cast<std::uint32_t>(lane);
+  StreamNest nest(d_, false, config_.stream_lanes), nest_b(d_, true, config_.stream_lanes);
+  nest.seek(number);
+  nest_b.seek(number);
+  const auto i = [&nest](unsigned loop) { return nest.index(loop); };
   Step s;
-  auto& i = s.index;
-  for (std::size_t k = 0; k < 6; ++k) {
-    i[k] = static_cast<std::uint32_t>(number % counts[k]);
-    number /= counts[k];
-  }
-  std::uint32_t inside = 0;
-  if (d_.x_from_array) {
-    s.chunk = d_.chunk_first + i[3] * d_.count0 + i[0];
-    s.sample = d_.sample_first + 16 * i[2] + i[1];
-    inside = 256 * (s.chunk * lanes / 16) + 16 * (s.sample % 16) + s.chunk * lanes % 16;
-  } else {
-    s.chunk = i[0] / (16 * parts) * parts + i[0] % parts;
-    s.sample = d_.sample_first + 16 * i[5] + i[0] / parts % 16;
-    inside = i[0] * lanes;
-  }
-  const bool tiles = d_.x_from_array;
-  const std::uint32_t own = inside + static_cast<std::uint32_t>(lane);
-  const std::uint32_t a = own + (tiles ? 0 : i[1] * d_.stride_a1 + i[3] * d_.stride_a3) +
-                          i[2] * d_.stride_a2 + i[4] * d_.stride_a4 + i[5] * d_.stride_a5;
-  const std::uint32_t b = own + (tiles ? 0 : i[1] * d_.stride_b1 + i[3] * d_.stride_b3) +
-                          i[2] * d_.stride_b2 + i[4] * d_.stride_b4 + i[5] * d_.stride_b5;
-  s.offset_a = a;
-  s.offset_b = b;
-  s.scale_sample = d_.accumulate_enable ? d_.accumulate_sample + i[4] : s.sample;
-  s.route_index = i[3] * d_.count1 + i[1];
-  s.pool_index = i[2] * d_.count1 + i[1];
-  s.window_first = i[1] == 0 && i[2] == 0;
-  s.place = i[0];
-  s.position = (i[2] * d_.count1 + i[1]) * d_.count0 + i[0];
-  s.sum_first = d_.accumulate_first && i[4] == 0;
-  s.result = (!d_.pool_enable || (i[1] + 1 == d_.count1 && i[2] + 1 == d_.count2)) &&
-             (!d_.accumulate_enable || (d_.accumulate_last && i[4] + 1 == d_.count4));
-  s.valid =
-      s.sample < d_.samples && s.chunk * lanes + static_cast<std::uint32_t>(lane) < d_.channels;
+  s.chunk = nest.chunk();
+  s.sample = nest.sample();
+  s.offset_a = nest.offset() + own;
+  s.offset_b = nest_b.offset() + own;
+  s.scale_sample = d_.accumulate_enable ? d_.accumulate_sample + i(4) : s.sample;
+  s.route_index = i(3) * d_.count1 + i(1);
+  s.pool_index = nest.window_index();
+  s.window_first = i(1) == 0 && i(2) == 0;
+  s.place = i(0);
+  s.position = nest.window_index() * d_.count0 + i(0);
+  s.sum_first = d_.accumulate_first && i(4) == 0;
+  s.result = (!d_.pool_enable || nest.window_last()) &&
+             (!d_.accumulate_enable || (d_.accumulate_last && nest.sum_last()));
+  s.valid = nest.valid(own);
   const std::uint64_t mask = (std::uint64_t{1} << shape_.value_bits) - 1;
-  if (tiles) {
-    const std::size_t tile = (std::size_t{i[5]} * d_.count4 + i[4]) * d_.count3 + i[3];
+  if (d_.x_from_array) {
+    const std::size_t tile = (std::size_t{i(5)} * d_.count4 + i(4)) * d_.count3 + i(3);
     const auto rows = static_cast<std::size_t>(config_.rows),
                columns = static_cast<std::size_t>(config_.columns);
-    const std::size_t place =
-        (tile * rows + 16 * i[2] + i[1]) * columns + i[0] * lanes + static_cast<std::size_t>(lane);
+    const std::size_t place = (tile * rows + 16 * i(2) + i(1)) * columns +
+                              i(0) * static_cast<std::size_t>(config_.stream_lanes) + own;
     if (place < device_.pending_sums())
       s.x = static_cast<std::uint64_t>(device_.pending_sum(place)) & mask;
   } else {
-    auto x = static_cast<std::uint32_t>(element(d_.x_address, d_.x_type, a));
+    auto x = static_cast<std::uint32_t>(element(d_.x_address, d_.x_type, s.offset_a));
     if (d_.x_type == ElementType::kTagged)
       x = static_cast<std::uint32_t>(static_cast<std::int16_t>(x));
     s.x = static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(x)}) & mask;
   }
   if (d_.z_enable)
-    s.z = static_cast<std::uint32_t>(element(d_.z_address, d_.z_type, d_.z_strides_b ? b : a));
+    s.z = static_cast<std::uint32_t>(
+        element(d_.z_address, d_.z_type, d_.z_strides_b ? s.offset_b : s.offset_a));
   return s;
 }
 

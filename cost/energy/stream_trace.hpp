@@ -98,7 +98,6 @@ class StreamTrace {
     std::uint32_t place = 0, position = 0;
     bool window_first = false, sum_first = false, result = false, valid = false;
     std::uint32_t offset_a = 0, offset_b = 0;  ///< elements
-    std::array<std::uint32_t, 6> index{};
   };
   Step step(std::uint64_t number, int lane) const;
   std::uint64_t element(std::uint32_t address, ElementType type, std::uint32_t offset) const;

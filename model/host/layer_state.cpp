@@ -30,7 +30,7 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
   const double by_samples =
       rows * taps * ceil_divide(layer.in_channels, config.columns) *
       std::max(drain, static_cast<double>(ceil_divide(batch, config.lanes)) * pixels *
-                          (layer.gradient_bits + 16) * layer.input_bits);
+                          scaled_planes(layer.gradient_bits) * layer.input_bits);
   return by_pixels <= by_samples ? WeightGradientLanes::kPixels : WeightGradientLanes::kSamples;
 }
 
@@ -164,8 +164,7 @@ class Layouter {
     if (!s.is_last)
       s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
                                         l.out_channels, false, PlaneType::kBipolar);
-    // |M (2c - n)| < 2^15 2^G: G + 16 planes with the sign, which bits.wide always allows
-    const int scaled_planes = s.is_last ? kLogitPlanes : l.gradient_bits + 16;
+    const int sample_planes = s.is_last ? kLogitPlanes : scaled_planes(l.gradient_bits);
     if (s.lanes == WeightGradientLanes::kPixels) {
       s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
                                            unfolded_tap_rows(l.out_channels, config_.rows), batch_,
@@ -175,15 +174,15 @@ class Layouter {
           batch_, l.input_bits, pixels, true, unipolar);
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
-      s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, scaled_planes,
+      s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, sample_planes,
                                          l.out_channels, false, PlaneType::kSigned);
       s.scaled_gradient_by_sample =
           memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels,
-                         scaled_planes, batch_, false, PlaneType::kSigned);
+                         sample_planes, batch_, false, PlaneType::kSigned);
       s.input_by_sample =
           memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
                          l.input_bits, batch_, true, unipolar);
-      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, scaled_planes - 1,
+      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, sample_planes - 1,
                 l.input_bits);
     }
     need_bits(l, "forward", l.fan_in(), l.input_bits, l.weight_bits);

@@ -190,4 +190,8 @@ struct Enumeration {
 };
 const std::vector<Enumeration>& enumerations();
 
+/// Planes of M (2c - n), a code of f_G with `bits` bits times its sample's M < 2^15, with the sign:
+/// what Quantizer::kStochasticScaled writes. bits.wide always allows as many.
+constexpr int scaled_planes(int bits) { return bits + 16; }
+
 }  // namespace solfege

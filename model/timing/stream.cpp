@@ -10,66 +10,11 @@ unsigned log2_of(std::uint32_t value) { return static_cast<unsigned>(31 - __buil
 
 }  // namespace
 
-// ---- Loop nest ----
-
-void TimedNest::start(const Descriptor& d, bool strides_b, int stream_lanes) {
-  active_ = true;
-  tile_order_ = d.x_from_array;
-  lane_shift_ = log2_of(static_cast<std::uint32_t>(stream_lanes));
-  part_shift_ = 4 - lane_shift_;
-  index_ = base_ = {};
-  count_ = {d.count0, d.count1, d.count2, d.count3, d.count4, d.count5};
-  stride_ = strides_b ? std::array<std::uint32_t, 6>{0,           d.stride_b1, d.stride_b2,
-                                                     d.stride_b3, d.stride_b4, d.stride_b5}
-                      : std::array<std::uint32_t, 6>{0,           d.stride_a1, d.stride_a2,
-                                                     d.stride_a3, d.stride_a4, d.stride_a5};
-  if (tile_order_) stride_[1] = stride_[3] = 0;
-  group_chunk_ = chunk_first_ = d.chunk_first;
-  sample_block_ = sample_first_ = d.sample_first;
-  channels_ = d.channels;
-  samples_ = d.samples;
-}
-
-bool TimedNest::last() const { return index_[5] + 1 == count_[5] && row_block_end(); }
-bool TimedNest::row_block_end() const {
-  for (unsigned loop = 0; loop < 5; ++loop)
-    if (index_[loop] + 1 != count_[loop]) return false;
-  return true;
-}
-std::uint32_t TimedNest::chunk() const {
-  if (tile_order_) return group_chunk_ + index_[0];
-  return (index_[0] >> (part_shift_ + 4) << part_shift_) | (index_[0] & ((1u << part_shift_) - 1));
-}
-std::uint32_t TimedNest::sample() const {
-  return sample_block_ + (tile_order_ ? index_[1] : index_[0] >> part_shift_ & 15u);
-}
-bool TimedNest::valid() const { return chunk() << lane_shift_ < channels_ && sample() < samples_; }
-std::uint32_t TimedNest::offset() const {
-  const std::uint32_t row = tile_order_ ? sample() & 15u : index_[0] >> part_shift_ & 15u;
-  return base_[1] + ((chunk() >> part_shift_ << 8) | (row << 4) |
-                     ((chunk() & ((1u << part_shift_) - 1)) << lane_shift_));
-}
-
-void TimedNest::advance() {
-  if (last()) active_ = false;
-  unsigned moves = 0;
-  while (moves < 5 && index_[moves] + 1 == count_[moves]) index_[moves++] = 0;
-  ++index_[moves];
-  if (moves == 0) return;
-  base_[moves] += stride_[moves];
-  for (unsigned loop = 1; loop < moves; ++loop) base_[loop] = base_[moves];
-  if (tile_order_ && moves == 2) sample_block_ += 16;
-  if (tile_order_ && moves > 2) sample_block_ = sample_first_;
-  if (!tile_order_ && moves == 5) sample_block_ += 16;
-  if (moves == 3) group_chunk_ += count_[0];
-  if (moves > 3) group_chunk_ = chunk_first_;
-}
-
 // ---- Reader ----
 
 void TimedReader::start(const Descriptor& d, bool strides_b, std::uint32_t address,
                         ElementType type, const Config& config) {
-  nest_.start(d, strides_b, config.stream_lanes);
+  nest_ = StreamNest(d, strides_b, config.stream_lanes);
   address_ = address;
   bus_bytes_ = static_cast<std::uint32_t>(config.bus_bytes);
   size_log2_ = log2_of(static_cast<std::uint32_t>(traits(type).bytes));
@@ -358,7 +303,7 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   channels_ = d.channels;
   max_address_ = d.max_address;
   sum_base_ = d.sum_address;
-  nest_.start(d, d.destination_strides_b, config_.stream_lanes);
+  nest_ = StreamNest(d, d.destination_strides_b, config_.stream_lanes);
   if (!from_array_) read_x_.start(d, false, d.x_address, d.x_type, config_);
   if (z_enable_) read_z_.start(d, d.z_strides_b, d.z_address, d.z_type, config_);
   pack_.start(d);

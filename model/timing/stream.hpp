@@ -9,34 +9,9 @@
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
+#include "model/spec/stream_nest.hpp"
 
 namespace solfege {
-
-/// sf_loop_nest
-class TimedNest {
- public:
-  void start(const Descriptor& d, bool strides_b, int stream_lanes);
-  bool active() const { return active_; }
-  bool last() const;
-  /// Some lane is inside the tensor.
-  bool valid() const;
-  std::uint32_t offset() const;
-  bool pixel_end() const { return index_[0] + 1 == count_[0]; }
-  bool row_block_end() const;
-  bool window_last() const { return index_[1] + 1 == count_[1] && index_[2] + 1 == count_[2]; }
-  bool sum_last() const { return index_[4] + 1 == count_[4]; }
-  void advance();
-
- private:
-  std::uint32_t chunk() const;
-  std::uint32_t sample() const;
-
-  bool active_ = false, tile_order_ = false;
-  unsigned lane_shift_ = 0, part_shift_ = 0;
-  std::array<std::uint32_t, 6> index_{}, count_{}, stride_{}, base_{};
-  std::uint32_t group_chunk_ = 0, chunk_first_ = 0, sample_block_ = 0, sample_first_ = 0,
-                channels_ = 0, samples_ = 0;
-};
 
 /// sf_stream_reader
 class TimedReader {
@@ -55,7 +30,7 @@ class TimedReader {
   }
   bool new_beat() const { return nest_.valid() && !(last_valid_ && last_beat_ == beat_address()); }
 
-  TimedNest nest_;
+  StreamNest nest_;
   std::uint32_t address_ = 0, bus_bytes_ = 64, last_beat_ = 0;
   unsigned size_log2_ = 0;
   bool running_ = false, last_valid_ = false, out_valid_ = false;
@@ -172,7 +147,7 @@ class TimedStream {
   void step_reduce(bool ready);
 
   const Config& config_;
-  TimedNest nest_;
+  StreamNest nest_;
   TimedReader read_x_, read_z_;
   TimedCombiner elements_, planes_;
   TimedPack pack_;
