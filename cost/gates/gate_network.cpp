@@ -3,310 +3,261 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace solfege {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error(what); }
+constexpr std::size_t kMaxMemoryBits = std::size_t{1} << 32;
 
-SlewCurve curve(const std::vector<std::pair<const LibertyTable*, double>>& tables, double load) {
-  SlewCurve c;
-  for (const double slew : tables.front().first->slews_ns) {
-    double value = 0;
-    for (const auto& [table, weight] : tables) value += weight * table->at(slew, load);
-    c.slews.push_back(static_cast<float>(slew));
-    c.values.push_back(static_cast<float>(value));
-  }
-  return c;
+std::size_t address_bits(std::size_t depth) {
+  std::size_t bits = 1;
+  while ((std::size_t{1} << bits) < depth) ++bits;
+  return bits;
 }
 
 }  // namespace
 
-GateNetwork::GateNetwork(const Netlist& netlist, const LibertyLibrary& library,
-                         const std::string& clock)
-    : net_names_(netlist.net_names) {
-  drivers.assign(static_cast<std::size_t>(netlist.nets), Driver::kNone);
-  if (!clock.empty()) {
-    const Netlist::Port& port = netlist.port(clock);
-    if (!port.is_input || port.nets.size() != 1)
-      fail(fmt::format("{}: {} is not an input of one bit", netlist.top, clock));
-    clock_ = port.nets[0];
+class GateNetwork::Builder {
+ public:
+  Builder(GateNetwork& network, const Netlist& netlist) : n_(network), netlist_(netlist) {
+    n_.drivers.assign(static_cast<std::size_t>(netlist.nets), Driver::kNone);
   }
-  for (const Netlist::Port& port : netlist.ports)
-    for (const int net : port.nets) {
+
+  void ports(const std::string& clock) {
+    for (const Netlist::Port& port : netlist_.ports) {
       if (port.is_input)
-        drive(net, Driver::kPort);
-      else
-        output_ports_.push_back(net);
+        for (const int net : port.nets) drive(net, Driver::kPort, nullptr, port.name);
+      if (port.name != clock) continue;
+      if (!port.is_input || port.nets.size() != 1 || port.nets[0] < 0)
+        fail(fmt::format("its clock {} is not an input of one bit", clock));
+      n_.clock = port.nets[0];
     }
-  instances(netlist, library);
-  for (const auto& [name, cell] : cells_)
-    for (const GateCell::Delay& d : cell->delay_tables) {
-      const auto sharpest = static_cast<float>(d.delay_ns->slews_ns.front());
-      if (sharpest > 0 && (input_slew == 0 || sharpest < input_slew)) input_slew = sharpest;
-    }
-  order();
-  loads(library.voltage_v);
-  typical();
-}
+    if (!clock.empty() && n_.clock == kUnconnected) fail(fmt::format("it has no port {}", clock));
+  }
 
-void GateNetwork::drive(int net, Driver driver) {
-  if (net < 0) return;
-  Driver& current = drivers[static_cast<std::size_t>(net)];
-  if (current != Driver::kNone)
-    fail(fmt::format("net {} is driven twice", net_names_[static_cast<std::size_t>(net)]));
-  current = driver;
-}
-
-void GateNetwork::instances(const Netlist& netlist, const LibertyLibrary& library) {
-  std::map<std::string, const LibertyCell*> by_name;
-  for (const LibertyCell& cell : library.cells) by_name.emplace(cell.name, &cell);
-  for (const Netlist::Instance& instance : netlist.instances) {
-    if (instance.cell == "sf_ram") {
-      memory(instance);
-      continue;
+  void instances(const LibertyLibrary& library) {
+    std::map<std::string, const LibertyCell*> by_name;
+    for (const LibertyCell& cell : library.cells) by_name.emplace(cell.name, &cell);
+    for (const Netlist::Instance& instance : netlist_.instances) {
+      if (instance.cell == "sf_ram" || instance.cell == "sf_register_file" ||
+          instance.cell == "$mem_v2") {
+        add_memory(instance);
+        continue;
+      }
+      const auto found = by_name.find(instance.cell);
+      if (found == by_name.end())
+        fail(fmt::format("instance {} is a {}, which the library {} does not have", instance.name,
+                         instance.cell, library.name));
+      auto& cell = n_.cells[instance.cell];
+      if (!cell) cell = std::make_unique<GateCell>(*found->second);
+      add_cell(instance, *cell);
     }
-    const auto found = by_name.find(instance.cell);
-    if (found == by_name.end())
-      fail(fmt::format("{}: instance {} is a {}, which the library {} does not have", netlist.top,
-                       instance.name, instance.cell, library.name));
-    auto& cell = cells_[instance.cell];
-    if (!cell) cell = std::make_unique<GateCell>(*found->second);
-    leakage_nw += found->second->leakage_nw;
-    Gate gate{cell.get(), nullptr, static_cast<std::uint32_t>(input_nets.size()),
-              static_cast<std::uint32_t>(output_nets.size()), 0};
+  }
+
+  /// Sorts gates topologically; flip-flops come last.
+  void order() {
+    list_readers();
+    std::vector<Gate> sorted, flip_flops;
+    std::vector<std::uint32_t> waiting(n_.gates.size()), ready;
+    for (std::uint32_t g = 0; g < n_.gates.size(); ++g) {
+      const Gate& gate = n_.gates[g];
+      if (gate.sequential()) {
+        flip_flops.push_back(gate);
+        continue;
+      }
+      for (std::uint32_t i = 0; i < gate.inputs; ++i) {
+        const int net = n_.input_nets[gate.first_input + i];
+        if (net >= 0 && n_.drivers[static_cast<std::size_t>(net)] == Driver::kCombinational)
+          ++waiting[g];
+      }
+      if (waiting[g] == 0) ready.push_back(g);
+    }
+    for (std::size_t at = 0; at < ready.size(); ++at) {
+      const Gate& gate = n_.gates[ready[at]];
+      sorted.push_back(gate);
+      for (std::uint32_t o = 0; o < gate.outputs; ++o) {
+        const int net = n_.output_nets[gate.first_output + o];
+        if (net < 0) continue;
+        const auto n = static_cast<std::size_t>(net);
+        for (std::uint32_t r = n_.first_reader[n]; r < n_.first_reader[n + 1]; ++r) {
+          const std::uint32_t reader = n_.readers[r].gate;
+          if (!n_.gates[reader].sequential() && --waiting[reader] == 0) ready.push_back(reader);
+        }
+      }
+    }
+    n_.combinational = sorted.size();
+    if (n_.combinational + flip_flops.size() != n_.gates.size()) {
+      std::size_t g = 0;
+      while (waiting[g] == 0) ++g;
+      fail(fmt::format("a combinational loop, through or into instance {} ({})",
+                       instances_[g]->name, instances_[g]->cell));
+    }
+    sorted.insert(sorted.end(), flip_flops.begin(), flip_flops.end());
+    n_.gates = std::move(sorted);
+    for (std::uint32_t g = 0; g < n_.combinational; ++g)
+      if (n_.gates[g].cell == nullptr) n_.memories[n_.gates[g].memory].gate = g;
+    list_readers();
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw std::runtime_error(fmt::format("{} cannot be simulated: {}", netlist_.top, what));
+  }
+
+  /// A pin of an instance, or without one a port.
+  static std::string place(const Netlist::Instance* instance, const std::string& pin) {
+    if (instance == nullptr) return "port " + pin;
+    return fmt::format("pin {} of instance {} ({})", pin, instance->name, instance->cell);
+  }
+
+  void drive(int net, Driver driver, const Netlist::Instance* instance, const std::string& pin) {
+    if (net < 0) return;
+    const auto n = static_cast<std::size_t>(net);
+    if (n_.drivers[n] != Driver::kNone)
+      fail(fmt::format("net {} is driven twice, once by {}",
+                       n < netlist_.net_names.size() ? netlist_.net_names[n] : std::to_string(net),
+                       place(instance, pin)));
+    n_.drivers[n] = driver;
+  }
+
+  void check_clock(int net, bool is_clock, const Netlist::Instance& instance,
+                   const std::string& pin) const {
+    if (is_clock != (net == n_.clock))
+      fail(fmt::format("{} {}", place(&instance, pin),
+                       is_clock ? "is not driven by the clock itself: gated or other clocks cannot "
+                                  "be simulated"
+                                : "is data, but driven by the clock"));
+  }
+
+  /// Its nets are those that the caller adds next.
+  Gate& add_gate(const Netlist::Instance& instance, const GateCell* cell, std::size_t inputs,
+                 std::size_t outputs) {
+    instances_.push_back(&instance);
+    n_.gates.push_back({cell, static_cast<std::uint32_t>(n_.memories.size()),
+                        static_cast<std::uint32_t>(n_.input_nets.size()),
+                        static_cast<std::uint32_t>(inputs),
+                        static_cast<std::uint32_t>(n_.output_nets.size()),
+                        static_cast<std::uint32_t>(outputs), 0});
+    return n_.gates.back();
+  }
+
+  void add_cell(const Netlist::Instance& instance, const GateCell& cell) {
+    for (const auto& [pin, nets] : instance.pins) {
+      if (cell.library->pin(pin) == nullptr)
+        fail(fmt::format("{} is not a pin in the library", place(&instance, pin)));
+      if (nets.size() > 1)
+        fail(fmt::format("{} has {} bits instead of 1", place(&instance, pin), nets.size()));
+    }
     auto net = [&](const LibertyPin& pin, int otherwise) {
       const auto connected = instance.pins.find(pin.name);
       return connected == instance.pins.end() || connected->second.empty() ? otherwise
                                                                            : connected->second[0];
     };
-    for (std::size_t i = 0; i < cell->inputs.size(); ++i) {
-      input_nets.push_back(net(*cell->inputs[i], Netlist::kZero));
-      const bool is_clock = cell->sequential() && static_cast<int>(i) == cell->clock;
-      if (is_clock != (clock_ != kUnconnected && input_nets.back() == clock_))
-        fail(fmt::format("{}: pin {} of instance {} ({}) {}", netlist.top, cell->inputs[i]->name,
-                         instance.name, instance.cell,
-                         is_clock ? "is not driven by the unit's clock: gated or other clocks "
-                                    "cannot be simulated"
-                                  : "is data, but driven by the clock"));
+    Gate& gate = add_gate(instance, &cell, cell.inputs.size(), cell.outputs.size());
+    for (std::size_t i = 0; i < cell.inputs.size(); ++i) {
+      const int from = net(*cell.inputs[i], Netlist::kZero);
+      const bool is_clock = static_cast<int>(i) == cell.clock;
+      check_clock(from, is_clock, instance, cell.inputs[i]->name);
+      n_.input_nets.push_back(from);
+      if (is_clock || from == Netlist::kOne) gate.row |= 1u << i;
     }
-    for (const LibertyPin* pin : cell->outputs) {
-      output_nets.push_back(net(*pin, kUnconnected));
-      drive(output_nets.back(), cell->sequential() ? Driver::kFlipFlop : Driver::kCombinational);
+    for (const LibertyPin* pin : cell.outputs) {
+      n_.output_nets.push_back(net(*pin, kUnconnected));
+      drive(n_.output_nets.back(), cell.sequential() ? Driver::kFlipFlop : Driver::kCombinational,
+            &instance, pin->name);
     }
-    gates.push_back(gate);
   }
-}
 
-void GateNetwork::memory(const Netlist::Instance& instance) {
-  Memory m;
-  m.width = instance.parameter("Width");
-  m.depth = instance.parameter("Depth");
-  auto nets = [&](const char* pin) {
-    const auto found = instance.pins.find(pin);
-    if (found == instance.pins.end()) fail(fmt::format("sf_ram {} has no {}", instance.name, pin));
-    return found->second;
-  };
-  m.write_enable = nets("write_enable_i").at(0);
-  m.read_enable = nets("read_enable_i").at(0);
-  m.write_address = nets("write_address_i");
-  m.write_data = nets("write_data_i");
-  m.read_address = nets("read_address_i");
-  m.read_data = nets("read_data_o");
-  if (nets("clk_i").at(0) != clock_ || clock_ == kUnconnected)
-    fail(fmt::format("sf_ram {} is not driven by the unit's clock", instance.name));
-  if (m.write_data.size() != m.width || m.read_data.size() != m.width)
-    fail(fmt::format("sf_ram {} is not {} bits wide", instance.name, m.width));
-  for (const int net : m.read_data) drive(net, Driver::kMemory);
-  memories.push_back(std::move(m));
-}
+  void add_memory(const Netlist::Instance& instance) {
+    Memory m;
+    m.name = instance.name;
+    auto pin = [&](const char* name, std::size_t width, bool is_clock = false) {
+      const auto found = instance.pins.find(name);
+      const std::size_t bits = found == instance.pins.end() ? 0 : found->second.size();
+      if (bits != width)
+        fail(fmt::format("{} has {} bits instead of {}", place(&instance, name), bits, width));
+      for (const int net : found->second) check_clock(net, is_clock, instance, name);
+      return found->second;
+    };
+    const char* read_data = "read_data_o";
+    if (instance.cell == "$mem_v2") {
+      read_data = "RD_DATA";
+      m.width = instance.parameter("WIDTH");
+      m.depth = instance.parameter("SIZE");
+      const std::size_t bits = instance.parameter("ABITS");
+      if (instance.parameter("RD_PORTS") != 1 || instance.parameter("WR_PORTS") != 1 ||
+          instance.parameter("RD_CLK_ENABLE") != 0 || instance.parameter("WR_CLK_ENABLE") != 1 ||
+          instance.parameter("WR_CLK_POLARITY") != 1 || instance.parameter("OFFSET") != 0 ||
+          bits > address_bits(kMaxMemoryBits))
+        fail(fmt::format("memory {} has other ports than a clocked write and an unclocked read",
+                         instance.name));
+      pin("WR_CLK", 1, true);
+      m.write_enable = pin("WR_EN", m.width);
+      m.write_address = pin("WR_ADDR", bits);
+      m.write_data = pin("WR_DATA", m.width);
+      m.read_address = pin("RD_ADDR", bits);
+    } else {
+      m.width = instance.parameter("Width");
+      m.depth = std::min<std::uint64_t>(instance.parameter("Depth"), kMaxMemoryBits + 1);
+      const std::size_t bits = address_bits(m.depth);
+      m.clocked_read = instance.cell == "sf_ram";
+      pin("clk_i", 1, true);
+      m.write_enable = pin("write_enable_i", 1);
+      m.write_data = pin("write_data_i", m.width);
+      m.write_address = pin(m.clocked_read ? "write_address_i" : "address_i", bits);
+      m.read_address = pin(m.clocked_read ? "read_address_i" : "address_i", bits);
+      if (m.clocked_read) m.read_enable = pin("read_enable_i", 1)[0];
+    }
+    m.read_data = pin(read_data, m.width);
+    if (m.width == 0 || m.depth == 0 || m.depth > (kMaxMemoryBits - memory_bits_) / m.width)
+      fail(fmt::format(
+          "memory {} has {} words of {} bits; allowed are 1 to {} bits, in all memories",
+          instance.name, m.depth, m.width, kMaxMemoryBits));
+    memory_bits_ += m.width * m.depth;
+    for (const int net : m.read_data)
+      drive(net, m.clocked_read ? Driver::kMemory : Driver::kCombinational, &instance, read_data);
+    if (!m.clocked_read) {
+      add_gate(instance, nullptr, m.read_address.size(), m.read_data.size());
+      n_.input_nets.insert(n_.input_nets.end(), m.read_address.begin(), m.read_address.end());
+      n_.output_nets.insert(n_.output_nets.end(), m.read_data.begin(), m.read_data.end());
+    }
+    n_.memories.push_back(std::move(m));
+  }
 
-/// Sorts gates topologically, and lists the readers of each net.
-void GateNetwork::order() {
-  const std::size_t nets = drivers.size();
-  std::vector<std::uint32_t> waiting(gates.size());
-  auto list_readers = [&] {
-    first_reader.assign(nets + 1, 0);
-    readers.clear();
+  void list_readers() {
+    const std::size_t nets = n_.drivers.size();
+    n_.first_reader.assign(nets + 1, 0);
     for (const bool count : {true, false}) {
-      for (std::uint32_t g = 0; g < gates.size(); ++g)
-        for (std::uint32_t i = 0; i < gates[g].cell->inputs.size(); ++i) {
-          const int net = input_nets[gates[g].first_input + i];
-          if (net < 0 || static_cast<int>(i) == gates[g].cell->clock) continue;
-          std::uint32_t& at = first_reader[static_cast<std::size_t>(net)];
+      for (std::uint32_t g = 0; g < n_.gates.size(); ++g)
+        for (std::uint32_t i = 0; i < n_.gates[g].inputs; ++i) {
+          const int net = n_.input_nets[n_.gates[g].first_input + i];
+          if (net < 0 || static_cast<int>(i) == n_.gates[g].clock()) continue;
+          std::uint32_t& at = n_.first_reader[static_cast<std::size_t>(net)];
           if (count)
             ++at;
           else
-            readers[--at] = {g, i};
+            n_.readers[--at] = {g, i};
         }
       if (!count) break;
-      for (std::size_t net = 0; net < nets; ++net) first_reader[net + 1] += first_reader[net];
-      readers.resize(first_reader[nets]);
-    }
-  };
-  list_readers();
-  std::vector<Gate> sorted, flip_flops;
-  std::vector<std::uint32_t> ready;
-  for (std::uint32_t g = 0; g < gates.size(); ++g) {
-    if (gates[g].cell->sequential()) {
-      flip_flops.push_back(gates[g]);
-      continue;
-    }
-    for (std::size_t i = 0; i < gates[g].cell->inputs.size(); ++i) {
-      const int net = input_nets[gates[g].first_input + i];
-      if (net >= 0 && drivers[static_cast<std::size_t>(net)] == Driver::kCombinational)
-        ++waiting[g];
-    }
-    if (waiting[g] == 0) ready.push_back(g);
-  }
-  for (std::size_t at = 0; at < ready.size(); ++at) {
-    const Gate& gate = gates[ready[at]];
-    sorted.push_back(gate);
-    for (std::size_t o = 0; o < gate.cell->outputs.size(); ++o) {
-      const int net = output_nets[gate.first_output + o];
-      if (net < 0) continue;
-      for (std::uint32_t r = first_reader[static_cast<std::size_t>(net)];
-           r < first_reader[static_cast<std::size_t>(net) + 1]; ++r)
-        if (!gates[readers[r].gate].cell->sequential() && --waiting[readers[r].gate] == 0)
-          ready.push_back(readers[r].gate);
+      for (std::size_t net = 0; net < nets; ++net) n_.first_reader[net + 1] += n_.first_reader[net];
+      n_.readers.resize(n_.first_reader[nets]);
     }
   }
-  combinational = sorted.size();
-  if (combinational + flip_flops.size() != gates.size()) {
-    std::size_t g = 0;
-    while (waiting[g] == 0) ++g;
-    const int net = output_nets[gates[g].first_output];
-    fail(fmt::format("a combinational loop, through or into net {}",
-                     net < 0 ? "?" : net_names_[static_cast<std::size_t>(net)]));
-  }
-  sorted.insert(sorted.end(), flip_flops.begin(), flip_flops.end());
-  gates = std::move(sorted);
-  list_readers();
-}
 
-void GateNetwork::loads(double voltage) {
-  const std::size_t nets = drivers.size();
-  load_pf_.assign(nets, 0);
-  for (const Gate& gate : gates)
-    for (std::size_t i = 0; i < gate.cell->inputs.size(); ++i) {
-      const int net = input_nets[gate.first_input + i];
-      if (net >= 0) load_pf_[static_cast<std::size_t>(net)] += gate.cell->inputs[i]->capacitance_pf;
-    }
-  event_pj.resize(nets);
-  for (std::size_t net = 0; net < nets; ++net)
-    event_pj[net] = static_cast<float>(load_pf_[net] * voltage * voltage / 2);
-  if (clock_ >= 0) clock_net_pj = 2.0 * event_pj[static_cast<std::size_t>(clock_)];
-  for (Gate& gate : gates) {
-    std::vector<double> of_outputs;
-    for (std::size_t o = 0; o < gate.cell->outputs.size(); ++o) {
-      const int net = output_nets[gate.first_output + o];
-      of_outputs.push_back(net < 0 ? 0 : load_pf_[static_cast<std::size_t>(net)]);
-    }
-    gate.loaded = loaded(*gate.cell, of_outputs);
-  }
-}
+  GateNetwork& n_;
+  const Netlist& netlist_;
+  std::vector<const Netlist::Instance*> instances_;  ///< of gates, until they are sorted
+  std::size_t memory_bits_ = 0;
+};
 
-const GateNetwork::Loaded* GateNetwork::loaded(const GateCell& cell,
-                                               const std::vector<double>& loads) {
-  auto& entry = loaded_[{&cell, loads}];
-  if (entry) return entry.get();
-  entry = std::make_unique<Loaded>();
-  for (const GateCell::Delay& d : cell.delay_tables) {
-    const double load = loads[static_cast<std::size_t>(d.output)];
-    entry->delays.push_back(curve({{d.delay_ns, 1.0}}, load));
-    if (d.slew_ns->empty())
-      entry->slews.push_back({{0}, {0}});
-    else
-      entry->slews.push_back(curve({{d.slew_ns, 1.0}}, load));
-  }
-  for (std::size_t k = 0; k < cell.energy_tables.size(); ++k) {
-    const int output = cell.energy_outputs[k];
-    entry->energies.push_back(curve(cell.energy_tables[k].tables,
-                                    output < 0 ? 0 : loads[static_cast<std::size_t>(output)]));
-  }
-  return entry.get();
-}
-
-/// A net's typical slew is the mean over the arcs that drive it, at their inputs' typical slews.
-void GateNetwork::typical() {
-  const std::size_t nets = drivers.size();
-  rise_slew.assign(nets, input_slew);
-  fall_slew.assign(nets, input_slew);
-  auto slew = [&](const Gate& gate, int input, bool rises) {
-    const int net = input_nets[gate.first_input + static_cast<std::size_t>(input)];
-    return net < 0 ? input_slew : (rises ? rise_slew : fall_slew)[static_cast<std::size_t>(net)];
-  };
-  auto outputs = [&](const Gate& gate) {
-    for (std::size_t o = 0; o < gate.cell->outputs.size(); ++o) {
-      const int net = output_nets[gate.first_output + o];
-      if (net < 0) continue;
-      float sum[2] = {0, 0};
-      int count[2] = {0, 0};
-      for (std::size_t k = 0; k < gate.cell->delay_tables.size(); ++k) {
-        const GateCell::Delay& d = gate.cell->delay_tables[k];
-        if (d.output != static_cast<int>(o)) continue;
-        sum[d.output_rises] += gate.loaded->slews[k].at(slew(gate, d.input, d.input_rises));
-        ++count[d.output_rises];
-      }
-      if (count[1] > 0)
-        rise_slew[static_cast<std::size_t>(net)] = sum[1] / static_cast<float>(count[1]);
-      if (count[0] > 0)
-        fall_slew[static_cast<std::size_t>(net)] = sum[0] / static_cast<float>(count[0]);
-    }
-  };
-  for (std::size_t g = combinational; g < gates.size(); ++g) outputs(gates[g]);
-  for (std::size_t g = 0; g < combinational; ++g) outputs(gates[g]);
-  for (Gate& gate : gates) {
-    gate.first_energy = static_cast<std::uint32_t>(typical_energy_pj.size());
-    for (std::size_t k = 0; k < gate.cell->energy_tables.size(); ++k) {
-      const GateCell::Energy& e = gate.cell->energy_tables[k];
-      typical_energy_pj.push_back(gate.loaded->energies[k].at(slew(gate, e.input, e.input_rises)));
-    }
-  }
-}
-
-double GateNetwork::critical_path_ns() const {
-  struct Edge {
-    float arrival = 0, slew = 0;
-  };
-  std::vector<Edge> edges[2];  // by direction and net
-  for (auto& of_nets : edges) of_nets.assign(drivers.size(), {0, input_slew});
-  double longest = 0;
-  auto input = [&](const Gate& gate, int pin, bool rises) {
-    const int net = input_nets[gate.first_input + static_cast<std::size_t>(pin)];
-    return net < 0 ? Edge{-1, input_slew} : edges[rises][static_cast<std::size_t>(net)];
-  };
-  auto outputs = [&](const Gate& gate) {
-    for (std::size_t k = 0; k < gate.cell->delay_tables.size(); ++k) {
-      const GateCell::Delay& d = gate.cell->delay_tables[k];
-      if (gate.cell->sequential() && d.input != gate.cell->clock) continue;
-      const int net = output_nets[gate.first_output + static_cast<std::size_t>(d.output)];
-      const Edge from = input(gate, d.input, d.input_rises);
-      if (net < 0 || from.arrival < 0) continue;
-      Edge& to = edges[d.output_rises][static_cast<std::size_t>(net)];
-      if (drivers[static_cast<std::size_t>(net)] != Driver::kPort && to.arrival == 0) to.slew = 0;
-      to.arrival = std::max(to.arrival, from.arrival + gate.loaded->delays[k].at(from.slew));
-      to.slew = std::max(to.slew, gate.loaded->slews[k].at(from.slew));
-    }
-  };
-  for (std::size_t g = combinational; g < gates.size(); ++g) outputs(gates[g]);
-  for (std::size_t g = 0; g < combinational; ++g) outputs(gates[g]);
-  for (const int net : output_ports_)
-    for (const bool rises : {false, true})
-      if (net >= 0)
-        longest = std::max<double>(longest, edges[rises][static_cast<std::size_t>(net)].arrival);
-  for (std::size_t g = combinational; g < gates.size(); ++g)
-    for (std::size_t i = 0; i < gates[g].cell->inputs.size(); ++i)
-      for (const LibertyTimingArc& arc : gates[g].cell->inputs[i]->timing)
-        for (const bool rises : {false, true}) {
-          const LibertyTable& setup = rises ? arc.rise_delay_ns : arc.fall_delay_ns;
-          const Edge from = input(gates[g], static_cast<int>(i), rises);
-          if (arc.type != "setup_rising" || setup.empty() || from.arrival < 0) continue;
-          longest = std::max<double>(
-              longest, from.arrival + std::max(0.0, setup.at(from.slew, setup.loads_pf[0])));
-        }
-  return longest;
+GateNetwork::GateNetwork(const Netlist& netlist, const LibertyLibrary& library,
+                         const std::string& clock_port) {
+  Builder builder(*this, netlist);
+  builder.ports(clock_port);
+  builder.instances(library);
+  builder.order();
 }
 
 }  // namespace solfege

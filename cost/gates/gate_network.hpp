@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,78 +12,68 @@
 
 namespace solfege {
 
-/// A Liberty table at one load: piecewise linear in the slew, extrapolated.
-struct SlewCurve {
-  std::vector<float> slews, values;
-  float at(float slew) const {
-    if (values.size() == 1) return values[0];
-    std::size_t i = 0;
-    while (i + 2 < slews.size() && slew >= slews[i + 1]) ++i;
-    return values[i] + (values[i + 1] - values[i]) * (slew - slews[i]) / (slews[i + 1] - slews[i]);
-  }
-};
-
-/// A mapped unit in flat arrays: gates in an order in which every combinational gate follows those
-/// that drive it, nets with their loads, readers and typical slews.
+/// The structure of a mapped netlist in flat arrays, for simulators: gates in an order in which
+/// every combinational one follows those that drive it, and the readers of each net. One clock.
 class GateNetwork {
  public:
   static constexpr int kUnconnected = -3;
+  /// What drives a net. kMemory: the read port of a memory that is clocked.
   enum class Driver : std::uint8_t { kNone, kPort, kCombinational, kFlipFlop, kMemory };
 
-  /// All tables of a cell at its outputs' loads; shared by gates that are loaded alike.
-  struct Loaded {
-    std::vector<SlewCurve> delays, slews, energies;
-  };
   struct Gate {
-    const GateCell* cell;
-    const Loaded* loaded;
-    std::uint32_t first_input, first_output;  ///< in input_nets, output_nets
-    std::uint32_t first_energy;               ///< in typical_energy_pj
+    const GateCell* cell;                 ///< null: an unclocked read port
+    std::uint32_t memory;                 ///< whose read port it is
+    std::uint32_t first_input, inputs;    ///< in input_nets; the read address of a memory
+    std::uint32_t first_output, outputs;  ///< in output_nets
+    std::uint32_t row;                    ///< while every net is 0; rows see the clock high
+    int clock() const { return cell == nullptr ? -1 : cell->clock; }  ///< input; -1: none
+    bool sequential() const { return clock() >= 0; }
   };
   struct Reader {
     std::uint32_t gate, bit;
   };
-  /// An sf_ram, which the library does not describe: it has neither load nor energy.
+  /// sf_ram, sf_register_file, or Yosys' $mem_v2 with one write port and one unclocked read port.
   struct Memory {
-    std::size_t width, depth;
-    int write_enable, read_enable;
+    std::string name;  ///< of the instance
+    std::size_t width = 0, depth = 0;
+    bool clocked_read = false;
+    int read_enable = kUnconnected;  ///< of a clocked read port
+    std::vector<int> write_enable;   ///< one, or one a bit
     std::vector<int> write_address, write_data, read_address, read_data;
+    std::uint32_t gate = 0;  ///< of an unclocked read port
   };
 
+  /// `library` must outlive this. `clock` empty: a combinational netlist. std::runtime_error,
+  /// naming instance, pin and net: a cell that the library does not describe or that cannot be
+  /// simulated, a pin that the cell does not have, a clock that is gated, a net with two drivers, a
+  /// combinational loop, a memory of another shape or of more than 2^32 bits with those before it.
   GateNetwork(const Netlist& netlist, const LibertyLibrary& library, const std::string& clock);
   GateNetwork(const GateNetwork&) = delete;
   GateNetwork& operator=(const GateNetwork&) = delete;
 
-  std::vector<Gate> gates;        ///< combinational ones first
+  std::map<std::string, std::unique_ptr<const GateCell>> cells;  ///< those that occur, by name
+  std::vector<Gate> gates;        ///< combinational ones first, then flip-flops as in the netlist
   std::size_t combinational = 0;  ///< how many
-  std::vector<Memory> memories;
+  std::vector<Memory> memories;   ///< as in the netlist
   std::vector<int> input_nets, output_nets;
   std::vector<std::uint32_t> first_reader;  ///< by net, and one more
   std::vector<Reader> readers;              ///< without clock pins
   std::vector<Driver> drivers;              ///< by net
-  std::vector<float> event_pj;              ///< C V^2 / 2, by net
-  double clock_net_pj = 0;                  ///< of two edges
-  std::vector<float> rise_slew, fall_slew;  ///< typical ones, by net
-  std::vector<float> typical_energy_pj;     ///< energies at typical slews
-  double leakage_nw = 0;
-  float input_slew = 0;  ///< of ports and memories, ns: the sharpest in the cells' tables
-  double critical_path_ns() const;
+  int clock = kUnconnected;                 ///< net
+
+  int input_net(std::size_t g, std::size_t i) const { return input_nets[gates[g].first_input + i]; }
+  int output_net(std::size_t g, std::size_t o) const {
+    return output_nets[gates[g].first_output + o];
+  }
+  /// Calls `visit(g)` for each gate after those that drive it: flip-flops, then the combinational.
+  template <typename Visit>
+  void forward(const Visit& visit) const {
+    for (std::size_t g = combinational; g < gates.size(); ++g) visit(g);
+    for (std::size_t g = 0; g < combinational; ++g) visit(g);
+  }
 
  private:
-  void instances(const Netlist& netlist, const LibertyLibrary& library);
-  void memory(const Netlist::Instance& instance);
-  void drive(int net, Driver driver);
-  void order();
-  void loads(double voltage);
-  void typical();
-  const Loaded* loaded(const GateCell& cell, const std::vector<double>& loads);
-
-  int clock_ = kUnconnected;
-  std::vector<std::string> net_names_;
-  std::vector<int> output_ports_;
-  std::vector<double> load_pf_;
-  std::map<std::string, std::unique_ptr<GateCell>> cells_;
-  std::map<std::pair<const GateCell*, std::vector<double>>, std::unique_ptr<Loaded>> loaded_;
+  class Builder;
 };
 
 }  // namespace solfege

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "cost/gates/gate_network.hpp"
+#include "cost/gates/gate_loads.hpp"
+#include "cost/gates/gate_state.hpp"
 
 namespace solfege {
 namespace {
@@ -36,17 +37,18 @@ struct GateSimulation::Implementation {
   };
 
   Implementation(const Netlist& n, const LibertyLibrary& library, const std::string& clock)
-      : netlist(n), clock_port(clock), network(n, library, clock) {
-    const std::size_t nets = static_cast<std::size_t>(n.nets);
-    value.resize(nets);
+      : netlist(n),
+        clock_port(clock),
+        network(n, library, clock),
+        loads(network, n, library.voltage_v),
+        values(network.drivers.size()) {
     row.resize(network.gates.size());
     settled_row.resize(network.gates.size());
     dirty.resize((network.gates.size() + 63) / 64);
-    pending.resize(nets);
+    pending.resize(network.drivers.size());
     for (std::size_t g = network.combinational; g < network.gates.size(); ++g)
       for (std::size_t i = 0; i < cell(g).inputs.size(); ++i)
-        if ((cell(g).asynchronous >> i & 1) != 0 &&
-            network.input_nets[network.gates[g].first_input + i] >= 0) {
+        if ((cell(g).asynchronous >> i & 1) != 0 && network.input_net(g, i) >= 0) {
           asynchronous.push_back(g);
           break;
         }
@@ -59,71 +61,54 @@ struct GateSimulation::Implementation {
 
   void reset() {
     clear_result();
-    std::fill(value.begin(), value.end(), std::uint8_t{0});
+    values = NetValues(network.drivers.size());
     std::fill(dirty.begin(), dirty.end(), 0);
     std::fill(pending.begin(), pending.end(), 0);
     changes.clear();
     memories.clear();
-    for (const auto& m : network.memories)
-      memories.emplace_back(m.depth, std::vector<std::uint8_t>(m.width));
+    for (const GateNetwork::Memory& memory : network.memories) memories.emplace_back(memory);
     read_data.clear();
-    for (std::size_t g = 0; g < row.size(); ++g) {
-      row[g] = 0;
-      for (std::size_t i = 0; i < cell(g).inputs.size(); ++i)
-        if (network.input_nets[network.gates[g].first_input + i] == Netlist::kOne)
-          row[g] |= 1u << i;
-    }
+    for (std::size_t g = 0; g < row.size(); ++g) row[g] = network.gates[g].row;
     // A flip-flop starts as if clocked while every net was 0, so that one that stores inverted
     // data starts at 1.
-    for (std::size_t g = network.combinational; g < row.size(); ++g) {
-      row[g] |= 1u << cell(g).clock;
+    for (std::size_t g = network.combinational; g < row.size(); ++g)
       if (cell(g).next_state[row[g]] != 0) row[g] |= state_bit(g);
-    }
-    for (const bool sequential : {true, false})
-      for (std::size_t g = sequential ? network.combinational : 0;
-           g < (sequential ? row.size() : network.combinational); ++g) {
-        settle_outputs(g);
-        settled_row[g] = row[g];
-      }
-    for (std::size_t g = network.combinational; g < row.size(); ++g) settled_row[g] = row[g];
+    network.forward([&](std::size_t g) { settle_outputs(g); });
+    settled_row = row;
     for (std::uint64_t& word : dirty) word = 0;
     clear_result();
   }
 
   void clear_result() {
     result = GateRun();
-    result.toggles.assign(value.size(), 0);
-    result.ones.assign(value.size(), 0);
-    since.assign(value.size(), 0);
+    for (auto* by_net : {&result.toggles, &result.ones, &since})
+      by_net->assign(network.drivers.size(), 0);
   }
 
-  void invert(std::size_t net) {
-    if (value[net] != 0) result.ones[net] += result.cycles - since[net];
-    since[net] = static_cast<std::uint32_t>(result.cycles);
-    value[net] ^= 1;
+  void invert(int net) {
+    const auto n = static_cast<std::size_t>(net);
+    if (values[net]) result.ones[n] += result.cycles - since[n];
+    since[n] = result.cycles;
+    values.flip(net);
   }
 
   void settle_outputs(std::size_t g) {
     const std::uint32_t outputs = cell(g).values[row[g]];
     for (std::size_t o = 0; o < cell(g).outputs.size(); ++o) {
-      const int net = network.output_nets[network.gates[g].first_output + o];
-      if (net >= 0 && value[static_cast<std::size_t>(net)] != (outputs >> o & 1)) flip(net);
+      const int net = network.output_net(g, o);
+      if (net >= 0 && values[net] != ((outputs >> o & 1) != 0)) flip(net);
     }
   }
 
   /// Inverts a net without counting.
   void flip(int net) {
     const auto n = static_cast<std::size_t>(net);
-    invert(n);
+    invert(net);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       row[reader.gate] ^= 1u << reader.bit;
       dirty[reader.gate / 64] |= std::uint64_t{1} << (reader.gate % 64);
     }
-  }
-
-  bool net_value(int net) const {
-    return net >= 0 ? value[static_cast<std::size_t>(net)] != 0 : net == Netlist::kOne;
   }
 
   // ---- Energy ----
@@ -138,7 +123,7 @@ struct GateSimulation::Implementation {
     ++result.toggles[n];
     const Driver driver = network.drivers[n];
     if (driver == Driver::kCombinational || driver == Driver::kFlipFlop) ++result.total_toggles;
-    account(driver) += internal_pj + network.event_pj[n];
+    account(driver) += internal_pj + loads.event_pj[n];
   }
 
   void count_input(std::size_t g, float pj) {
@@ -148,7 +133,7 @@ struct GateSimulation::Implementation {
   float typical(std::size_t g, std::uint16_t energy) const {
     return energy == GateCell::kNone
                ? 0
-               : network.typical_energy_pj[network.gates[g].first_energy + energy];
+               : loads.typical_energy_pj[loads.gates[g].first_energy + energy];
   }
 
   // ---- Zero delay ----
@@ -174,7 +159,7 @@ struct GateSimulation::Implementation {
     settled_row[g] = row[g];
     for (std::uint32_t left = outputs; left != 0; left &= left - 1) {
       const int o = __builtin_ctz(left);
-      const int net = network.output_nets[network.gates[g].first_output + static_cast<unsigned>(o)];
+      const int net = network.output_net(g, static_cast<std::size_t>(o));
       // The inputs that changed share the blame; the tables know one at a time.
       float sum = 0;
       int causes = 0;
@@ -198,23 +183,23 @@ struct GateSimulation::Implementation {
 
   void schedule(std::size_t g, int o, int cause, double now, float cause_slew) {
     const GateCell& c = cell(g);
-    const GateNetwork::Gate& gate = network.gates[g];
-    const int net = network.output_nets[gate.first_output + static_cast<unsigned>(o)];
+    const GateLoads::Loaded& loaded = *loads.gates[g].loaded;
+    const int net = network.output_net(g, static_cast<std::size_t>(o));
     const bool wanted = c.values[row[g]] >> o & 1;
     const auto n = static_cast<std::size_t>(net);
     if (net < 0) return;
     if (pending[n] != 0) {
-      if (wanted == (value[n] != 0)) pending[n] = 0;  // a pulse too short to come through
+      if (wanted == values[net]) pending[n] = 0;  // a pulse too short to come through
       return;
     }
-    if (wanted == (value[n] != 0)) return;
+    if (wanted == values[net]) return;
     Event event{now, ++order, net, cause_slew, 0};
     const std::uint16_t delay = c.delay(o, cause, row[g]), energy = c.energy(o, cause, row[g]);
     if (delay != GateCell::kNone) {
-      event.time += std::max(0.0f, gate.loaded->delays[delay].at(cause_slew));
-      event.slew = std::max(0.0f, gate.loaded->slews[delay].at(cause_slew));
+      event.time += std::max(0.0f, loaded.delays[delay].at(cause_slew));
+      event.slew = std::max(0.0f, loaded.slews[delay].at(cause_slew));
     }
-    if (energy != GateCell::kNone) event.energy_pj = gate.loaded->energies[energy].at(cause_slew);
+    if (energy != GateCell::kNone) event.energy_pj = loaded.energies[energy].at(cause_slew);
     pending[n] = event.order;
     events.push_back(event);
     std::push_heap(events.begin(), events.end(), std::greater<>());
@@ -222,7 +207,7 @@ struct GateSimulation::Implementation {
 
   void propagate(int net, double now, float net_slew) {
     const auto n = static_cast<std::size_t>(net);
-    invert(n);
+    invert(net);
     for (std::uint32_t r = network.first_reader[n]; r < network.first_reader[n + 1]; ++r) {
       const GateNetwork::Reader& reader = network.readers[r];
       const std::size_t g = reader.gate;
@@ -232,7 +217,7 @@ struct GateSimulation::Implementation {
       if (c.has_input_energy(i)) {
         const std::uint16_t energy = c.input_energy(i, row[g]);
         if (energy != GateCell::kNone)
-          count_input(g, network.gates[g].loaded->energies[energy].at(net_slew));
+          count_input(g, loads.gates[g].loaded->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
       ++result.evaluations;
@@ -260,7 +245,7 @@ struct GateSimulation::Implementation {
   void drive(int net, bool timed) {
     count(net, 0);
     if (timed)
-      propagate(net, 0, network.input_slew);
+      propagate(net, 0, loads.input_slew);
     else
       flip(net);
   }
@@ -277,7 +262,7 @@ struct GateSimulation::Implementation {
         }
       }
     for (const auto& [net, bit] : read_data)
-      if (net >= 0 && net_value(net) != bit) drive(net, timed);
+      if (net >= 0 && values[net] != bit) drive(net, timed);
     read_data.clear();
   }
 
@@ -287,7 +272,7 @@ struct GateSimulation::Implementation {
       const std::size_t g = change.gate;
       const int clock = cell(g).clock;
       if (timed) {
-        schedule(g, change.output, clock, 0, network.input_slew);
+        schedule(g, change.output, clock, 0, loads.input_slew);
         continue;
       }
       const float pj = typical(g, cell(g).energy(change.output, clock, row[g]));
@@ -325,14 +310,13 @@ struct GateSimulation::Implementation {
     for (std::uint32_t left = outputs; left != 0; left &= left - 1) {
       const int o = __builtin_ctz(left);
       changes.push_back(
-          {network.output_nets[network.gates[g].first_output + static_cast<unsigned>(o)],
-           static_cast<std::uint32_t>(g), o});
+          {network.output_net(g, static_cast<std::size_t>(o)), static_cast<std::uint32_t>(g), o});
     }
   }
 
   /// The falling edge in mid-cycle, when logic has settled, and the rising edge at its end.
   void clock_edges() {
-    double pj = network.clock_net_pj;
+    double pj = loads.clock_net_pj;
     for (std::size_t g = network.combinational; g < row.size(); ++g) {
       const GateCell& c = cell(g);
       if (c.has_input_energy(c.clock))
@@ -341,27 +325,12 @@ struct GateSimulation::Implementation {
       change_state(g);
     }
     result.energy.clock_pj += pj;
-    for (std::size_t i = 0; i < memories.size(); ++i) access(network.memories[i], memories[i]);
-  }
-
-  void access(const GateNetwork::Memory& m, std::vector<std::vector<std::uint8_t>>& words) {
-    auto address = [&](const std::vector<int>& nets) {
-      std::size_t a = 0;
-      for (std::size_t i = 0; i < nets.size(); ++i)
-        a |= static_cast<std::size_t>(net_value(nets[i])) << i;
-      return a;
-    };
-    if (net_value(m.read_enable)) {
-      ++result.memory_reads;
-      const std::size_t a = address(m.read_address);
-      for (std::size_t i = 0; i < m.width; ++i)
-        read_data.emplace_back(m.read_data[i], a < m.depth && words[a][i] != 0);
-    }
-    if (net_value(m.write_enable)) {
-      ++result.memory_writes;
-      const std::size_t a = address(m.write_address);
-      for (std::size_t i = 0; i < m.width && a < m.depth; ++i)
-        words[a][i] = net_value(m.write_data[i]);
+    for (GateMemory& memory : memories) {
+      if (values[memory.port->read_enable]) {
+        ++result.memory_reads;
+        memory.read(values, [&](int net, bool bit) { read_data.emplace_back(net, bit); });
+      }
+      if (memory.write(values)) ++result.memory_writes;
     }
   }
 
@@ -410,7 +379,7 @@ struct GateSimulation::Implementation {
           for (std::size_t word = 0; word * 64 < nets.size(); ++word) {
             std::uint64_t bits = 0;
             for (std::size_t i = word * 64; i < std::min(nets.size(), word * 64 + 64); ++i)
-              bits |= std::uint64_t{net_value(nets[i])} << (i % 64);
+              bits |= std::uint64_t{values[nets[i]]} << (i % 64);
             outputs.set(p, bits, static_cast<int>(word));
           }
         }
@@ -421,9 +390,9 @@ struct GateSimulation::Implementation {
       before = result.energy.dynamic_pj();
       ++result.cycles;
     }
-    for (std::size_t n = 0; n < value.size(); ++n)
-      if (value[n] != 0) result.ones[n] += result.cycles - since[n];
-    result.energy.leakage_nw = network.leakage_nw;
+    for (std::size_t n = 0; n < since.size(); ++n)
+      if (values[static_cast<int>(n)]) result.ones[n] += result.cycles - since[n];
+    result.energy.leakage_nw = loads.leakage_nw;
     result.outputs = std::move(outputs);
     return std::move(result);
   }
@@ -431,17 +400,18 @@ struct GateSimulation::Implementation {
   Netlist netlist;
   std::string clock_port;
   GateNetwork network;
+  GateLoads loads;
   std::vector<Port> input_ports;
-  std::vector<std::size_t> asynchronous;        ///< flip-flops whose clear or preset can move
-  std::vector<std::uint8_t> value;              ///< by net
-  std::vector<std::uint32_t> since;             ///< by net: cycle of its last event
+  std::vector<std::size_t> asynchronous;  ///< flip-flops whose clear or preset can move
+  NetValues values;
+  std::vector<std::uint64_t> since;             ///< by net: cycle of its last event
   std::vector<std::uint32_t> row, settled_row;  ///< by gate
   std::vector<std::uint64_t> dirty;             ///< a bit a gate
   std::vector<std::uint32_t> pending;           ///< by net: order of the event to come, 0 if none
   std::vector<Event> events;                    ///< a heap
   std::uint32_t order = 0;
   std::vector<Change> changes;
-  std::vector<std::vector<std::vector<std::uint8_t>>> memories;
+  std::vector<GateMemory> memories;
   std::vector<std::pair<int, bool>> read_data;
   GateRun result;
 };
@@ -457,7 +427,7 @@ GateRun GateSimulation::run(const Vectors& inputs, DelayModel delays, std::size_
 }
 
 double GateSimulation::critical_path_ns() const {
-  return implementation_->network.critical_path_ns();
+  return implementation_->loads.critical_path_ns(implementation_->netlist);
 }
 
 }  // namespace solfege

@@ -10,35 +10,47 @@ namespace solfege {
 constexpr int kMaxBusBytes = 64;
 constexpr int kDutEngines = 4;  ///< kEngines; this file is compiled apart from the model
 
-/// Every pin of the generated top level sf_accelerator. Inputs are written before eval, outputs
-/// read after it.
+using DutBus = std::uint8_t[kMaxBusBytes];
+using DutTags = std::uint16_t[kDutEngines];
+using DutCycles = std::uint32_t[kDutEngines];
+
+// Every pin of the generated top level sf_accelerator that the platform looks at: the AXI4-Lite
+// slave has 32 bits of data and uses 12 of its addresses'. trace_valid_o has one bit an engine: it
+// retired a descriptor this cycle; the three arrays then hold its tag (index in the program) and
+// its cycles, split into advancing and stalled ones.
+// clang-format off
+#define SOLFEGE_DUT_PINS(INPUT, OUTPUT)                                                          \
+  INPUT(std::uint8_t, clk_i)             INPUT(std::uint8_t, rst_ni)                             \
+  INPUT(std::uint8_t, s_axil_awvalid_i)  INPUT(std::uint32_t, s_axil_awaddr_i)                   \
+  INPUT(std::uint8_t, s_axil_wvalid_i)   INPUT(std::uint32_t, s_axil_wdata_i)                    \
+  INPUT(std::uint8_t, s_axil_wstrb_i)    INPUT(std::uint8_t, s_axil_bready_i)                    \
+  INPUT(std::uint8_t, s_axil_arvalid_i)  INPUT(std::uint32_t, s_axil_araddr_i)                   \
+  INPUT(std::uint8_t, s_axil_rready_i)                                                           \
+  INPUT(std::uint8_t, m_axi_arready_i)   INPUT(std::uint8_t, m_axi_rvalid_i)                     \
+  INPUT(std::uint8_t, m_axi_rlast_i)     INPUT(std::uint8_t, m_axi_rresp_i)                      \
+  INPUT(DutBus, m_axi_rdata_i)                                                                   \
+  INPUT(std::uint8_t, m_axi_awready_i)   INPUT(std::uint8_t, m_axi_wready_i)                     \
+  INPUT(std::uint8_t, m_axi_bvalid_i)    INPUT(std::uint8_t, m_axi_bresp_i)                      \
+  OUTPUT(std::uint8_t, s_axil_awready_o) OUTPUT(std::uint8_t, s_axil_wready_o)                   \
+  OUTPUT(std::uint8_t, s_axil_bvalid_o)  OUTPUT(std::uint8_t, s_axil_bresp_o)                    \
+  OUTPUT(std::uint8_t, s_axil_arready_o) OUTPUT(std::uint8_t, s_axil_rvalid_o)                   \
+  OUTPUT(std::uint8_t, s_axil_rresp_o)   OUTPUT(std::uint32_t, s_axil_rdata_o)                   \
+  OUTPUT(std::uint8_t, m_axi_arvalid_o)  OUTPUT(std::uint32_t, m_axi_araddr_o)                   \
+  OUTPUT(std::uint8_t, m_axi_arlen_o)    OUTPUT(std::uint8_t, m_axi_rready_o)                    \
+  OUTPUT(std::uint8_t, m_axi_awvalid_o)  OUTPUT(std::uint32_t, m_axi_awaddr_o)                   \
+  OUTPUT(std::uint8_t, m_axi_awlen_o)    OUTPUT(std::uint8_t, m_axi_wvalid_o)                    \
+  OUTPUT(std::uint8_t, m_axi_wlast_o)    OUTPUT(std::uint64_t, m_axi_wstrb_o)                    \
+  OUTPUT(DutBus, m_axi_wdata_o)          OUTPUT(std::uint8_t, m_axi_bready_o)                    \
+  OUTPUT(std::uint8_t, irq_o)            OUTPUT(std::uint8_t, trace_valid_o)                     \
+  OUTPUT(DutTags, trace_tag_o)                                                                   \
+  OUTPUT(DutCycles, trace_active_cycles_o) OUTPUT(DutCycles, trace_stall_cycles_o)
+// clang-format on
+
+/// The pins' values. Inputs are written before eval, outputs read after it.
 struct DutPins {
-  // inputs
-  std::uint8_t clk_i, rst_ni;
-  // AXI4-Lite slave, 32-bit data
-  std::uint8_t s_axil_awvalid_i, s_axil_wvalid_i, s_axil_bready_i, s_axil_arvalid_i,
-      s_axil_rready_i, s_axil_wstrb_i;
-  std::uint32_t s_axil_awaddr_i, s_axil_wdata_i, s_axil_araddr_i;  // addresses: 12 bits used
-  // AXI4 master
-  std::uint8_t m_axi_arready_i, m_axi_rvalid_i, m_axi_rlast_i, m_axi_rresp_i;
-  std::uint8_t m_axi_awready_i, m_axi_wready_i, m_axi_bvalid_i, m_axi_bresp_i;
-  std::uint8_t m_axi_rdata_i[kMaxBusBytes];
-  // outputs
-  std::uint8_t s_axil_awready_o, s_axil_wready_o, s_axil_bvalid_o, s_axil_bresp_o, s_axil_arready_o,
-      s_axil_rvalid_o, s_axil_rresp_o;
-  std::uint32_t s_axil_rdata_o;
-  std::uint8_t m_axi_arvalid_o, m_axi_arlen_o, m_axi_rready_o;
-  std::uint8_t m_axi_awvalid_o, m_axi_awlen_o, m_axi_wvalid_o, m_axi_wlast_o, m_axi_bready_o;
-  std::uint32_t m_axi_araddr_o, m_axi_awaddr_o;
-  std::uint8_t m_axi_wdata_o[kMaxBusBytes];
-  std::uint64_t m_axi_wstrb_o;
-  std::uint8_t irq_o;
-  /// One bit an engine: it retired a descriptor this cycle; the three arrays then hold its tag
-  /// (index in the program) and its cycles, split into advancing and stalled ones.
-  std::uint8_t trace_valid_o;
-  std::uint16_t trace_tag_o[kDutEngines];
-  std::uint32_t trace_active_cycles_o[kDutEngines];
-  std::uint32_t trace_stall_cycles_o[kDutEngines];
+#define SOLFEGE_PIN(type, name) type name;
+  SOLFEGE_DUT_PINS(SOLFEGE_PIN, SOLFEGE_PIN)
+#undef SOLFEGE_PIN
 };
 
 }  // namespace solfege

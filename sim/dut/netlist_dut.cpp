@@ -23,56 +23,13 @@ namespace fs = std::filesystem;
 /// Where a port's value lies in DutPins, least significant byte first.
 struct PinPlace {
   const char* name;
+  bool is_input;
   std::size_t offset, bytes;
 };
-#define SOLFEGE_PIN(name) \
-  { #name, offsetof(DutPins, name), sizeof(DutPins::name) }
-constexpr PinPlace kPins[] = {SOLFEGE_PIN(clk_i),
-                              SOLFEGE_PIN(rst_ni),
-                              SOLFEGE_PIN(s_axil_awvalid_i),
-                              SOLFEGE_PIN(s_axil_wvalid_i),
-                              SOLFEGE_PIN(s_axil_bready_i),
-                              SOLFEGE_PIN(s_axil_arvalid_i),
-                              SOLFEGE_PIN(s_axil_rready_i),
-                              SOLFEGE_PIN(s_axil_awaddr_i),
-                              SOLFEGE_PIN(s_axil_wdata_i),
-                              SOLFEGE_PIN(s_axil_wstrb_i),
-                              SOLFEGE_PIN(s_axil_araddr_i),
-                              SOLFEGE_PIN(m_axi_arready_i),
-                              SOLFEGE_PIN(m_axi_rvalid_i),
-                              SOLFEGE_PIN(m_axi_rlast_i),
-                              SOLFEGE_PIN(m_axi_rresp_i),
-                              SOLFEGE_PIN(m_axi_awready_i),
-                              SOLFEGE_PIN(m_axi_wready_i),
-                              SOLFEGE_PIN(m_axi_bvalid_i),
-                              SOLFEGE_PIN(m_axi_bresp_i),
-                              SOLFEGE_PIN(m_axi_rdata_i),
-                              SOLFEGE_PIN(s_axil_awready_o),
-                              SOLFEGE_PIN(s_axil_wready_o),
-                              SOLFEGE_PIN(s_axil_bvalid_o),
-                              SOLFEGE_PIN(s_axil_bresp_o),
-                              SOLFEGE_PIN(s_axil_arready_o),
-                              SOLFEGE_PIN(s_axil_rvalid_o),
-                              SOLFEGE_PIN(s_axil_rresp_o),
-                              SOLFEGE_PIN(s_axil_rdata_o),
-                              SOLFEGE_PIN(m_axi_arvalid_o),
-                              SOLFEGE_PIN(m_axi_arlen_o),
-                              SOLFEGE_PIN(m_axi_rready_o),
-                              SOLFEGE_PIN(m_axi_awvalid_o),
-                              SOLFEGE_PIN(m_axi_awlen_o),
-                              SOLFEGE_PIN(m_axi_wvalid_o),
-                              SOLFEGE_PIN(m_axi_wlast_o),
-                              SOLFEGE_PIN(m_axi_bready_o),
-                              SOLFEGE_PIN(m_axi_araddr_o),
-                              SOLFEGE_PIN(m_axi_awaddr_o),
-                              SOLFEGE_PIN(m_axi_wdata_o),
-                              SOLFEGE_PIN(m_axi_wstrb_o),
-                              SOLFEGE_PIN(irq_o),
-                              SOLFEGE_PIN(trace_valid_o),
-                              SOLFEGE_PIN(trace_tag_o),
-                              SOLFEGE_PIN(trace_active_cycles_o),
-                              SOLFEGE_PIN(trace_stall_cycles_o)};
-#undef SOLFEGE_PIN
+constexpr PinPlace kPins[] = {
+#define SOLFEGE_INPUT(type, name) {#name, true, offsetof(DutPins, name), sizeof(DutPins::name)},
+#define SOLFEGE_OUTPUT(type, name) {#name, false, offsetof(DutPins, name), sizeof(DutPins::name)},
+    SOLFEGE_DUT_PINS(SOLFEGE_INPUT, SOLFEGE_OUTPUT)};
 
 /// Outputs that the platform does not look at, because they are constant.
 bool is_unused(const std::string& port) {
@@ -80,26 +37,22 @@ bool is_unused(const std::string& port) {
          port == "m_axi_awburst_o";
 }
 
-bool is_input(const std::string& port) {
-  return port == "rst_ni" || (port.size() > 2 && port.compare(port.size() - 2, 2, "_i") == 0);
-}
-
 class NetlistDut {
  public:
   NetlistDut(const Netlist& netlist, const LibertyLibrary& library, std::uint64_t seed)
       : simulator_(netlist, library, "clk_i", seed) {
-    for (const GateSimulator::Port& port : simulator_.ports()) {
+    for (const Netlist::Port& port : simulator_.ports()) {
       if (port.name == "clk_i" || is_unused(port.name)) continue;
       const PinPlace* place = nullptr;
       for (const PinPlace& pin : kPins)
         if (port.name == pin.name) place = &pin;
       if (place == nullptr || port.nets.size() > 8 * place->bytes ||
-          port.is_input != is_input(port.name))
+          port.is_input != place->is_input)
         throw InputError(fmt::format("{} {} of {} bits is unknown to the platform",
                                      port.is_input ? "input" : "output", port.name,
                                      port.nets.size()));
       for (const int net : port.nets)
-        if (port.is_input && simulator_.is_constant(net))
+        if (port.is_input && net < 0)
           throw InputError(fmt::format("input {} is tied to a constant", port.name));
       (port.is_input ? inputs_ : outputs_).push_back({place->offset, port.nets});
     }

@@ -90,7 +90,7 @@ class Bench {
   GateSimulator& simulator() { return sim_; }
 
  private:
-  const GateSimulator::Port& port(const std::string& name) const {
+  const Netlist::Port& port(const std::string& name) const {
     for (const auto& p : sim_.ports())
       if (p.name == name) return p;
     throw std::out_of_range(name);
@@ -226,30 +226,31 @@ TEST_CASE("what cannot be simulated is named") {
   refused(4,
           {{"g", "NAND2", {{"A", {1}}, {"B", {3}}, {"Y", {2}}}, {}},
            {"h", "INV", {{"A", {2}}, {"Y", {3}}}, {}}},
-          "a combinational loop through or into g");
+          "a combinational loop, through or into instance g (NAND2)");
   refused(4, {{"gate", "NAND2", {{"A", {1}}, {"B", {0}}, {"Y", {2}}}, {}}},
-          "is data, and the clock");
+          "pin B of instance gate (NAND2) is data, but driven by the clock");
   refused(3, {{"f", "DFF", {{"D", {1}}, {"CK", {1}}, {"Q", {2}}}, {}}},
-          "is not driven by the clock itself");
+          "pin CK of instance f (DFF) is not driven by the clock itself");
   refused(3,
-          {{"m", "sf_ram", {{"read_data_o", {2}}}, {{"Width", binary(4)}, {"Depth", binary(4)}}}},
-          "pin write_enable_i of sf_ram m has 0 bits instead of 1");
+          {{"m", "sf_ram", {{"clk_i", {0}}}, {{"Width", binary(4)}, {"Depth", binary(4)}}}},
+          "pin write_enable_i of instance m (sf_ram) has 0 bits instead of 1");
 }
 
 TEST_CASE("cells and memories of other shapes are named") {
   const std::vector<Netlist::Port> ports = {{"clk", true, {0}}, {"a", true, {1}}};
   auto refused = [&](Netlist::Instance instance, const std::string& text) {
     INFO(text);
-    REQUIRE_THROWS_AS(Bench(design(9, ports, {instance})), InputError);
+    REQUIRE_THROWS_AS(Bench(design(9, ports, {instance})), std::runtime_error);
     REQUIRE_THROWS_WITH(Bench(design(9, ports, {instance})), Contains(text));
   };
-  refused({"g", "INV", {{"A", {1, 1}}, {"Y", {2}}}, {}}, "pin A of g (INV) has 2 bits");
-  refused({"g", "INV", {{"A", {1}}, {"Z", {2}}}, {}}, "pin Z of g (INV)");
+  refused({"g", "INV", {{"A", {1, 1}}, {"Y", {2}}}, {}}, "pin A of instance g (INV) has 2 bits instead of 1");
+  refused({"g", "INV", {{"A", {1}}, {"Z", {2}}}, {}}, "pin Z of instance g (INV) is not a pin in the library");
   auto ram = [](const std::string& width, const std::string& depth, std::size_t bits) {
     const std::vector<int> address(bits, 1);
     return Netlist::Instance{"m",
                              "sf_ram",
-                             {{"write_enable_i", {1}},
+                             {{"clk_i", {0}},
+                              {"write_enable_i", {1}},
                               {"read_enable_i", {1}},
                               {"write_data_i", {1, 1}},
                               {"read_data_o", {2, 3}},
@@ -276,6 +277,7 @@ TEST_CASE("cells and memories of other shapes are named") {
       design(9, ports,
              {{"f", "DFFR", {{"D", {1}}, {"CK", {0}}, {"RN", {3}}, {"Q", {2}}}, {}},
               {"i", "INV", {{"A", {2}}, {"Y", {3}}}, {}}});
+  REQUIRE_THROWS_AS(GateSimulator(ring, odd, "clk", 1), InputError);
   REQUIRE_THROWS_WITH(GateSimulator(ring, odd, "clk", 1), Contains("without end"));
   REQUIRE_THROWS_WITH(GateSimulator(ring, odd, "clock", 1), Contains("no port clock"));
 }
