@@ -59,12 +59,12 @@ void GateLoads::capacitances(double voltage) {
       const int net = network_.output_net(g, o);
       of_outputs.push_back(net < 0 ? 0 : load_pf[static_cast<std::size_t>(net)]);
     }
-    gates.push_back({loaded(*network_.gates[g].cell, of_outputs), 0});
+    loaded.push_back(tables(*network_.gates[g].cell, of_outputs));
   }
 }
 
-const GateLoads::Loaded* GateLoads::loaded(const GateCell& cell, const std::vector<double>& loads) {
-  auto& entry = loaded_[{&cell, loads}];
+const GateLoads::Loaded* GateLoads::tables(const GateCell& cell, const std::vector<double>& loads) {
+  auto& entry = tables_[{&cell, loads}];
   if (entry) return entry.get();
   entry = std::make_unique<Loaded>();
   for (const GateCell::Delay& d : cell.delay_tables) {
@@ -101,7 +101,7 @@ void GateLoads::typical() {
       for (std::size_t k = 0; k < delays.size(); ++k) {
         const GateCell::Delay& d = delays[k];
         if (d.output != static_cast<int>(o)) continue;
-        sum[d.output_rises] += gates[g].loaded->slews[k].at(slew(g, d.input, d.input_rises));
+        sum[d.output_rises] += loaded[g]->slews[k].at(slew(g, d.input, d.input_rises));
         ++count[d.output_rises];
       }
       for (const bool rises : {true, false})
@@ -110,12 +110,12 @@ void GateLoads::typical() {
               sum[rises] / static_cast<float>(count[rises]);
     }
   });
-  for (std::size_t g = 0; g < gates.size(); ++g) {
-    gates[g].first_energy = static_cast<std::uint32_t>(typical_energy_pj.size());
+  for (std::size_t g = 0; g < loaded.size(); ++g) {
+    first_energy.push_back(static_cast<std::uint32_t>(typical_energy_pj.size()));
     const std::vector<GateCell::Energy>& energies = network_.gates[g].cell->energy_tables;
     for (std::size_t k = 0; k < energies.size(); ++k)
       typical_energy_pj.push_back(
-          gates[g].loaded->energies[k].at(slew(g, energies[k].input, energies[k].input_rises)));
+          loaded[g]->energies[k].at(slew(g, energies[k].input, energies[k].input_rises)));
   }
 }
 
@@ -140,8 +140,8 @@ double GateLoads::critical_path_ns(const Netlist& netlist) const {
       const auto n = static_cast<std::size_t>(net);
       Edge& to = edges[d.output_rises][n];
       if (network_.drivers[n] != GateNetwork::Driver::kPort && to.arrival == 0) to.slew = 0;
-      to.arrival = std::max(to.arrival, from.arrival + gates[g].loaded->delays[k].at(from.slew));
-      to.slew = std::max(to.slew, gates[g].loaded->slews[k].at(from.slew));
+      to.arrival = std::max(to.arrival, from.arrival + loaded[g]->delays[k].at(from.slew));
+      to.slew = std::max(to.slew, loaded[g]->slews[k].at(from.slew));
     }
   });
   double longest = 0;
@@ -150,7 +150,7 @@ double GateLoads::critical_path_ns(const Netlist& netlist) const {
       for (const bool rises : {false, true})
         if (!port.is_input && net >= 0)
           longest = std::max<double>(longest, edges[rises][static_cast<std::size_t>(net)].arrival);
-  for (std::size_t g = network_.combinational; g < gates.size(); ++g)
+  for (std::size_t g = network_.combinational; g < loaded.size(); ++g)
     for (std::size_t i = 0; i < network_.gates[g].inputs; ++i)
       for (const LibertyTimingArc& arc : network_.gates[g].cell->inputs[i]->timing)
         for (const bool rises : {false, true}) {

@@ -29,16 +29,13 @@ class GateLoads {
   struct Loaded {
     std::vector<SlewCurve> delays, slews, energies;
   };
-  struct Gate {
-    const Loaded* loaded;
-    std::uint32_t first_energy;  ///< in typical_energy_pj
-  };
 
   /// Of the network of `netlist`; `network` must outlive this. std::runtime_error, naming it: a
   /// memory with an unclocked read port, which would need a delay.
   GateLoads(const GateNetwork& network, const Netlist& netlist, double voltage);
 
-  std::vector<Gate> gates;                  ///< as in the network
+  std::vector<const Loaded*> loaded;        ///< by gate
+  std::vector<std::uint32_t> first_energy;  ///< by gate, in typical_energy_pj
   std::vector<float> event_pj;              ///< C V^2 / 2, by net
   double clock_net_pj = 0;                  ///< of two edges
   std::vector<float> rise_slew, fall_slew;  ///< typical ones, by net
@@ -50,10 +47,10 @@ class GateLoads {
  private:
   void capacitances(double voltage);
   void typical();
-  const Loaded* loaded(const GateCell& cell, const std::vector<double>& loads);
+  const Loaded* tables(const GateCell& cell, const std::vector<double>& loads);
 
   const GateNetwork& network_;
-  std::map<std::pair<const GateCell*, std::vector<double>>, std::unique_ptr<Loaded>> loaded_;
+  std::map<std::pair<const GateCell*, std::vector<double>>, std::unique_ptr<Loaded>> tables_;
 };
 
 }  // namespace solfege

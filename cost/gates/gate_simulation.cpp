@@ -42,8 +42,6 @@ struct GateSimulation::Implementation {
         network(n, library, clock),
         loads(network, n, library.voltage_v),
         values(network.drivers.size()) {
-    row.resize(network.gates.size());
-    settled_row.resize(network.gates.size());
     dirty.resize((network.gates.size() + 63) / 64);
     pending.resize(network.drivers.size());
     for (std::size_t g = network.combinational; g < network.gates.size(); ++g)
@@ -68,7 +66,8 @@ struct GateSimulation::Implementation {
     memories.clear();
     for (const GateNetwork::Memory& memory : network.memories) memories.emplace_back(memory);
     read_data.clear();
-    for (std::size_t g = 0; g < row.size(); ++g) row[g] = network.gates[g].row;
+    row.clear();
+    for (const GateNetwork::Gate& gate : network.gates) row.push_back(gate.row);
     // A flip-flop starts as if clocked while every net was 0, so that one that stores inverted
     // data starts at 1.
     for (std::size_t g = network.combinational; g < row.size(); ++g)
@@ -131,9 +130,7 @@ struct GateSimulation::Implementation {
   }
 
   float typical(std::size_t g, std::uint16_t energy) const {
-    return energy == GateCell::kNone
-               ? 0
-               : loads.typical_energy_pj[loads.gates[g].first_energy + energy];
+    return energy == GateCell::kNone ? 0 : loads.typical_energy_pj[loads.first_energy[g] + energy];
   }
 
   // ---- Zero delay ----
@@ -183,7 +180,7 @@ struct GateSimulation::Implementation {
 
   void schedule(std::size_t g, int o, int cause, double now, float cause_slew) {
     const GateCell& c = cell(g);
-    const GateLoads::Loaded& loaded = *loads.gates[g].loaded;
+    const GateLoads::Loaded& loaded = *loads.loaded[g];
     const int net = network.output_net(g, static_cast<std::size_t>(o));
     const bool wanted = c.values[row[g]] >> o & 1;
     const auto n = static_cast<std::size_t>(net);
@@ -217,7 +214,7 @@ struct GateSimulation::Implementation {
       if (c.has_input_energy(i)) {
         const std::uint16_t energy = c.input_energy(i, row[g]);
         if (energy != GateCell::kNone)
-          count_input(g, loads.gates[g].loaded->energies[energy].at(net_slew));
+          count_input(g, loads.loaded[g]->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
       ++result.evaluations;

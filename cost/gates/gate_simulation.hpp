@@ -55,9 +55,8 @@ struct GateRun {
 /// tables know; a cycle lasts until all is still.
 class GateSimulation {
  public:
-  /// `library` must outlive this. `clock` empty: a combinational unit. std::runtime_error: a cell
-  /// that the library does not describe (latch, missing function), a combinational loop, a clock
-  /// that is gated or not its port's, a net driven twice.
+  /// `library` must outlive this. `clock` empty: a combinational unit. std::runtime_error: what
+  /// GateNetwork refuses, and a memory that is read without a clock.
   GateSimulation(const Netlist& netlist, const LibertyLibrary& library, const std::string& clock);
   ~GateSimulation();
   /// Ports that `inputs` does not have stay 0. std::invalid_argument, std::out_of_range: a port

@@ -14,10 +14,10 @@ using DutBus = std::uint8_t[kMaxBusBytes];
 using DutTags = std::uint16_t[kDutEngines];
 using DutCycles = std::uint32_t[kDutEngines];
 
-// Every pin of the generated top level sf_accelerator that the platform looks at: the AXI4-Lite
-// slave has 32 bits of data and uses 12 of its addresses'. trace_valid_o has one bit an engine: it
-// retired a descriptor this cycle; the three arrays then hold its tag (index in the program) and
-// its cycles, split into advancing and stalled ones.
+// Every pin of the generated top level sf_accelerator, but outputs that are constant. The AXI4-Lite
+// slave has 32 bits of data and 12 of address. trace_valid_o has one bit an engine: it retired a
+// descriptor this cycle; the three arrays then hold its tag (index in the program) and its cycles,
+// split into advancing and stalled ones.
 // clang-format off
 #define SOLFEGE_DUT_PINS(INPUT, OUTPUT)                                                          \
   INPUT(std::uint8_t, clk_i)             INPUT(std::uint8_t, rst_ni)                             \

@@ -19,10 +19,11 @@ GateSimulator::GateSimulator(const Netlist& netlist, const LibertyLibrary& libra
       network_(netlist, library, clock),
       combinational_(static_cast<std::uint32_t>(network_.combinational)),
       values_(network_.drivers.size()) {
-  for (const GateNetwork::Gate& gate : network_.gates) rows_.push_back(gate.row);
+  for (const GateNetwork::Gate& gate : network_.gates)
+    nodes_.push_back({gate.cell, gate.cell == nullptr ? gate.memory : gate.first_output, gate.row});
   for (const GateNetwork::Memory& memory : network_.memories) memories_.emplace_back(memory);
   dirty_.resize((combinational_ + 63) / 64);
-  is_touched_.resize(network_.gates.size());
+  is_touched_.resize(nodes_.size());
   initialise(seed);
 }
 
@@ -33,11 +34,11 @@ void GateSimulator::initialise(std::uint64_t seed) {
     if (!memory.port->clocked_read) continue;
     for (const int net : memory.port->read_data) set(net, random() >> 63);
   }
-  for (std::uint32_t g = combinational_; g < rows_.size(); ++g) {
-    if (random() >> 63) rows_[g] ^= state(g);
+  for (std::uint32_t g = combinational_; g < nodes_.size(); ++g) {
+    if (random() >> 63) nodes_[g].row ^= nodes_[g].state();
     put_out(g);
     mark(g);
-    if (network_.gates[g].cell->asynchronous != 0) asynchronous_.push_back(g);
+    if (nodes_[g].cell->asynchronous != 0) asynchronous_.push_back(g);
   }
   for (std::uint32_t g = 0; g < combinational_; ++g) mark(g);
   settle();
@@ -59,33 +60,31 @@ void GateSimulator::flip(int net) {
   const std::uint32_t end = network_.first_reader[n + 1];
   for (std::uint32_t r = network_.first_reader[n]; r < end; ++r) {
     const GateNetwork::Reader reader = network_.readers[r];
-    rows_[reader.gate] ^= 1u << reader.bit;
-    if (reader.gate >= combinational_ &&
-        (network_.gates[reader.gate].cell->asynchronous >> reader.bit & 1) != 0)
+    Node& node = nodes_[reader.gate];
+    node.row ^= 1u << reader.bit;
+    if (reader.gate >= combinational_ && (node.cell->asynchronous >> reader.bit & 1) != 0)
       asynchronous_.push_back(reader.gate);
     mark(reader.gate);
   }
 }
 
 void GateSimulator::put_out(std::uint32_t g) {
-  const GateNetwork::Gate& gate = network_.gates[g];
-  if (gate.cell == nullptr) {
-    memories_[gate.memory].read(values_, [&](int net, bool bit) { set(net, bit); });
+  const Node& node = nodes_[g];
+  if (node.cell == nullptr) {
+    memories_[node.first_output].read(values_, [&](int net, bool bit) { set(net, bit); });
     return;
   }
-  const std::uint32_t outputs = gate.cell->values[rows_[g]];
-  for (std::uint32_t o = 0; o < gate.outputs; ++o)
-    set(network_.output_nets[gate.first_output + o], (outputs >> o & 1) != 0);
+  const std::uint32_t outputs = node.cell->values[node.row];
+  for (std::size_t o = 0; o < node.cell->outputs.size(); ++o)
+    set(network_.output_nets[node.first_output + o], (outputs >> o & 1) != 0);
 }
 
 bool GateSimulator::settle_asynchronous() {
   std::vector<std::uint32_t> now;
   now.swap(asynchronous_);
   for (const std::uint32_t g : now) {
-    const GateCell& cell = *network_.gates[g].cell;
-    if (cell.forced[rows_[g]] != 0 &&
-        (cell.next_state[rows_[g]] != 0) != ((rows_[g] & state(g)) != 0))
-      rows_[g] ^= state(g);
+    Node& node = nodes_[g];
+    if (node.cell->forced[node.row] != 0 && node.changes()) node.row ^= node.state();
     put_out(g);
   }
   return !now.empty();
@@ -114,8 +113,7 @@ void GateSimulator::rise() {
   changed_.clear();
   for (const std::uint32_t g : touched_) {
     is_touched_[g] = 0;
-    if ((network_.gates[g].cell->next_state[rows_[g]] != 0) != ((rows_[g] & state(g)) != 0))
-      changed_.push_back(g);
+    if (nodes_[g].changes()) changed_.push_back(g);
   }
   touched_.clear();
   read_data_.clear();
@@ -125,7 +123,7 @@ void GateSimulator::rise() {
     if (memory.write(values_) && !memory.port->clocked_read) mark(memory.port->gate);
   }
   for (const std::uint32_t g : changed_) {
-    rows_[g] ^= state(g);
+    nodes_[g].row ^= nodes_[g].state();
     mark(g);  // its next state may depend on its state
     put_out(g);
   }

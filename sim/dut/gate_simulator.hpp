@@ -35,19 +35,24 @@ class GateSimulator {
   std::uint64_t events() const { return events_; }  ///< gates and memories evaluated so far
 
  private:
+  /// What evaluating a gate of the network touches, close together.
+  struct Node {
+    const GateCell* cell;  ///< null: the read port of memories_[first_output]
+    std::uint32_t first_output, row;
+    std::uint32_t state() const { return 1u << cell->inputs.size(); }  ///< a flip-flop's, in row
+    bool changes() const { return (cell->next_state[row] != 0) != ((row & state()) != 0); }
+  };
   void initialise(std::uint64_t seed);
   void flip(int net);
   void mark(std::uint32_t gate);
   void put_out(std::uint32_t gate);
   bool settle_asynchronous();
-  /// Bit of a flip-flop's row.
-  std::uint32_t state(std::uint32_t gate) const { return 1u << network_.gates[gate].inputs; }
 
   std::vector<Netlist::Port> ports_;
   GateNetwork network_;
   std::uint32_t combinational_;  ///< of the network's gates
   NetValues values_;
-  std::vector<std::uint32_t> rows_;  ///< by gate
+  std::vector<Node> nodes_;  ///< by gate
   std::vector<GateMemory> memories_;
   std::vector<std::uint64_t> dirty_;             ///< combinational gates to evaluate
   std::size_t first_dirty_ = 0;                  ///< no word below it is set

@@ -231,8 +231,7 @@ TEST_CASE("what cannot be simulated is named") {
           "pin B of instance gate (NAND2) is data, but driven by the clock");
   refused(3, {{"f", "DFF", {{"D", {1}}, {"CK", {1}}, {"Q", {2}}}, {}}},
           "pin CK of instance f (DFF) is not driven by the clock itself");
-  refused(3,
-          {{"m", "sf_ram", {{"clk_i", {0}}}, {{"Width", binary(4)}, {"Depth", binary(4)}}}},
+  refused(3, {{"m", "sf_ram", {{"clk_i", {0}}}, {{"Width", binary(4)}, {"Depth", binary(4)}}}},
           "pin write_enable_i of instance m (sf_ram) has 0 bits instead of 1");
 }
 
@@ -243,8 +242,10 @@ TEST_CASE("cells and memories of other shapes are named") {
     REQUIRE_THROWS_AS(Bench(design(9, ports, {instance})), std::runtime_error);
     REQUIRE_THROWS_WITH(Bench(design(9, ports, {instance})), Contains(text));
   };
-  refused({"g", "INV", {{"A", {1, 1}}, {"Y", {2}}}, {}}, "pin A of instance g (INV) has 2 bits instead of 1");
-  refused({"g", "INV", {{"A", {1}}, {"Z", {2}}}, {}}, "pin Z of instance g (INV) is not a pin in the library");
+  refused({"g", "INV", {{"A", {1, 1}}, {"Y", {2}}}, {}},
+          "pin A of instance g (INV) has 2 bits instead of 1");
+  refused({"g", "INV", {{"A", {1}}, {"Z", {2}}}, {}},
+          "pin Z of instance g (INV) is not a pin in the library");
   auto ram = [](const std::string& width, const std::string& depth, std::size_t bits) {
     const std::vector<int> address(bits, 1);
     return Netlist::Instance{"m",
@@ -270,6 +271,42 @@ TEST_CASE("cells and memories of other shapes are named") {
   Netlist::Instance bare = ram("2", "4", 2);
   bare.parameters.erase("Depth");
   refused(bare, "cell m (sf_ram) has no parameter Depth");
+  Netlist::Instance other = ram("2", "4", 2);
+  other.pins["clk_i"] = {1};
+  refused(other, "pin clk_i of instance m (sf_ram) is not driven by the clock itself");
+  other = ram("2", "4", 2);
+  other.pins["write_data_i"] = {1, 0};
+  refused(other, "pin write_data_i of instance m (sf_ram) is data, but driven by the clock");
+  other = ram("2", "4", 2);
+  other.pins["read_data_o"] = {2, 1};
+  refused(other, "driven twice, once by pin read_data_o of instance m (sf_ram)");
+  // Two words of one bit, whose read address is what they read
+  const Netlist::Instance words = {"m",
+                                   "$mem_v2",
+                                   {{"WR_CLK", {0}},
+                                    {"WR_EN", {1}},
+                                    {"WR_ADDR", {1}},
+                                    {"WR_DATA", {1}},
+                                    {"RD_ADDR", {2}},
+                                    {"RD_DATA", {2}}},
+                                   {{"WIDTH", "1"},
+                                    {"SIZE", "2"},
+                                    {"ABITS", "1"},
+                                    {"OFFSET", "0"},
+                                    {"RD_PORTS", "1"},
+                                    {"WR_PORTS", "1"},
+                                    {"RD_CLK_ENABLE", "0"},
+                                    {"WR_CLK_ENABLE", "1"},
+                                    {"WR_CLK_POLARITY", "1"}}};
+  refused(words, "a combinational loop, through or into instance m ($mem_v2)");
+  for (const auto& [parameter, value] : {std::pair{"RD_PORTS", "2"},
+                                         {"RD_CLK_ENABLE", "1"},
+                                         {"WR_CLK_POLARITY", "0"},
+                                         {"ABITS", "99"}}) {
+    other = words;
+    other.parameters[parameter] = value;
+    refused(other, "memory m has other ports");
+  }
   // Cleared while set, and set while cleared: no end.
   LibertyLibrary odd = library();
   odd.cells.back().flip_flop = LibertyFlipFlop{"IQ", "IQN", "CK", "D", "!RN", "RN"};

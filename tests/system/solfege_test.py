@@ -122,9 +122,9 @@ class BadInput(SystemTest):
             'library (x) { time_unit : "1ns"; voltage_unit : "1V"; capacitive_load_unit (1, pf); nom_voltage : 1;\n'
             'cell (INV) { area : 1; pin (A) { direction : input; } pin (Y) { direction : output; function : "!A"; } } }')
 
-        def refused(top, *message, child=None):
+        def refused(top, *message, child=None, ports={}):
             (folder / "manifest.json").write_text(json.dumps({"config_hash": hash_of}))
-            modules = {"sf_accelerator": {"ports": {"clk_i": {"direction": "input", "bits": [2]}}, "cells": top, "netnames": {}}}
+            modules = {"sf_accelerator": {"ports": {"clk_i": {"direction": "input", "bits": [2]}, **ports}, "cells": top, "netnames": {}}}
             if child is not None:
                 modules["child"] = {"ports": {"a": {"direction": "input", "bits": [2]}}, "cells": child, "netnames": {}}
             (folder / "netlist.json").write_text(json.dumps({"modules": modules}))
@@ -139,7 +139,11 @@ class BadInput(SystemTest):
         refused({"u": {"type": "child", "connections": {"a": [2, 3]}}}, "cell u", "pin a has 2 bits", child={})
         refused({"g": {**inverter, "type": "NOR9"}}, "instance g", "NOR9")
         refused({"g": inverter, "h": inverter}, "driven twice")
+        refused({"g": {"type": "INV", "connections": {"A": [3], "Z": [4]}}}, "pin Z of instance g (INV)")
         refused({"g": inverter}, "no port rst_ni")
+        refused({"g": inverter}, "output rst_ni of 1 bits", ports={"rst_ni": {"direction": "output", "bits": [4]}})
+        refused({"g": inverter}, "input irq_o of 1 bits", ports={"irq_o": {"direction": "input", "bits": [3]}})
+        refused({"g": inverter}, "output irq_o of 9 bits", ports={"irq_o": {"direction": "output", "bits": [4] * 9}})
         refused({"g": {"type": "INV", "connections": {"A": ["maybe"]}}}, "cell g", "maybe")
 
 

@@ -293,6 +293,16 @@ TEST_CASE("sf_ram reads before it writes, holds, and is counted", "[gates]") {
     CHECK(run.memory_reads == 4);
     CHECK(run.memory_writes == 3);
   }
+  auto refuse = [&](const std::string& pin, const std::vector<int>& pin_nets,
+                    const std::vector<std::string>& parts) {
+    Netlist broken = netlist;
+    broken.instances.back().pins[pin] = pin_nets;
+    require_error<std::runtime_error>([&] { GateSimulation(broken, library, "clk_i"); }, parts);
+  };
+  refuse("clk_i", nets("read", 0, 1), {"pin clk_i of instance m (sf_ram)", "the clock itself"});
+  refuse("write_enable_i", nets("clk_i", 0, 1), {"pin write_enable_i", "driven by the clock"});
+  refuse("read_address_i", nets("read", 0, 2), {"pin read_address_i", "2 bits instead of 3"});
+  refuse("read_data_o", nets("data", 0, 4), {"net data0 is driven twice", "pin read_data_o"});
   netlist.instances.back().parameters.erase("Depth");
   require_error<InputError>([&] { GateSimulation(netlist, library, "clk_i"); },
                             {"cell m (sf_ram)", "Depth"});
@@ -321,6 +331,20 @@ TEST_CASE("netlists that cannot be simulated are refused by name", "[gates]") {
   refuse(ports().cell("INV", {{"A", "a"}, {"Y", "y"}}).cell("INV", {{"A", "a"}, {"Y", "y"}}), "",
          {"net y", "driven twice"});
   refuse(ports().cell("INV", {{"A", "clk"}, {"Y", "a"}}), "", {"net a", "driven twice"});
+  refuse(ports().cell("INV", {{"A", "a"}, {"Z", "y"}}), "", {"pin Z of instance u0 (INV)"});
+  refuse(ports(), "clock", {"drawing", "no port clock"});
+  refuse(ports(), "y", {"clock y is not an input"});
+  // A word of one bit, which the simulation of the device takes
+  Drawing words = ports().port("address", true);
+  words.netlist().instances.push_back({"words",
+                                       "sf_register_file",
+                                       {{"clk_i", {words.net("clk")}},
+                                        {"write_enable_i", {words.net("a")}},
+                                        {"address_i", {words.net("address")}},
+                                        {"write_data_i", {words.net("a")}},
+                                        {"read_data_o", {words.net("y")}}},
+                                       {{"Width", "1"}, {"Depth", "2"}}});
+  refuse(words, "clk", {"memory words", "read without a clock"});
 
   Drawing good = ports().cell("INV", {{"A", "a"}, {"Y", "y"}});
   GateSimulation simulation(good.netlist(), library, "clk");
