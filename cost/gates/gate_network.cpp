@@ -19,6 +19,7 @@ std::size_t address_bits(std::size_t depth) {
 
 }  // namespace
 
+/// Fills a network from a netlist: ports, then instances, then order.
 class GateNetwork::Builder {
  public:
   Builder(GateNetwork& network, const Netlist& netlist) : n_(network), netlist_(netlist) {
@@ -68,7 +69,7 @@ class GateNetwork::Builder {
         continue;
       }
       for (std::uint32_t i = 0; i < gate.inputs; ++i) {
-        const int net = n_.input_nets[gate.first_input + i];
+        const int net = n_.input_net(g, i);
         if (net >= 0 && n_.drivers[static_cast<std::size_t>(net)] == Driver::kCombinational)
           ++waiting[g];
       }
@@ -78,7 +79,7 @@ class GateNetwork::Builder {
       const Gate& gate = n_.gates[ready[at]];
       sorted.push_back(gate);
       for (std::uint32_t o = 0; o < gate.outputs; ++o) {
-        const int net = n_.output_nets[gate.first_output + o];
+        const int net = n_.output_net(ready[at], o);
         if (net < 0) continue;
         const auto n = static_cast<std::size_t>(net);
         for (std::uint32_t r = n_.first_reader[n]; r < n_.first_reader[n + 1]; ++r) {
@@ -232,7 +233,7 @@ class GateNetwork::Builder {
     for (const bool count : {true, false}) {
       for (std::uint32_t g = 0; g < n_.gates.size(); ++g)
         for (std::uint32_t i = 0; i < n_.gates[g].inputs; ++i) {
-          const int net = n_.input_nets[n_.gates[g].first_input + i];
+          const int net = n_.input_net(g, i);
           if (net < 0 || static_cast<int>(i) == n_.gates[g].clock()) continue;
           std::uint32_t& at = n_.first_reader[static_cast<std::size_t>(net)];
           if (count)

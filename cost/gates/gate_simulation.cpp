@@ -80,14 +80,15 @@ struct GateSimulation::Implementation {
 
   void clear_result() {
     result = GateRun();
-    for (auto* by_net : {&result.toggles, &result.ones, &since})
-      by_net->assign(network.drivers.size(), 0);
+    result.toggles.assign(network.drivers.size(), 0);
+    result.ones = result.toggles;
+    since.assign(network.drivers.size(), 0);
   }
 
   void invert(int net) {
     const auto n = static_cast<std::size_t>(net);
     if (values[net]) result.ones[n] += result.cycles - since[n];
-    since[n] = result.cycles;
+    since[n] = static_cast<std::uint32_t>(result.cycles);
     values.flip(net);
   }
 
@@ -401,7 +402,7 @@ struct GateSimulation::Implementation {
   std::vector<Port> input_ports;
   std::vector<std::size_t> asynchronous;  ///< flip-flops whose clear or preset can move
   NetValues values;
-  std::vector<std::uint64_t> since;             ///< by net: cycle of its last event
+  std::vector<std::uint32_t> since;             ///< by net: cycle of its last event
   std::vector<std::uint32_t> row, settled_row;  ///< by gate
   std::vector<std::uint64_t> dirty;             ///< a bit a gate
   std::vector<std::uint32_t> pending;           ///< by net: order of the event to come, 0 if none
