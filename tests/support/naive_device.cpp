@@ -10,7 +10,7 @@
 namespace solfege {
 namespace {
 
-using Integer = __int128;
+using Integer = NaiveDevice::Integer;
 
 Integer clip(Integer value, Integer low, Integer high) {
   return value < low ? low : value > high ? high : value;
@@ -146,7 +146,7 @@ void NaiveDevice::gemm(const Descriptor& d) {
                          operand(d, false, column_pixel, group, c, lane);
               }
           }
-        if (d.drain) drained_.insert(drained_.end(), running_.begin(), running_.end());
+        if (d.drain) drained.insert(drained.end(), running_.begin(), running_.end());
       }
 }
 
@@ -262,8 +262,8 @@ void NaiveDevice::stream(const Descriptor& d) {
       Integer x = 0;
       int x_tag = 0, z_tag = 0;
       if (d.x_from_array) {
-        x = drained_.at(0);
-        drained_.pop_front();
+        x = drained.at(0);
+        drained.pop_front();
       } else if (valid) {
         x = element(d.x_address, d.x_type, a + lane, &x_tag);
       }

@@ -13,17 +13,18 @@
 namespace solfege {
 
 /// model/spec/descriptor.hpp read aloud: every descriptor one element, one lane, one bit at a time,
-/// in the order of the contract. Slow, and as plain as possible: what GoldenDevice is checked
-/// against.
+/// in the order of the contract. Slow, and as plain as possible: what GoldenDevice and the modules
+/// of rtl/ are checked against.
 class NaiveDevice {
  public:
   NaiveDevice(const Config& config, std::size_t memory_bytes);
   void execute(const Descriptor& d);
 
+  using Integer = __int128;
   std::vector<std::uint8_t> memory;
+  std::deque<Integer> drained;  ///< sums that left the array and that no STREAM has taken, in order
 
  private:
-  using Integer = __int128;
   struct PlanesAt {
     std::uint64_t address;
     int pixels, planes, words, group;
@@ -46,7 +47,6 @@ class NaiveDevice {
   Config c_;
   std::vector<std::uint8_t> row_buffer_, column_buffer_;
   std::vector<Integer> running_;
-  std::deque<Integer> drained_;
   std::map<int, std::map<std::uint32_t, std::int32_t>> tables_;      ///< by Table and channel
   std::map<std::array<std::uint32_t, 3>, std::int32_t> thresholds_;  ///< row, node, lane
   std::map<std::uint32_t, std::uint32_t> max_;
