@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -19,6 +20,8 @@ class NaiveDevice {
  public:
   NaiveDevice(const Config& config, std::size_t memory_bytes);
   void execute(const Descriptor& d);
+  /// The first place at which the memory of another device differs; -1 if none does.
+  std::ptrdiff_t first_difference(const std::vector<std::uint8_t>& other) const;
 
   using Integer = __int128;
   std::vector<std::uint8_t> memory;
@@ -40,6 +43,7 @@ class NaiveDevice {
   Integer element(std::uint64_t address, ElementType type, std::uint32_t offset, int* tag) const;
   int code(const Descriptor& d, Integer y, std::uint32_t m, std::uint32_t random,
            std::uint32_t chunk, std::uint32_t lane) const;
+  int turned_lanes(const Descriptor& d) const;
   bool bit(const PlanesAt& planes, int row, int pixel, int plane, int lane) const;
   void set_bit(const PlanesAt& planes, int row, int pixel, int plane, int lane, bool value);
   void write(std::uint64_t address, int bytes, std::uint64_t value);

@@ -5,9 +5,7 @@
 #include <deque>
 
 #include "Vsf_stream.h"
-#include "model/spec/legality.hpp"
-#include "rtl_test.hpp"
-#include "tests/support/naive_device.hpp"
+#include "naive_test.hpp"
 #include "tests/support/random_stream.hpp"
 
 using namespace rtl_test;
@@ -15,26 +13,8 @@ using namespace solfege;
 
 namespace {
 
-constexpr int kLanes = SF_STREAM_LANES, kBus = SF_BUS_BYTES;
+constexpr int kLanes = SF_STREAM_LANES;
 constexpr size_t kBytes = 6 << 20;
-
-Config config() {
-  Config c;
-  c.rows = SF_ROWS;
-  c.columns = SF_COLUMNS;
-  c.lanes = SF_LANES;
-  c.accumulator_bits = SF_ACCUMULATOR_BITS;
-  c.stream_lanes = kLanes;
-  c.stored_bits = SF_STORED_BITS;
-  c.wide_bits = SF_WIDE_BITS;
-  c.random_bits = SF_RANDOM_BITS;
-  c.activation_bits = SF_THRESHOLD_BITS;
-  c.table_channels = SF_TABLE_ROWS * kLanes;
-  c.threshold_channels = SF_THRESHOLD_ROWS * kLanes;
-  c.max_batch = SF_MAX_SAMPLES;
-  c.bus_bytes = kBus;
-  return c;
-}
 
 /// Cycles in which the reductions leave: a word each, and the lanes of a tensor's sum one by one.
 uint64_t reduction_cycles(const Descriptor& d) {
@@ -64,9 +44,7 @@ class Bench {
             d.z_enable, d.z_type, d.pool_enable, d.route_enable, d.accumulate_enable, d.destination,
             d.table, d.quantizer, d.pack_enable, d.max_enable, d.sum_enable, d.sample_first,
             d.samples, d.channels);
-    REQUIRE(broken_rule(d, config()) == nullptr);
-    const auto words = d.encode();
-    for (int i = 0; i < kDescriptorWords; ++i) top.descriptor_i[i] = words[i];
+    give(top, d);
     for (uint64_t i = 0; d.x_from_array && i < d.steps() * kLanes; ++i)
       naive.drained.push_back(random.mixed(SF_ACCUMULATOR_BITS - 4));
     std::deque<NaiveDevice::Integer> tile = naive.drained;
@@ -99,8 +77,7 @@ class Bench {
       top.x_response_valid_i = respond && !reads.front().z;
       top.z_response_valid_i = respond && reads.front().z;
       if (respond) {
-        for (int byte = 0; byte < kBus; ++byte)
-          set_field(top.response_data_i, 8 * byte, 8, memory.at(reads.front().address + byte));
+        read_beat(top.response_data_i, memory, reads.front().address);
         reads.pop_front();
       }
       settle(top);
@@ -109,11 +86,11 @@ class Bench {
       if (top.z_request_valid_o && top.z_request_ready_i)
         reads.push_back({true, top.z_request_address_o});
       if (top.element_request_valid_o && top.element_request_ready_i)
-        write(memory, top.element_request_address_o, top.element_request_data_o,
-              top.element_request_strobe_o);
+        write_beat(memory, top.element_request_address_o, top.element_request_data_o,
+                   top.element_request_strobe_o);
       if (top.pack_request_valid_o && top.pack_request_ready_i)
-        write(memory, top.pack_request_address_o, top.pack_request_data_o,
-              top.pack_request_strobe_o);
+        write_beat(memory, top.pack_request_address_o, top.pack_request_data_o,
+                   top.pack_request_strobe_o);
       if (top.tile_take_o) {
         REQUIRE(top.tile_valid_i);
         tile.erase(tile.begin(), tile.begin() + kLanes);
@@ -128,19 +105,13 @@ class Bench {
     CHECK(tile.empty());
     CHECK(naive.drained.empty());
     CHECK(active == d.steps() + 25 + reduction_cycles(d));
-    const bool equal = memory == naive.memory;
-    const auto first =
-        equal ? memory.end()
-              : std::mismatch(memory.begin(), memory.end(), naive.memory.begin()).first;
-    INFO("first difference at " << first - memory.begin());
-    REQUIRE(equal);
+    REQUIRE(naive.first_difference(memory) == -1);
   }
 
   /// Starts a pass over x alone and takes none of its results; then a halt and a clear, as after an
   /// error of another engine. Nothing may come of the pass afterwards.
   void clear_before_results(const Descriptor& d) {
-    const auto words = d.encode();
-    for (int i = 0; i < kDescriptorWords; ++i) top.descriptor_i[i] = words[i];
+    give(top, d);
     const auto cycle = [&] {
       settle(top);
       const bool asked = top.x_request_valid_o;
@@ -173,15 +144,6 @@ class Bench {
   NaiveDevice naive;
   RandomStream streams;
   Vsf_stream top;
-
- private:
-  template <typename Data, typename Strobe>
-  static void write(std::vector<uint8_t>& memory, uint32_t address, const Data& data,
-                    const Strobe& strobe) {
-    for (int byte = 0; byte < kBus; ++byte)
-      if (get_bit(strobe, byte))
-        memory.at(address + byte) = static_cast<uint8_t>(get_field(data, 8 * byte, 8));
-  }
 };
 
 }  // namespace
