@@ -2,6 +2,7 @@
 #include "tests/support/random_stream.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 #include <stdexcept>
 #include <tuple>
@@ -30,7 +31,7 @@ void set_part(Descriptor& part, bool first, bool last) {
 // ---- Choices ----
 
 /// Random choices for a pass of this shape. For f_G no |y| may be larger than its sample's maximum:
-/// results are clipped to less, or, if a gradient is asked for, they are x itself.
+/// results are clipped to less, or, if a gradient is asked for, they are x itself, and packed.
 Descriptor RandomStream::legal(const Descriptor& shape, bool gradient) {
   for (int i = 0; i < 10000000; ++i) {
     Descriptor d = shape;
@@ -46,7 +47,7 @@ Descriptor RandomStream::legal(const Descriptor& shape, bool gradient) {
     d.random_high = u32(random_.mixed(32));
     if (broken_rule(d, g_.config) != nullptr || d.fills_table()) continue;
     if (d.stochastic() && (!d.narrow || d.drop_enable)) continue;
-    if (gradient && (!d.stochastic() || d.z_enable || d.offset_enable)) continue;
+    if (gradient && (!d.stochastic() || !d.pack_enable || d.z_enable || d.offset_enable)) continue;
     d.scale_x = random_.chance(30) ? 1 : u32(random_.mixed(32));
     d.scale_z = u32(random_.mixed(16)) & 0xffff;
     d.shift_x = random_.field(0, random_.chance(20) ? 63 : 24);
@@ -65,12 +66,14 @@ Descriptor RandomStream::legal(const Descriptor& shape, bool gradient) {
 
 RandomStream::Descriptors RandomStream::from_memory() {
   next_ = first_;
+  const bool gradient = random_.chance(20);
   Descriptor d;
   d.opcode = Opcode::kStream;
   const int blocks = random_.between(
       1, std::min({4, g_.config.table_channels / kBlock, g_.config.threshold_channels / kBlock}));
   d.count0 = u32(blocks * g_.block_chunks);
-  if (random_.chance(15)) d.count0 = random_.field(1, static_cast<int>(d.count0));
+  const bool packable = gradient || random_.chance(80);  // whole blocks, from a block's start
+  if (!packable) d.count0 = random_.field(1, static_cast<int>(d.count0));
   std::uint32_t* const counts[] = {&d.count1, &d.count2, &d.count3, &d.count4, &d.count5};
   for (std::uint32_t* count : counts) *count = random_.field(1, 2) + random_.field(0, 1);
   while (d.steps() * u32(g_.config.stream_lanes) > 100000) {
@@ -80,10 +83,9 @@ RandomStream::Descriptors RandomStream::from_memory() {
   if (random_.chance(30))
     d.sample_first =
         random_.field(0, std::max(0, g_.config.max_batch - kBlock * static_cast<int>(d.count5)));
-  if (random_.chance(70)) d.sample_first -= d.sample_first % kBlock;
+  if (packable) d.sample_first -= d.sample_first % kBlock;
   d.channels = u32(kBlock * blocks - (random_.chance(50) ? random_.between(0, 15) : 0));
   d.samples = d.sample_first + kBlock * d.count5 - (random_.chance(50) ? random_.field(0, 15) : 0);
-  const bool gradient = random_.chance(15);
   d = legal(d, gradient);
   Descriptors all;
   add_tables(all, d, gradient);
