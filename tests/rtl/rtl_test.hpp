@@ -6,33 +6,24 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <cstdlib>
-#include <random>
-#include <string>
+
+#include "tests/support/seeded_random.hpp"
 
 // Verilator 5 asks for the simulation time of a design with delays; these have none.
 inline double sc_time_stamp() { return 0; }
 
 namespace rtl_test {
 
-inline uint64_t seed() {
-  const char* text = std::getenv("SOLFEGE_SEED");
-  return text ? std::stoull(text) : 1;
-}
+inline uint64_t seed() { return solfege::test_seed(1); }
 
 /// Registers and memories hold random values before the reset, so that a missing one shows.
 inline const bool random_start =
     (Verilated::randReset(2), Verilated::randSeed(static_cast<int>(seed() % 0x7fffffff) + 1), true);
 
-class Random {
+/// The numbers of one test of the file: each has a salt of its own.
+class Random : public solfege::SeededRandom {
  public:
-  explicit Random(uint64_t salt) : engine_(seed() * 1000003 + salt) {}
-  uint64_t bits(int count) { return count == 64 ? engine_() : engine_() & ((1ULL << count) - 1); }
-  int between(int low, int high) { return low + static_cast<int>(engine_() % (high - low + 1)); }
-  bool chance(int percent) { return between(0, 99) < percent; }
-
- private:
-  std::mt19937_64 engine_;
+  explicit Random(uint64_t salt) : SeededRandom(seed() * 1000003 + salt) {}
 };
 
 // Ports up to 64 bits are integers, wider ones arrays of 32-bit words.

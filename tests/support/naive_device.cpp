@@ -10,7 +10,7 @@
 namespace solfege {
 namespace {
 
-using Integer = __int128;
+using Integer = NaiveDevice::Integer;
 
 Integer clip(Integer value, Integer low, Integer high) {
   return value < low ? low : value > high ? high : value;
@@ -55,6 +55,12 @@ void NaiveDevice::execute(const Descriptor& d) {
       return unfold(d);
   }
   throw std::logic_error("opcode");
+}
+
+std::ptrdiff_t NaiveDevice::first_difference(const std::vector<std::uint8_t>& other) const {
+  if (other == memory) return -1;
+  return std::mismatch(memory.begin(), memory.end(), other.begin(), other.end()).first -
+         memory.begin();
 }
 
 void NaiveDevice::write(std::uint64_t address, int bytes, std::uint64_t value) {
@@ -146,7 +152,7 @@ void NaiveDevice::gemm(const Descriptor& d) {
                          operand(d, false, column_pixel, group, c, lane);
               }
           }
-        if (d.drain) drained_.insert(drained_.end(), running_.begin(), running_.end());
+        if (d.drain) drained.insert(drained.end(), running_.begin(), running_.end());
       }
 }
 
@@ -262,8 +268,8 @@ void NaiveDevice::stream(const Descriptor& d) {
       Integer x = 0;
       int x_tag = 0, z_tag = 0;
       if (d.x_from_array) {
-        x = drained_.at(0);
-        drained_.pop_front();
+        x = drained.at(0);
+        drained.pop_front();
       } else if (valid) {
         x = element(d.x_address, d.x_type, a + lane, &x_tag);
       }
@@ -408,6 +414,13 @@ void NaiveDevice::set_bit(const PlanesAt& planes, int row, int pixel, int plane,
   to = static_cast<std::uint8_t>(value ? to | mask : to & ~mask);
 }
 
+/// Lanes that become rows. Beats are written whole, with lanes beyond the tensor's.
+int NaiveDevice::turned_lanes(const Descriptor& d) const {
+  const int group = d.target_columns ? c_.columns : c_.rows;
+  const int members = std::min({group, 8 * c_.bus_bytes / c_.lanes, c_.lanes});
+  return (static_cast<int>(d.source_lanes) + members - 1) / members * members;
+}
+
 void NaiveDevice::transpose(const Descriptor& d) {
   const int source_words = static_cast<int>(d.source_words),
             target_words = static_cast<int>(d.target_words);
@@ -418,7 +431,7 @@ void NaiveDevice::transpose(const Descriptor& d) {
   const PlanesAt target{d.target_address, 1, static_cast<int>(d.plane_words), target_words,
                         target_group};
   for (int plane = 0; plane < static_cast<int>(d.plane_words); ++plane)
-    for (int lane = 0; lane < static_cast<int>(d.source_lanes); ++lane)
+    for (int lane = 0; lane < turned_lanes(d); ++lane)
       for (int row = 0; row < target_words * c_.lanes; ++row)
         set_bit(target, lane, 0, plane, row,
                 row < static_cast<int>(d.source_rows) && bit(source, row, 0, plane, lane));
@@ -437,7 +450,7 @@ void NaiveDevice::unfold(const Descriptor& d) {
   const int outs = static_cast<int>(d.unfold_out_height) * out_width;
   const int stride = 1 << d.unfold_stride_log2, padding = static_cast<int>(d.unfold_padding);
   for (int tap = 0; tap < taps; ++tap)
-    for (int channel = 0; channel < static_cast<int>(d.source_lanes); ++channel)
+    for (int channel = 0; channel < turned_lanes(d); ++channel)
       for (int sample = 0; sample < static_cast<int>(d.source_rows); ++sample)
         for (int plane = 0; plane < planes; ++plane)
           for (int o = 0; o < static_cast<int>(d.target_words) * c_.lanes; ++o) {
