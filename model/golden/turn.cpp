@@ -147,11 +147,12 @@ class Unfolder {
         phase_rows_((height_ + stride_ - 1) / stride_),
         pixels_(height_ * width_),
         row_words_(stride_ * phase_rows_ * out_width_ / 64 + 2),
-        chunk_(std::min(piece_, target_.group)),
         groups_((d_.source_rows + source_.group - 1) / source_.group) {
     // Rows are written in whole beats of one source word: surplus ones are what the source has.
     const auto beat = static_cast<std::size_t>(geometry.side(d_.target_columns).turned_members);
     channels_ = (d_.source_lanes + beat - 1) / beat * beat;
+    // Words of whole groups are written at once, where taps begin with one.
+    chunk_ = std::min(piece_, d_.unfold_tap_rows % target_.group == 0 ? target_.group : beat);
     channel_parts_ = (std::min(channels_, d_.source_words * lanes_) + piece_ - 1) / piece_;
   }
 
@@ -187,8 +188,8 @@ class Unfolder {
   // pixels a row of outputs meets are consecutive.
   const std::size_t phase_bits_, map_words_;
   const std::size_t piece_, parts_, pixel_step_;
-  const std::size_t out_width_, out_height_, phase_rows_, pixels_, row_words_, chunk_, groups_;
-  std::size_t channels_, channel_parts_;
+  const std::size_t out_width_, out_height_, phase_rows_, pixels_, row_words_, groups_;
+  std::size_t chunk_, channels_, channel_parts_;
 };
 
 /// Maps of the channels of a piece of a word, of the samples of a group.

@@ -56,8 +56,7 @@ Descriptor random_transpose(const Geometry& g, SeededRandom& random, std::uint32
   return d;
 }
 
-Descriptor random_unfold(const Geometry& g, SeededRandom& random, std::uint32_t first,
-                         bool taps_of_groups) {
+Descriptor random_unfold(const Geometry& g, SeededRandom& random, std::uint32_t first) {
   const int lanes = random.between(1, g.config.lanes * 3 / 2), planes = random.between(1, 3);
   const int samples = random.between(1, std::min(20, 2 * g.config.rows + 3));
   const bool small = random.chance(30);
@@ -70,7 +69,8 @@ Descriptor random_unfold(const Geometry& g, SeededRandom& random, std::uint32_t 
   const int out_y = outs(height, kernel_y), out_x = outs(width, kernel_x);
   const bool columns = random.chance(50);
   const Geometry::Side& side = g.side(columns);
-  const int step = taps_of_groups ? side.group : side.turned_members;
+  // Taps begin with a group of the target's rows, as in every schedule, or with any beat.
+  const int step = random.chance(30) ? side.group : side.turned_members;
   const int tap_rows = ((lanes + step - 1) / step + random.between(0, 2)) * step;
   Descriptor d =
       turn(Opcode::kUnfold, g, random, first,

@@ -12,8 +12,6 @@ namespace solfege {
 /// Random legal TRANSPOSE and UNFOLD descriptors. Source and target lie one after the other from
 /// `first` on, in less than 5 MB; fields of the other opcode hold anything.
 Descriptor random_transpose(const Geometry& geometry, SeededRandom& random, std::uint32_t first);
-/// Taps begin with a group of the target's rows, as in every schedule, or with any beat.
-Descriptor random_unfold(const Geometry& geometry, SeededRandom& random, std::uint32_t first,
-                         bool taps_of_groups);
+Descriptor random_unfold(const Geometry& geometry, SeededRandom& random, std::uint32_t first);
 
 }  // namespace solfege

@@ -122,7 +122,7 @@ class Bench : public SeededRandom {
   /// Planes turned, and unfolded.
   void turn() {
     run(random_transpose(Geometry(c_), *this, 0));
-    run(random_unfold(Geometry(c_), *this, 0, true));
+    run(random_unfold(Geometry(c_), *this, 0));
   }
 
  private:
