@@ -16,6 +16,8 @@
 namespace solfege {
 namespace {
 
+constexpr int kArrayWindows = 4;  // for each window of a stream lane
+
 void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
   const int words = (vectors->ports()[port].width + 63) / 64;
   for (int i = 0; i < words; ++i) vectors->set(port, word[static_cast<std::size_t>(i)], i);
@@ -177,7 +179,9 @@ std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& 
       WindowShare share;
       Kind& of = kinds[kind(o)];
       if (of.work > 0) {
-        const double each = of.work / windows;
+        // An element of the array takes a hundredth of a lane's time to simulate.
+        const int count = o.descriptor.opcode == Opcode::kGemm ? kArrayWindows * windows : windows;
+        const double each = of.work / count;
         const double before = std::floor(of.passed / each + 0.5);
         of.passed += work(o.descriptor);
         share = {static_cast<int>(std::floor(of.passed / each + 0.5) - before), each};

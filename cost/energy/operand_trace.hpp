@@ -40,9 +40,9 @@ struct WindowShare {
   int windows = 0;
   double represents = 0;
 };
-/// Shares of all operations, [program][operation]: `windows` for each kind of operation of each
-/// layer's pass, given in equal steps to its operations in proportion to their plane pairs or
-/// elements.
+/// Shares of all operations, [program][operation]: `windows` for each kind of STREAM in each
+/// layer's pass, and four times as many for the array, given in equal steps to the operations in
+/// proportion to their elements or plane pairs.
 std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& programs,
                                                     int windows);
 
