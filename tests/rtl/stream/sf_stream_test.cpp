@@ -130,6 +130,8 @@ class Bench {
     naive.drained.clear();
     top.x_response_valid_i = top.z_response_valid_i = 0;
     top.enable_i = 0;
+    settle(top);
+    REQUIRE_FALSE(offers());  // a halt offers nothing new, wherever it comes
     top.clear_i = 1;
     settle(top);
     edge(top);
