@@ -176,9 +176,11 @@ void add_energy(CLI::App* app, solfege::EnergyOptions& o) {
   app->add_option("--cycle-ns", o.cycle_ns, "clock period, for leakage")
       ->check(number(0.001, 1e6))
       ->capture_default_str();
-  app->add_option("--windows", o.windows,
-                  "stretches of 64 cycles, of each kind of work in each layer's pass, that are "
-                  "simulated gate by gate: more make the standard error of data smaller")
+  app->add_option(
+         "--windows", o.windows,
+         "stretches of 64 cycles that are simulated gate by gate, of each kind of work of "
+         "the stream unit in each layer's pass, and four times as many of the array's: more "
+         "make the standard error of data smaller")
       ->check(whole_number(2, 1000))
       ->capture_default_str();
   app->add_option("--csv", o.csv_path, "write the table of operations to this file")

@@ -16,7 +16,9 @@
 namespace solfege {
 namespace {
 
-constexpr int kArrayWindows = 4;  // for each window of a stream lane
+/// Windows of the array for each one of a stream lane: elements differ more from one another, and
+/// take a hundredth of the time to simulate.
+constexpr int kArrayWindows = 4;
 
 void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
   const int words = (vectors->ports()[port].width + 63) / 64;
@@ -105,8 +107,8 @@ UnitWindow reduce_window(const Config& config, const Descriptor& d,
   return reduce;
 }
 
-/// Windows of the units that take a lane's results: the reductions, and what the pass quantizes
-/// as a quantizer by itself sees it. One in the array's window sees y of every step.
+/// Windows of the units that take a lane's results: the reductions, and a quantizer by itself,
+/// which gets the results one a cycle, without the steps between them that are none.
 std::vector<UnitWindow> windows_behind_lane(const Config& config, const Descriptor& d,
                                             const StreamTrace::Window& window,
                                             const std::vector<ThresholdWord>& thresholds,
@@ -179,7 +181,6 @@ std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& 
       WindowShare share;
       Kind& of = kinds[kind(o)];
       if (of.work > 0) {
-        // An element of the array takes a hundredth of a lane's time to simulate.
         const int count = o.descriptor.opcode == Opcode::kGemm ? kArrayWindows * windows : windows;
         const double each = of.work / count;
         const double before = std::floor(of.passed / each + 0.5);

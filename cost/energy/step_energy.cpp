@@ -86,7 +86,8 @@ class Pricer {
       line(unit, "leakage", EnergyKind::kLeakage, count * cycles, leakage);
     }
     for (StepEnergyLine& l : lines_) {
-      // Of one line, the windows are the same for all actions, so that their errors add up.
+      // The actions of a line share its windows, so data_line() has added their errors up; lines
+      // have windows of their own, so that here the squares of the errors add up.
       e.data_error_pj = std::hypot(e.data_error_pj, l.error_pj);
       double* const sums[] = {&e.data_pj,    &e.clock_pj,  &e.idle_clock_pj,
                               &e.leakage_pj, &e.memory_pj, &e.dram_pj};
