@@ -184,7 +184,7 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       banner(c, "Top level: the device with the parameters of one configuration.") +
       "// Tree: sf_accelerator > sf_device > sf_fetch, sf_engine_queue, sf_loader, sf_gemm,\n"
       "//       sf_array > sf_pe > sf_popcount, sf_stream > sf_stream_lane, sf_pack, sf_reduce,\n"
-      "//       sf_transpose, sf_unfold, sf_axi_read, sf_axi_write, sf_control\n"
+      "//       sf_turner > sf_transpose, sf_unfold, sf_axi_read, sf_axi_write, sf_control\n"
       "// Sources, headers included: " +
       sources_hash + "\n";
   top.ports = top_ports(c);

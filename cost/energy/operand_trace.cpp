@@ -70,6 +70,30 @@ UnitWindow unit_window(const std::string& unit, const std::string& mode, Vectors
   return {unit, mode, std::move(vectors), warm_up, actions, "", "", 1, nullptr};
 }
 
+/// A window of a coder, which is told its ports by name.
+class CoderWindow {
+ public:
+  using Values = std::vector<std::pair<const char*, std::uint64_t>>;
+  CoderWindow(const Config& config, const std::string& unit, std::size_t warm_up,
+              std::size_t actions)
+      : window_(
+            unit_window(unit, "", Vectors(cost_unit(unit, config, "").inputs), warm_up, actions)) {}
+  /// In every cycle to come.
+  void hold(const Values& values) { held_.insert(held_.end(), values.begin(), values.end()); }
+  /// A cycle in which the other ports are as in the one before.
+  void cycle(const Values& values) {
+    window_.vectors.step();
+    for (const Values* list : std::initializer_list<const Values*>{&held_, &values})
+      for (const auto& [port, value] : *list)
+        window_.vectors.set(window_.vectors.port(port), value);
+  }
+  UnitWindow take() { return std::move(window_); }
+
+ private:
+  UnitWindow window_;
+  Values held_;
+};
+
 /// A pass's thresholds as the elements of a window see them.
 std::vector<ThresholdWord> thresholds_of(const GoldenDevice& device, const Descriptor& d,
                                          const StreamTrace::Window& window, int lane) {
@@ -80,10 +104,9 @@ std::vector<ThresholdWord> thresholds_of(const GoldenDevice& device, const Descr
     if (window.step_result_7[t]) chunks.insert(d.threshold_per_channel ? window.chunk_7[t] : 0);
   for (const std::uint32_t chunk : chunks)
     for (std::uint32_t node = 1; node < 1u << d.quantizer_bits; ++node)
-      words.push_back(
-          {chunk, node,
-           static_cast<std::int16_t>(std::clamp(
-               device.threshold(chunk, node, static_cast<std::size_t>(lane)), -32768, 32767))});
+      words.push_back({chunk, node,
+                       static_cast<std::uint32_t>(
+                           device.threshold(chunk, node, static_cast<std::size_t>(lane)))});
   return words;
 }
 
@@ -107,8 +130,8 @@ UnitWindow reduce_window(const Config& config, const Descriptor& d,
   return reduce;
 }
 
-/// Windows of the units that take a lane's results: the reductions, and a quantizer by itself,
-/// which gets the results one a cycle, without the steps between them that are none.
+/// Windows of the units that take a lane's results: the reductions, and a coder, which gets
+/// the results one a cycle, without the steps between them that are none.
 std::vector<UnitWindow> windows_behind_lane(const Config& config, const Descriptor& d,
                                             const StreamTrace::Window& window,
                                             const std::vector<ThresholdWord>& thresholds,
@@ -117,27 +140,23 @@ std::vector<UnitWindow> windows_behind_lane(const Config& config, const Descript
   if (d.max_enable || d.sum_enable) behind.push_back(reduce_window(config, d, window, lane));
   if (!d.pack_enable || !traits(d.quantizer).coded) return behind;
   const std::size_t y = lane.port("y_o");
-  std::vector<QuantizerElement> elements;
+  const bool compares = traits(d.quantizer).compares;
+  std::vector<CoderElement> elements;
   std::size_t warm_up = 0;
   for (std::size_t t = kResultStage; t < window.cycles.size(); ++t) {
     if (!window.step_result_7[t]) continue;
-    QuantizerElement element;
-    element.y = static_cast<std::int16_t>(std::clamp(
-        static_cast<std::int32_t>(static_cast<std::uint32_t>(lane.get(t, y))), -32768, 32767));
-    element.sample = static_cast<std::uint32_t>(window.cycles[t].sample_7);
+    CoderElement element;
+    element.y = static_cast<std::uint32_t>(lane.get(t, y));
+    element.maximum = static_cast<std::uint32_t>(window.cycles[t].sample_7);
     element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
-    const bool shared = traits(d.quantizer).compares && !d.threshold_per_channel;
-    element.chunk = shared ? 0 : window.chunk_7[t];
+    element.row = compares && !d.threshold_per_channel ? 0 : window.chunk_7[t];
     elements.push_back(element);
     if (t < window.warm_up + kResultStage) warm_up = elements.size();
   }
   if (elements.size() < warm_up + 8) return behind;
-  const char* unit = traits(d.quantizer).compares ? "threshold" : "rounding";
-  for (const char* name : {unit, "lane_front"}) {
-    behind.push_back(
-        quantizer_window(config, name, d.quantizer_bits, thresholds, elements, warm_up));
-    behind.back().mode = unit;
-  }
+  behind.push_back(compares
+                       ? threshold_window(config, d.quantizer_bits, thresholds, elements, warm_up)
+                       : rounding_window(config, d.quantizer_bits, elements, warm_up));
   return behind;
 }
 
@@ -372,41 +391,32 @@ void OperandTrace::sample_stream(const GoldenDevice& device, const Operation& op
   }
 }
 
-UnitWindow quantizer_window(const Config& config, const std::string& unit, std::uint32_t bits,
+UnitWindow threshold_window(const Config& config, std::uint32_t bits,
                             const std::vector<ThresholdWord>& thresholds,
-                            const std::vector<QuantizerElement>& elements, std::size_t warm_up) {
-  std::vector<LaneItem> items;
-  if (unit == "threshold")
-    for (const ThresholdWord& word : thresholds) {
-      LaneItem item;
-      item.x = static_cast<std::uint16_t>(word.value);
-      item.node = word.node;
-      item.table_row = word.chunk;
-      items.push_back(item);
-    }
-  const LaneItem bubble;
-  items.insert(items.end(), 20, bubble);
-  const std::size_t first = items.size();
-  for (const QuantizerElement& element : elements) {
-    LaneItem item;
-    item.x = static_cast<std::uint16_t>(element.y);
-    item.sample = element.sample;
-    item.random = element.random;
-    item.chunk = element.chunk;
-    items.push_back(item);
+                            const std::vector<CoderElement>& elements, std::size_t warm_up) {
+  CoderWindow window(config, "threshold", thresholds.size() + warm_up, elements.size() - warm_up);
+  window.hold({{"go_i", 1}, {"enable_i", 1}, {"code_enable_i", 1}, {"per_channel_i", 1}});
+  window.hold({{"bits_i", bits}});
+  for (const ThresholdWord& word : thresholds)
+    window.cycle({{"write_i", 1},
+                  {"y_i", word.value},
+                  {"write_node_i", word.node},
+                  {"write_row_i", word.row}});
+  std::uint32_t row = 0;  // reaches the coder a stage after its element
+  for (const CoderElement& element : elements) {
+    window.cycle({{"write_i", 0}, {"y_i", element.y}, {"row_1_i", row}});
+    row = element.row;
   }
-  UnitWindow window = unit_window(unit, unit, Vectors(cost_unit(unit, config, "").inputs),
-                                  first + warm_up, elements.size() - warm_up);
-  Vectors& v = window.vectors;
-  for (const LaneInputs& in : lane_cycles(items)) {
-    v.step();
-    std::size_t port = 0;
-    for (const std::uint64_t value :
-         {std::uint64_t{1}, std::uint64_t{bits}, in.x, in.sample_7, in.sample_17, in.random_6,
-          in.chunk_8, in.threshold_write, in.threshold_node, in.threshold_row})
-      v.set(port++, value);
-  }
-  return window;
+  return window.take();
+}
+
+UnitWindow rounding_window(const Config& config, std::uint32_t bits,
+                           const std::vector<CoderElement>& elements, std::size_t warm_up) {
+  CoderWindow window(config, "rounding", warm_up, elements.size() - warm_up);
+  window.hold({{"go_i", 1}, {"code_enable_i", 1}, {"bits_i", bits}});
+  for (const CoderElement& e : elements)
+    window.cycle({{"y_i", e.y}, {"maximum_i", e.maximum}, {"random_i", e.random}});
+  return window.take();
 }
 
 }  // namespace solfege

@@ -21,7 +21,7 @@ namespace solfege {
 struct UnitWindow {
   std::string unit;  ///< of cost_unit_names()
   /// pe: product, row sum, column sum, lane count; stream_lane: stream_mode(); reduce:
-  /// reduce_mode(); lane_front: the quantizer whose elements pass it.
+  /// reduce_mode().
   std::string mode;
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
@@ -46,20 +46,21 @@ struct WindowShare {
 std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& programs,
                                                     int windows);
 
-/// Elements as a quantizer by itself sees them (rtl of cost/energy/units/sf_unit_quantizer.v).
-struct QuantizerElement {
-  std::int16_t y = 0;
-  std::uint32_t sample = 0, random = 0, chunk = 0;
+/// Elements as a coder of a lane sees them.
+struct CoderElement {
+  std::uint32_t y = 0, maximum = 0, random = 0, row = 0;
 };
 struct ThresholdWord {
-  std::uint32_t chunk = 0, node = 0;
-  std::int16_t value = 0;
+  std::uint32_t row = 0, node = 0, value = 0;
 };
-/// A window of `unit`, lane_front, threshold or rounding: its thresholds are loaded, then elements
-/// come one a cycle; those from `warm_up` on are counted.
-UnitWindow quantizer_window(const Config& config, const std::string& unit, std::uint32_t bits,
+/// A window of the threshold quantizer: its thresholds are loaded, then elements come one a cycle;
+/// those from `warm_up` on are counted.
+UnitWindow threshold_window(const Config& config, std::uint32_t bits,
                             const std::vector<ThresholdWord>& thresholds,
-                            const std::vector<QuantizerElement>& elements, std::size_t warm_up);
+                            const std::vector<CoderElement>& elements, std::size_t warm_up);
+/// The same of the stochastic quantizer.
+UnitWindow rounding_window(const Config& config, std::uint32_t bits,
+                           const std::vector<CoderElement>& elements, std::size_t warm_up);
 
 /// What a pass asks of the reductions: "max", "sum+squares"; empty for nothing.
 std::string reduce_mode(const Descriptor& d);

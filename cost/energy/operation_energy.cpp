@@ -52,16 +52,6 @@ NetlistEnergy netlist_energy(const UnitEnergy& unit, const std::string& mode) {
   return f;
 }
 
-/// What a unit costs beside another that it contains.
-NetlistEnergy beside(NetlistEnergy f, const NetlistEnergy& front) {
-  f.zero_pj -= front.zero_pj;
-  f.timed_pj -= front.timed_pj;
-  f.clock_pj -= front.clock_pj;
-  f.area_um2 -= front.area_um2;
-  f.leakage_nw -= front.leakage_nw;
-  return f;
-}
-
 /// The mode that a row of the table is of: an element's products are what it is for, its sums of
 /// bipolar operands are priced with the step.
 std::string mode_of(const std::string& unit) { return unit == "pe" ? "product" : ""; }
@@ -116,9 +106,7 @@ std::vector<OperationEnergy> operation_energies(const Config& config,
     for (const UnitEnergies& units : libraries) {
       const auto found = units.find(unit);
       if (found == units.end()) continue;
-      NetlistEnergy f = netlist_energy(found->second, mode_of(unit));
-      if (unit == "threshold" || unit == "rounding")
-        f = beside(f, netlist_energy(units.at("lane_front"), unit));
+      const NetlistEnergy f = netlist_energy(found->second, mode_of(unit));
       if (f.operations > 0) row.netlists.push_back(f);
     }
     if (libraries.empty() || row.netlists.size() != libraries.size()) continue;

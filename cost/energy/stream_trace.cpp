@@ -26,15 +26,13 @@ int ceil_log2(int value) {
   return bits;
 }
 
-/// What stays the same in all cycles of a pass.
-LaneInputs settings(const Descriptor& d) {
-  LaneInputs in;
-  in.go = 1;
-#define SOLFEGE_SETTING(name, width) in.name = static_cast<std::uint64_t>(d.name);
-  SOLFEGE_LANE_SETTINGS(SOLFEGE_SETTING)
-#undef SOLFEGE_SETTING
-  in.z_tagged = d.z_type == ElementType::kTagged;
-  return in;
+/// A pass in which x passes a lane's front unchanged; it loads tables, or sums over samples.
+Descriptor plain_pass(std::uint32_t scale_x, bool accumulate = false) {
+  Descriptor d;
+  d.opcode = Opcode::kStream;
+  d.scale_x = scale_x;
+  d.accumulate_enable = accumulate;
+  return d;
 }
 
 }  // namespace
@@ -56,9 +54,10 @@ LaneShape::LaneShape(const Config& c)
       sum_bits(std::max(64, product_bits)) {}
 
 std::vector<Vectors::Port> lane_ports(const LaneShape& s) {
-  return {
+  return {{"go_i", 1},
+          {"descriptor_i", 32 * kDescriptorWords},
 #define SOLFEGE_PORT(name, width) {#name "_i", width},
-      SOLFEGE_LANE_INPUTS(SOLFEGE_PORT)
+          SOLFEGE_LANE_INPUTS(SOLFEGE_PORT)
 #undef SOLFEGE_PORT
   };
 }
@@ -66,6 +65,11 @@ std::vector<Vectors::Port> lane_ports(const LaneShape& s) {
 void append(const LaneInputs& inputs, Vectors* vectors) {
   vectors->step();
   std::size_t port = 0;
+  vectors->set(port++, 1);
+  for (std::size_t word = 0; word < kDescriptorWords; word += 2)
+    vectors->set(port, std::uint64_t{inputs.descriptor[word + 1]} << 32 | inputs.descriptor[word],
+                 static_cast<int>(word / 2));
+  ++port;
 #define SOLFEGE_SET(name, width) vectors->set(port++, inputs.name);
   SOLFEGE_LANE_INPUTS(SOLFEGE_SET)
 #undef SOLFEGE_SET
@@ -78,7 +82,8 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
     auto at = [&](std::size_t stage) -> const LaneItem& {
       return t >= stage ? items[t - stage] : nothing;
     };
-    LaneInputs in = at(0).settings;
+    LaneInputs in;
+    in.descriptor = at(0).descriptor;
     in.x = at(0).x;
     in.z = at(0).z;
     in.chunk = at(0).chunk;
@@ -110,14 +115,17 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
 std::string stream_mode(const Descriptor& d) {
   std::string mode = d.x_from_array ? "array" : "memory";
   const auto add = [&mode](const std::string& what) { mode += "+" + what; };
+  // Every stage has a field that enables it; packing and reductions lie behind the lane.
   const std::string enable = "_enable";
-  const auto setting = [&](const std::string& name, std::uint64_t value) {
+  const auto stage = [&](const std::string& name, std::uint64_t value) {
     const std::size_t stem = name.size() - std::min(name.size(), enable.size());
-    if (value != 0 && name != "pack_enable" && name.substr(stem) == enable)
-      add(name.substr(0, stem));
+    const std::string what = name.substr(0, stem);
+    if (value != 0 && name.substr(stem) == enable && what != "pack" && what != "max" &&
+        what != "sum")
+      add(what);
   };
-#define SOLFEGE_ADD(name, width) setting(#name, static_cast<std::uint64_t>(d.name));
-  SOLFEGE_LANE_SETTINGS(SOLFEGE_ADD)
+#define SOLFEGE_ADD(name, word, lsb, width, Type) stage(#name, static_cast<std::uint64_t>(d.name));
+  SOLFEGE_STREAM_FIELDS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
   if (d.fills_table()) add("table");
   if (d.pack_enable) {
@@ -134,14 +142,10 @@ StreamTrace::StreamTrace(const Config& config, const GoldenDevice& device, const
       d_(d),
       shape_(config),
       steps_(d.steps()),
-      pass_(settings(d)) {
-  loading_.go = 1;
-  loading_.scale_x = 1;
-  summing_low_ = loading_;
-  summing_low_.accumulate_enable = 1;
-  summing_high_ = summing_low_;
-  summing_high_.scale_x = 1u << kLowSumBits;
-}
+      pass_(d.encode()),
+      loading_(plain_pass(1).encode()),
+      summing_high_(plain_pass(1u << kLowSumBits, true).encode()),
+      summing_low_(plain_pass(1, true).encode()) {}
 
 /// A stream reader's 32 bits of an element (rtl/stream/sf_stream_reader.v); 0 beyond the memory.
 std::uint64_t StreamTrace::element(std::uint32_t address, ElementType type,
@@ -214,32 +218,11 @@ std::uint64_t StreamTrace::results_before(std::uint64_t step) const {
   return step / period * run + (rest > period - run ? rest - (period - run) : 0);
 }
 
-std::uint64_t StreamTrace::element_index(std::uint64_t number, int lane) const {
-  const Step s = step(number, lane);
-  return d_.destination_strides_b ? s.offset_b : s.offset_a;
-}
-
-std::uint64_t StreamTrace::code_bit(std::uint64_t number, int lane) const {
-  const Step s = step(number, lane);
-  const std::uint64_t row_block =
-      std::uint64_t{d_.count0} * d_.count1 * d_.count2 * d_.count3 * d_.count4;
-  const std::uint64_t before = number % row_block;
-  const std::uint64_t pixel = results_before(before) / d_.count0;
-  const std::uint64_t group =
-      static_cast<std::uint64_t>(d_.pack_columns ? config_.columns : config_.rows);
-  const auto lanes = static_cast<std::uint64_t>(config_.lanes);
-  const std::uint64_t channel =
-      std::uint64_t{s.chunk} * config_.stream_lanes + static_cast<std::uint64_t>(lane);
-  const std::uint64_t word = pixel * d_.pack_pixel_stride + channel / lanes;
-  return 8 * (d_.pack_address + s.sample / group * d_.pack_group_stride) +
-         (word * group + s.sample % group) * lanes + channel % lanes;
-}
-
-void StreamTrace::bubbles(const LaneInputs* settings, int count,
+void StreamTrace::bubbles(const EncodedDescriptor& pass, int count,
                           std::vector<LaneItem>* items) const {
   for (int i = 0; i < count; ++i) {
     LaneItem item;
-    item.settings = *settings;
+    item.descriptor = pass;
     items->push_back(item);
   }
 }
@@ -252,7 +235,7 @@ void StreamTrace::load_tables(const std::vector<Step>& visited, int lane,
   for (const Step& s : visited) chunks.insert(s.chunk);
   auto load = [&](std::int32_t value, std::uint32_t write, std::uint32_t row, std::uint32_t node) {
     LaneItem item;
-    item.settings = loading_;
+    item.descriptor = loading_;
     item.x = static_cast<std::uint64_t>(std::int64_t{value}) &
              ((std::uint64_t{1} << shape_.value_bits) - 1);
     item.table_write = write;
@@ -303,19 +286,19 @@ void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visite
     item.moves = true;
     item.position = s.position;
     const std::uint64_t mask = (std::uint64_t{1} << shape_.value_bits) - 1;
-    item.settings = summing_high_;
+    item.descriptor = summing_high_;
     item.sum_first = true;
     item.x = static_cast<std::uint64_t>(sum >> kLowSumBits) & mask;
     high.push_back(item);
-    item.settings = summing_low_;
+    item.descriptor = summing_low_;
     item.sum_first = false;
     item.x = static_cast<std::uint64_t>(sum) & ((1u << kLowSumBits) - 1);
     low.push_back(item);
   }
   items->insert(items->end(), high.begin(), high.end());
-  bubbles(&summing_high_, 4, items);
+  bubbles(summing_high_, 4, items);
   items->insert(items->end(), low.begin(), low.end());
-  bubbles(&summing_low_, 4, items);
+  bubbles(summing_low_, 4, items);
 }
 
 StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, int lane) const {
@@ -325,9 +308,9 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   for (std::uint64_t n = start; n < end; ++n) visited.push_back(step(n, lane));
 
   std::vector<LaneItem> items;
-  bubbles(&loading_, 2, &items);
+  bubbles(loading_, 2, &items);
   load_tables(visited, lane, &items);
-  bubbles(&loading_, kDrainToTables, &items);
+  bubbles(loading_, kDrainToTables, &items);
   if (d_.accumulate_enable) load_sums(start, visited, lane, &items);
 
   const std::uint32_t nodes = (1u << d_.quantizer_bits) - 1;
@@ -340,7 +323,7 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
   auto enter = [&](std::uint64_t n) {
     const Step at = step(n, lane);
     LaneItem item;
-    item.settings = pass_;
+    item.descriptor = pass_;
     item.x = at.x;
     item.z = at.z;
     item.chunk = at.chunk;
@@ -383,7 +366,7 @@ StreamTrace::Window StreamTrace::window(std::uint64_t first, std::size_t count, 
     for (std::uint64_t n = base; n < start; ++n)
       if (places.count(static_cast<std::uint32_t>(n % d_.count0)) != 0) {
         enter(n);
-        if (places.size() < 2) bubbles(&pass_, 1, &items);
+        if (places.size() < 2) bubbles(pass_, 1, &items);
       }
   }
   for (std::uint64_t n = start; n < first; ++n) enter(n);

@@ -13,17 +13,10 @@
 
 namespace solfege {
 
-/// The one list of sf_stream_lane's inputs: X(name, width); ports are called name_i. Widths are
-/// expressions in LaneShape s. Settings are the descriptor's fields of the same name.
+/// The one list of sf_stream_lane's inputs, but for clock and descriptor: X(name, width); ports are
+/// called name_i. Widths are expressions in LaneShape s.
 // clang-format off
-#define SOLFEGE_LANE_SETTINGS(X)                                                                 \
-  X(scale_x_source, 2) X(scale_z_source, 1) X(offset_enable, 1) X(tanh_enable, 1)                \
-  X(mask_enable, 1) X(z_enable, 1) X(route_enable, 1) X(accumulate_enable, 1)                    \
-  X(pool_enable, 1) X(drop_enable, 1) X(drop_threshold, 16) X(narrow, 1)                         \
-  X(scale_x, s.stored_bits) X(scale_z, 16) X(shift_x, 6) X(shift_z, 6) X(pack_enable, 1)         \
-  X(quantizer, 2) X(quantizer_bits, 4) X(threshold_per_channel, 1)
 #define SOLFEGE_LANE_INPUTS(X)                                                                   \
-  X(go, 1) SOLFEGE_LANE_SETTINGS(X) X(z_tagged, 1)                                               \
   X(x, s.value_bits) X(z, 32) X(chunk, 16) X(route_index, 8)                                     \
   X(sample_1, 32) X(sample_7, 32) X(sample_17, 32)                                               \
   X(position_1, s.position_bits) X(position_2, s.position_bits) X(sum_first_2, 1) X(step_2, 1)   \
@@ -41,21 +34,23 @@ struct LaneShape {
   int value_bits, position_bits, place_bits, product_bits, sum_bits;
 };
 
+/// The inputs of a lane in a cycle; go_i is always 1.
 struct LaneInputs {
+  EncodedDescriptor descriptor{};
 #define SOLFEGE_MEMBER(name, width) std::uint64_t name = 0;
   SOLFEGE_LANE_INPUTS(SOLFEGE_MEMBER)
 #undef SOLFEGE_MEMBER
 };
 
-/// Ports of sf_stream_lane's inputs, in the order of SOLFEGE_LANE_INPUTS.
+/// Ports of sf_stream_lane's inputs: go_i, descriptor_i, then in the order of SOLFEGE_LANE_INPUTS.
 std::vector<Vectors::Port> lane_ports(const LaneShape& shape);
 void append(const LaneInputs& inputs, Vectors* vectors);
-/// What a pass does in a lane, by the names of its settings: "array+mask+z", "memory+thresholds2".
+/// What a pass does in a lane, by the names of its fields: "array+mask+z", "memory+thresholds2".
 std::string stream_mode(const Descriptor& d);
 
 /// What enters a lane's head in a cycle, and what it carries along.
 struct LaneItem {
-  LaneInputs settings;  ///< inputs that are stable during a pass
+  EncodedDescriptor descriptor{};  ///< of the pass
   std::uint64_t x = 0;
   std::uint32_t z = 0, chunk = 0, route_index = 0, pool_index = 0, place = 0, position = 0;
   std::uint32_t sample = 0;  ///< value of the sample table for this step
@@ -85,10 +80,6 @@ class StreamTrace {
   /// Steps first .. first + count - 1 at the head, one a cycle.
   Window window(std::uint64_t first, std::size_t count, int lane) const;
   std::uint64_t results_before(std::uint64_t step) const;
-  /// Where a step's result goes: elements from the destination's address, and the bit of memory
-  /// that holds plane 0 of its code.
-  std::uint64_t element_index(std::uint64_t step, int lane) const;
-  std::uint64_t code_bit(std::uint64_t step, int lane) const;
 
  private:
   struct Step {
@@ -104,14 +95,14 @@ class StreamTrace {
   void load_tables(const std::vector<Step>& visited, int lane, std::vector<LaneItem>* items) const;
   void load_sums(std::uint64_t first, const std::vector<Step>& visited, int lane,
                  std::vector<LaneItem>* items) const;
-  void bubbles(const LaneInputs* settings, int count, std::vector<LaneItem>* items) const;
+  void bubbles(const EncodedDescriptor& pass, int count, std::vector<LaneItem>* items) const;
 
   const Config& config_;
   const GoldenDevice& device_;
   const Descriptor& d_;
   const LaneShape shape_;
   std::uint64_t steps_;
-  LaneInputs pass_, loading_, summing_high_, summing_low_;
+  EncodedDescriptor pass_, loading_, summing_high_, summing_low_;
 };
 
 }  // namespace solfege

@@ -34,16 +34,17 @@ class Sources {
 
 const std::vector<std::string> kPopcount = {"sf_popcount", "sf_popcount_adders", "sf_full_adder",
                                             "sf_half_adder"};
-const std::vector<std::string> kLane = {"sf_stream_lane", "sf_ram", "sf_tanh_slope",
-                                        "sf_round_shift", "sf_pool"};
+const std::vector<std::string> kLane = {
+    "sf_stream_lane", "sf_stream_front", "sf_threshold_coder", "sf_stochastic_coder",
+    "sf_ram",         "sf_tanh_slope",   "sf_round_shift",     "sf_pool"};
 
 }  // namespace
 
 const std::vector<std::string>& cost_unit_names() {
   static const std::vector<std::string> names = {
-      "and_popcount", "pe",        "operand_register", "correction",
-      "stream_lane",  "reduce",    "random_shared",    "random_private",
-      "lane_front",   "threshold", "rounding"};
+      "and_popcount", "pe",      "operand_register", "correction",
+      "stream_lane",  "reduce",  "random_shared",    "random_private",
+      "threshold",    "rounding"};
   return names;
 }
 
@@ -76,7 +77,6 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
   CostUnit unit;
   UnitDesign& design = unit.design;
   design.name = name;
-  const int threshold_rows = Geometry(c).threshold_rows;
   if (name == "and_popcount") {
     design.top = "sf_unit_and_popcount";
     design.parameters = {{"Lanes", c.lanes}};
@@ -137,27 +137,22 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     sources.modules({"sf_lfsr"});
     unit.inputs = {{"load_i", 1}, {"state_i", 64}, {"step_i", 1}};
     unit.action = name == "random_shared" ? "random numbers for all lanes" : "a random number";
-  } else if (name == "lane_front" || name == "threshold" || name == "rounding") {
-    design.top = "sf_unit_quantizer";
-    design.parameters = {{"Quantizer", static_cast<int>(number(quantizer_of(name)))},
-                         {"WideBits", c.wide_bits},
-                         {"RandomBits", c.random_bits},
-                         {"ThresholdBits", c.activation_bits},
-                         {"ThresholdRows", threshold_rows}};
-    sources.wrapper(design.top).modules(kLane);
-    unit.inputs = {{"go_i", 1},
-                   {"quantizer_bits_i", 4},
-                   {"x_i", 16},
-                   {"sample_7_i", 32},
-                   {"sample_17_i", 32},
-                   {"random_6_i", c.random_bits},
-                   {"chunk_8_i", 16},
-                   {"threshold_write_i", 1},
-                   {"threshold_node_i", 8},
-                   {"threshold_row_i", 16}};
-    unit.action = name == "threshold"  ? "an element through thresholds"
-                  : name == "rounding" ? "an element stochastically rounded"
-                                       : "an element passed on";
+  } else if (name == "threshold") {
+    design.top = "sf_threshold_coder";
+    design.parameters = {{"ThresholdBits", c.activation_bits},
+                         {"ThresholdRows", Geometry(c).threshold_rows}};
+    sources.modules({"sf_threshold_coder", "sf_ram"});
+    unit.inputs = {{"go_i", 1},         {"enable_i", 1},      {"code_enable_i", 1}, {"bits_i", 4},
+                   {"y_i", 32},         {"per_channel_i", 1}, {"row_1_i", 16},      {"write_i", 1},
+                   {"write_node_i", 8}, {"write_row_i", 16}};
+    unit.action = "an element through thresholds";
+  } else if (name == "rounding") {
+    design.top = "sf_stochastic_coder";
+    design.parameters = {{"RandomBits", c.random_bits}};
+    sources.modules({"sf_stochastic_coder"});
+    unit.inputs = {{"go_i", 1}, {"code_enable_i", 1}, {"bits_i", 4},
+                   {"y_i", 32}, {"maximum_i", 32},    {"random_i", c.random_bits}};
+    unit.action = "an element stochastically rounded";
   } else {
     throw std::out_of_range("no unit " + name);
   }

@@ -9,7 +9,6 @@
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/gates/vectors.hpp"
 #include "model/spec/config.hpp"
-#include "model/spec/enumerations.hpp"
 
 namespace solfege {
 
@@ -47,16 +46,9 @@ std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits);
 ///   reduce            a lane of the reductions; their tables are memories
 ///   random_shared     random source as the design has it: numbers for all lanes a step
 ///   random_private    a random source of one number a step
-///   lane_front        stages 1 to 7 of a lane that only pass x on; what the next two have besides
-///   is threshold, rounding   the threshold unit (f_A, f_W) and the stochastic quantizer (f_G)
+///   threshold         the threshold quantizer of a lane (f_A, f_W); a part of stream_lane
+///   rounding          its stochastic quantizer (f_G); a part of stream_lane
 const std::vector<std::string>& cost_unit_names();
-/// What the quantizer's unit of this name makes of its results: lane_front, threshold or rounding.
-inline Quantizer quantizer_of(const std::string& unit) {
-  return unit == "threshold"  ? Quantizer::kThreshold
-         : unit == "rounding" ? Quantizer::kStochastic
-                              : Quantizer::kRaw;
-}
-
 /// How many of a unit a machine has, and through how many gates their clock comes; 0: it always
 /// runs.
 struct MachineUnit {

@@ -106,6 +106,7 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
 
 constexpr int kDescriptorWords = 32;
 constexpr int kDescriptorBytes = 4 * kDescriptorWords;
+using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 
 // What of all this is legal is a list of rules: model/spec/legality.hpp.
 //
@@ -167,13 +168,13 @@ struct Descriptor {
 #undef SOLFEGE_MEMBER
 
   /// Throws std::logic_error if a field overflows, or if fields that share bits are both set.
-  std::array<std::uint32_t, kDescriptorWords> encode() const;
+  EncodedDescriptor encode() const;
   /// The first field that its bits cannot hold, as "name = value of at most limit"; empty if all
   /// do.
   std::string overflow() const;
   /// The fields of the opcode, and those of every descriptor; a word without a valid opcode has
   /// only the latter.
-  static Descriptor decode(const std::array<std::uint32_t, kDescriptorWords>& words);
+  static Descriptor decode(const EncodedDescriptor& words);
 
   Engine engine() const { return traits(opcode).engine; }
 

@@ -98,6 +98,7 @@ const std::vector<LegalityRule> kStreamRules = {
        return d.count0 && d.count1 && d.count2 && d.count3 && d.count4 && d.count5;
      }},
     {"it has channels", [](const D& d, const G&) { return d.channels != 0; }},
+    {"it has samples", [](const D& d, const G&) { return d.samples != 0; }},
     // Rows of tables and states
     {"its channels have rows in the tables and sums that it uses",
      [](const D& d, const G& g) {

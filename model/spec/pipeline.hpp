@@ -11,6 +11,7 @@ namespace solfege {
 #define SOLFEGE_PIPELINE(X)                                                                       \
   X(kLaneStages, LANE_STAGES, 18, "stages of a stream lane")                                      \
   X(kResultStage, RESULT_STAGE, 7, "the stage whose y is the result: stored, reduced, quantized") \
+  X(kCoderStages, CODER_STAGES, 10, "stages of its coders, from the result to the code")            \
   X(kBeatsAhead, BEATS_AHEAD, 16, "beats that a stream reader asks for before they are used")     \
   X(kChunksAhead, CHUNKS_AHEAD, 64, "chunks of them that it has in mind")                         \
   X(kUnfoldAnswers, UNFOLD_ANSWERS, 16, "beats that the unfolding asks for before they are used") \
@@ -23,6 +24,9 @@ namespace solfege {
 #define SOLFEGE_CONSTANT(kName, NAME, value, meaning) constexpr std::uint32_t kName = value;
 SOLFEGE_PIPELINE(SOLFEGE_CONSTANT)
 #undef SOLFEGE_CONSTANT
+
+static_assert(kLaneStages == kResultStage + kCoderStages + 1,
+              "a lane ends with its choice of code");
 
 // States of the RTL that are no constants there.
 /// sf_gemm: the preparer's states from the base of a tile, and from the start, to a tile that is

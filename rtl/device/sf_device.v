@@ -485,72 +485,31 @@ module sf_device #(
       .writes_idle_i            (client_idle[WriteElements] & client_idle[WritePlanes])
   );
 
-  // ---- Turner: two operations, one at a time, on the same memory clients ----
-  wire [1023:0] turn_descriptor = engine_descriptor[1024*EngineTurn+:1024];
-  wire is_unfold = turn_descriptor[F_OPCODE+:4] == OPCODE_UNFOLD;
-  wire transpose_stall, transpose_done, transpose_read_valid, transpose_write_valid;
-  wire unfold_stall, unfold_done, unfold_read_valid, unfold_write_valid;
-  wire [31:0] transpose_read_address, transpose_write_address, unfold_read_address, unfold_write_address;
-  wire [8*BusBytes-1:0] transpose_write_data, unfold_write_data;
-  wire [BusBytes-1:0]   transpose_write_strobe, unfold_write_strobe;
-  assign engine_stall[EngineTurn] = is_unfold ? unfold_stall : transpose_stall;
-  assign engine_done[EngineTurn]  = is_unfold ? unfold_done : transpose_done;
-  assign read_valid[ReadTurn]     = is_unfold ? unfold_read_valid : transpose_read_valid;
-  assign write_valid[WriteTurn]   = is_unfold ? unfold_write_valid : transpose_write_valid;
-  assign read_address[32*ReadTurn+:32]   = is_unfold ? unfold_read_address : transpose_read_address;
-  assign write_address[32*WriteTurn+:32] = is_unfold ? unfold_write_address : transpose_write_address;
-  assign write_data[8*BusBytes*WriteTurn+:8*BusBytes] = is_unfold ? unfold_write_data : transpose_write_data;
-  assign write_strobe[BusBytes*WriteTurn+:BusBytes]   = is_unfold ? unfold_write_strobe : transpose_write_strobe;
-  sf_transpose #(
+  // ---- Turner ----
+  sf_turner #(
       .Rows    (Rows),
       .Columns (Columns),
       .Lanes   (Lanes),
       .BusBytes(BusBytes)
-  ) u_transpose (
+  ) u_turner (
       .clk_i            (clk_i),
       .rst_ni           (rst_ni),
       .clear_i          (clear),
       .enable_i         (enable),
-      .start_i          (engine_start[EngineTurn] & ~is_unfold),
-      .descriptor_i     (turn_descriptor),
-      .stall_o          (transpose_stall),
-      .done_o           (transpose_done),
-      .request_valid_o  (transpose_read_valid),
+      .start_i          (engine_start[EngineTurn]),
+      .descriptor_i     (engine_descriptor[1024*EngineTurn+:1024]),
+      .stall_o          (engine_stall[EngineTurn]),
+      .done_o           (engine_done[EngineTurn]),
+      .request_valid_o  (read_valid[ReadTurn]),
       .request_ready_i  (read_ready[ReadTurn]),
-      .request_address_o(transpose_read_address),
-      .response_valid_i (read_response[ReadTurn] & ~is_unfold),
+      .request_address_o(read_address[32*ReadTurn+:32]),
+      .response_valid_i (read_response[ReadTurn]),
       .response_data_i  (read_data),
-      .write_valid_o    (transpose_write_valid),
+      .write_valid_o    (write_valid[WriteTurn]),
       .write_ready_i    (write_ready[WriteTurn]),
-      .write_address_o  (transpose_write_address),
-      .write_data_o     (transpose_write_data),
-      .write_strobe_o   (transpose_write_strobe),
-      .writes_idle_i    (client_idle[WriteTurn])
-  );
-  sf_unfold #(
-      .Rows    (Rows),
-      .Columns (Columns),
-      .Lanes   (Lanes),
-      .BusBytes(BusBytes)
-  ) u_unfold (
-      .clk_i            (clk_i),
-      .rst_ni           (rst_ni),
-      .clear_i          (clear),
-      .enable_i         (enable),
-      .start_i          (engine_start[EngineTurn] & is_unfold),
-      .descriptor_i     (turn_descriptor),
-      .stall_o          (unfold_stall),
-      .done_o           (unfold_done),
-      .request_valid_o  (unfold_read_valid),
-      .request_ready_i  (read_ready[ReadTurn]),
-      .request_address_o(unfold_read_address),
-      .response_valid_i (read_response[ReadTurn] & is_unfold),
-      .response_data_i  (read_data),
-      .write_valid_o    (unfold_write_valid),
-      .write_ready_i    (write_ready[WriteTurn]),
-      .write_address_o  (unfold_write_address),
-      .write_data_o     (unfold_write_data),
-      .write_strobe_o   (unfold_write_strobe),
+      .write_address_o  (write_address[32*WriteTurn+:32]),
+      .write_data_o     (write_data[8*BusBytes*WriteTurn+:8*BusBytes]),
+      .write_strobe_o   (write_strobe[BusBytes*WriteTurn+:BusBytes]),
       .writes_idle_i    (client_idle[WriteTurn])
   );
 

@@ -166,7 +166,7 @@ module sf_fetch #(
   wire stream_counts_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
       && descriptor_q[F_COUNT2+:16] != 16'd0 && descriptor_q[F_COUNT3+:16] != 16'd0
       && descriptor_q[F_COUNT4+:16] != 16'd0 && descriptor_q[F_COUNT5+:16] != 16'd0
-      && channels != 16'd0
+      && channels != 16'd0 && descriptor_q[F_SAMPLES+:16] != 16'd0
       && (!uses_rows || {16'd0, channels} <= TableRows * StreamLanes)
       && (!uses_thresholds || ({16'd0, channels} <= ThresholdRows * StreamLanes && {28'd0, bits} <= ThresholdBits))
       && (!uses_samples || {16'd0, descriptor_q[F_SAMPLES+:16]} <= MaxSamples)

@@ -176,6 +176,7 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"count4", from_memory, same, [](Descriptor& d) { d.count4 = 0; }},
       {"count5", from_memory, same, [](Descriptor& d) { d.count5 = 0; }},
       {"channels", from_memory, same, [](Descriptor& d) { d.channels = 0; }},
+      {"samples", from_memory, same, [](Descriptor& d) { d.samples = 0; }},
       {"rows of tables", from_memory,
        [](Descriptor& d) { d.offset_enable = 1, d.channels = kTableChannels; },
        [](Descriptor& d) { d.offset_enable = 1, d.channels = kTableChannels + 1; }},
@@ -244,7 +245,10 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
       {"a table from the array", table, same, [](Descriptor& d) { d.x_from_array = 1; }},
       {"a window's state", from_memory,
        [](Descriptor& d) { d.pool_enable = 1, d.count0 = 16 * SF_TABLE_ROWS; },
-       [](Descriptor& d) { d.pool_enable = 1, d.count0 = 16 * SF_TABLE_ROWS + kBlockSteps; }},
+       [](Descriptor& d) {
+         d.pack_enable = d.pack_planes = 0;
+         d.pool_enable = 1, d.count0 = 16 * SF_TABLE_ROWS + 1;
+       }},
       {"pooling the array", from_array, same, [](Descriptor& d) { d.pool_enable = 1; }},
       {"packing the array", from_array, same,
        [](Descriptor& d) { d.pack_enable = d.pack_planes = 1; }},

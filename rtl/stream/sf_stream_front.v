@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stages 1 to 7 of a stream lane, from the operands at its head to the result y. Stages, counted from the head:
+//   1  operands (routed), table words   2  products x*scale_x, z*scale_z, mask test, 1 - tanh^2 z
+//   3  x summed over samples            4  rounding shifts, saturated to 32 bits
+//   5  x times 1 - tanh^2               6  y = x' + z' + offset, masked, saturated to +-(2^15 - 1) or +-(2^31 - 1)
+//   7  y of the window, then dropout: y_o, with its tag, its random number and the z beside it
+// Latency 7, initiation interval 1; the stages move when go_i.
+// What a pass does not use stands still: registers of z and tables move only with its enables, which spares power, and
+// time in simulation.
+`default_nettype none
+module sf_stream_front #(
+    parameter AccumulatorBits = 48,
+    parameter StoredBits = 16,
+    parameter RandomBits = 16,
+    parameter TableRows = 32,
+    parameter Positions = 16,      // steps of a tile, at least 2
+    parameter Places = 512,        // steps of a pixel
+    parameter ValueBits = (AccumulatorBits > 32) ? AccumulatorBits : 32,  // derived; do not set
+    parameter RowBits = (TableRows > 1) ? $clog2(TableRows) : 1,  // derived; do not set
+    parameter PositionBits = (Positions > 1) ? $clog2(Positions) : 1,  // derived; do not set
+    parameter PlaceBits = (Places > 1) ? $clog2(Places) : 1  // derived; do not set
+) (
+    input  wire                       clk_i,
+    input  wire                       go_i,
+    input  wire [1023:0]              descriptor_i,  // stable during a pass
+    // Head
+    input  wire [ValueBits-1:0]       x_i,
+    input  wire [31:0]                z_i,
+    input  wire [15:0]                chunk_i,
+    input  wire [7:0]                 route_index_i,
+    // Shared values, each at the stage named
+    input  wire [31:0]                sample_1_i,
+    input  wire [PositionBits-1:0]    position_1_i,
+    input  wire [PositionBits-1:0]    position_2_i,
+    input  wire                       sum_first_2_i,   // starts a sum over samples
+    input  wire                       step_2_i,        // a step is at stage 2
+    input  wire [PlaceBits-1:0]       place_5_i,
+    input  wire [PlaceBits-1:0]       place_6_i,
+    input  wire                       window_first_6_i,
+    input  wire [7:0]                 pool_index_6_i,
+    input  wire                       step_6_i,
+    input  wire [RandomBits-1:0]      random_6_i,
+    // Tables are written at stage 7 with y
+    input  wire [4:0]                 table_write_i,
+    input  wire [15:0]                table_row_i,
+    // Results, at stage 7
+    output wire [31:0]                y_o,
+    output wire [7:0]                 tag_o,
+    output wire [15:0]                z_o,
+    output wire [RandomBits-1:0]      random_o
+);
+  `include "sf_descriptor.vh"
+  localparam ProductBits = ValueBits + StoredBits;
+  localparam SumBits = (ProductBits > 64) ? ProductBits : 64;
+
+  // ---- The pass ----
+  wire [1:0]  scale_x_source = descriptor_i[F_SCALE_X_SOURCE+:2];
+  wire        scale_z_source = descriptor_i[F_SCALE_Z_SOURCE];
+  wire        offset_enable  = descriptor_i[F_OFFSET_ENABLE];
+  wire        tanh_enable    = descriptor_i[F_TANH_ENABLE];
+  wire        mask_enable    = descriptor_i[F_MASK_ENABLE];
+  wire        z_enable       = descriptor_i[F_Z_ENABLE];
+  wire        z_tagged       = descriptor_i[F_Z_TYPE+:2] == TYPE_TAGGED;
+  wire        accumulate     = descriptor_i[F_ACCUMULATE_ENABLE];
+  wire        pool           = descriptor_i[F_POOL_ENABLE];
+  wire        z_adds         = z_enable & ~mask_enable;  // else z is only tested, or not there
+
+  // ---- Tables: read at the head, words at stage 1 ----
+  wire [31:0] scale_x_word, scale_z_word, offset_word, low_word, high_word;
+  reg  signed [31:0] y_q7;
+  genvar index;
+  wire [5*32-1:0] words;
+  wire [4:0] table_read = {mask_enable, mask_enable, offset_enable, scale_z_source & z_adds,
+                           scale_x_source == SCALAR_CHANNEL};
+  generate
+    for (index = 0; index < 5; index = index + 1) begin : gen_table
+      sf_ram #(
+          .Width(32),
+          .Depth(TableRows)
+      ) u_table (
+          .clk_i          (clk_i),
+          .write_enable_i (go_i & table_write_i[index]),
+          .write_address_i(table_row_i[RowBits-1:0]),
+          .write_data_i   (y_q7),
+          .read_enable_i  (go_i & table_read[index]),
+          .read_address_i (chunk_i[RowBits-1:0]),
+          .read_data_o    (words[32*index+:32])
+      );
+    end
+  endgenerate
+  assign scale_x_word = words[31:0];
+  assign scale_z_word = words[63:32];
+  assign offset_word  = words[95:64];
+  assign low_word     = words[127:96];
+  assign high_word    = words[159:128];
+
+  // ---- Stage 1: z counts where it exists and, routed, where its tag is the place in the window ----
+  reg signed [ValueBits-1:0] x_1;
+  reg signed [31:0]          z_1;
+  reg [7:0]                  z_tag_1;
+  wire [7:0]  z_tag    = (z_enable & z_tagged) ? z_i[23:16] : 8'd0;
+  wire [31:0] z_value  = z_tagged ? {{16{z_i[15]}}, z_i[15:0]} : z_i;
+  wire        z_counts = z_enable & (~descriptor_i[F_ROUTE_ENABLE] | (z_tag == route_index_i));
+  always @(posedge clk_i) begin
+    if (go_i) begin
+      x_1     <= x_i;
+      z_1     <= z_counts ? z_value : 32'd0;
+      z_tag_1 <= z_tag;
+    end
+  end
+
+  // ---- Stage 2 ----
+  reg signed [StoredBits-1:0] scale_x;
+  wire signed [15:0]          scale_z = scale_z_source ? scale_z_word[15:0] : descriptor_i[F_SCALE_Z+:16];
+  always @* begin
+    case (scale_x_source)
+      SCALAR_CHANNEL: scale_x = scale_x_word[StoredBits-1:0];
+      SCALAR_SAMPLE:  scale_x = sample_1_i[StoredBits-1:0];
+      default:        scale_x = descriptor_i[F_SCALE_X+:StoredBits];
+    endcase
+  end
+  reg signed [ProductBits-1:0] product_x_2;
+  reg signed [47:0]            product_z_2;
+  reg signed [31:0]            offset_2;
+  reg                          pass_2;
+  reg [16:0]                   slope_2;
+  wire [16:0]                  slope;
+  sf_tanh_slope u_slope (
+      .value_i(z_1),
+      .slope_o(slope)
+  );
+  always @(posedge clk_i) begin
+    if (go_i) begin
+      product_x_2 <= x_1 * scale_x;
+      pass_2      <= ~mask_enable | ((z_1 >= $signed(low_word)) & (z_1 <= $signed(high_word)));
+    end
+    if (go_i & z_adds) product_z_2 <= z_1 * scale_z;
+    if (go_i & offset_enable) offset_2 <= offset_word;
+    if (go_i & tanh_enable) slope_2 <= slope;
+  end
+
+  // ---- Stage 3: a sum for each step of a tile, read one stage ahead: its visits must be two or more moves apart.
+  // That sums fit is the host's part, as with the array's. ----
+  wire [SumBits-1:0] sum_so_far;
+  wire signed [SumBits-1:0] product_wide = {{(SumBits-ProductBits+1){product_x_2[ProductBits-1]}},
+                                            product_x_2[ProductBits-2:0]};
+  wire signed [SumBits-1:0] sum_2 = product_wide
+      + $signed(sum_so_far & {SumBits{accumulate & ~sum_first_2_i}});
+  reg signed [SumBits-1:0] sum_3;
+  sf_ram #(
+      .Width(SumBits),
+      .Depth(Positions)
+  ) u_sums (
+      .clk_i          (clk_i),
+      .write_enable_i (go_i & accumulate & step_2_i),
+      .write_address_i(position_2_i),
+      .write_data_i   (sum_2),
+      .read_enable_i  (go_i & accumulate),
+      .read_address_i (position_1_i),
+      .read_data_o    (sum_so_far)
+  );
+
+  // ---- Stages 3 to 6 ----
+  reg signed [47:0] product_z_3;
+  reg signed [31:0] offset_3, offset_4, offset_5;
+  reg               pass_3, pass_4, pass_5;
+  reg [16:0]        slope_3, slope_4;
+  wire signed [31:0] x_4, z_4;
+  reg signed [31:0] x_5, z_5, y_6;
+  sf_round_shift #(.Bits(SumBits)) u_round_x (
+      .clk_i   (clk_i),
+      .enable_i(go_i),
+      .value_i (sum_3),
+      .shift_i (descriptor_i[F_SHIFT_X+:6]),
+      .value_o (x_4)
+  );
+  sf_round_shift #(.Bits(48)) u_round_z (
+      .clk_i   (clk_i),
+      .enable_i(go_i & z_adds),
+      .value_i (product_z_3),
+      .shift_i (descriptor_i[F_SHIFT_Z+:6]),
+      .value_o (z_4)
+  );
+  wire signed [31:0] limit = descriptor_i[F_NARROW] ? 32'sd32767 : 32'sh7fffffff;
+  reg signed [48:0] sloped;  // |x| <= 2^31 and slope <= 2^16, rounded
+  reg signed [33:0] sum;
+  always @(posedge clk_i) begin
+    if (go_i) begin
+      sum_3  <= sum_2;
+      pass_3 <= pass_2;
+      pass_4 <= pass_3;
+      pass_5 <= pass_4;
+      z_5    <= z_adds ? z_4 : 32'sd0;
+      if (tanh_enable) begin
+        sloped = x_4 * $signed({1'b0, slope_4}) + 49'sh8000;
+        // Only +2^31, the bound itself, does not fit
+        x_5 <= (~sloped[48] & sloped[47]) ? 32'sh7fffffff : sloped[47:16];
+      end else x_5 <= x_4;
+
+      sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5});
+      if (offset_enable) sum = sum + $signed({{2{offset_5[31]}}, offset_5});
+      if (!pass_5) y_6 <= 32'sd0;
+      else if (sum > $signed({2'b00, limit})) y_6 <= limit;
+      else if (sum < -$signed({2'b00, limit})) y_6 <= -limit;
+      else y_6 <= sum[31:0];
+    end
+    if (go_i & z_adds) product_z_3 <= product_z_2;
+    if (go_i & offset_enable) begin
+      offset_3 <= offset_2;
+      offset_4 <= offset_3;
+      offset_5 <= offset_4;
+    end
+    if (go_i & tanh_enable) begin
+      slope_3 <= slope_2;
+      slope_4 <= slope_3;
+    end
+  end
+
+  // ---- Stage 7: pooling, dropout; what travels beside y ----
+  wire [31:0] best;
+  wire [7:0]  best_tag;
+  sf_pool #(.Depth(Places)) u_pool (
+      .clk_i          (clk_i),
+      .go_i           (go_i),
+      .enable_i       (pool),
+      .read_address_i (place_5_i),
+      .valid_i        (step_6_i),
+      .write_address_i(place_6_i),
+      .first_i        (window_first_6_i),
+      .index_i        (pool_index_6_i),
+      .value_i        (y_6),
+      .value_o        (best),
+      .tag_o          (best_tag)
+  );
+  wire drops = descriptor_i[F_DROP_ENABLE] & ({{(17-RandomBits){1'b0}}, random_6_i} < {1'b0, descriptor_i[F_DROP_THRESHOLD+:16]});
+  reg [7:0]            z_tag_2, z_tag_3, z_tag_4, z_tag_5, z_tag_6, tag_7;
+  reg [15:0]           z_low_2, z_low_3, z_low_4, z_low_5, z_low_6, z_low_7;
+  reg [RandomBits-1:0] random_7;
+  always @(posedge clk_i) begin
+    if (go_i) begin
+      y_q7     <= drops ? -32'sd32768 : pool ? best : y_6;
+      tag_7    <= pool ? best_tag : z_enable ? z_tag_6 : 8'd0;
+      z_low_7  <= z_enable ? z_low_6 : 16'd0;
+      random_7 <= random_6_i;
+    end
+    if (go_i & z_enable) begin
+      z_tag_2 <= z_tag_1;
+      z_tag_3 <= z_tag_2;
+      z_tag_4 <= z_tag_3;
+      z_tag_5 <= z_tag_4;
+      z_tag_6 <= z_tag_5;
+      z_low_2 <= z_1[15:0];
+      z_low_3 <= z_low_2;
+      z_low_4 <= z_low_3;
+      z_low_5 <= z_low_4;
+      z_low_6 <= z_low_5;
+    end
+  end
+  assign y_o      = y_q7;
+  assign tag_o    = tag_7;
+  assign z_o      = z_low_7;
+  assign random_o = random_7;
+endmodule
+`default_nettype wire

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The threshold quantizer of one stream lane (f_A, f_W): the code of y is the number of thresholds that y reaches. It is
+// a binary search in a tree, one level a stage, each level with a table of its own; code bits from the highest on.
+// Latency 10 (CODER_STAGES), initiation interval 1; the stages move when go_i. y_o is y beside its code.
+// A tree has the nodes 1 .. 2^bits - 1 in heap order: the children of node i are 2 i and 2 i + 1. Rows are channels of
+// this lane; levels from ThresholdBits on have the one row of a tree that all channels share.
+`default_nettype none
+module sf_threshold_coder #(
+    parameter ThresholdBits = 2,   // code bits with thresholds per channel
+    parameter ThresholdRows = 32
+) (
+    input  wire        clk_i,
+    input  wire        go_i,
+    input  wire        enable_i,         // the pass wants y_o
+    input  wire        code_enable_i,    // and the code
+    input  wire [3:0]  bits_i,           // 1 to 8
+    input  wire        per_channel_i,
+    input  wire [31:0] y_i,
+    input  wire [15:0] row_1_i,          // y's row, a stage later than y
+    // y_i becomes a threshold
+    input  wire        write_i,
+    input  wire [7:0]  write_node_i,
+    input  wire [15:0] write_row_i,
+    output wire [31:0] y_o,
+    output wire [7:0]  code_o
+);
+  `include "sf_descriptor.vh"
+  localparam Levels = CODER_STAGES - 2;
+  wire move    = go_i & enable_i;
+  wire compare = go_i & code_enable_i;
+  reg signed [31:0] y_1;
+  always @(posedge clk_i) if (move) y_1 <= y_i;
+
+  wire [32*Levels-1:0] threshold;  // word of each level
+  genvar stage, level;
+  generate
+    for (stage = 2; stage <= CODER_STAGES; stage = stage + 1) begin : gen_stage
+      reg signed [31:0] y;
+      reg [7:0]  found;
+      reg [15:0] row;
+      if (stage == 2) begin : gen_first
+        always @(posedge clk_i) begin
+          if (move) y <= y_1;
+          if (compare) begin
+            found <= 8'd0;
+            row   <= per_channel_i ? row_1_i : 16'd0;
+          end
+        end
+      end else begin : gen_next
+        // A code of fewer bits takes fewer steps; the rest pass it on.
+        wire works = {28'd0, bits_i} > stage - 3;
+        always @(posedge clk_i) begin
+          if (move) y <= gen_stage[stage-1].y;
+          if (compare) begin
+            row   <= gen_stage[stage-1].row;
+            found <= works ? {gen_stage[stage-1].found[6:0],
+                              gen_stage[stage-1].y >= $signed(threshold[32*(stage-3)+:32])}
+                           : gen_stage[stage-1].found;
+          end
+        end
+      end
+    end
+  endgenerate
+
+  // Level i holds 2^i thresholds a row; its word for stage 2 + i is read from stage 1 + i, where the code so far is
+  // what stage 2 + i is about to hold.
+  generate
+    for (level = 0; level < Levels; level = level + 1) begin : gen_level
+      localparam LevelRows = (level < ThresholdBits) ? ThresholdRows : 1;
+      localparam Depth = LevelRows << level;
+      localparam AddressBits = (Depth > 1) ? $clog2(Depth) : 1;
+      wire [AddressBits-1:0] read_address, write_address;
+      wire [7:0] node_prefix = write_node_i - (8'd1 << level);
+      if (level == 0) begin : gen_root
+        assign read_address  = per_channel_i ? row_1_i[AddressBits-1:0] : {AddressBits{1'b0}};
+        assign write_address = write_row_i[AddressBits-1:0];
+      end else begin : gen_inner
+        wire [7:0] prefix = {gen_stage[1+level].found[6:0],
+                             gen_stage[1+level].y >= $signed(threshold[32*(level-1)+:32])};
+        wire [23:0] read_word  = ({8'd0, gen_stage[1+level].row} << level) | {16'd0, prefix};
+        wire [23:0] write_word = ({8'd0, write_row_i} << level) | {16'd0, node_prefix};
+        assign read_address  = read_word[AddressBits-1:0];
+        assign write_address = write_word[AddressBits-1:0];
+      end
+      sf_ram #(
+          .Width(32),
+          .Depth(Depth)
+      ) u_level (
+          .clk_i          (clk_i),
+          .write_enable_i (go_i & write_i & (write_node_i >> level) == 8'd1),
+          .write_address_i(write_address),
+          .write_data_i   (y_i),
+          .read_enable_i  (compare),
+          .read_address_i (read_address),
+          .read_data_o    (threshold[32*level+:32])
+      );
+    end
+  endgenerate
+  assign y_o    = gen_stage[CODER_STAGES].y;
+  assign code_o = gen_stage[CODER_STAGES].found;
+endmodule
+`default_nettype wire
