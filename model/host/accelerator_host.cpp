@@ -406,14 +406,7 @@ void AcceleratorEngine::visit_state(Archive&& archive) {
   scalar(random_state_);
   scalar(learning_rate_);
   for (LayerState& s : layout_.layers) {
-    for (std::vector<double>* list :
-         {&s.bias, &s.bias_momentum, &s.gamma, &s.gamma_momentum, &s.beta, &s.beta_momentum,
-          &s.running_mean, &s.running_variance})
-      archive(list->data(), list->size() * sizeof(double));
-    scalar(s.output_shift);
-    scalar(s.gradient_shift);
-    scalar(s.output_gradient_exponent);
-    scalar(s.weight_gradient_shift);
+    s.visit(archive);
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})
       archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
               tensor->size_bytes());

@@ -26,15 +26,9 @@ enum class WeightGradientLanes {
   kSamples,  ///< samples: the gradient operand is M (2c - n), an integer of G + 16 planes
 };
 
-/// Everything a layer keeps on the device, and the host's scalars about it. Symbols as in
-/// model/spec/network.hpp: o the convolution's output, p what the clip sees before pooling.
-struct LayerState {
-  Layer layer;
-  bool is_last = false;
-  bool has_sum = false;  ///< p is a tensor of its own: a residual ends or starts here
-  WeightGradientLanes lanes = WeightGradientLanes::kPixels;
-
-  // Device tensors
+/// Where a layer's numbers lie in device memory. Symbols as in model/spec/network.hpp: o the
+/// convolution's output, p what the clip sees before pooling.
+struct LayerTensors {
   ElementTensor weights, momentum, weight_gradient;  ///< fixed point; sums of codes, shifted
   ElementTensor output;                              ///< o, or logits
   ElementTensor sum;                                 ///< p in units of 2^-kSumFractionBits
@@ -56,8 +50,10 @@ struct LayerState {
   std::uint32_t statistics = 0;     ///< per channel: sum o, sum o^2
   std::uint32_t gradient_sums = 0;  ///< per channel: sum g, sum g z
   std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
+};
 
-  // Host scalars that a training carries from step to step
+/// The host's scalars about a layer that a training carries from step to step.
+struct LearnedScalars {
   std::vector<double> bias, bias_momentum;
   std::vector<double> gamma, gamma_momentum, beta, beta_momentum;
   std::vector<double> running_mean, running_variance;
@@ -66,7 +62,20 @@ struct LayerState {
   int output_gradient_exponent = 0;  ///< batch norm: unit of the gradient of o is 2^exponent
   int weight_gradient_shift = 0;
 
-  // Host scalars of this step
+  /// Passes each of them, in a fixed order, to archive(first byte, number of bytes).
+  template <typename Archive>
+  void visit(Archive&& archive) {
+    for (std::vector<double>* list : {&bias, &bias_momentum, &gamma, &gamma_momentum, &beta,
+                                      &beta_momentum, &running_mean, &running_variance})
+      archive(list->data(), list->size() * sizeof(double));
+    for (int* value :
+         {&output_shift, &gradient_shift, &output_gradient_exponent, &weight_gradient_shift})
+      archive(value, sizeof *value);
+  }
+};
+
+/// The host's scalars about a layer that each step works out anew.
+struct StepScalars {
   WeightCodes weight;                   ///< f_W of the weights as they are
   ActivationCodes activation;           ///< f_A; of the last layer none
   double input_scale = 1.0;             ///< value of one input code
@@ -77,6 +86,14 @@ struct LayerState {
   std::vector<double> mean, deviation;  ///< batch norm, in units of o
   std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
   int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0;
+};
+
+/// Everything about a layer that is trained.
+struct LayerState : LayerTensors, LearnedScalars, StepScalars {
+  Layer layer;
+  bool is_last = false;
+  bool has_sum = false;  ///< p is a tensor of its own: a residual ends or starts here
+  WeightGradientLanes lanes = WeightGradientLanes::kPixels;
 
   bool has_fine_gradient() const {
     return layer.batch_norm && output_pixels() >= kFineGradientPixels;
