@@ -86,6 +86,7 @@ TEST_CASE("codes become planes at the addresses of the formula") {
       settle(top);
       top.go_i = valid && !top.blocked_o && top.enable_i && random.chance(flow);
       blocked += top.blocked_o;
+      REQUIRE((valid || !top.blocked_o));
       settle(top);
       if (top.write_valid_o && top.write_ready_i) {
         // A write is part of one beat, and no byte is written twice.
