@@ -293,22 +293,16 @@ EnergyFigure dram_energy(int bits, const std::string& type) {
 
 EnergyReport price(const Config& config, const std::vector<Program>& step,
                    const std::string& dram) {
-  TimingModel timing(config, MemoryTiming{});
-  std::vector<ProgramTiming> timings;
-  for (const Program& program : step) timings.push_back(timing.run(program));
-  return price(config, step, timings, dram);
-}
-
-EnergyReport price(const Config& config, const std::vector<Program>& step,
-                   const std::vector<ProgramTiming>& timings, const std::string& dram) {
   EnergyReport report;
   report.dram = dram;
   (void)dram_energy(1, dram);  // refuses an unknown type, even with nothing to price
   std::map<std::string, std::size_t> by_pass, by_action;
   Counter counter(config, dram);
-  for (std::size_t p = 0; p < step.size(); ++p) {
-    for (std::size_t i = 0; i < step[p].operations.size(); ++i) {
-      for (EnergyLine line : counter.count(step[p].operations[i], timings[p].operations[i])) {
+  TimingModel timing(config, MemoryTiming{});
+  for (const Program& program : step) {
+    const ProgramTiming timings = timing.run(program);
+    for (std::size_t i = 0; i < program.operations.size(); ++i) {
+      for (EnergyLine line : counter.count(program.operations[i], timings.operations[i])) {
         const bool off_chip = line.unit == "DRAM";
         const double pj = line.total_pj();
         EnergyShare* const of_unit = &share(report.units, line.unit, "");

@@ -73,10 +73,7 @@ struct EnergyReport {
 
 /// Counts the actions of a step's descriptors and prices each with a published figure. An estimate
 /// for uniformly busy operands: it knows neither data nor the netlist. Memory traffic is that of
-/// `timings`, one a program.
-EnergyReport price(const Config& config, const std::vector<Program>& step,
-                   const std::vector<ProgramTiming>& timings, const std::string& dram = "LPDDR4");
-/// The same with timings for the default memory.
+/// the timing model with the default memory.
 EnergyReport price(const Config& config, const std::vector<Program>& step,
                    const std::string& dram = "LPDDR4");
 

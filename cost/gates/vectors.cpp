@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "model/base/files.hpp"
-
 namespace solfege {
 namespace {
 
@@ -52,21 +50,6 @@ std::size_t Vectors::port(const std::string& name) const {
   for (std::size_t i = 0; i < ports_.size(); ++i)
     if (ports_[i].name == name) return i;
   throw std::out_of_range(fmt::format("the vectors have no port {}", name));
-}
-
-void Vectors::write_hex(const std::string& path) const {
-  std::string bits, text;
-  for (std::size_t cycle = 0; cycle < cycles_; ++cycle) {
-    bits.clear();
-    for (std::size_t p = 0; p < ports_.size(); ++p)
-      for (int bit = ports_[p].width - 1; bit >= 0; --bit)
-        bits += static_cast<char>(get(cycle, p, bit / 64) >> (bit % 64) & 1);
-    bits.insert(0, (4 - bits.size() % 4) % 4, '\0');
-    for (std::size_t i = 0; i < bits.size(); i += 4)
-      text += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
-    text += '\n';
-  }
-  write_file(path, text);
 }
 
 }  // namespace solfege

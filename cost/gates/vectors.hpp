@@ -23,8 +23,6 @@ class Vectors {
   void set(std::size_t port, std::uint64_t value, int word = 0);
   std::uint64_t get(std::size_t cycle, std::size_t port, int word = 0) const;
   std::size_t port(const std::string& name) const;  ///< std::out_of_range if there is none
-  /// A line of hexadecimal digits a cycle, all ports concatenated, first port leftmost: $readmemh.
-  void write_hex(const std::string& path) const;
 
  private:
   std::vector<Port> ports_;
