@@ -29,8 +29,6 @@ AdderCells find_adder_cells(const LibertyLibrary& library);
 /// Verilog for Yosys' techmap that binds sf_full_adder and sf_half_adder to the cells, where there
 /// are any; empty without both.
 std::string explicit_adders_map(const AdderCells& adders);
-/// The same for the $fa of Yosys' extract_fa, one bit wide; empty without a full adder.
-std::string extracted_adders_map(const AdderCells& adders);
 /// `+`, `-` and comparisons as chains of the gates that bind_found_adders() knows.
 std::string ripple_map();
 

@@ -23,6 +23,8 @@ using Statement = LibertyStatement;
 
 enum class Axis { kSlew, kLoad, kOther };
 
+constexpr double kThousandths[] = {1e-3, 1e-6, 1e-9, 1e-12, 1e-15};  // of the prefixes m u n p f
+
 struct Template {
   std::vector<Axis> axes;
   std::vector<std::vector<double>> indexes;
@@ -118,22 +120,12 @@ class Reader {
 
   /// Of "n" + unit, without regard to case; 0 if unknown.
   static double prefix(std::string_view text, char unit) {
-    auto lower = [](char c) { return static_cast<char>(std::tolower(c)); };
-    if (text.empty() || text.size() > 2 || lower(text.back()) != lower(unit)) return 0;
-    if (text.size() == 1) return 1;
-    switch (lower(text.front())) {
-      case 'm':
-        return 1e-3;
-      case 'u':
-        return 1e-6;
-      case 'n':
-        return 1e-9;
-      case 'p':
-        return 1e-12;
-      case 'f':
-        return 1e-15;
-    }
-    return text.front() == 'k' ? 1e3 : 0;
+    const std::string lower = liberty_lower(text);
+    if (lower.empty() || lower.size() > 2 || lower.back() != std::tolower(unit)) return 0;
+    if (lower.size() == 1) return 1;
+    if (text.front() == 'k') return 1e3;
+    const std::size_t thousandths = std::string_view("munpf").find(lower.front());
+    return thousandths == std::string_view::npos ? 0 : kThousandths[thousandths];
   }
 
   void units(const Statement& library) {

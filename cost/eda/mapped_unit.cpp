@@ -87,8 +87,7 @@ void map_in(const fs::path& folder, const Sources& sources, const Mapping& mappi
 }
 
 void count(MappedUnit& unit, const PreparedLibrary& library) {
-  std::map<std::string, const LibertyCell*> cells;
-  for (const LibertyCell& cell : library.library.cells) cells[cell.name] = &cell;
+  const auto cells = library.library.cells_by_name();
   const AdderCells& adders = library.adders;
   for (const Netlist::Instance& instance : unit.netlist.instances) {
     if (instance.cell == kMemory) {

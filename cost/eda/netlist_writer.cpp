@@ -42,13 +42,8 @@ std::map<std::string, Netlist> map_design(
     const std::string& cache_directory,
     const std::function<void(const std::string& phase)>& progress) {
   std::map<std::string, Netlist> modules;
-  std::vector<std::string> open = {design.top};
-  while (!open.empty()) {
-    const std::string name = open.back();
-    open.pop_back();
-    const auto found = design.modules.find(name);
-    if (found == design.modules.end() || found->second.is_memory || modules.count(name) != 0)
-      continue;
+  for (const std::string& name : modules_below(design, design.top)) {
+    if (design.modules.at(name).is_memory) continue;
     if (progress) progress("mapping " + module_label(name));
     Netlist& netlist = modules[name] =
         map_module(design, name, library, AdderStyle::kRipple, cache_directory);
@@ -56,15 +51,13 @@ std::map<std::string, Netlist> map_design(
       if (const auto child = design.modules.find(instance.cell);
           child != design.modules.end() && child->second.is_memory)
         name_memory(instance, child->second);
-    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
   }
   return modules;
 }
 
 NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const std::string& top,
                          const LibertyLibrary& library) {
-  std::map<std::string, const LibertyCell*> cells;
-  for (const LibertyCell& cell : library.cells) cells[cell.name] = &cell;
+  const auto cells = library.cells_by_name();
   NetlistSummary s;
   s.library = library.name;
   s.modules = static_cast<int>(modules.size());
@@ -98,10 +91,8 @@ std::string cell_models(const PreparedLibrary& library, const std::string& cache
   const fs::path folder = cached_folder(
       cache_directory, "cells-" + content_hash({yosys_version(), library.hash, script}),
       [&](const fs::path& part) {
-        fs::create_directory_symlink(library.folder, part / "library");
-        run_yosys(part, "cells", {{"cells", script}});
+        run_yosys(part, "cells", script, library.folder);
         require_ending(part / "cells.v", "endmodule");
-        fs::remove(part / "library");
       });
   return read_file(folder / "cells.v");
 }

@@ -30,7 +30,6 @@ struct MemoryBits {
   std::string name;
   std::uint64_t instances = 0;
   std::uint64_t bits = 0;  ///< of one instance
-  double kilobits() const { return static_cast<double>(bits) / 1024; }
 };
 
 /// sf_popcount from explicit adders against its behavioural form, same library.
@@ -88,9 +87,9 @@ SynthesisReport synthesize(const Config& config, const SynthesisOptions& options
                            const std::string& cache_directory,
                            const SynthesisProgress& progress = {});
 
-/// Only the popcount comparisons of synthesize(): seconds. Fills the library's fields too.
-SynthesisReport synthesize_popcount(const Config& config, const std::string& liberty,
+/// What synthesize() says of a popcount of so many bits.
+PopcountComparison compare_popcount(int width, const PreparedLibrary& library,
                                     const std::string& cache_directory,
-                                    const SynthesisProgress& progress = {});
+                                    const std::function<void()>& poll);
 
 }  // namespace solfege

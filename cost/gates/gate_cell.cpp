@@ -18,8 +18,7 @@ namespace {
 /// `when` conditions may name outputs: they are read as those of the row.
 class Conditions {
  public:
-  Conditions(const GateCell& gate) : gate_(gate) {
-    for (const LibertyPin* pin : gate.inputs) names_.push_back(pin->name);
+  Conditions(const GateCell& gate) : gate_(gate), names_(gate.library->input_names()) {
     for (const LibertyPin* pin : gate.outputs) names_.push_back(pin->name);
   }
   bool holds(const std::string& when, std::uint32_t row) {
@@ -82,14 +81,11 @@ WeightedTables mix(const std::vector<const LibertyPowerArc*>& arcs, bool rises, 
 
 }  // namespace
 
-GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
+GateCell::GateCell(const LibertyCell& cell)
+    : library(&cell), inputs(cell.inputs()), outputs(cell.outputs()) {
   if (!cell.unusable.empty()) unusable(cell, cell.unusable);
   if (cell.is_latch) unusable(cell, "it is a latch, or holds more than one flip-flop");
   if (cell.is_memory) unusable(cell, "it is a memory");
-  for (const LibertyPin& pin : cell.pins) {
-    if (pin.direction == "input") inputs.push_back(&pin);
-    if (pin.direction == "output") outputs.push_back(&pin);
-  }
   if (inputs.size() > LibertyCell::kMaxInputs || outputs.size() > LibertyCell::kMaxOutputs)
     unusable(cell, fmt::format("it has {} inputs and {} outputs, at most {} and {} are allowed",
                                inputs.size(), outputs.size(), LibertyCell::kMaxInputs,
@@ -100,8 +96,7 @@ GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
 
 void GateCell::functions() {
   const LibertyCell& cell = *library;
-  std::vector<std::string> names;
-  for (const LibertyPin* pin : inputs) names.push_back(pin->name);
+  std::vector<std::string> names = cell.input_names();
   const std::size_t pins = names.size();
   if (cell.flip_flop) names.push_back(cell.flip_flop->state);
   row_bits = static_cast<int>(names.size());
