@@ -33,19 +33,6 @@ double largest(ElementType type) {
 
 }  // namespace
 
-GoldenStream::Worker::Worker() {
-  // Lanes outside a patch are computed like the others, from something.
-  std::fill(x, x + kPatch, 0);
-  std::fill(z, z + kPatch, 0);
-  std::fill(z_tags, z_tags + kPatch, 0);
-  std::fill(wide_x, wide_x + kPatch, 0);
-  std::fill(product, product + kPatch, 0);
-  std::fill(wide_product, wide_product + kPatch, 0);
-  std::fill(widest_product, widest_product + kPatch, 0);
-  std::fill(numbers, numbers + kPatch, std::uint16_t{0});
-  std::fill(magnitudes, magnitudes + kPatch, 0u);
-}
-
 GoldenStream::GoldenStream(GoldenDevice& device, const Descriptor& descriptor)
     : device_(device),
       d_(descriptor),
