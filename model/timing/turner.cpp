@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "model/spec/geometry.hpp"
-
 namespace solfege {
 namespace {
 
@@ -13,12 +11,6 @@ std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
 }  // namespace
 
 // ---- Transpose ----
-
-TimedTranspose::TimedTranspose(const Config& config) : lanes_(u32(config.lanes)) {
-  const Geometry geometry(config);
-  row_members_ = u32(geometry.rows.turned_members);
-  column_members_ = u32(geometry.columns.turned_members);
-}
 
 bool TimedTranspose::stall(bool asked, bool put, bool writes_idle) const {
   switch (state_) {
@@ -43,8 +35,8 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
       planes_ = d.plane_words;
       words_ = d.source_words;
       blocks_ = d.target_words;
-      source_members_ = d.source_columns ? column_members_ : row_members_;
-      target_members_ = d.target_columns ? column_members_ : row_members_;
+      source_members_ = u32(geometry_.side(d.source_columns).turned_members);
+      target_members_ = u32(geometry_.side(d.target_columns).turned_members);
       plane_ = word_ = block_ = asked_ = got_ = put_ = 0;
       state_ = State::kRead;
       return;
@@ -77,14 +69,6 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
 }
 
 // ---- Unfold ----
-
-TimedUnfold::TimedUnfold(const Config& config) : lanes_(u32(config.lanes)) {
-  const Geometry geometry(config);
-  row_samples_ = u32(geometry.rows.unfold_samples);
-  column_samples_ = u32(geometry.columns.unfold_samples);
-  row_members_ = u32(geometry.rows.turned_members);
-  column_members_ = u32(geometry.columns.turned_members);
-}
 
 void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
   asked_ = asked;
@@ -119,8 +103,8 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   if (state_ == kIdle) {
     if (!start) return;
     d_ = d;
-    samples_step_ = d.source_columns ? column_samples_ : row_samples_;
-    members_step_ = d.target_columns ? column_members_ : row_members_;
+    samples_step_ = u32(geometry_.side(d.source_columns).unfold_samples);
+    members_step_ = u32(geometry_.side(d.target_columns).turned_members);
     tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
     filled_ = drained_ = 0;
     state_ = 1;

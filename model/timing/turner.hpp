@@ -7,6 +7,7 @@
 
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
 
 namespace solfege {
@@ -14,7 +15,8 @@ namespace solfege {
 /// sf_transpose
 class TimedTranspose {
  public:
-  explicit TimedTranspose(const Config& config);
+  explicit TimedTranspose(const Config& config)
+      : geometry_(config), lanes_(static_cast<std::uint32_t>(config.lanes)) {}
   bool read_request() const { return state_ == State::kRead && !all_asked(); }
   bool write_request() const { return state_ == State::kWrite && !all_put(); }
   bool busy() const { return state_ != State::kIdle; }
@@ -28,7 +30,8 @@ class TimedTranspose {
   bool all_put() const { return put_ >= lanes_ || word_ * lanes_ + put_ >= channels_; }
   bool block_read() const { return all_asked() && got_ == asked_; }
 
-  std::uint32_t lanes_, row_members_, column_members_;
+  const Geometry geometry_;
+  const std::uint32_t lanes_;
   State state_ = State::kIdle;
   std::uint32_t rows_ = 0, channels_ = 0, planes_ = 0, words_ = 0, blocks_ = 0, source_members_ = 1,
                 target_members_ = 1;
@@ -38,7 +41,8 @@ class TimedTranspose {
 /// sf_unfold
 class TimedUnfold {
  public:
-  explicit TimedUnfold(const Config& config);
+  explicit TimedUnfold(const Config& config)
+      : geometry_(config), lanes_(static_cast<std::uint32_t>(config.lanes)) {}
   bool read_request() const {
     return running() && scan_ && room() && in_map() && reserved_ < kUnfoldAnswers;
   }
@@ -78,7 +82,8 @@ class TimedUnfold {
   }
   bool block_end() const { return scan_end() || lane_ + 1 == lanes_; }
 
-  std::uint32_t lanes_, row_samples_, column_samples_, row_members_, column_members_;
+  const Geometry geometry_;
+  const std::uint32_t lanes_;
   Descriptor d_;
   unsigned state_ = kIdle;
   Next next_ = Next::kNone;
