@@ -60,6 +60,20 @@ std::string instance(const AdderCell& adder, const std::vector<std::string>& inp
 
 }  // namespace
 
+void CellCounts::add(const LibertyCell& cell, const AdderCells& adders) {
+  ++cells;
+  area_um2 += cell.area_um2;
+  if (cell.flip_flop) {
+    ++flip_flops;
+    sequential_um2 += cell.area_um2;
+  }
+  const bool full = adders.full && cell.name == adders.full->cell,
+             half = adders.half && cell.name == adders.half->cell;
+  full_adders += full;
+  half_adders += half;
+  if (full || half) adders_um2 += cell.area_um2;
+}
+
 AdderCells find_adder_cells(const LibertyLibrary& library) {
   AdderCells adders;
   adders.full = find_adder(library, 3);

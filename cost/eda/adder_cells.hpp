@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,13 @@ struct AdderCell {
 struct AdderCells {
   std::optional<AdderCell> full, half;
   std::vector<std::string> notes;  ///< what the library lacks, and what follows
+};
+
+/// Cells of a netlist, counted: of flip-flops and adder cells, too.
+struct CellCounts {
+  double area_um2 = 0, sequential_um2 = 0, adders_um2 = 0;
+  std::uint64_t cells = 0, flip_flops = 0, full_adders = 0, half_adders = 0;
+  void add(const LibertyCell& cell, const AdderCells& adders);
 };
 
 /// The smallest adders of a library, known by the truth tables of their outputs.

@@ -56,10 +56,10 @@ std::map<std::string, Netlist> map_design(
 }
 
 NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const std::string& top,
-                         const LibertyLibrary& library) {
-  const auto cells = library.cells_by_name();
+                         const PreparedLibrary& library) {
+  const auto cells = library.library.cells_by_name();
   NetlistSummary s;
-  s.library = library.name;
+  s.library = library.library.name;
   s.modules = static_cast<int>(modules.size());
   const std::function<void(const std::string&)> visit = [&](const std::string& name) {
     for (const Netlist::Instance& instance : modules.at(name).instances) {
@@ -73,11 +73,9 @@ NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const st
             instance.cell == "$mem_v2")
           continue;
         throw std::runtime_error(fmt::format("{} in {} was left unmapped: {} has no cell for it",
-                                             instance.cell, module_label(name), library.name));
+                                             instance.cell, module_label(name), s.library));
       }
-      ++s.cells;
-      s.area_um2 += found->second->area_um2;
-      if (found->second->flip_flop) ++s.flip_flops;
+      s.add(*found->second, library.adders);
     }
   };
   visit(top);
@@ -107,7 +105,7 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   const ElaboratedDesign design = elaborate(config, library, cache_directory);
   const auto modules = map_design(design, library, cache_directory, progress);
   if (progress) progress("writing");
-  const NetlistSummary s = summarise(modules, design.top, library.library);
+  const NetlistSummary s = summarise(modules, design.top, library);
   std::vector<std::pair<std::string, std::string>> written = {
       {"netlist.v", netlist_verilog(modules)},
       {kNetlistJson, netlist_json(modules)},

@@ -197,17 +197,7 @@ void measure(Run& run, const ElaboratedDesign& design,
       } else if (instance.cell == "$mem_v2") {
         fifo_bits[name] += instance.parameter("SIZE") * instance.parameter("WIDTH");
       } else if (const auto found = cells.find(instance.cell); found != cells.end()) {
-        const LibertyCell& cell = *found->second;
-        ++area.cells;
-        area.area_um2 += cell.area_um2;
-        if (cell.flip_flop) {
-          ++area.flip_flops;
-          area.sequential_um2 += cell.area_um2;
-        }
-        const bool full = cell.name == r.full_adder_cell, half = cell.name == r.half_adder_cell;
-        area.full_adders += full;
-        area.half_adders += half;
-        if (full || half) area.adders_um2 += cell.area_um2;
+        area.add(*found->second, run.library.adders);
       } else {
         throw std::runtime_error(fmt::format("{} in {} was left unmapped: {} has no cell for it",
                                              instance.cell, area.name, r.library));

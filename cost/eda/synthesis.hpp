@@ -16,12 +16,9 @@ namespace solfege {
 
 /// A parametrised module after mapping. Figures are of its own cells, one instance, without
 /// submodules and memories.
-struct ModuleArea {
+struct ModuleArea : CellCounts {
   std::string name;  ///< module, and its parameters or the hash Yosys gives them
   std::uint64_t instances = 0;
-  double area_um2 = 0;
-  double sequential_um2 = 0, adders_um2 = 0;  ///< flip-flops' and adder cells' part of it
-  std::uint64_t cells = 0, flip_flops = 0, full_adders = 0, half_adders = 0;
   double total_um2() const { return area_um2 * static_cast<double>(instances); }
 };
 
