@@ -22,15 +22,13 @@ double largest(const std::vector<float>& values) {
   return limit;
 }
 
-/// Modules for pricing only.
-std::string wrapper(const std::string& module) {
-  return (share_folder() / "cost/energy/units" / (module + ".v")).string();
-}
-
-std::vector<std::string> with_popcount(std::vector<std::string> modules) {
-  for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
-    modules.emplace_back(name);
-  return rtl_paths(modules);
+/// A module for pricing only, above these of rtl/.
+UnitDesign priced(const std::string& name, const std::string& top,
+                  const std::map<std::string, int>& parameters,
+                  const std::vector<std::string>& modules, const std::string& clock) {
+  UnitDesign d{name, top, parameters, rtl_paths(modules), clock};
+  d.sources.push_back((share_folder() / "cost/energy/units" / (top + ".v")).string());
+  return d;
 }
 
 /// Plane words of the lanes of one operand.
@@ -223,33 +221,20 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
 }
 
 UnitDesign processing_element(int lanes, int accumulator_bits) {
-  UnitDesign d{fmt::format("pe_{}", lanes),
-               "sf_unit_pe",
-               {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
-               with_popcount({"sf_pe"}),
-               "clk_i"};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("pe_{}", lanes), "sf_unit_pe",
+                {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
+                {"sf_pe", "sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"},
+                "clk_i");
 }
 
 UnitDesign and_popcount(int lanes) {
-  UnitDesign d{fmt::format("and_popcount_{}", lanes),
-               "sf_unit_and_popcount",
-               {{"Lanes", lanes}},
-               with_popcount({}),
-               ""};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("and_popcount_{}", lanes), "sf_unit_and_popcount", {{"Lanes", lanes}},
+                {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}, "");
 }
 
 UnitDesign operand_register(int bits) {
-  UnitDesign d{fmt::format("operand_register_{}", bits),
-               "sf_unit_operand_register",
-               {{"Lanes", bits}},
-               {},
-               "clk_i"};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("operand_register_{}", bits), "sf_unit_operand_register",
+                {{"Lanes", bits}}, {}, "clk_i");
 }
 
 }  // namespace solfege
