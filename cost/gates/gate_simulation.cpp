@@ -146,7 +146,6 @@ struct GateSimulation::Implementation {
   }
 
   void evaluate(std::size_t g) {
-    ++result.evaluations;
     const GateCell& c = cell(g);
     const std::uint32_t changed = row[g] ^ settled_row[g];
     for (std::uint32_t left = changed; left != 0; left &= left - 1) {
@@ -218,7 +217,6 @@ struct GateSimulation::Implementation {
           count_input(g, loads.loaded[g]->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
-      ++result.evaluations;
       if (c.sequential()) continue;
       for (int o = 0; o < static_cast<int>(c.outputs.size()); ++o) schedule(g, o, i, now, net_slew);
     }

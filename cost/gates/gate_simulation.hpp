@@ -38,7 +38,6 @@ struct GateRun {
   std::uint64_t total_toggles = 0;                    ///< of nets that a cell drives
   std::vector<double> dynamic_pj_by_cycle;            ///< clock included
   std::uint64_t memory_reads = 0, memory_writes = 0;  ///< of sf_ram black boxes inside
-  std::uint64_t evaluations = 0;                      ///< of cells: what the simulator worked
   Vectors outputs{{}};                                ///< output ports, settled, by cycle
 };
 

@@ -139,12 +139,12 @@ TEST_CASE("energies of AND-popcounts are the reference's", "[gates-reference]") 
         CHECK(wrong == 0);
         pj[delays == DelayModel::kTimed] =
             run.energy.dynamic_pj() / static_cast<double>(run.cycles);
-        fmt::print("  {} {} lanes, p(1) = {}, {}: {:.4g} pJ, {:.1f} toggles, {:.1f} M cells/s\n",
+        fmt::print("  {} {} lanes, p(1) = {}, {}: {:.4g} pJ, {:.1f} toggles, {:.1f} k cycles/s\n",
                    library.name, reference.lanes, reference.density,
                    delays == DelayModel::kZero ? "zero-delay" : "timed",
                    pj[delays == DelayModel::kTimed],
                    static_cast<double>(run.total_toggles) / static_cast<double>(run.cycles),
-                   static_cast<double>(run.evaluations) / seconds * 1e-6);
+                   static_cast<double>(run.cycles) / seconds * 1e-3);
       }
       INFO(library.name << ", " << reference.lanes << " lanes, p(1) = " << reference.density);
       CHECK(pj[0] < pj[1]);
