@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "cli/commands.hpp"
@@ -27,7 +28,8 @@ using solfege::output_folder;
 using solfege::positive_number;
 using solfege::whole_number;
 
-constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000;
+constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000,
+                        kAny = std::numeric_limits<std::uint64_t>::max();
 
 /// A file to write.
 CLI::Option* add_output(CLI::App* app, const char* name, std::string& path, const char* meaning) {
@@ -37,7 +39,7 @@ CLI::Option* add_output(CLI::App* app, const char* name, std::string& path, cons
 /// A whole number, whose default is shown.
 template <typename Number>
 void add_whole(CLI::App* app, const char* name, Number& value, const char* meaning,
-               std::uint64_t least, std::uint64_t most) {
+               std::uint64_t least, std::uint64_t most = kAny) {
   app->add_option(name, value, meaning)->check(whole_number(least, most))->capture_default_str();
 }
 
@@ -51,35 +53,31 @@ void add_memory(CLI::App* app, Memory& memory) {
       ->check(number(0, 1e6));
 }
 
-void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
+void add_simulation(CLI::App* app, solfege::RtlOptions& o) {
   app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
   add_memory(app, o.memory);
   app->add_option("--memory-stalls", o.memory.stall_probability, "chance that a channel pauses")
       ->check(number(0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
       ->check(whole_number(0));
-  auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
+  auto* structural = app->add_flag("--structural-popcount", o.dut.structural_popcount,
                                    "simulate the full-adder form that is synthesised");
-  auto* define = app->add_option("--define", o.defines,
+  auto* define = app->add_option("--define", o.dut.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
   auto* fst = add_output(app, "--fst", o.fst_path, "waveforms to this FST file");
-  auto* design = app->add_option("--design", o.design,
+  auto* design = app->add_option("--design", o.design_directory,
                                  "simulate the Verilog of this folder, made by generate, as it "
                                  "stands");
-  app->add_option("--netlist", o.netlist,
+  app->add_option("--netlist", o.netlist_directory,
                   "simulate the gates of this folder, made by synth --netlist, instead of the RTL")
       ->excludes(structural)
       ->excludes(define)
       ->excludes(fst)
       ->excludes(design);
-  app->add_option("--reset-seed", o.reset_seed,
-                  "seed of what registers and memories hold before the reset")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--reset-seed", o.dut.reset_seed,
+            "seed of what registers and memories hold before the reset", 0);
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));
-  app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--fst-to", o.fst_to, "last cycle of the waveforms", 0);
 }
 
 void add_scheme(CLI::App* app, std::string& scheme) {
@@ -91,9 +89,7 @@ void add_scheme(CLI::App* app, std::string& scheme) {
       ->check(CLI::IsMember(names));
 }
 
-/// The step of a training: `o` is of StepOptions or TrainOptions.
-template <typename Options>
-void add_step(CLI::App* app, Options& o, const char* data) {
+void add_step(CLI::App* app, solfege::StepOptions& o, const char* data) {
   app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
   app->add_option("--data", o.data, data);
   app->add_option("--resize", o.resize, "side to resize the images to, in pixels")
@@ -117,9 +113,7 @@ void add_training(CLI::App* app, solfege::TrainOptions& o) {
   app->add_option("--engine", o.engine, "golden, rtl, lockstep or float")
       ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
       ->capture_default_str();
-  app->add_option("--seed", o.seed, "seed of the initial weights and of the order of the images")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--seed", o.seed, "seed of the initial weights and of the order of the images", 0);
   app->add_option("--test-images", o.test_images,
                   "images of the test set to classify at the end; default all, for the RTL a batch")
       ->check(whole_number(0, kMostSamples));
@@ -146,14 +140,14 @@ void add_verification(CLI::App* app, solfege::VerifyOptions& o) {
   add_simulation(app, o.simulation);
 }
 
-void add_cycles(CLI::App* app, solfege::StepOptions& o) {
+void add_cycles(CLI::App* app, solfege::CyclesOptions& o) {
   add_step(app, o, kDataOfStep);
   add_memory(app, o.memory);
   add_output(app, "--plot", o.plot_path, "draw the roofline to this .svg or .png");
 }
 
 void add_energy(CLI::App* app, solfege::EnergyOptions& o) {
-  add_step(app, o.step, kDataOfStep);
+  add_step(app, o, kDataOfStep);
   app->add_option(
       "--liberty", o.liberties,
       "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
@@ -261,7 +255,7 @@ int run(int argc, char** argv) {
   std::string directory;
   TrainOptions train;
   VerifyOptions verify;
-  StepOptions cycles;
+  CyclesOptions cycles;
   EnergyOptions energy;
   SynthOptions synth;
 

@@ -34,11 +34,10 @@ std::uint64_t differing_bits(const std::uint8_t* a, const std::uint8_t* b, std::
 
 DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
-    return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
+    return load_netlist_dut(options.netlist_directory, config, options.dut.reset_seed);
   const std::string directory =
       options.design_directory.empty() ? generate_cached(config) : options.design_directory;
   DutOptions dut = options.dut;
-  dut.reset_seed = options.reset_seed;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
   return build_dut(directory, dut);
 }

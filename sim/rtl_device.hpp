@@ -21,9 +21,8 @@ struct RtlOptions {
   DutOptions dut;
   std::string design_directory;   ///< of generate(), simulated as it stands; empty: made anew
   std::string netlist_directory;  ///< of write_netlist(), simulated in the RTL's place
-  std::uint64_t reset_seed = 1;   ///< of what registers and memories hold before the reset
   std::string fst_path;           ///< empty: no waveforms
-  std::uint64_t fst_from = 0, fst_to = 0;
+  std::uint64_t fst_from = 0, fst_to = 100000;  ///< cycles
 };
 
 /// What the runs so far have shown. Descriptors: cycles in which their engine advances, and those
