@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/report.hpp"
+#include "cost/eda/synthesis.hpp"
 #include "model/data/dataset.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
@@ -51,13 +52,9 @@ struct CyclesOptions : StepOptions {
   MemoryTiming memory;
 };
 
-struct SynthOptions {
-  std::string liberty;              ///< empty: Debian's osu018
-  std::string top;                  ///< module; empty: the whole machine
-  std::string adders = "ripple";    ///< or prefix
-  std::optional<double> period_ns;  ///< to judge slack by
-  bool no_timing = false, fpga = false;
-  int jobs = 0;
+struct SynthOptions : SynthesisOptions {
+  std::string adder_style = "ripple";  ///< or prefix
+  bool no_timing = false;
   std::string plot_path;
   std::string netlist_directory;  ///< set: writes the gate-level netlist there instead
 };

@@ -186,7 +186,7 @@ void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
                   "cell library: a .lib or .lib.gz file, several with commas between, or a "
                   "folder of them; default: Debian's osu018");
   app->add_option("--top", o.top, "only this module and what is below it, such as sf_pe");
-  app->add_option("--adders", o.adders,
+  app->add_option("--adders", o.adder_style,
                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
       ->check(CLI::IsMember({"ripple", "prefix"}))
       ->capture_default_str();
