@@ -123,21 +123,20 @@ std::int64_t drained(const BaselineUnit& unit, double sum) {
 
 }  // namespace
 
-BaselineUnit integer_mac(int bits, int lanes, bool operand_registers) {
+BaselineUnit integer_mac(int bits, int lanes) {
   BaselineUnit u;
   u.name = fmt::format("int{}{}", bits, lanes == 1 ? "" : fmt::format(" x {}", lanes));
   u.kind = BaselineUnit::Kind::kIntegerMac;
   u.a_bits = u.b_bits = bits;
   u.lanes = lanes;
   u.accumulator_bits = 2 * bits + 16;
-  u.operand_registers = operand_registers;
   u.design = {fmt::format("int{}_mac{}", bits, lanes == 1 ? "" : fmt::format("_x{}", lanes)),
               "sf_integer_mac",
               {{"ABits", bits},
                {"BBits", bits},
                {"Lanes", lanes},
                {"AccumulatorBits", u.accumulator_bits},
-               {"OperandRegisters", operand_registers ? 1 : 0}},
+               {"OperandRegisters", 0}},
               sources({"sf_integer_mac", "sf_multiplier", "sf_column_adder"}, kAdders),
               "clk_i"};
   return u;
@@ -157,7 +156,7 @@ BaselineUnit integer_multiplier(int bits) {
   return u;
 }
 
-BaselineUnit bfloat_mac(int fraction_bits, int random_bits, bool operand_registers) {
+BaselineUnit bfloat_mac(int fraction_bits, int random_bits) {
   BaselineUnit u;
   const char* sum = fraction_bits == 23 ? "fp32" : fraction_bits == 7 ? "bf16" : "float";
   u.name = fmt::format("bf16, sum {}{}", sum, random_bits > 0 ? ", stochastic" : "");
@@ -165,14 +164,12 @@ BaselineUnit bfloat_mac(int fraction_bits, int random_bits, bool operand_registe
   u.a_bits = u.b_bits = 16;
   u.accumulator_bits = fraction_bits + 9;
   u.random_bits = random_bits;
-  u.operand_registers = operand_registers;
-  u.design = {fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
-              "sf_bf16_mac",
-              {{"FractionBits", fraction_bits},
-               {"RandomBits", random_bits},
-               {"OperandRegisters", operand_registers ? 1 : 0}},
-              sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}, kAdders),
-              "clk_i"};
+  u.design = {
+      fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
+      "sf_bf16_mac",
+      {{"FractionBits", fraction_bits}, {"RandomBits", random_bits}, {"OperandRegisters", 0}},
+      sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}, kAdders),
+      "clk_i"};
   return u;
 }
 
@@ -230,7 +227,7 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
   const std::size_t lanes = static_cast<std::size_t>(unit.lanes);
   const std::size_t words = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes);
   // A sum's first product is in the register one cycle after its operands are at the multiplier.
-  const std::size_t latency = unit.operand_registers ? 2 : 1;
+  constexpr std::size_t latency = 1;
   double sum = 0;
   std::vector<double> sums = {0};
   for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {

@@ -19,18 +19,17 @@ struct BaselineUnit {
   int lanes = 1;              ///< products summed into one accumulator: MACs a cycle
   int accumulator_bits = 32;  ///< storage; 0 for a bare multiplier
   int random_bits = 0;        ///< of stochastic rounding
-  bool operand_registers = false;
   UnitDesign design;
 };
 
 /// Signed multiply-accumulate, product and accumulator registered: sf_integer_mac. Accumulators as
 /// for the array: 16 bits above the product, for 65536 products.
-BaselineUnit integer_mac(int bits, int lanes = 1, bool operand_registers = false);
+BaselineUnit integer_mac(int bits, int lanes = 1);
 /// The same without registers and accumulator: sf_multiplier. A lower bound of any parallel MAC.
 BaselineUnit integer_multiplier(int bits);
 /// bfloat16 products accumulated in fp32 (fraction_bits = 23), or bfloat16 (7); random_bits > 0
 /// rounds stochastically: sf_bf16_mac. Random bits come from outside, their source is not in it.
-BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0, bool operand_registers = false);
+BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0);
 /// The baselines of a report: a bare int4 multiplier, int4, int8, int16, dot products of int4 and
 /// int8 over words of `word_bits` (what a bit-plane element takes), bf16 to fp32, bf16 to bf16 with
 /// stochastic rounding. Operands come registered, as rows and columns of an array share them.
