@@ -68,6 +68,8 @@ class RtlDevice : public Device {
 
  private:
   class Run;
+  /// `predicts`: the timing model is exact, as without pauses and when started from a reset.
+  void run(const Program& program, bool predicts);
   void place(const Program& program);  ///< writes it to where the device fetches programs
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.
@@ -80,8 +82,7 @@ class RtlDevice : public Device {
   std::unique_ptr<GoldenDevice> golden_;
   MemoryModel memory_model_;
   MemoryTiming memory_timing_;
-  double stall_probability_ = 0;  ///< of the memory's channels
-  bool predicts_ = true;  ///< the timing model is exact: no pauses, and started from a reset
+  double stall_probability_ = 0;         ///< of the memory's channels
   std::unique_ptr<TimingModel> timing_;  ///< null before the first run, and after a failed one
   std::uint32_t program_address_;
   bool lockstep_;
