@@ -116,16 +116,11 @@ fs::path find_idx(const fs::path& folder, const std::string& part, bool images) 
   return file.empty() ? find_file(folder, fmt::format("{}.{}", stem, kind)) : file;
 }
 
-fs::path require_idx(const fs::path& folder, const std::string& part, bool images) {
-  const fs::path file = find_idx(folder, part, images);
-  return file.empty()
-             ? require_file(folder, part + (images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte"))
-             : file;
-}
-
 Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
-  const fs::path image_file = require_idx(folder, prefix, true);
-  const fs::path label_file = require_idx(folder, prefix, false);
+  const fs::path image_file = find_idx(folder, prefix, true),
+                 label_file = find_idx(folder, prefix, false);
+  if (image_file.empty()) require_file(folder, prefix + "-images-idx3-ubyte");
+  if (label_file.empty()) require_file(folder, prefix + "-labels-idx1-ubyte");
   const Bytes image_bytes = read_idx(image_file, kImageMagic, 3);
   const Bytes label_bytes = read_idx(label_file, kLabelMagic, 1);
   if (big_endian(label_bytes, 1) != big_endian(image_bytes, 1)) {
