@@ -55,6 +55,14 @@ std::vector<const Arc*> applicable(const std::vector<const Arc*>& arcs, std::uin
   return chosen.empty() && output ? arcs : chosen;
 }
 
+/// The energies of a pin's events that another causes, or no other.
+std::vector<const LibertyPowerArc*> energies_of(const LibertyPin& pin, const std::string& cause) {
+  std::vector<const LibertyPowerArc*> arcs;
+  for (const LibertyPowerArc& arc : pin.power)
+    if (arc.related_pin.empty() || arc.related_pin == cause) arcs.push_back(&arc);
+  return arcs;
+}
+
 using WeightedTables = std::vector<std::pair<const LibertyTable*, double>>;
 
 /// Averages within a rail and adds over rails. Where supplies and grounds both have tables, these
@@ -173,9 +181,7 @@ void GateCell::choose() {
   input_energies_.assign(inputs.size() << row_bits, kNone);
   for (int i = 0; i < pins; ++i) {
     const LibertyPin& input = *inputs[static_cast<std::size_t>(i)];
-    std::vector<const LibertyPowerArc*> own;
-    for (const LibertyPowerArc& arc : input.power)
-      if (arc.related_pin.empty() || arc.related_pin == input.name) own.push_back(&arc);
+    const auto own = energies_of(input, input.name);
     for (std::uint32_t row = 0; row < rows && !own.empty(); ++row) {
       const bool rises = row >> i & 1;
       input_energies_[(static_cast<std::size_t>(i) << row_bits) | row] =
@@ -184,9 +190,7 @@ void GateCell::choose() {
     }
     for (int o = 0; o < static_cast<int>(outputs.size()); ++o) {
       const LibertyPin& output = *outputs[static_cast<std::size_t>(o)];
-      std::vector<const LibertyPowerArc*> power;
-      for (const LibertyPowerArc& arc : output.power)
-        if (arc.related_pin.empty() || arc.related_pin == input.name) power.push_back(&arc);
+      const auto power = energies_of(output, input.name);
       std::vector<const LibertyTimingArc*> timing;
       for (const LibertyTimingArc& arc : output.timing)
         if (arc.related_pin == input.name && arc.delays_output()) timing.push_back(&arc);

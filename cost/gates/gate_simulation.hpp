@@ -36,7 +36,6 @@ struct GateRun {
   std::vector<std::uint64_t> toggles;                 ///< by net
   std::vector<std::uint64_t> ones;                    ///< by net: cycles in which it settled at 1
   std::uint64_t total_toggles = 0;                    ///< of nets that a cell drives
-  std::vector<double> dynamic_pj_by_cycle;            ///< clock included
   std::uint64_t memory_reads = 0, memory_writes = 0;  ///< of sf_ram black boxes inside
   Vectors outputs{{}};                                ///< output ports, settled, by cycle
 };
