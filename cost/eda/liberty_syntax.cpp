@@ -272,14 +272,9 @@ std::string liberty_lower(std::string_view text) {
   return lower;
 }
 
-bool liberty_true(std::string_view value) {
+bool liberty_is(std::string_view value, bool wanted) {
   const std::string lower = liberty_lower(value);
-  return lower == "true" || lower == "1";
-}
-
-bool liberty_false(std::string_view value) {
-  const std::string lower = liberty_lower(value);
-  return lower == "false" || lower == "0";
+  return lower == (wanted ? "true" : "false") || lower == (wanted ? "1" : "0");
 }
 
 std::vector<std::string> liberty_files(const std::string& name) {

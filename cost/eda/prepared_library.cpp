@@ -42,7 +42,7 @@ std::string_view special_mark(const LibertyStatement& cell) {
                                "switch_cell_type",
                                "always_on"};
   for (const LibertyStatement& s : cell.statements)
-    if (!s.group && kMarks.count(s.name) != 0 && !liberty_false(s.value)) return s.name;
+    if (!s.group && kMarks.count(s.name) != 0 && !liberty_is(s.value, false)) return s.name;
   return "";
 }
 
