@@ -15,11 +15,11 @@ struct BaselineUnit {
   enum class Kind { kMultiplier, kIntegerMac, kBfloatMac };
   std::string name;  ///< "int8", "int8 x 4", "bf16", "int4 multiplier"
   Kind kind = Kind::kIntegerMac;
-  int a_bits = 8, b_bits = 8;
+  int bits = 8;               ///< of either operand
   int lanes = 1;              ///< products summed into one accumulator: MACs a cycle
   int accumulator_bits = 32;  ///< storage; 0 for a bare multiplier
   int random_bits = 0;        ///< of stochastic rounding
-  UnitDesign design;
+  UnitDesign design = {};
 };
 
 /// Signed multiply-accumulate, product and accumulator registered: sf_integer_mac. Accumulators as
@@ -53,7 +53,7 @@ std::uint16_t bfloat_bits(float x);
 
 /// What drives a baseline: operands in order, a sum of `contraction` MACs after another, each
 /// captured and then shifted out by `drain_shifts` shifts while the next is formed.
-struct BaselineDrive {
+struct SumDrive {
   std::size_t cycles = 1000;
   std::size_t contraction = 576;  ///< MACs of a sum
   int drain_shifts = 16;          ///< rows of an array, whose sums pass through
@@ -64,6 +64,6 @@ struct BaselineDrive {
 /// symmetrically with the clipping limit of least squared error, bfloat16 rounded. A bare
 /// multiplier gets the operands alone.
 Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
-                         const std::vector<float>& b, const BaselineDrive& drive);
+                         const std::vector<float>& b, const SumDrive& drive);
 
 }  // namespace solfege

@@ -14,6 +14,8 @@
 namespace solfege {
 namespace {
 
+constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};  // of a word; ports cut it
+
 std::uint32_t top_code(int bits) { return (std::uint32_t{1} << bits) - 1; }
 
 double largest(const std::vector<float>& values) {
@@ -88,13 +90,6 @@ class Sequence {
   std::mt19937_64 random_;
 };
 
-int words_of(int lanes) { return (lanes + 63) / 64; }
-
-std::uint64_t lane_mask(int lanes, int word) {
-  const int rest = lanes - 64 * word;
-  return rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
-}
-
 }  // namespace
 
 PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
@@ -139,13 +134,12 @@ PlaneOperand uniform_codes(int bits, bool bipolar) {
 
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive) {
-  const int words = words_of(drive.lanes);
   SerialVectors v{Vectors(pe_inputs(drive.lanes, drive.accumulator_bits)), 0};
   const std::size_t lanes = static_cast<std::size_t>(drive.lanes);
   const std::size_t sum_cycles = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes) *
                                  static_cast<std::size_t>(row.planes * column.planes);
   const std::size_t sums =
-      1 + std::max<std::size_t>(1, (drive.measured_cycles + sum_cycles - 1) / sum_cycles);
+      1 + std::max<std::size_t>(1, (drive.cycles + sum_cycles - 1) / sum_cycles);
   v.warm_up = sum_cycles + 1;
   Sequence sequence(row, column, drive);
   const bool xnor = row.bipolar && column.bipolar && element == Element::kProduct;
@@ -156,11 +150,9 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
     sequence.next();
     v.element.step();
     int count = 0;
-    for (int w = 0; w < words; ++w) {
-      const std::uint64_t mask = lane_mask(drive.lanes, w);
-      const std::uint64_t r = sequence.row_word(w), c = sequence.column_word(w);
-      const std::uint64_t a = element == Element::kColumnSum ? mask : r;
-      const std::uint64_t b = element == Element::kRowSum ? mask : c;
+    for (int w = 0; w < v.element.words(PePort::kA); ++w) {
+      const std::uint64_t a = element == Element::kColumnSum ? kAllLanes : sequence.row_word(w);
+      const std::uint64_t b = element == Element::kRowSum ? kAllLanes : sequence.column_word(w);
       v.element.set(PePort::kA, a, w);
       v.element.set(PePort::kB, b, w);
       count += __builtin_popcountll(xnor ? a ^ b : a & b);
@@ -195,10 +187,10 @@ Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column,
                      const SerialDrive& drive) {
   Vectors v({{"a_i", drive.lanes}, {"b_i", drive.lanes}});
   Sequence sequence(row, column, drive);
-  for (std::size_t cycle = 0; cycle < drive.measured_cycles; ++cycle) {
+  for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {
     sequence.next();
     v.step();
-    for (int w = 0; w < words_of(drive.lanes); ++w) {
+    for (int w = 0; w < v.words(0); ++w) {
       v.set(0, sequence.row_word(w), w);
       v.set(1, sequence.column_word(w), w);
     }
@@ -212,8 +204,8 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
   for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
     v.step();
     v.set(0, 1);
-    for (int word = 0; word < words_of(width); ++word) {
-      v.set(1, lane_mask(width, word), word);
+    for (int word = 0; word < v.words(1); ++word) {
+      v.set(1, kAllLanes, word);
       v.set(2, from.get(cycle, port, word), word);
     }
   }
