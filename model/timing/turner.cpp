@@ -76,8 +76,8 @@ void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
   const bool run = running();
   step_ = asked || (run && scan_ && room() && !in_map());
   load_ = run && next_ == Next::kReady && (!scan_ || (step_ && scan_end()));
-  const Tag tag = tags_[tags_head_];
-  fill_ = run && tags_used_ != 0 && !full_ && (answers_ != 0 || !tag.read);
+  const Tag tag = tags_.front();
+  fill_ = run && !tags_.empty() && !full_ && (answers_ != 0 || !tag.read);
   take_answer_ = fill_ && tag.read;
   const bool last_fill = fill_ && tag.last;
   put_ = run && drain_ && (!out_valid_ || written);
@@ -122,14 +122,8 @@ void TimedUnfold::step_asker(bool response) {
   const bool ends_block = step_ && block_end();
   Block pushed = block_;
   pushed.final = pushed.final && scan_end();
-  if (step_) {
-    tags_[(tags_head_ + tags_used_) % kUnfoldTags] = {in_map(), block_end()};
-    ++tags_used_;
-  }
-  if (ends_block) {
-    blocks_[(blocks_head_ + blocks_used_) % kUnfoldBlocks] = pushed;
-    ++blocks_used_;
-  }
+  if (step_) tags_.push() = {in_map(), block_end()};
+  if (ends_block) blocks_.push() = pushed;
   if (asked_) ++reserved_;
   if (take_answer_) --reserved_;
   if (response) ++answers_;
@@ -183,11 +177,8 @@ void TimedUnfold::load_scan() {
 
 /// Fills one bank while the other drains.
 void TimedUnfold::step_banks() {
-  const bool last_fill = fill_ && tags_[tags_head_].last;
-  if (fill_) {
-    tags_head_ = (tags_head_ + 1) % kUnfoldTags;
-    --tags_used_;
-  }
+  const bool last_fill = fill_ && tags_.front().last;
+  if (fill_) tags_.pop();
   if (put_)
     out_valid_ = true;
   else if (written_)
@@ -195,9 +186,8 @@ void TimedUnfold::step_banks() {
   if (swap_) {
     full_ = false;
     drain_ = true;
-    drained_block_ = blocks_[blocks_head_];
-    blocks_head_ = (blocks_head_ + 1) % kUnfoldBlocks;
-    --blocks_used_;
+    drained_block_ = blocks_.front();
+    blocks_.pop();
     drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
   } else {
     if (last_fill) full_ = true;

@@ -2,9 +2,9 @@
 // Timing twins of sf_transpose and sf_unfold (see timing_bus.hpp for the conventions).
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "model/base/ring.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
@@ -71,7 +71,7 @@ class TimedUnfold {
   };
   bool running() const { return state_ == kRun; }
   bool room() const {
-    return tags_used_ < kUnfoldTags && (blocks_used_ < kUnfoldBlocks || lane_ != 0);
+    return tags_.size() < kUnfoldTags && (blocks_.size() < kUnfoldBlocks || lane_ != 0);
   }
   bool in_map() const {
     return x_ >= 0 && y_ >= 0 && x_ < static_cast<std::int64_t>(d_.unfold_width) &&
@@ -96,10 +96,9 @@ class TimedUnfold {
   std::int64_t x_first_ = 0, x_ = 0, y_ = 0;
   Block block_;
   // Under way
-  unsigned reserved_ = 0, tags_used_ = 0, tags_head_ = 0, answers_ = 0, blocks_used_ = 0,
-           blocks_head_ = 0;
-  std::array<Tag, kUnfoldTags> tags_{};
-  std::array<Block, kUnfoldBlocks> blocks_{};
+  unsigned reserved_ = 0, answers_ = 0;
+  Ring<Tag> tags_{kUnfoldTags};
+  Ring<Block> blocks_{kUnfoldBlocks};
   // Banks
   bool full_ = false, drain_ = false, out_valid_ = false;
   std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;

@@ -16,13 +16,13 @@
 #include <tlm>
 
 #include "model/base/error.hpp"
+#include "model/base/ring.hpp"
 #include "model/base/splitmix.hpp"
 #include "model/spec/descriptor.hpp"
 #include "sim/dut/dut_abi.hpp"
 #include "sim/platform/axi_response.hpp"
 #include "sim/platform/clock.hpp"
 #include "sim/platform/memory_model.hpp"
-#include "sim/platform/ring.hpp"
 
 namespace solfege {
 
