@@ -10,6 +10,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "cost/compare/training_values.hpp"
 #include "model/base/share.hpp"
 
 namespace solfege {
@@ -27,8 +28,7 @@ std::vector<std::string> sources(const std::vector<std::string>& modules) {
 
 /// Limit of symmetric quantization with the least squared error.
 double best_limit(const std::vector<float>& values, int bits) {
-  double largest = 0;
-  for (const float v : values) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  const double largest = largest_magnitude(values.data(), values.size());
   if (largest == 0) return 1;
   const double top = static_cast<double>((std::int64_t{1} << (bits - 1)) - 1);
   double best = largest, least = std::numeric_limits<double>::infinity();

@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "cost/compare/training_values.hpp"
 #include "cost/energy/units.hpp"
 #include "model/base/share.hpp"
 
@@ -17,12 +18,6 @@ namespace {
 constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};  // of a word; ports cut it
 
 std::uint32_t top_code(int bits) { return (std::uint32_t{1} << bits) - 1; }
-
-double largest(const std::vector<float>& values) {
-  double limit = 0;
-  for (const float v : values) limit = std::max(limit, std::abs(static_cast<double>(v)));
-  return limit;
-}
 
 /// A module for pricing only, above these of rtl/.
 UnitDesign priced(const std::string& name, const std::string& top,
@@ -102,7 +97,7 @@ PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
 
 PlaneOperand weight_codes(const std::vector<float>& values, int bits) {
   PlaneOperand o{{}, bits, true};
-  const double limit = std::tanh(largest(values));
+  const double limit = std::tanh(double{largest_magnitude(values.data(), values.size())});
   for (const float v : values) {
     if (bits == 1 || limit == 0)
       o.codes.push_back(v >= 0 ? top_code(bits) - (bits == 1 ? 0 : top_code(bits - 1))
@@ -118,7 +113,7 @@ PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uin
   PlaneOperand o{{}, bits, true};
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> noise;
-  const double limit = std::max(largest(values), 1e-300);
+  const double limit = std::max<double>(largest_magnitude(values.data(), values.size()), 1e-300);
   for (const float v : values)
     o.codes.push_back(
         std::min(top_code(bits), static_cast<std::uint32_t>(std::floor(
