@@ -23,11 +23,15 @@ const std::string& yosys_version() {
 
 void run_yosys(const fs::path& folder, const std::string& name, const std::string& script,
                const std::string& library, const std::function<void()>& poll) {
-  write_file(folder / (name + ".ys"), script);
+  // Yosys breaks ties by all that a script holds, even this line: without it, a few netlists
+  // differ.
+  const std::string first = name + ".phase0";
+  write_file(folder / (name + ".ys"), fmt::format("tee -q -o {} log {}\n{}", first, name, script));
   const fs::path link = folder / "library";
   if (!library.empty()) fs::create_directory_symlink(library, link);
   const std::string log = name + ".log";
   const int status = run_process({"yosys", "-Q", "-s", name + ".ys"}, folder, log, poll);
+  fs::remove(folder / first);
   if (!library.empty()) fs::remove(link);
   for (const auto& entry : fs::directory_iterator(folder))  // of abc -nocleanup
     if (entry.path().filename().string().rfind("_tmp_", 0) == 0) fs::remove_all(entry.path());
