@@ -138,8 +138,7 @@ int main(int argc, char** argv) {
     openblas_set_num_threads(1);
     const Config config = Config::load(argv[1]);
     const ImageShape images = network_images(argv[2], {});
-    const Network network =
-        load_network(argv[2], config, images.height, images.width, images.channels, images.classes);
+    const Network network = load_network(argv[2], config, images);
     std::printf("%s\n", compare(config, network, std::atoi(argv[3])).dump().c_str());
   } catch (const std::exception& error) {
     std::fprintf(stderr, "gemm_bench: %s\n", error.what());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/report.hpp"
+#include "cost/eda/synthesis.hpp"
 #include "model/data/dataset.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
@@ -19,24 +20,17 @@ class App;
 
 namespace solfege {
 
-/// How the RTL is simulated: `train` and `verify` share these.
-struct SimulationOptions {
-  MemoryModel memory;
-  bool structural_popcount = false;
-  std::vector<std::string> defines;  ///< test only: Verilog macros that break the design
-  std::string fst_path;
-  std::uint64_t fst_from = 0, fst_to = 100000;
-  std::string design;   ///< folder of `generate` to simulate as it stands; empty: made anew
-  std::string netlist;  ///< folder of `synth --netlist` to simulate instead of the RTL
-  std::uint64_t reset_seed = 1;  ///< of what registers and memories hold before the reset
-  RtlOptions rtl() const;
-};
-
-struct TrainOptions {
-  std::string network = "mlp", data, engine = "golden";
+/// A step of the training of a network.
+struct StepOptions {
+  std::string network = "mlp", data;
   std::string scheme;  ///< of layers that name none; empty: the network's own
   int resize = 0;      ///< side of the images; 0: as they are
   int batch = 64;
+  std::string plot_path;  ///< empty: none
+};
+
+struct TrainOptions : StepOptions {
+  std::string engine = "golden";
   int steps = 0;                      ///< of this run and those it continues; 0: by epochs
   double epochs = 0;                  ///< likewise; 0 with steps 0: one epoch
   bool evaluate_every_epoch = false;  ///< also when `epochs` is set
@@ -45,39 +39,27 @@ struct TrainOptions {
   std::string weights_path;  ///< master weights in hexadecimal text, to compare runs
   std::string checkpoint_path, resume_path;
   int checkpoint_every = 0;  ///< steps; 0: only at the end
-  std::string plot_path;
-  SimulationOptions simulation;
+  RtlOptions simulation;
 };
 
 struct VerifyOptions {
   int cases = 100, first_case = 0;
   std::uint64_t seed = 0;  ///< 0: from the clock, printed
-  SimulationOptions simulation;
+  RtlOptions simulation;
 };
 
-struct StepOptions {
-  std::string network = "mlp", data;
-  std::string scheme;  ///< of layers that name none; empty: the network's own
-  int resize = 0;
-  int batch = 64;
+struct CyclesOptions : StepOptions {
   MemoryTiming memory;
-  std::string plot_path;  ///< roofline; empty: none
 };
 
-struct SynthOptions {
-  std::string liberty;              ///< empty: Debian's osu018
-  std::string top;                  ///< module; empty: the whole machine
-  std::string adders = "ripple";    ///< or prefix
-  std::optional<double> period_ns;  ///< to judge slack by
-  bool no_timing = false, fpga = false;
-  int jobs = 0;
+struct SynthOptions : SynthesisOptions {
+  std::string adder_style = "ripple";  ///< or prefix
+  bool no_timing = false;
   std::string plot_path;
   std::string netlist_directory;  ///< set: writes the gate-level netlist there instead
 };
 
-/// `energy` prices the same step.
-struct EnergyOptions {
-  StepOptions step;
+struct EnergyOptions : StepOptions {
   std::vector<std::string> liberties;  ///< cell libraries; empty: Debian's osu018
   bool published_only = false;         ///< no netlists: tables alone, at once
   std::string memory;                  ///< a MemoryTechnology's source, of the on-chip memories
@@ -85,7 +67,7 @@ struct EnergyOptions {
   double cycle_ns = 10;  ///< clock period, for leakage
   int windows = 8;       ///< SamplingOptions::windows
   bool compare = false;  ///< datapaths against parallel units
-  std::string csv_path, ert_path, art_path, plot_path, activity_directory;
+  std::string csv_path, ert_path, art_path, activity_directory;
 };
 
 /// The data set a network is trained on: resized if asked, grey images repeated where the network's
@@ -103,7 +85,7 @@ std::vector<Program> programs_of(const Config& config, const StepOptions& option
 int run_generate(const CommonOptions& common, const std::string& directory);
 int run_train(const CommonOptions& common, const TrainOptions& options);
 int run_verify(const CommonOptions& common, VerifyOptions options);
-int run_cycles(const CommonOptions& common, const StepOptions& options);
+int run_cycles(const CommonOptions& common, const CyclesOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);
 int run_synth(const CommonOptions& common, const SynthOptions& options);
 int run_keys(const CommonOptions& common);

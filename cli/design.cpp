@@ -21,8 +21,7 @@ namespace solfege {
 
 std::vector<Program> programs_of(const Config& config, const StepOptions& options) {
   const ImageShape images = images_shape(options.data, options.resize, options.network);
-  const Network network = load_network(options.network, config, images.height, images.width,
-                                       images.channels, images.classes, options.scheme);
+  const Network network = load_network(options.network, config, images, options.scheme);
   AcceleratorEngine engine(config, network, options.batch, 1, [&](std::size_t bytes) {
     return std::make_unique<GoldenOnly>(config, bytes);
   });
@@ -53,8 +52,8 @@ int run_verify(const CommonOptions& common, VerifyOptions options) {
   VerifyResult result;
   {
     Progress progress("verify", options.cases);
-    result = verify(config, options.cases, options.seed, options.first_case,
-                    options.simulation.rtl(), [&](int done) { progress.at(done); });
+    result = verify(config, options.cases, options.seed, options.first_case, options.simulation,
+                    [&](int done) { progress.at(done); });
   }
   for (const std::string& failure : result.failures) fmt::print("{}\n", failure);
   fmt::print(
@@ -109,7 +108,7 @@ void print_cycles(const StepCycles& step) {
   fmt::print("\n");
 }
 
-Roofline roofline_of(const Config& config, const StepCycles& step, const StepOptions& options) {
+Roofline roofline_of(const Config& config, const StepCycles& step, const CyclesOptions& options) {
   Roofline roofline;
   const double array_size = Geometry(config).bit_products;
   roofline.title = fmt::format("{} on {}, batch {}", options.network, config.name, options.batch);
@@ -129,7 +128,7 @@ Roofline roofline_of(const Config& config, const StepCycles& step, const StepOpt
 
 }  // namespace
 
-int run_cycles(const CommonOptions& common, const StepOptions& options) {
+int run_cycles(const CommonOptions& common, const CyclesOptions& options) {
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
   const Config config = Config::load(common.config_path);
   const std::vector<Program> programs = programs_of(config, options);

@@ -47,7 +47,7 @@ struct SampledStep {
 SampledStep sample(const Config& config, const Network& network, const Images& images,
                    const EnergyOptions& options) {
   SamplingOptions sampling;
-  sampling.batch = std::min(options.step.batch, images.count());
+  sampling.batch = std::min(options.batch, images.count());
   sampling.windows = options.windows;
   SampledStep step;
   Progress progress("operands", 100);
@@ -73,7 +73,7 @@ double multiply_accumulates(const std::vector<Program>& programs) {
 
 PricedStep price_sampled(const Config& config, const StepSamples& samples,
                          const UnitEnergies& units, const EnergyOptions& options) {
-  TimingModel timing(config, options.step.memory);
+  TimingModel timing(config, MemoryTiming{});
   std::vector<ProgramTiming> timings;
   for (const Program& program : samples.programs) timings.push_back(timing.run(program));
   const MemoryTechnology memory(options.memory.empty() ? kDefaultMemory : options.memory);
@@ -177,7 +177,7 @@ Priced price_netlists(const Config& config, const Network& network, const Images
   for (const UnitEnergies& of_library : units) {
     const PricedStep one = price_sampled(config, step.samples, of_library, options);
     print_step(one);
-    if (&of_library == &units.front()) priced.chart = chart_of(one.timed, options.step.network);
+    if (&of_library == &units.front()) priced.chart = chart_of(one.timed, options.network);
     report["netlist_steps"].push_back(json_of(one));
   }
   if (!options.activity_directory.empty())
@@ -220,19 +220,17 @@ int run_energy(const CommonOptions& common, const EnergyOptions& options) {
   Dataset data;
   Network network;
   if (!options.published_only) {
-    data = load_images(options.step.data, options.step.resize, options.step.network);
-    const Images& images = data.train;
-    network = load_network(options.step.network, config, images.height, images.width,
-                           images.channels, images.classes, options.step.scheme);
+    data = load_images(options.data, options.resize, options.network);
+    network = load_network(options.network, config, data.train, options.scheme);
   }
-  const EnergyReport published = price(config, programs_of(config, options.step), options.dram);
+  const EnergyReport published = price(config, programs_of(config, options), options.dram);
   Json report = make_report(common, config);
-  report["network"] = options.step.network;
-  report["batch"] = options.step.batch;
+  report["network"] = options.network;
+  report["batch"] = options.batch;
   report_published(published, report);
   print_published(published);
 
-  Priced priced{{}, chart_of(published, options.step.network)};
+  Priced priced{{}, chart_of(published, options.network)};
   if (!options.published_only) {
     for (const std::string& liberty : liberties) print_library_notes(read_liberty(liberty));
     priced = price_netlists(config, network, data.train, options, liberties, report);

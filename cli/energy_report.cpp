@@ -72,6 +72,15 @@ void report_published(const EnergyReport& energy, Json& report) {
 
 namespace {
 
+/// The row of this name, added behind the others where it is missing.
+template <typename Row>
+Row& row_of(std::vector<Row>& rows, const std::string& name) {
+  for (Row& row : rows)
+    if (row.name == name) return row;
+  rows.emplace_back().name = name;
+  return rows.back();
+}
+
 /// Sums of lines by a key, in order of appearance.
 struct Share {
   std::string name;
@@ -81,13 +90,10 @@ std::vector<Share> shares(const StepEnergy& step,
                           const std::function<std::string(const StepEnergyLine&)>& key) {
   std::vector<Share> sums;
   for (const StepEnergyLine& line : step.lines) {
-    const std::string name = key(line);
-    auto found =
-        std::find_if(sums.begin(), sums.end(), [&](const Share& s) { return s.name == name; });
-    if (found == sums.end()) found = sums.insert(sums.end(), {name, 0, 0, 0});
-    (line.kind == EnergyKind::kMemory ? found->memory_pj
-     : line.kind == EnergyKind::kDram ? found->dram_pj
-                                      : found->logic_pj) += line.total_pj;
+    Share& sum = row_of(sums, key(line));
+    (line.kind == EnergyKind::kMemory ? sum.memory_pj
+     : line.kind == EnergyKind::kDram ? sum.dram_pj
+                                      : sum.logic_pj) += line.total_pj;
   }
   return sums;
 }
@@ -105,22 +111,20 @@ const char* kind_name(EnergyKind kind) {
 
 /// Accesses of memories, with what one costs: the mean where banks of several shapes serve.
 static void print_accesses(const StepEnergy& step) {
-  std::vector<StepEnergyLine> rows;
+  struct Access {
+    std::string name;
+    double count = 0, pj = 0;
+  };
+  std::vector<Access> rows;
   for (const StepEnergyLine& line : step.lines) {
     if (line.kind != EnergyKind::kMemory && line.kind != EnergyKind::kDram) continue;
-    auto found = std::find_if(rows.begin(), rows.end(), [&](const StepEnergyLine& row) {
-      return row.unit == line.unit && row.action == line.action;
-    });
-    if (found == rows.end()) {
-      rows.push_back(line);
-    } else {
-      found->actions += line.actions;
-      found->total_pj += line.total_pj;
-    }
+    Access& row = row_of(rows, line.unit + " " + line.action);
+    row.count += line.actions;
+    row.pj += line.total_pj;
   }
   fmt::print("\n{:<32} {:>14} {:>14}\n", "memory access", "accesses", "pJ each");
-  for (const StepEnergyLine& row : rows)
-    fmt::print("{:<32} {:>14.0f} {:>14.3f}\n", row.unit + " " + row.action, row.actions, row.pj());
+  for (const Access& row : rows)
+    fmt::print("{:<32} {:>14.0f} {:>14.3f}\n", row.name, row.count, row.pj / row.count);
 }
 
 void print_sampled_step(const StepSamples& samples) {
@@ -297,14 +301,10 @@ std::vector<ReferenceComponent> components_of(const Config& config,
                           instances->second.count});
   }
   if (!rows.empty()) return components;
-  for (const EnergyLine& line : published.actions) {
-    const std::string name = "solfege." + line.unit;
-    auto found = std::find_if(components.begin(), components.end(),
-                              [&](const ReferenceComponent& c) { return c.name == name; });
-    if (found == components.end()) found = components.insert(found, {name, {}, 0, 1});
-    found->actions.push_back({fmt::format("{}, {} bits", line.name, line.bits),
-                              line.figure.energy_pj, line.figure.tier + ", " + line.figure.source});
-  }
+  for (const EnergyLine& line : published.actions)
+    row_of(components, "solfege." + line.unit)
+        .actions.push_back({fmt::format("{}, {} bits", line.name, line.bits), line.figure.energy_pj,
+                            line.figure.tier + ", " + line.figure.source});
   return components;
 }
 
@@ -329,11 +329,9 @@ BarChart chart_of(const StepEnergy& step, const std::string& network) {
   for (const StepEnergyLine& line : step.lines) {
     const auto part = static_cast<std::size_t>(line.kind);
     if (part >= chart.part_names.size()) continue;
-    auto bar = std::find_if(chart.bars.begin(), chart.bars.end(),
-                            [&](const Bar& b) { return b.name == line.unit; });
-    if (bar == chart.bars.end())
-      bar = chart.bars.insert(bar, {line.unit, std::vector<double>(chart.part_names.size())});
-    bar->parts[part] += line.total_pj * 1e-6;
+    Bar& bar = row_of(chart.bars, line.unit);
+    bar.parts.resize(chart.part_names.size());
+    bar.parts[part] += line.total_pj * 1e-6;
   }
   arrange(&chart);
   return chart;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "cli/commands.hpp"
@@ -27,43 +28,56 @@ using solfege::output_folder;
 using solfege::positive_number;
 using solfege::whole_number;
 
-constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000;
+constexpr std::uint64_t kMostSamples = 1'000'000, kMostRepeats = 1'000'000'000,
+                        kAny = std::numeric_limits<std::uint64_t>::max();
 
-void add_simulation(CLI::App* app, solfege::SimulationOptions& o) {
-  app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
-  app->add_option("--memory-latency", o.memory.latency_cycles, "latency of the memory in cycles")
-      ->check(whole_number(0, 4096))
-      ->capture_default_str();
-  app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
+/// A file to write.
+CLI::Option* add_output(CLI::App* app, const char* name, std::string& path, const char* meaning) {
+  return app->add_option(name, path, meaning)->check(output_file());
+}
+
+/// A whole number, whose default is shown.
+template <typename Number>
+void add_whole(CLI::App* app, const char* name, Number& value, const char* meaning,
+               std::uint64_t least, std::uint64_t most = kAny) {
+  app->add_option(name, value, meaning)->check(whole_number(least, most))->capture_default_str();
+}
+
+/// Of a MemoryModel or a MemoryTiming.
+template <typename Memory>
+void add_memory(CLI::App* app, Memory& memory) {
+  add_whole(app, "--memory-latency", memory.latency_cycles, "latency of the memory in cycles", 0,
+            4096);
+  app->add_option("--memory-bytes-per-cycle", memory.bytes_per_cycle,
                   "bandwidth; 0 is a beat a cycle each way")
       ->check(number(0, 1e6));
+}
+
+void add_simulation(CLI::App* app, solfege::RtlOptions& o) {
+  app->add_flag("--ideal-memory", o.memory.ideal, "memory without latency or stalls");
+  add_memory(app, o.memory);
   app->add_option("--memory-stalls", o.memory.stall_probability, "chance that a channel pauses")
       ->check(number(0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
       ->check(whole_number(0));
-  auto* structural = app->add_flag("--structural-popcount", o.structural_popcount,
+  auto* structural = app->add_flag("--structural-popcount", o.dut.structural_popcount,
                                    "simulate the full-adder form that is synthesised");
-  auto* define = app->add_option("--define", o.defines,
+  auto* define = app->add_option("--define", o.dut.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
-  auto* fst =
-      app->add_option("--fst", o.fst_path, "waveforms to this FST file")->check(output_file());
-  auto* design = app->add_option("--design", o.design,
+  auto* fst = add_output(app, "--fst", o.fst_path, "waveforms to this FST file");
+  auto* design = app->add_option("--design", o.design_directory,
                                  "simulate the Verilog of this folder, made by generate, as it "
                                  "stands");
-  app->add_option("--netlist", o.netlist,
+  app->add_option("--netlist", o.netlist_directory,
                   "simulate the gates of this folder, made by synth --netlist, instead of the RTL")
       ->excludes(structural)
       ->excludes(define)
       ->excludes(fst)
       ->excludes(design);
-  app->add_option("--reset-seed", o.reset_seed,
-                  "seed of what registers and memories hold before the reset")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--reset-seed", o.dut.reset_seed,
+            "seed of what registers and memories hold before the reset", 0);
   app->add_option("--fst-from", o.fst_from, "first cycle of the waveforms")->check(whole_number(0));
-  app->add_option("--fst-to", o.fst_to, "last cycle of the waveforms")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--fst-to", o.fst_to, "last cycle of the waveforms", 0);
 }
 
 void add_scheme(CLI::App* app, std::string& scheme) {
@@ -75,32 +89,21 @@ void add_scheme(CLI::App* app, std::string& scheme) {
       ->check(CLI::IsMember(names));
 }
 
-void add_resize(CLI::App* app, int& side) {
-  app->add_option("--resize", side, "side to resize the images to, in pixels")
+void add_step(CLI::App* app, solfege::StepOptions& o, const char* data) {
+  app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
+  app->add_option("--data", o.data, data);
+  app->add_option("--resize", o.resize, "side to resize the images to, in pixels")
       ->check(whole_number(1, 1024));
+  add_scheme(app, o.scheme);
+  add_whole(app, "--batch", o.batch, "samples of a step", 1, kMostSamples);
 }
 
-void add_step(CLI::App* app, solfege::StepOptions& o) {
-  app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
-  app->add_option("--data", o.data,
-                  "data set: the shape of its images, and for energy their pixels; none: the "
-                  "network's, or built-in digits");
-  add_resize(app, o.resize);
-  add_scheme(app, o.scheme);
-  app->add_option("--batch", o.batch, "samples of a step")
-      ->check(whole_number(1, kMostSamples))
-      ->capture_default_str();
-}
+constexpr const char* kDataOfStep =
+    "data set: the shape of its images, and for energy their pixels; none: the network's, or "
+    "built-in digits";
 
 void add_training(CLI::App* app, solfege::TrainOptions& o) {
-  app->add_option("--network", o.network, "shipped network or TOML file")->capture_default_str();
-  app->add_option("--data", o.data,
-                  "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
-  add_resize(app, o.resize);
-  add_scheme(app, o.scheme);
-  app->add_option("--batch", o.batch, "samples of a step")
-      ->check(whole_number(1, kMostSamples))
-      ->capture_default_str();
+  add_step(app, o, "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
   auto* steps =
       app->add_option("--steps", o.steps, "training steps, those before --resume included")
           ->check(whole_number(1, kMostRepeats));
@@ -110,54 +113,41 @@ void add_training(CLI::App* app, solfege::TrainOptions& o) {
   app->add_option("--engine", o.engine, "golden, rtl, lockstep or float")
       ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
       ->capture_default_str();
-  app->add_option("--seed", o.seed, "seed of the initial weights and of the order of the images")
-      ->check(whole_number(0))
-      ->capture_default_str();
+  add_whole(app, "--seed", o.seed, "seed of the initial weights and of the order of the images", 0);
   app->add_option("--test-images", o.test_images,
                   "images of the test set to classify at the end; default all, for the RTL a batch")
       ->check(whole_number(0, kMostSamples));
   app->add_flag("--evaluate-every-epoch", o.evaluate_every_epoch,
                 "accuracy after each epoch, not only at the end; --epochs does so too");
-  app->add_option("--weights", o.weights_path,
-                  "write the trained master weights, one number a line")
-      ->check(output_file());
-  auto* checkpoint = app->add_option("--checkpoint", o.checkpoint_path,
-                                     "write the state of the training to this file")
-                         ->check(output_file());
+  add_output(app, "--weights", o.weights_path,
+             "write the trained master weights, one number a line");
+  auto* checkpoint = add_output(app, "--checkpoint", o.checkpoint_path,
+                                "write the state of the training to this file");
   app->add_option("--checkpoint-every", o.checkpoint_every,
                   "steps between checkpoints; default only at the end and at Ctrl-C")
       ->check(whole_number(1, kMostRepeats))
       ->needs(checkpoint);
   app->add_option("--resume", o.resume_path, "continue from this checkpoint");
-  app->add_option("--plot", o.plot_path, "draw loss and accuracy to this .svg or .png")
-      ->check(output_file());
+  add_output(app, "--plot", o.plot_path, "draw loss and accuracy to this .svg or .png");
   add_simulation(app, o.simulation);
 }
 
 void add_verification(CLI::App* app, solfege::VerifyOptions& o) {
-  app->add_option("--cases", o.cases, "random programs")
-      ->check(whole_number(1, kMostRepeats))
-      ->capture_default_str();
+  add_whole(app, "--cases", o.cases, "random programs", 1, kMostRepeats);
   app->add_option("--seed", o.seed, "replay: the seed a run printed")->check(whole_number(0));
   app->add_option("--first-case", o.first_case, "replay: number of the first case")
       ->check(whole_number(0, kMostRepeats));
   add_simulation(app, o.simulation);
 }
 
-void add_cycles(CLI::App* app, solfege::StepOptions& o) {
-  add_step(app, o);
-  app->add_option("--memory-latency", o.memory.latency_cycles, "latency of the memory in cycles")
-      ->check(whole_number(0, 4096))
-      ->capture_default_str();
-  app->add_option("--memory-bytes-per-cycle", o.memory.bytes_per_cycle,
-                  "bandwidth; 0 is a beat a cycle each way")
-      ->check(number(0, 1e6));
-  app->add_option("--plot", o.plot_path, "draw the roofline to this .svg or .png")
-      ->check(output_file());
+void add_cycles(CLI::App* app, solfege::CyclesOptions& o) {
+  add_step(app, o, kDataOfStep);
+  add_memory(app, o.memory);
+  add_output(app, "--plot", o.plot_path, "draw the roofline to this .svg or .png");
 }
 
 void add_energy(CLI::App* app, solfege::EnergyOptions& o) {
-  add_step(app, o.step);
+  add_step(app, o, kDataOfStep);
   app->add_option(
       "--liberty", o.liberties,
       "cell library of the netlists: a .lib or .lib.gz file, several with commas between, or a "
@@ -176,21 +166,15 @@ void add_energy(CLI::App* app, solfege::EnergyOptions& o) {
   app->add_option("--cycle-ns", o.cycle_ns, "clock period, for leakage")
       ->check(number(0.001, 1e6))
       ->capture_default_str();
-  app->add_option(
-         "--windows", o.windows,
-         "stretches of 64 cycles that are simulated gate by gate, of each kind of work of "
-         "the stream unit in each layer's pass, and four times as many of the array's: more "
-         "make the standard error of data smaller")
-      ->check(whole_number(2, 1000))
-      ->capture_default_str();
-  app->add_option("--csv", o.csv_path, "write the table of operations to this file")
-      ->check(output_file());
-  app->add_option("--ert", o.ert_path, "write Accelergy's energy reference table (YAML)")
-      ->check(output_file());
-  app->add_option("--art", o.art_path, "write Accelergy's area reference table (YAML)")
-      ->check(output_file());
-  app->add_option("--plot", o.plot_path, "draw the step's energy by unit to this .svg or .png")
-      ->check(output_file());
+  add_whole(app, "--windows", o.windows,
+            "stretches of 64 cycles that are simulated gate by gate, of each kind of work of the "
+            "stream unit in each layer's pass, and four times as many of the array's: more make "
+            "the standard error of data smaller",
+            2, 1000);
+  add_output(app, "--csv", o.csv_path, "write the table of operations to this file");
+  add_output(app, "--ert", o.ert_path, "write Accelergy's energy reference table (YAML)");
+  add_output(app, "--art", o.art_path, "write Accelergy's area reference table (YAML)");
+  add_output(app, "--plot", o.plot_path, "draw the step's energy by unit to this .svg or .png");
   app->add_option("--activity", o.activity_directory,
                   "write netlists and their switching activity (SAIF) to this folder")
       ->check(output_folder())
@@ -202,7 +186,7 @@ void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
                   "cell library: a .lib or .lib.gz file, several with commas between, or a "
                   "folder of them; default: Debian's osu018");
   app->add_option("--top", o.top, "only this module and what is below it, such as sf_pe");
-  app->add_option("--adders", o.adders,
+  app->add_option("--adders", o.adder_style,
                   "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
       ->check(CLI::IsMember({"ripple", "prefix"}))
       ->capture_default_str();
@@ -213,8 +197,7 @@ void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
                 "look-up tables of --top, or one processing element, in three families");
   app->add_option("--jobs", o.jobs, "Yosys processes at once; default one a processor")
       ->check(whole_number(1, 1024));
-  app->add_option("--plot", o.plot_path, "draw where the area goes to this .svg or .png")
-      ->check(output_file());
+  add_output(app, "--plot", o.plot_path, "draw where the area goes to this .svg or .png");
   app->add_option("--netlist", o.netlist_directory,
                   "only write the gate-level netlist to this folder, for --netlist of train "
                   "and verify")
@@ -254,76 +237,67 @@ int run(int argc, char** argv) {
   for (int i = 0; i < argc; ++i)
     common.command += (i ? " " : "") + std::string(i ? argv[i] : "solfege");
   std::function<int()> command;
-  auto add = [&](const char* name, const char* text) {
+  const auto add_plain = [&](const char* name, const char* text, std::function<int()> runs) {
     CLI::App* sub = app.add_subcommand(name, text);
+    sub->callback([&command, runs] { command = runs; });
+    return sub;
+  };
+  const auto add_json = [&](CLI::App* sub) {
+    add_output(sub, "--json", common.json_path, "write the report to this file");
+  };
+  const auto add = [&](const char* name, const char* text, std::function<int()> runs) {
+    CLI::App* sub = add_plain(name, text, std::move(runs));
     sub->add_option("CONFIG", common.config_path, "configuration (TOML)")->required();
-    sub->add_option("--json", common.json_path, "write the report to this file")
-        ->check(output_file());
+    add_json(sub);
     return sub;
   };
 
   std::string directory;
   TrainOptions train;
   VerifyOptions verify;
-  StepOptions cycles;
+  CyclesOptions cycles;
   EnergyOptions energy;
   SynthOptions synth;
 
-  CLI::App* generate_app = add("generate", "write the Verilog of a configuration");
-  generate_app->add_option("-o,--output", directory, "folder to write")
+  add("generate", "write the Verilog of a configuration",
+      [&] { return run_generate(common, directory); })
+      ->add_option("-o,--output", directory, "folder to write")
       ->required()
       ->check(output_folder());
-  generate_app->callback([&] { command = [&] { return run_generate(common, directory); }; });
+  add_training(add("train", "train a network", [&] { return run_train(common, train); }), train);
+  add_verification(
+      add("verify", "random operations on the RTL against the golden and the cycle model",
+          [&] { return run_verify(common, verify); }),
+      verify);
+  add_cycles(add("cycles", "cycles of a training step, per layer and pass",
+                 [&] { return run_cycles(common, cycles); }),
+             cycles);
+  add_energy(add("energy", "energy of a training step, per operation and unit",
+                 [&] { return run_energy(common, energy); }),
+             energy);
+  add_synthesis(add("synth", "area, clock and look-up tables, by Yosys and OpenSTA",
+                    [&] { return run_synth(common, synth); }),
+                synth);
 
-  CLI::App* train_app = add("train", "train a network");
-  add_training(train_app, train);
-  train_app->callback([&] { command = [&] { return run_train(common, train); }; });
-
-  CLI::App* verify_app =
-      add("verify", "random operations on the RTL against the golden and the cycle model");
-  add_verification(verify_app, verify);
-  verify_app->callback([&] { command = [&] { return run_verify(common, verify); }; });
-
-  CLI::App* cycles_app = add("cycles", "cycles of a training step, per layer and pass");
-  add_cycles(cycles_app, cycles);
-  cycles_app->callback([&] { command = [&] { return run_cycles(common, cycles); }; });
-
-  CLI::App* energy_app = add("energy", "energy of a training step, per operation and unit");
-  add_energy(energy_app, energy);
-  energy_app->callback([&] { command = [&] { return run_energy(common, energy); }; });
-
-  CLI::App* synth_app = add("synth", "area, clock and look-up tables, by Yosys and OpenSTA");
-  add_synthesis(synth_app, synth);
-  synth_app->callback([&] { command = [&] { return run_synth(common, synth); }; });
-
-  CLI::App* keys_app = app.add_subcommand("keys", "the keys of a configuration and their ranges");
-  keys_app->add_option("CONFIG", common.config_path, "show this one's values; none: the defaults");
-  keys_app->add_option("--json", common.json_path, "write the report to this file")
-      ->check(output_file());
-  keys_app->callback([&] { command = [&] { return run_keys(common); }; });
-
-  CLI::App* schemes_app =
-      app.add_subcommand("schemes", "the ways to quantize: papers, deviations, parameters");
-  schemes_app->add_option("--json", common.json_path, "write the report to this file")
-      ->check(output_file());
-  schemes_app->callback([&] { command = [&] { return run_schemes(common); }; });
+  CLI::App* keys = add_plain("keys", "the keys of a configuration and their ranges",
+                             [&] { return run_keys(common); });
+  keys->add_option("CONFIG", common.config_path, "show this one's values; none: the defaults");
+  add_json(keys);
+  add_json(add_plain("schemes", "the ways to quantize: papers, deviations, parameters",
+                     [&] { return run_schemes(common); }));
 
   std::vector<std::string> reports;
   std::string plot_path;
-  CLI::App* plot_app =
-      app.add_subcommand("plot", "lay the curves of training reports over one another");
-  plot_app->add_option("REPORT", reports, "JSON reports of solfege train")->required();
-  plot_app->add_option("-o,--output", plot_path, "picture to draw, .svg or .png")
-      ->required()
-      ->check(output_file());
-  plot_app->callback([&] { command = [&] { return run_plot(reports, plot_path); }; });
+  CLI::App* plot = add_plain("plot", "lay the curves of training reports over one another",
+                             [&] { return run_plot(reports, plot_path); });
+  plot->add_option("REPORT", reports, "JSON reports of solfege train")->required();
+  add_output(plot, "-o,--output", plot_path, "picture to draw, .svg or .png")->required();
 
-  CLI::App* reference_app = app.add_subcommand(
-      "reference", "write the reference pages: keys, options and reports, as they are here");
-  reference_app->add_option("-o,--output", directory, "folder to write")
+  add_plain("reference", "write the reference pages: keys, options and reports, as they are here",
+            [&] { return run_reference(app, directory); })
+      ->add_option("-o,--output", directory, "folder to write")
       ->required()
       ->check(output_folder());
-  reference_app->callback([&] { command = [&] { return run_reference(app, directory); }; });
 
   try {
     app.parse(argc, argv);

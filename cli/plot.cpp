@@ -120,11 +120,6 @@ Series averaged(const Series& series, std::size_t width) {
   return result;
 }
 
-void plot_lines(const std::string& path, const std::string& title, const std::string& x_label,
-                const std::string& y_label, const std::vector<Series>& series) {
-  plot_charts(path, {{title, x_label, y_label, series}});
-}
-
 void plot_charts(const std::string& path, const std::vector<Chart>& charts) {
   require_plottable("plot", path);
   std::string script;

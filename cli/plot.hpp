@@ -21,11 +21,7 @@ struct Chart {
 // so that no partial picture is left. They throw InputError if gnuplot is missing or the file
 // cannot be written.
 
-/// One chart of curves.
-void plot_lines(const std::string& path, const std::string& title, const std::string& x_label,
-                const std::string& y_label, const std::vector<Series>& series);
-
-/// Several charts, one below the other. Charts without a point are left out.
+/// Charts of curves, one below the other. Those without a point are left out.
 void plot_charts(const std::string& path, const std::vector<Chart>& charts);
 
 /// A pass of a layer in the roofline.

@@ -229,14 +229,9 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   const Config config = Config::load(common.config_path);
   if (!options.netlist_directory.empty())
     return write_gates(common, config, options.liberty, options.netlist_directory);
-  SynthesisOptions wanted;
-  wanted.liberty = options.liberty;
-  wanted.top = options.top;
-  wanted.adders = options.adders == "prefix" ? AdderStyle::kPrefix : AdderStyle::kRipple;
+  SynthesisOptions wanted = options;
+  wanted.adders = options.adder_style == "prefix" ? AdderStyle::kPrefix : AdderStyle::kRipple;
   wanted.timing = !options.no_timing;
-  wanted.period_ns = options.period_ns;
-  wanted.fpga = options.fpga;
-  wanted.jobs = options.jobs;
   SynthesisReport r;
   {
     std::optional<Progress> progress;

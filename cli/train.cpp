@@ -25,20 +25,6 @@
 
 namespace solfege {
 
-RtlOptions SimulationOptions::rtl() const {
-  RtlOptions options;
-  options.memory = memory;
-  options.dut.defines = defines;
-  if (structural_popcount) options.dut.defines.push_back("SF_POPCOUNT_STRUCTURAL");
-  options.fst_path = fst_path;
-  options.fst_from = fst_from;
-  options.fst_to = fst_to;
-  options.design_directory = design;
-  options.netlist_directory = netlist;
-  options.reset_seed = reset_seed;
-  return options;
-}
-
 namespace {
 
 void write_weights(const std::string& path, AcceleratorEngine& engine) {
@@ -149,7 +135,7 @@ void Training::make_engine() {
       config_, network_, options_.batch, options_.seed,
       [&](std::size_t bytes) -> std::unique_ptr<Device> {
         if (!simulated()) return std::make_unique<GoldenOnly>(config_, bytes);
-        RtlOptions simulation = options_.simulation.rtl();
+        RtlOptions simulation = options_.simulation;
         simulation.lockstep = options_.engine == "lockstep";
         auto device = std::make_unique<RtlDevice>(config_, bytes, simulation);
         rtl_ = device.get();
@@ -300,8 +286,7 @@ void print_tally(const TrainOptions& options, const RtlTally& tally) {
 
 Dataset load_images(const std::string& data, int resize, const std::string& network) {
   Dataset images = load_dataset(data);
-  const ImageShape found{images.train.height, images.train.width, images.train.channels,
-                         images.train.classes};
+  const ImageShape found = images.train;
   const bool resized = resize > 0 && (resize != found.height || resize != found.width);
   const int channels = network_images(network, found).channels;
   const bool repeated = found.channels == 1 && channels > 1;
@@ -317,10 +302,7 @@ Dataset load_images(const std::string& data, int resize, const std::string& netw
 }
 
 ImageShape images_shape(const std::string& data, int resize, const std::string& network) {
-  if (!data.empty()) {
-    const Dataset images = load_images(data, resize, network);
-    return {images.train.height, images.train.width, images.train.channels, images.train.classes};
-  }
+  if (!data.empty()) return load_images(data, resize, network).train;
   ImageShape shape = network_images(network, {});
   if (resize > 0) shape.height = shape.width = resize;
   return shape;
@@ -329,8 +311,7 @@ ImageShape images_shape(const std::string& data, int resize, const std::string& 
 int run_train(const CommonOptions& common, const TrainOptions& options) {
   const Config config = Config::load(common.config_path);
   Dataset data = load_images(options.data, options.resize, options.network);
-  Network network = load_network(options.network, config, data.train.height, data.train.width,
-                                 data.train.channels, data.train.classes, options.scheme);
+  Network network = load_network(options.network, config, data.train, options.scheme);
   validate(options, data.train);
   const auto started = std::chrono::steady_clock::now();
   Training training(config, options, std::move(data), std::move(network));

@@ -45,6 +45,17 @@ std::string upper(std::string text) {
   return text;
 }
 
+/// RowBufferDepth of ROW_BUFFER_DEPTH.
+std::string camel_case(const std::string& constant) {
+  std::string text;
+  for (std::size_t i = 0; i < constant.size(); ++i) {
+    if (constant[i] == '_') continue;
+    const bool begins = i == 0 || constant[i - 1] == '_';
+    text += begins ? constant[i] : static_cast<char>(std::tolower(constant[i]));
+  }
+  return text;
+}
+
 /// Constants of the descriptor, its enumerations, and the control registers.
 std::string descriptor_header(const Config& config) {
   std::string text = banner(config, "Fields of a descriptor, enumerations, control registers.");
@@ -213,25 +224,10 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"QUEUE_DEPTH", number(c.descriptor_queue_depth), "memory.descriptor_queue_depth"},
   };
   Instance device{"sf_device", "u_device", {}, {}};
-  const std::vector<std::pair<const char*, const char*>> parameters = {
-      {"ConfigHash", "CONFIG_HASH"},
-      {"Rows", "ROWS"},
-      {"Columns", "COLUMNS"},
-      {"Lanes", "LANES"},
-      {"AccumulatorBits", "ACCUMULATOR_BITS"},
-      {"RowBufferDepth", "ROW_BUFFER_DEPTH"},
-      {"ColumnBufferDepth", "COLUMN_BUFFER_DEPTH"},
-      {"StreamLanes", "STREAM_LANES"},
-      {"StoredBits", "STORED_BITS"},
-      {"WideBits", "WIDE_BITS"},
-      {"RandomBits", "RANDOM_BITS"},
-      {"ThresholdBits", "THRESHOLD_BITS"},
-      {"TableRows", "TABLE_ROWS"},
-      {"ThresholdRows", "THRESHOLD_ROWS"},
-      {"MaxSamples", "MAX_SAMPLES"},
-      {"BusBytes", "BUS_BYTES"},
-      {"QueueDepth", "QUEUE_DEPTH"}};
-  for (const auto& [name, value] : parameters) device.parameters.push_back({name, value});
+  for (const Constant& constant : top.constants) {
+    const std::string name = constant.name.substr(constant.name.find(' ') + 1);
+    device.parameters.push_back({camel_case(name), name});
+  }
   for (const Port& port : top.ports) device.ports.push_back({port.name, port.name});
   top.instances.push_back(device);
   return print(top);

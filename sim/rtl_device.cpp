@@ -34,11 +34,10 @@ std::uint64_t differing_bits(const std::uint8_t* a, const std::uint8_t* b, std::
 
 DutLibrary load(const Config& config, const RtlOptions& options) {
   if (!options.netlist_directory.empty())
-    return load_netlist_dut(options.netlist_directory, config, options.reset_seed);
+    return load_netlist_dut(options.netlist_directory, config, options.dut.reset_seed);
   const std::string directory =
       options.design_directory.empty() ? generate_cached(config) : options.design_directory;
   DutOptions dut = options.dut;
-  dut.reset_seed = options.reset_seed;
   dut.waveforms = dut.waveforms || !options.fst_path.empty();
   return build_dut(directory, dut);
 }
@@ -58,13 +57,9 @@ RtlDevice::RtlDevice(const Config& config, std::size_t memory_bytes, const RtlOp
     platform_->trace(waveforms_->part().string(), options.fst_from, options.fst_to);
   }
   platform_->set_poll(Interrupt::check);
-  memory_model_ = options.memory;
-  if (!options.memory.ideal) {
-    memory_timing_.bytes_per_cycle = options.memory.bytes_per_cycle;
-    stall_probability_ = options.memory.stall_probability;
-  }
-  predicts_ = stall_probability_ == 0;
-  memory_timing_.latency_cycles = options.memory.ideal ? 0 : options.memory.latency_cycles;
+  memory_model_ = effective(options.memory);
+  memory_timing_ = {memory_model_.latency_cycles, memory_model_.bytes_per_cycle};
+  stall_probability_ = memory_model_.stall_probability;
   if (lockstep_) golden_ = std::make_unique<GoldenDevice>(config, program_address_);
 }
 
@@ -129,14 +124,7 @@ void RtlDevice::run_after_error(const Program& program, std::uint32_t error_addr
                                   error_address, result.error_code, error_name(result.error_code)));
   std::copy(before.begin(), before.end(), memory().begin());
   timing_.reset();
-  predicts_ = false;
-  try {
-    run(program);
-  } catch (...) {
-    predicts_ = stall_probability_ == 0;
-    throw;
-  }
-  predicts_ = stall_probability_ == 0;
+  run(program, false);
   timing_.reset();
   platform_->reset();
 }
@@ -144,11 +132,11 @@ void RtlDevice::run_after_error(const Program& program, std::uint32_t error_addr
 /// One run of a program: what has retired so far, and how it compares.
 class RtlDevice::Run {
  public:
-  Run(RtlDevice& device, const Program& program, const ProgramTiming& timing)
+  Run(RtlDevice& device, const Program& program, const ProgramTiming& timing, bool predicts)
       : device_(device),
         program_(program),
         timing_(timing),
-        predicts_(device.predicts_),
+        predicts_(predicts),
         retired_(program.operations.size()) {}
 
   /// A descriptor has retired. False: what it wrote differs.
@@ -313,7 +301,9 @@ class RtlDevice::Run {
   std::map<std::size_t, std::vector<std::uint8_t>> ahead_;  ///< operation -> bytes of its writes
 };
 
-void RtlDevice::run(const Program& program) {
+void RtlDevice::run(const Program& program) { run(program, stall_probability_ == 0); }
+
+void RtlDevice::run(const Program& program, bool predicts) {
   place(program);
   const auto& memory = platform_->memory();
   // What the host has written since the last run; the device's own writes were compared then.
@@ -323,7 +313,7 @@ void RtlDevice::run(const Program& program) {
   std::unique_ptr<TimingModel> model = std::move(timing_);
   if (model == nullptr) model = std::make_unique<TimingModel>(config_, memory_timing_);
   const ProgramTiming timing = model->run(program);
-  Run run(*this, program, timing);
+  Run run(*this, program, timing, predicts);
   const RunResult result = platform_->run(
       program_address_, static_cast<std::uint32_t>(program.operations.size()),
       [&run](const Retire& retire) { return run.retire(retire); },
@@ -332,7 +322,7 @@ void RtlDevice::run(const Program& program) {
 #define SOLFEGE_ADD(name, meaning) sum.name += result.counters.name;
   SOLFEGE_COUNTERS(SOLFEGE_ADD)
 #undef SOLFEGE_ADD
-  if (predicts_) tally_.predicted_device_cycles += timing.cycles;
+  if (predicts) tally_.predicted_device_cycles += timing.cycles;
   run.finish(result);
   timing_ = std::move(model);
 }

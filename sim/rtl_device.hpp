@@ -21,9 +21,8 @@ struct RtlOptions {
   DutOptions dut;
   std::string design_directory;   ///< of generate(), simulated as it stands; empty: made anew
   std::string netlist_directory;  ///< of write_netlist(), simulated in the RTL's place
-  std::uint64_t reset_seed = 1;   ///< of what registers and memories hold before the reset
   std::string fst_path;           ///< empty: no waveforms
-  std::uint64_t fst_from = 0, fst_to = 0;
+  std::uint64_t fst_from = 0, fst_to = 100000;  ///< cycles
 };
 
 /// What the runs so far have shown. Descriptors: cycles in which their engine advances, and those
@@ -69,6 +68,8 @@ class RtlDevice : public Device {
 
  private:
   class Run;
+  /// `predicts`: the timing model is exact, as without pauses and when started from a reset.
+  void run(const Program& program, bool predicts);
   void place(const Program& program);  ///< writes it to where the device fetches programs
   /// Compares one region with its expected bytes; returns false and notes the difference if there
   /// is one.
@@ -81,8 +82,7 @@ class RtlDevice : public Device {
   std::unique_ptr<GoldenDevice> golden_;
   MemoryModel memory_model_;
   MemoryTiming memory_timing_;
-  double stall_probability_ = 0;  ///< of the memory's channels
-  bool predicts_ = true;  ///< the timing model is exact: no pauses, and started from a reset
+  double stall_probability_ = 0;         ///< of the memory's channels
   std::unique_ptr<TimingModel> timing_;  ///< null before the first run, and after a failed one
   std::uint32_t program_address_;
   bool lockstep_;

@@ -282,20 +282,36 @@ class Case {
         planes("rows", shape.rows, shape.row_pixels, row_planes, shape.lanes, false, plane_type());
     const PackedTensor columns = planes("columns", shape.columns, shape.column_pixels,
                                         column_planes, shape.lanes, true, plane_type());
-    const bool tables_fit = shape.columns <= config_.table_channels;
+    drained(shape.rows, shape.pixels, shape.columns, {60, 30, shape.rows <= config_.max_batch},
+            [&](const ElementTensor& result, const StreamPass& drain) {
+              builder_.multiply(mode, l, rows, columns, result, drain, "random product");
+            });
+  }
+
+  /// Chances, in percent, of a second stream, and of factors by sample where those are allowed.
+  struct DrainChances {
+    int z, by_sample;
+    bool samples_fit;
+  };
+  /// Draws a drain of a product to `rows` x `pixels` x `channels`, and calls multiply(result,
+  /// drain).
+  template <typename Multiply>
+  void drained(int rows, int pixels, int channels, const DrainChances& chances,
+               const Multiply& multiply) {
+    const bool tables_fit = channels <= config_.table_channels;
     ElementTensor z;
-    if (random_.chance(60)) z = noise("z", shape.rows, shape.pixels, shape.columns, element_type());
+    if (random_.chance(chances.z)) z = noise("z", rows, pixels, channels, element_type());
     StreamPass drain;
     arithmetic(drain, z.address != 0 ? &z : nullptr, tables_fit);
-    if (random_.chance(30) && shape.rows <= config_.max_batch) {
+    if (random_.chance(chances.by_sample) && chances.samples_fit) {
       drain.scale_x_source = Scalar::kSample;
       sample_table(0, 32767);
     }
-    const ElementTensor result = destination(drain, shape.rows, shape.pixels, shape.columns);
+    const ElementTensor result = destination(drain, rows, pixels, channels);
     drain.store = &result;
     reductions(drain, result, tables_fit);
-    tables(shape.columns, drain);
-    builder_.multiply(mode, l, rows, columns, result, drain, "random product");
+    tables(channels, drain);
+    multiply(result, drain);
   }
 
   /// Unfolds both operands of a convolution's weight gradient and multiplies them by samples.
@@ -321,20 +337,10 @@ class Case {
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     builder_.unfold(gradient, rows, l, true);
     builder_.unfold(input, columns, l, false);
-    const bool tables_fit = l.in_channels <= config_.table_channels;
-    ElementTensor z;
-    if (random_.chance(50)) z = noise("z", l.out_channels, taps, l.in_channels, element_type());
-    StreamPass drain;
-    arithmetic(drain, z.address != 0 ? &z : nullptr, tables_fit);
-    if (random_.chance(80)) {
-      drain.scale_x_source = Scalar::kSample;
-      sample_table(0, 32767);
-    }
-    const ElementTensor result = destination(drain, l.out_channels, taps, l.in_channels);
-    drain.store = &result;
-    reductions(drain, result, tables_fit);
-    tables(l.in_channels, drain);
-    builder_.multiply_samples(l, rows, columns, result, drain, "random weight gradient");
+    drained(l.out_channels, taps, l.in_channels, {50, 80, true},
+            [&](const ElementTensor& result, const StreamPass& drain) {
+              builder_.multiply_samples(l, rows, columns, result, drain, "random weight gradient");
+            });
   }
 
   void pass() {

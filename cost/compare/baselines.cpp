@@ -10,26 +10,25 @@
 #include <random>
 #include <stdexcept>
 
+#include "cost/compare/training_values.hpp"
 #include "model/base/share.hpp"
 
 namespace solfege {
 namespace {
 
-std::vector<std::string> sources(const std::vector<std::string>& own,
-                                 const std::vector<std::string>& rtl) {
+/// Modules of the baselines, and the adders of rtl/ that all of them have.
+std::vector<std::string> sources(const std::vector<std::string>& modules) {
   std::vector<std::string> paths;
-  for (const std::string& name : own)
+  for (const std::string& name : modules)
     paths.push_back((share_folder() / "cost/compare/baselines" / (name + ".v")).string());
-  for (const std::string& path : rtl_paths(rtl)) paths.push_back(path);
+  for (const std::string& path : rtl_paths({"sf_full_adder", "sf_half_adder"}))
+    paths.push_back(path);
   return paths;
 }
 
-const std::vector<std::string> kAdders = {"sf_full_adder", "sf_half_adder"};
-
 /// Limit of symmetric quantization with the least squared error.
 double best_limit(const std::vector<float>& values, int bits) {
-  double largest = 0;
-  for (const float v : values) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  const double largest = largest_magnitude(values.data(), values.size());
   if (largest == 0) return 1;
   const double top = static_cast<double>((std::int64_t{1} << (bits - 1)) - 1);
   double best = largest, least = std::numeric_limits<double>::infinity();
@@ -48,25 +47,19 @@ double best_limit(const std::vector<float>& values, int bits) {
   return best;
 }
 
-std::uint64_t low_bits(std::uint64_t value, int bits) {
-  return bits >= 64 ? value : value & ((std::uint64_t{1} << bits) - 1);
-}
-
-/// Sign-extends or cuts `value` to `bits` of a port that may be wider than a word.
-void set_wide(Vectors& vectors, std::size_t port, std::int64_t value, int bits) {
-  for (int word = 0; 64 * word < bits; ++word) {
-    const auto part = static_cast<std::uint64_t>(word == 0 ? value : (value < 0 ? -1 : 0));
-    vectors.set(port, low_bits(part, std::min(64, bits - 64 * word)), word);
-  }
+/// Sign-extends or cuts `value` to a port that may be wider than a word.
+void set_wide(Vectors& vectors, std::size_t port, std::int64_t value) {
+  for (int word = 0; word < vectors.words(port); ++word)
+    vectors.set(port, static_cast<std::uint64_t>(word == 0 ? value : (value < 0 ? -1 : 0)), word);
 }
 
 /// Draws operands of one port as codes.
 class Operand {
  public:
-  Operand(const std::vector<float>& values, const BaselineUnit& unit, int bits)
+  Operand(const std::vector<float>& values, const BaselineUnit& unit)
       : values_(values),
-        bits_(bits),
-        limit_(unit.kind == BaselineUnit::Kind::kBfloatMac ? 1 : best_limit(values, bits)),
+        bits_(unit.bits),
+        limit_(unit.kind == BaselineUnit::Kind::kBfloatMac ? 1 : best_limit(values, unit.bits)),
         kind_(unit.kind) {
     if (values.empty()) throw std::invalid_argument("a baseline's operand has no values");
   }
@@ -75,7 +68,7 @@ class Operand {
   }
   std::uint64_t code(float x) const {
     if (kind_ == BaselineUnit::Kind::kBfloatMac) return bfloat_bits(x);
-    return low_bits(static_cast<std::uint64_t>(symmetric_code(x, limit_, bits_)), bits_);
+    return static_cast<std::uint64_t>(symmetric_code(x, limit_, bits_));
   }
   double value(float x) const {  // what the unit sums
     if (kind_ == BaselineUnit::Kind::kBfloatMac) return x;
@@ -89,29 +82,6 @@ class Operand {
   BaselineUnit::Kind kind_;
 };
 
-/// Sets the lanes of an operand port, which may straddle words.
-class PackedPort {
- public:
-  PackedPort(Vectors& vectors, std::size_t port, int bits)
-      : vectors_(vectors), port_(port), words_(static_cast<std::size_t>((bits + 63) / 64)) {}
-  void put(int at, std::uint64_t code, int bits) {
-    const auto word = static_cast<std::size_t>(at / 64);
-    words_[word] |= code << (at % 64);
-    if (at % 64 + bits > 64) words_[word + 1] |= code >> (64 - at % 64);
-  }
-  void flush() {
-    for (std::size_t w = 0; w < words_.size(); ++w) {
-      vectors_.set(port_, words_[w], static_cast<int>(w));
-      words_[w] = 0;
-    }
-  }
-
- private:
-  Vectors& vectors_;
-  std::size_t port_;
-  std::vector<std::uint64_t> words_;
-};
-
 /// A drained neighbour's sum, in the unit's format; single precision cut to shorter fractions.
 std::int64_t drained(const BaselineUnit& unit, double sum) {
   if (unit.kind != BaselineUnit::Kind::kBfloatMac) return static_cast<std::int64_t>(sum);
@@ -123,56 +93,43 @@ std::int64_t drained(const BaselineUnit& unit, double sum) {
 
 }  // namespace
 
-BaselineUnit integer_mac(int bits, int lanes, bool operand_registers) {
-  BaselineUnit u;
-  u.name = fmt::format("int{}{}", bits, lanes == 1 ? "" : fmt::format(" x {}", lanes));
-  u.kind = BaselineUnit::Kind::kIntegerMac;
-  u.a_bits = u.b_bits = bits;
-  u.lanes = lanes;
-  u.accumulator_bits = 2 * bits + 16;
-  u.operand_registers = operand_registers;
+BaselineUnit integer_mac(int bits, int lanes) {
+  BaselineUnit u{fmt::format("int{}{}", bits, lanes == 1 ? "" : fmt::format(" x {}", lanes)),
+                 BaselineUnit::Kind::kIntegerMac, bits, lanes, 2 * bits + 16};
   u.design = {fmt::format("int{}_mac{}", bits, lanes == 1 ? "" : fmt::format("_x{}", lanes)),
               "sf_integer_mac",
               {{"ABits", bits},
                {"BBits", bits},
                {"Lanes", lanes},
                {"AccumulatorBits", u.accumulator_bits},
-               {"OperandRegisters", operand_registers ? 1 : 0}},
-              sources({"sf_integer_mac", "sf_multiplier", "sf_column_adder"}, kAdders),
+               {"OperandRegisters", 0}},
+              sources({"sf_integer_mac", "sf_multiplier", "sf_column_adder"}),
               "clk_i"};
   return u;
 }
 
 BaselineUnit integer_multiplier(int bits) {
-  BaselineUnit u;
-  u.name = fmt::format("int{} multiplier", bits);
-  u.kind = BaselineUnit::Kind::kMultiplier;
-  u.a_bits = u.b_bits = bits;
-  u.accumulator_bits = 0;
+  BaselineUnit u{fmt::format("int{} multiplier", bits), BaselineUnit::Kind::kMultiplier, bits, 1,
+                 0};
   u.design = {fmt::format("int{}_multiplier", bits),
               "sf_multiplier",
               {{"ABits", bits}, {"BBits", bits}},
-              sources({"sf_multiplier", "sf_column_adder"}, kAdders),
+              sources({"sf_multiplier", "sf_column_adder"}),
               ""};
   return u;
 }
 
-BaselineUnit bfloat_mac(int fraction_bits, int random_bits, bool operand_registers) {
-  BaselineUnit u;
+BaselineUnit bfloat_mac(int fraction_bits, int random_bits) {
   const char* sum = fraction_bits == 23 ? "fp32" : fraction_bits == 7 ? "bf16" : "float";
-  u.name = fmt::format("bf16, sum {}{}", sum, random_bits > 0 ? ", stochastic" : "");
-  u.kind = BaselineUnit::Kind::kBfloatMac;
-  u.a_bits = u.b_bits = 16;
-  u.accumulator_bits = fraction_bits + 9;
+  BaselineUnit u{fmt::format("bf16, sum {}{}", sum, random_bits > 0 ? ", stochastic" : ""),
+                 BaselineUnit::Kind::kBfloatMac, 16, 1, fraction_bits + 9};
   u.random_bits = random_bits;
-  u.operand_registers = operand_registers;
-  u.design = {fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
-              "sf_bf16_mac",
-              {{"FractionBits", fraction_bits},
-               {"RandomBits", random_bits},
-               {"OperandRegisters", operand_registers ? 1 : 0}},
-              sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}, kAdders),
-              "clk_i"};
+  u.design = {
+      fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
+      "sf_bf16_mac",
+      {{"FractionBits", fraction_bits}, {"RandomBits", random_bits}, {"OperandRegisters", 0}},
+      sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}),
+      "clk_i"};
   return u;
 }
 
@@ -210,11 +167,11 @@ std::uint16_t bfloat_bits(float x) {
 }
 
 Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
-                         const std::vector<float>& b, const BaselineDrive& drive) {
+                         const std::vector<float>& b, const SumDrive& drive) {
   std::mt19937_64 random(drive.seed);
   const bool bare = unit.kind == BaselineUnit::Kind::kMultiplier;
-  std::vector<Vectors::Port> ports = {{"a_i", unit.lanes * unit.a_bits},
-                                      {"b_i", unit.lanes * unit.b_bits}};
+  std::vector<Vectors::Port> ports = {{"a_i", unit.lanes * unit.bits},
+                                      {"b_i", unit.lanes * unit.bits}};
   if (!bare) {
     for (const char* name :
          {"product_enable_i", "sum_enable_i", "sum_clear_i", "capture_i", "drain_shift_i"})
@@ -224,25 +181,22 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
   if (unit.kind == BaselineUnit::Kind::kBfloatMac)
     ports.push_back({"random_i", std::max(1, unit.random_bits)});
   Vectors vectors(ports);
-  const Operand operand_a(a, unit, unit.a_bits), operand_b(b, unit, unit.b_bits);
-  PackedPort port_a(vectors, 0, ports[0].width), port_b(vectors, 1, ports[1].width);
+  const Operand operand_a(a, unit), operand_b(b, unit);
 
   const std::size_t lanes = static_cast<std::size_t>(unit.lanes);
   const std::size_t words = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes);
   // A sum's first product is in the register one cycle after its operands are at the multiplier.
-  const std::size_t latency = unit.operand_registers ? 2 : 1;
+  constexpr std::size_t latency = 1;
   double sum = 0;
   std::vector<double> sums = {0};
   for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {
     vectors.step();
     for (int lane = 0; lane < unit.lanes; ++lane) {
       const float x = operand_a.draw(random), y = operand_b.draw(random);
-      port_a.put(lane * unit.a_bits, operand_a.code(x), unit.a_bits);
-      port_b.put(lane * unit.b_bits, operand_b.code(y), unit.b_bits);
+      vectors.set_bits(0, lane * unit.bits, operand_a.code(x), unit.bits);
+      vectors.set_bits(1, lane * unit.bits, operand_b.code(y), unit.bits);
       sum += operand_a.value(x) * operand_b.value(y);
     }
-    port_a.flush();
-    port_b.flush();
     if (cycle % words == words - 1) {
       sums.push_back(sum);
       sum = 0;
@@ -260,9 +214,9 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
     vectors.set(6, shifting ? 1 : 0);
     if (shifting) {
       const auto pick = std::uniform_int_distribution<std::size_t>(0, sums.size() - 1)(random);
-      set_wide(vectors, 7, drained(unit, sums[pick]), unit.accumulator_bits);
+      set_wide(vectors, 7, drained(unit, sums[pick]));
     }
-    if (unit.random_bits > 0) vectors.set(8, low_bits(random(), unit.random_bits));
+    if (unit.random_bits > 0) vectors.set(8, random());
   }
   return vectors;
 }

@@ -15,22 +15,21 @@ struct BaselineUnit {
   enum class Kind { kMultiplier, kIntegerMac, kBfloatMac };
   std::string name;  ///< "int8", "int8 x 4", "bf16", "int4 multiplier"
   Kind kind = Kind::kIntegerMac;
-  int a_bits = 8, b_bits = 8;
+  int bits = 8;               ///< of either operand
   int lanes = 1;              ///< products summed into one accumulator: MACs a cycle
   int accumulator_bits = 32;  ///< storage; 0 for a bare multiplier
   int random_bits = 0;        ///< of stochastic rounding
-  bool operand_registers = false;
-  UnitDesign design;
+  UnitDesign design = {};
 };
 
 /// Signed multiply-accumulate, product and accumulator registered: sf_integer_mac. Accumulators as
 /// for the array: 16 bits above the product, for 65536 products.
-BaselineUnit integer_mac(int bits, int lanes = 1, bool operand_registers = false);
+BaselineUnit integer_mac(int bits, int lanes = 1);
 /// The same without registers and accumulator: sf_multiplier. A lower bound of any parallel MAC.
 BaselineUnit integer_multiplier(int bits);
 /// bfloat16 products accumulated in fp32 (fraction_bits = 23), or bfloat16 (7); random_bits > 0
 /// rounds stochastically: sf_bf16_mac. Random bits come from outside, their source is not in it.
-BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0, bool operand_registers = false);
+BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0);
 /// The baselines of a report: a bare int4 multiplier, int4, int8, int16, dot products of int4 and
 /// int8 over words of `word_bits` (what a bit-plane element takes), bf16 to fp32, bf16 to bf16 with
 /// stochastic rounding. Operands come registered, as rows and columns of an array share them.
@@ -54,7 +53,7 @@ std::uint16_t bfloat_bits(float x);
 
 /// What drives a baseline: operands in order, a sum of `contraction` MACs after another, each
 /// captured and then shifted out by `drain_shifts` shifts while the next is formed.
-struct BaselineDrive {
+struct SumDrive {
   std::size_t cycles = 1000;
   std::size_t contraction = 576;  ///< MACs of a sum
   int drain_shifts = 16;          ///< rows of an array, whose sums pass through
@@ -65,6 +64,6 @@ struct BaselineDrive {
 /// symmetrically with the clipping limit of least squared error, bfloat16 rounded. A bare
 /// multiplier gets the operands alone.
 Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
-                         const std::vector<float>& b, const BaselineDrive& drive);
+                         const std::vector<float>& b, const SumDrive& drive);
 
 }  // namespace solfege

@@ -67,26 +67,11 @@ class Measurement {
     return {pj(DelayModel::kZero), pj(DelayModel::kTimed)};
   }
 
-  SerialDrive serial_drive() const {
-    SerialDrive d;
-    d.lanes = options_.lanes;
-    d.accumulator_bits = options_.accumulator_bits;
-    d.contraction = options_.contraction;
-    d.measured_cycles = options_.cycles;
-    d.drain_shifts = options_.shape.rows;
-    d.seed = options_.seed;
-    return d;
+  SumDrive sum_drive() const {
+    return {options_.cycles, options_.contraction, options_.shape.rows, options_.seed};
   }
-
-  BaselineDrive baseline_drive(const BaselineUnit& unit) const {
-    BaselineDrive d;
-    d.contraction = options_.contraction;
-    const std::size_t sum = (options_.contraction + static_cast<std::size_t>(unit.lanes) - 1) /
-                            static_cast<std::size_t>(unit.lanes);
-    d.cycles = warm_up(unit) + (options_.cycles + sum - 1) / sum * sum;  // whole sums
-    d.drain_shifts = options_.shape.rows;
-    d.seed = options_.seed;
-    return d;
+  SerialDrive serial_drive() const {
+    return {sum_drive(), options_.lanes, options_.accumulator_bits};
   }
 
   /// Bit planes of one pass.
@@ -111,65 +96,58 @@ class Measurement {
     return p;
   }
 
-  DatapathMeasurement serial(const std::string& name) {
-    DatapathMeasurement m = measurement(name);
-    Unit& element = unit(processing_element(options_.lanes, options_.accumulator_bits));
-    m.element_um2 = element.mapped.area_um2;
-    m.row_register_um2 = m.column_register_um2 =
-        unit(operand_register(options_.lanes)).mapped.area_um2;
-    m.extra_elements = true;
-    m.critical_path_ns = element.simulation->critical_path_ns();
-    return m;
-  }
-
-  DatapathMeasurement baseline(const BaselineUnit& b) {
-    DatapathMeasurement m = measurement(b.name);
-    Unit& element = unit(b.design);
-    m.element_um2 = element.mapped.area_um2;
-    m.critical_path_ns = element.simulation->critical_path_ns();
-    if (b.kind != BaselineUnit::Kind::kMultiplier)
-      m.row_register_um2 = m.column_register_um2 =
-          unit(operand_register(b.lanes * b.a_bits)).mapped.area_um2;
-    return m;
-  }
-
-  PassEnergy baseline_pass(const BaselineUnit& b, const std::string& name, double macs,
-                           const std::vector<float>& row, const std::vector<float>& column) {
-    const BaselineDrive drive = baseline_drive(b);
-    const Vectors v = baseline_vectors(b, row, column, drive);
-    PassEnergy p;
-    p.name = name;
-    p.macs = macs;
-    p.macs_per_cycle = b.lanes;
-    p.row_bits = b.lanes * b.a_bits;
-    p.column_bits = b.lanes * b.b_bits;
-    p.element = energy(unit(b.design), v, warm_up(b));
-    if (b.kind == BaselineUnit::Kind::kMultiplier) return p;
-    for (const int port : {0, 1}) {
-      const Vectors word = register_vectors(v, static_cast<std::size_t>(port));
-      (port == 0 ? p.row_register : p.column_register) =
-          energy(unit(operand_register(word.ports()[2].width)), word, warm_up(b));
-    }
-    return p;
-  }
-
- private:
-  DatapathMeasurement measurement(const std::string& name) const {
+  /// An element and the registers of its operands, of `register_bits` each; 0: it has none.
+  DatapathMeasurement datapath(const std::string& name, const UnitDesign& design,
+                               int register_bits) {
     DatapathMeasurement m;
     m.name = name;
     m.tier = "netlist";
     m.source = fmt::format("{}, {:g} V, mapped and simulated gate by gate", library_.name,
                            library_.voltage_v);
     m.node_nm = node_nm_;
+    Unit& element = unit(design);
+    m.element_um2 = element.mapped.area_um2;
+    m.critical_path_ns = element.simulation->critical_path_ns();
+    if (register_bits > 0)
+      m.row_register_um2 = m.column_register_um2 =
+          unit(operand_register(register_bits)).mapped.area_um2;
     return m;
   }
 
-  /// The first sum, so that the accumulator and the drain are as in operation.
-  std::size_t warm_up(const BaselineUnit& b) const {
-    const auto lanes = static_cast<std::size_t>(b.lanes);
-    return (options_.contraction + lanes - 1) / lanes + 3;
+  DatapathMeasurement serial(const std::string& name) {
+    DatapathMeasurement m = datapath(
+        name, processing_element(options_.lanes, options_.accumulator_bits), options_.lanes);
+    m.extra_elements = true;
+    return m;
   }
 
+  DatapathMeasurement baseline(const BaselineUnit& b) {
+    return datapath(b.name, b.design,
+                    b.kind == BaselineUnit::Kind::kMultiplier ? 0 : b.lanes * b.bits);
+  }
+
+  PassEnergy baseline_pass(const BaselineUnit& b, const std::string& name, double macs,
+                           const std::vector<float>& row, const std::vector<float>& column) {
+    // The first sum warms up, so that the accumulator and the drain are as in operation.
+    const auto lanes = static_cast<std::size_t>(b.lanes);
+    const std::size_t sum = (options_.contraction + lanes - 1) / lanes, warm_up = sum + 3;
+    SumDrive drive = sum_drive();
+    drive.cycles = warm_up + (options_.cycles + sum - 1) / sum * sum;  // whole sums
+    const Vectors v = baseline_vectors(b, row, column, drive);
+    PassEnergy p;
+    p.name = name;
+    p.macs = macs;
+    p.macs_per_cycle = b.lanes;
+    p.row_bits = p.column_bits = b.lanes * b.bits;
+    p.element = energy(unit(b.design), v, warm_up);
+    if (b.kind == BaselineUnit::Kind::kMultiplier) return p;
+    Unit& reg = unit(operand_register(b.lanes * b.bits));
+    p.row_register = energy(reg, register_vectors(v, 0), warm_up);
+    p.column_register = energy(reg, register_vectors(v, 1), warm_up);
+    return p;
+  }
+
+ private:
   const std::string liberty_, cache_;
   const ComparisonOptions& options_;
   const ComparisonProgress& progress_;
@@ -257,14 +235,11 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
     units.parallel.push_back(parallel(integer_mac(b)));
     words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.lanes / b))));
 
-    DatapathMeasurement popcount = planes;
-    auto& unit = m.unit(and_popcount(o.lanes));
-    popcount.element_um2 = unit.mapped.area_um2;
-    popcount.critical_path_ns = unit.simulation->critical_path_ns();
-    popcount.row_register_um2 = popcount.column_register_um2 = 0;
-    popcount.extra_elements = false;
+    const UnitDesign design = and_popcount(o.lanes);
+    DatapathMeasurement popcount = m.datapath("bit planes", design, 0);
+    popcount.passes = planes.passes;
     PassEnergy& p = popcount.passes[0];
-    p.element = m.energy(unit, word_vectors(row, column, m.serial_drive()), 1);
+    p.element = m.energy(m.unit(design), word_vectors(row, column, m.serial_drive()), 1);
     p.row_register = p.column_register = {};
     bare.serial.push_back(datapath_cost(popcount, o.shape));
     bare.parallel.push_back(parallel(integer_multiplier(b)));

@@ -8,29 +8,24 @@
 #include <random>
 #include <stdexcept>
 
+#include "cost/compare/training_values.hpp"
 #include "cost/energy/units.hpp"
 #include "model/base/share.hpp"
 
 namespace solfege {
 namespace {
 
+constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};  // of a word; ports cut it
+
 std::uint32_t top_code(int bits) { return (std::uint32_t{1} << bits) - 1; }
 
-double largest(const std::vector<float>& values) {
-  double limit = 0;
-  for (const float v : values) limit = std::max(limit, std::abs(static_cast<double>(v)));
-  return limit;
-}
-
-/// Modules for pricing only.
-std::string wrapper(const std::string& module) {
-  return (share_folder() / "cost/energy/units" / (module + ".v")).string();
-}
-
-std::vector<std::string> with_popcount(std::vector<std::string> modules) {
-  for (const char* name : {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
-    modules.emplace_back(name);
-  return rtl_paths(modules);
+/// A module for pricing only, above these of rtl/.
+UnitDesign priced(const std::string& name, const std::string& top,
+                  const std::map<std::string, int>& parameters,
+                  const std::vector<std::string>& modules, const std::string& clock) {
+  UnitDesign d{name, top, parameters, rtl_paths(modules), clock};
+  d.sources.push_back((share_folder() / "cost/energy/units" / (top + ".v")).string());
+  return d;
 }
 
 /// Plane words of the lanes of one operand.
@@ -90,13 +85,6 @@ class Sequence {
   std::mt19937_64 random_;
 };
 
-int words_of(int lanes) { return (lanes + 63) / 64; }
-
-std::uint64_t lane_mask(int lanes, int word) {
-  const int rest = lanes - 64 * word;
-  return rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1;
-}
-
 }  // namespace
 
 PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
@@ -109,7 +97,7 @@ PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
 
 PlaneOperand weight_codes(const std::vector<float>& values, int bits) {
   PlaneOperand o{{}, bits, true};
-  const double limit = std::tanh(largest(values));
+  const double limit = std::tanh(double{largest_magnitude(values.data(), values.size())});
   for (const float v : values) {
     if (bits == 1 || limit == 0)
       o.codes.push_back(v >= 0 ? top_code(bits) - (bits == 1 ? 0 : top_code(bits - 1))
@@ -125,7 +113,7 @@ PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uin
   PlaneOperand o{{}, bits, true};
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> noise;
-  const double limit = std::max(largest(values), 1e-300);
+  const double limit = std::max<double>(largest_magnitude(values.data(), values.size()), 1e-300);
   for (const float v : values)
     o.codes.push_back(
         std::min(top_code(bits), static_cast<std::uint32_t>(std::floor(
@@ -141,13 +129,12 @@ PlaneOperand uniform_codes(int bits, bool bipolar) {
 
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive) {
-  const int words = words_of(drive.lanes);
   SerialVectors v{Vectors(pe_inputs(drive.lanes, drive.accumulator_bits)), 0};
   const std::size_t lanes = static_cast<std::size_t>(drive.lanes);
   const std::size_t sum_cycles = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes) *
                                  static_cast<std::size_t>(row.planes * column.planes);
   const std::size_t sums =
-      1 + std::max<std::size_t>(1, (drive.measured_cycles + sum_cycles - 1) / sum_cycles);
+      1 + std::max<std::size_t>(1, (drive.cycles + sum_cycles - 1) / sum_cycles);
   v.warm_up = sum_cycles + 1;
   Sequence sequence(row, column, drive);
   const bool xnor = row.bipolar && column.bipolar && element == Element::kProduct;
@@ -158,11 +145,9 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
     sequence.next();
     v.element.step();
     int count = 0;
-    for (int w = 0; w < words; ++w) {
-      const std::uint64_t mask = lane_mask(drive.lanes, w);
-      const std::uint64_t r = sequence.row_word(w), c = sequence.column_word(w);
-      const std::uint64_t a = element == Element::kColumnSum ? mask : r;
-      const std::uint64_t b = element == Element::kRowSum ? mask : c;
+    for (int w = 0; w < v.element.words(PePort::kA); ++w) {
+      const std::uint64_t a = element == Element::kColumnSum ? kAllLanes : sequence.row_word(w);
+      const std::uint64_t b = element == Element::kRowSum ? kAllLanes : sequence.column_word(w);
       v.element.set(PePort::kA, a, w);
       v.element.set(PePort::kB, b, w);
       count += __builtin_popcountll(xnor ? a ^ b : a & b);
@@ -197,10 +182,10 @@ Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column,
                      const SerialDrive& drive) {
   Vectors v({{"a_i", drive.lanes}, {"b_i", drive.lanes}});
   Sequence sequence(row, column, drive);
-  for (std::size_t cycle = 0; cycle < drive.measured_cycles; ++cycle) {
+  for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {
     sequence.next();
     v.step();
-    for (int w = 0; w < words_of(drive.lanes); ++w) {
+    for (int w = 0; w < v.words(0); ++w) {
       v.set(0, sequence.row_word(w), w);
       v.set(1, sequence.column_word(w), w);
     }
@@ -214,8 +199,8 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
   for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
     v.step();
     v.set(0, 1);
-    for (int word = 0; word < words_of(width); ++word) {
-      v.set(1, lane_mask(width, word), word);
+    for (int word = 0; word < v.words(1); ++word) {
+      v.set(1, kAllLanes, word);
       v.set(2, from.get(cycle, port, word), word);
     }
   }
@@ -223,33 +208,20 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
 }
 
 UnitDesign processing_element(int lanes, int accumulator_bits) {
-  UnitDesign d{fmt::format("pe_{}", lanes),
-               "sf_unit_pe",
-               {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
-               with_popcount({"sf_pe"}),
-               "clk_i"};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("pe_{}", lanes), "sf_unit_pe",
+                {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
+                {"sf_pe", "sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"},
+                "clk_i");
 }
 
 UnitDesign and_popcount(int lanes) {
-  UnitDesign d{fmt::format("and_popcount_{}", lanes),
-               "sf_unit_and_popcount",
-               {{"Lanes", lanes}},
-               with_popcount({}),
-               ""};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("and_popcount_{}", lanes), "sf_unit_and_popcount", {{"Lanes", lanes}},
+                {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}, "");
 }
 
 UnitDesign operand_register(int bits) {
-  UnitDesign d{fmt::format("operand_register_{}", bits),
-               "sf_unit_operand_register",
-               {{"Lanes", bits}},
-               {},
-               "clk_i"};
-  d.sources.push_back(wrapper(d.top));
-  return d;
+  return priced(fmt::format("operand_register_{}", bits), "sf_unit_operand_register",
+                {{"Lanes", bits}}, {}, "clk_i");
 }
 
 }  // namespace solfege

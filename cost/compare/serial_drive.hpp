@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cost/compare/baselines.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/gates/vectors.hpp"
 
@@ -30,13 +31,9 @@ enum class Element { kProduct, kRowSum, kColumnSum };
 
 /// What drives one element of the array through whole sums, in the array's order: for word, for
 /// column plane, for row plane; a sum complete is captured while the next begins, and shifted out
-/// with `drain_shifts` neighbours'.
-struct SerialDrive {
+/// with `drain_shifts` neighbours'. At least `cycles` after the first sum: whole sums.
+struct SerialDrive : SumDrive {
   int lanes = 16, accumulator_bits = 40;
-  std::size_t contraction = 576;       ///< MACs of a sum
-  std::size_t measured_cycles = 2000;  ///< at least: whole sums
-  int drain_shifts = 16;
-  std::uint64_t seed = 1;
 };
 
 struct SerialVectors {

@@ -36,16 +36,13 @@ std::vector<float> spread(const std::vector<float>& values, std::size_t count) {
   return kept;
 }
 
-float largest(const float* values, std::size_t count) {
+}  // namespace
+
+float largest_magnitude(const float* values, std::size_t count) {
   float most = 0;
   for (std::size_t i = 0; i < count; ++i) most = std::max(most, std::abs(values[i]));
   return most;
 }
-bool all_zero(const std::vector<float>& values) {
-  return largest(values.data(), values.size()) == 0;
-}
-
-}  // namespace
 
 TrainingValues gaussian_values(std::size_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -80,12 +77,12 @@ TrainingValues training_values(const Network& network, const Images& images, int
   std::vector<float> gradients = layer.convolution_gradient;
   const std::size_t sample = gradients.size() / static_cast<std::size_t>(batch);
   for (std::size_t first = 0; first + sample <= gradients.size(); first += sample) {
-    const float most = largest(gradients.data() + first, sample);
+    const float most = largest_magnitude(gradients.data() + first, sample);
     for (std::size_t i = first; most > 0 && i < first + sample; ++i) gradients[i] /= most;
   }
   v.gradients = spread(gradients, count);
-  if (all_zero(v.activations) || all_zero(v.weights) || all_zero(v.gradients))
-    return gaussian_values(count, seed);
+  for (const auto* values : {&v.activations, &v.weights, &v.gradients})
+    if (largest_magnitude(values->data(), values->size()) == 0) return gaussian_values(count, seed);
   v.source = fmt::format("{} of {}, step 2 of {} images, float reference with quantizers",
                          network.layers[k].name, network.name, batch);
   return v;

@@ -18,6 +18,8 @@ struct TrainingValues {
   std::string source;              ///< of what run, or the distribution
 };
 
+float largest_magnitude(const float* values, std::size_t count);  ///< 0 of none
+
 /// Stand-alone values: activations clip(N(0, 1), 0, 1) as after batch normalisation, weights and
 /// gradients N(0, 1).
 TrainingValues gaussian_values(std::size_t count, std::uint64_t seed);

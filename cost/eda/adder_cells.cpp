@@ -25,11 +25,8 @@ std::optional<AdderCell> find_adder(const LibertyLibrary& library, std::size_t i
     AdderCell adder;
     adder.cell = cell.name;
     adder.area_um2 = cell.area_um2;
-    std::vector<const LibertyPin*> outputs;
-    for (const LibertyPin& pin : cell.pins) {
-      if (pin.direction == "input") adder.inputs.push_back(pin.name);
-      if (pin.direction == "output") outputs.push_back(&pin);
-    }
+    adder.inputs = cell.input_names();
+    const auto outputs = cell.outputs();
     if (adder.inputs.size() != inputs || outputs.size() != 2) continue;
     for (const LibertyPin* pin : outputs) {
       if (pin->function.empty()) continue;
@@ -63,6 +60,20 @@ std::string instance(const AdderCell& adder, const std::vector<std::string>& inp
 
 }  // namespace
 
+void CellCounts::add(const LibertyCell& cell, const AdderCells& adders) {
+  ++cells;
+  area_um2 += cell.area_um2;
+  if (cell.flip_flop) {
+    ++flip_flops;
+    sequential_um2 += cell.area_um2;
+  }
+  const bool full = adders.full && cell.name == adders.full->cell,
+             half = adders.half && cell.name == adders.half->cell;
+  full_adders += full;
+  half_adders += half;
+  if (full || half) adders_um2 += cell.area_um2;
+}
+
 AdderCells find_adder_cells(const LibertyLibrary& library) {
   AdderCells adders;
   adders.full = find_adder(library, 3);
@@ -84,16 +95,6 @@ std::string explicit_adders_map(const AdderCells& adders) {
     text += "module sf_half_adder (input a_i, input b_i, output sum_o, output carry_o);\n" +
             instance(*adders.half, {"a_i", "b_i"}, "sum_o", "carry_o") + "endmodule\n";
   return text;
-}
-
-std::string extracted_adders_map(const AdderCells& adders) {
-  if (!adders.full) return "";
-  return "(* techmap_celltype = \"$fa\" *)\n"
-         "module full_adder (A, B, C, X, Y);\n"
-         "  parameter WIDTH = 1;\n"
-         "  input A, B, C;\n  output X, Y;\n"
-         "  wire _TECHMAP_FAIL_ = WIDTH != 1;\n" +
-         instance(*adders.full, {"A", "B", "C"}, "Y", "X") + "endmodule\n";
 }
 
 std::string ripple_map() {

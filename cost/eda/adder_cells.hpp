@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,14 +24,19 @@ struct AdderCells {
   std::vector<std::string> notes;  ///< what the library lacks, and what follows
 };
 
+/// Cells of a netlist, counted: of flip-flops and adder cells, too.
+struct CellCounts {
+  double area_um2 = 0, sequential_um2 = 0, adders_um2 = 0;
+  std::uint64_t cells = 0, flip_flops = 0, full_adders = 0, half_adders = 0;
+  void add(const LibertyCell& cell, const AdderCells& adders);
+};
+
 /// The smallest adders of a library, known by the truth tables of their outputs.
 AdderCells find_adder_cells(const LibertyLibrary& library);
 
 /// Verilog for Yosys' techmap that binds sf_full_adder and sf_half_adder to the cells, where there
 /// are any; empty without both.
 std::string explicit_adders_map(const AdderCells& adders);
-/// The same for the $fa of Yosys' extract_fa, one bit wide; empty without a full adder.
-std::string extracted_adders_map(const AdderCells& adders);
 /// `+`, `-` and comparisons as chains of the gates that bind_found_adders() knows.
 std::string ripple_map();
 

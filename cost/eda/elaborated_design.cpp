@@ -144,12 +144,8 @@ ElaboratedDesign elaborate(const Config& config, const PreparedLibrary& library,
       cached_folder(cache_directory, "design-" + content_hash(inputs), [&](const fs::path& folder) {
         fs::create_directory(folder / "rtl");
         for (const auto& [name, text] : files) write_file(folder / "rtl" / name, text);
-        fs::create_directory_symlink(library.folder, folder / "library");
-        run_yosys(folder, "elaborate", {{"elaborate", script}}, [&](const std::string&, int) {
-          if (poll) poll();
-        });
+        run_yosys(folder, "elaborate", script, library.folder, poll);
         for (const char* name : {"design.il", "generic.il"}) require_ending(folder / name, "end");
-        fs::remove(folder / "library");
       });
   split(read_file(design.folder / "design.il"), design);
   const auto statistics = read_statistics(design.folder / "hierarchy.txt");
@@ -184,17 +180,23 @@ std::string generic_rtlil(const ElaboratedDesign& design, const std::string& mod
   ElaboratedDesign generic;
   split(read_file(design.folder / "generic.il"), generic);
   std::string text;
-  std::set<std::string> seen;
-  std::vector<std::string> open = {module};
+  for (const std::string& name : modules_below(generic, module)) text += generic.modules[name].text;
+  return text;
+}
+
+std::vector<std::string> modules_below(const ElaboratedDesign& design, const std::string& top) {
+  std::vector<std::string> found, open = {top};
   while (!open.empty()) {
     const std::string name = open.back();
     open.pop_back();
-    const auto found = generic.modules.find(name);
-    if (found == generic.modules.end() || !seen.insert(name).second) continue;
-    text += found->second.text;
-    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
+    const auto module = design.modules.find(name);
+    if (module == design.modules.end() ||
+        std::find(found.begin(), found.end(), name) != found.end())
+      continue;
+    found.push_back(name);
+    open.insert(open.end(), module->second.children.begin(), module->second.children.end());
   }
-  return text;
+  return found;
 }
 
 std::string module_label(const std::string& module) {

@@ -47,6 +47,9 @@ bool is_mapped(const ElaboratedDesign& design, const std::string& module,
                const PreparedLibrary& library, AdderStyle style,
                const std::string& cache_directory);
 
+/// A module and those that it contains, memories too, each once.
+std::vector<std::string> modules_below(const ElaboratedDesign& design, const std::string& top);
+
 /// A module and all below it before mapping, memories with their contents, in RTLIL.
 std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module);
 

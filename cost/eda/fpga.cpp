@@ -68,7 +68,7 @@ std::vector<FpgaUnit> map_fpga(const ElaboratedDesign& design, const std::string
         cached_folder(cache_directory, "fpga-" + content_hash({yosys_version(), script, text}),
                       [&](const fs::path& part) {
                         write_file(part / "generic.il", text);
-                        run_yosys(part, "fpga", {{"fpga", script}}, [&](const std::string&, int) {
+                        run_yosys(part, "fpga", script, "", [&] {
                           if (poll) poll(family.name);
                         });
                         fs::remove(part / "generic.il");

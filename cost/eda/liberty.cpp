@@ -13,6 +13,13 @@ std::size_t segment(const std::vector<double>& points, double x) {
   return static_cast<std::size_t>(above - points.begin()) - 1;
 }
 
+std::vector<const LibertyPin*> pins_of(const LibertyCell& cell, const char* direction) {
+  std::vector<const LibertyPin*> pins;
+  for (const LibertyPin& pin : cell.pins)
+    if (pin.direction == direction) pins.push_back(&pin);
+  return pins;
+}
+
 }  // namespace
 
 double LibertyTable::at(double slew_ns, double load_pf) const {
@@ -35,10 +42,25 @@ const LibertyPin* LibertyCell::pin(const std::string& wanted) const {
   return nullptr;
 }
 
+std::vector<const LibertyPin*> LibertyCell::inputs() const { return pins_of(*this, "input"); }
+std::vector<const LibertyPin*> LibertyCell::outputs() const { return pins_of(*this, "output"); }
+
+std::vector<std::string> LibertyCell::input_names() const {
+  std::vector<std::string> names;
+  for (const LibertyPin* pin : inputs()) names.push_back(pin->name);
+  return names;
+}
+
 const LibertyCell* LibertyLibrary::cell(const std::string& wanted) const {
   for (const LibertyCell& cell : cells)
     if (cell.name == wanted) return &cell;
   return nullptr;
+}
+
+std::map<std::string, const LibertyCell*> LibertyLibrary::cells_by_name() const {
+  std::map<std::string, const LibertyCell*> all;
+  for (const LibertyCell& cell : cells) all.emplace(cell.name, &cell);
+  return all;
 }
 
 bool LibertyLibrary::has_internal_power() const {

@@ -72,6 +72,8 @@ struct LibertyCell {
   std::string unusable;           ///< why nothing can be mapped to it, pads for one; empty: it can
   std::vector<std::string> lost;  ///< "pin Y: ...": timing that is missing or could not be used
   const LibertyPin* pin(const std::string& name) const;
+  std::vector<const LibertyPin*> inputs() const, outputs() const;
+  std::vector<std::string> input_names() const;
 };
 
 struct LibertyLibrary {
@@ -83,6 +85,8 @@ struct LibertyLibrary {
   std::vector<LibertyCell> cells;
   std::vector<std::string> notes;  ///< cells that cannot be used, and why
   const LibertyCell* cell(const std::string& name) const;
+  /// The same for many names: the library must outlive the map.
+  std::map<std::string, const LibertyCell*> cells_by_name() const;
   /// Whether any cell has tables of internal energy, or of delay; figures are poorer without.
   bool has_internal_power() const;
   bool has_delays() const;

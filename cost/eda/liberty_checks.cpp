@@ -28,13 +28,6 @@ bool is_supply(const LibertyPin& pin) {
   return pin.function.empty() && pin.timing.empty() && pin.power.empty() && pin.capacitance_pf == 0;
 }
 
-Names pins_of(const LibertyCell& cell, const char* direction) {
-  Names names;
-  for (const LibertyPin& pin : cell.pins)
-    if (pin.direction == direction) names.push_back(pin.name);
-  return names;
-}
-
 Names with_states(Names names, const LibertyFlipFlop& ff) {
   for (const std::string& state : {ff.state, ff.inverted_state})
     if (!state.empty()) names.push_back(state);
@@ -61,8 +54,7 @@ std::string pins_fault(const LibertyCell& cell) {
     if (pin.direction == "inout" && !is_supply(pin))
       return fmt::format("pin {} is inout", pin.name);
   }
-  const std::size_t inputs = pins_of(cell, "input").size(),
-                    outputs = pins_of(cell, "output").size();
+  const std::size_t inputs = cell.inputs().size(), outputs = cell.outputs().size();
   if (inputs > LibertyCell::kMaxInputs || outputs > LibertyCell::kMaxOutputs ||
       inputs + outputs > BooleanFunction::kMaxInputs)
     return fmt::format("it has {} inputs and {} outputs; at most {} and {}, {} together, are used",
@@ -88,7 +80,7 @@ void require_arc(const LibertyPin& pin, const std::string& from, bool setup, Nam
 }
 
 void require_arcs(const LibertyCell& cell, Names& lost) {
-  const Names inputs = pins_of(cell, "input"), outputs = pins_of(cell, "output");
+  const Names inputs = cell.input_names();
   auto all_of = [&](const std::string& function) {
     Names found;
     const BooleanFunction f(function,
@@ -98,14 +90,14 @@ void require_arcs(const LibertyCell& cell, Names& lost) {
     return found;
   };
   if (!cell.flip_flop) {
-    for (const std::string& output : outputs)
-      for (const std::string& input : all_of(cell.pin(output)->function))
-        require_arc(*cell.pin(output), input, false, lost);
+    for (const LibertyPin* output : cell.outputs())
+      for (const std::string& input : all_of(output->function))
+        require_arc(*output, input, false, lost);
     return;
   }
   const Names clocks = all_of(cell.flip_flop->clocked_on);
   for (const std::string& clock : clocks) {
-    for (const std::string& output : outputs) require_arc(*cell.pin(output), clock, false, lost);
+    for (const LibertyPin* output : cell.outputs()) require_arc(*output, clock, false, lost);
     for (const std::string& input : all_of(cell.flip_flop->next_state))
       if (input != clock) require_arc(*cell.pin(input), clock, true, lost);
   }
@@ -115,7 +107,7 @@ void require_arcs(const LibertyCell& cell, Names& lost) {
 
 std::string cell_fault(const LibertyCell& cell) {
   if (const std::string fault = pins_fault(cell); !fault.empty()) return fault;
-  Names names = pins_of(cell, "input");
+  Names names = cell.input_names();
   auto fault = [&](const std::string& function, const std::string& what) {
     const std::string why = function_fault(function, names);
     return why.empty() ? why : fmt::format("{}: {}", what, why);
@@ -142,8 +134,8 @@ std::string cell_fault(const LibertyCell& cell) {
 }
 
 std::vector<std::string> take_out_arcs(LibertyCell& cell) {
-  Names names = pins_of(cell, "input"), lost;
-  for (const std::string& output : pins_of(cell, "output")) names.push_back(output);
+  Names names = cell.input_names(), lost;
+  for (const LibertyPin* output : cell.outputs()) names.push_back(output->name);
   std::map<std::string, std::string> faults;  // by condition
   for (LibertyPin& pin : cell.pins) {
     auto unusable = [&](const auto& arc) {

@@ -23,6 +23,19 @@ using Statement = LibertyStatement;
 
 enum class Axis { kSlew, kLoad, kOther };
 
+constexpr double kThousandths[] = {1e-3, 1e-6, 1e-9, 1e-12, 1e-15};  // of the prefixes m u n p f
+
+/// The tables of a timing group, and what those of a setup check are called.
+struct ArcTable {
+  std::string_view delay, constraint;
+  LibertyTable LibertyTimingArc::*place;
+};
+constexpr ArcTable kArcTables[] = {
+    {"cell_rise", "rise_constraint", &LibertyTimingArc::rise_delay_ns},
+    {"cell_fall", "fall_constraint", &LibertyTimingArc::fall_delay_ns},
+    {"rise_transition", "", &LibertyTimingArc::rise_slew_ns},
+    {"fall_transition", "", &LibertyTimingArc::fall_slew_ns}};
+
 struct Template {
   std::vector<Axis> axes;
   std::vector<std::vector<double>> indexes;
@@ -118,22 +131,12 @@ class Reader {
 
   /// Of "n" + unit, without regard to case; 0 if unknown.
   static double prefix(std::string_view text, char unit) {
-    auto lower = [](char c) { return static_cast<char>(std::tolower(c)); };
-    if (text.empty() || text.size() > 2 || lower(text.back()) != lower(unit)) return 0;
-    if (text.size() == 1) return 1;
-    switch (lower(text.front())) {
-      case 'm':
-        return 1e-3;
-      case 'u':
-        return 1e-6;
-      case 'n':
-        return 1e-9;
-      case 'p':
-        return 1e-12;
-      case 'f':
-        return 1e-15;
-    }
-    return text.front() == 'k' ? 1e3 : 0;
+    const std::string lower = liberty_lower(text);
+    if (lower.empty() || lower.size() > 2 || lower.back() != std::tolower(unit)) return 0;
+    if (lower.size() == 1) return 1;
+    if (text.front() == 'k') return 1e3;
+    const std::size_t thousandths = std::string_view("munpf").find(lower.front());
+    return thousandths == std::string_view::npos ? 0 : kThousandths[thousandths];
   }
 
   void units(const Statement& library) {
@@ -276,7 +279,7 @@ class Reader {
     cell.name = std::string(s.value);
     cell.area_um2 = optional_number(s.text("area"), 0);
     if (cell.area_um2 < 0) fail(s.name, "its area is negative");
-    cell.dont_use = liberty_true(s.text("dont_use"));
+    cell.dont_use = liberty_is(s.text("dont_use"), true);
     grounds_.clear();
     for (const Statement& child : s.statements)
       if (child.name == "pg_pin" &&
@@ -363,7 +366,7 @@ class Reader {
     pin.direction = liberty_lower(s.text("direction"));
     pin.function = std::string(s.text("function"));
     if (!s.text("three_state").empty()) pin.function.clear();  // not a function of its inputs
-    pin.is_clock = liberty_true(s.text("clock"));
+    pin.is_clock = liberty_is(s.text("clock"), true);
     const std::string_view capacitance = s.text("capacitance");
     const std::string_view rise = s.text("rise_capacitance"), fall = s.text("fall_capacitance");
     if (!capacitance.empty())
@@ -444,20 +447,14 @@ class Reader {
     const bool wanted = arc.delays_output() || arc.is_setup();
     arc.when = std::string(s.text("when"));
     arc.sense = liberty_lower(s.text("timing_sense"));
-    for (const Statement& t : s.statements) {
-      if (!t.group) continue;
-      if (t.name == "cell_rise" || (arc.is_setup() && t.name == "rise_constraint"))
-        arc.rise_delay_ns = table(t, to_ns_);
-      else if (t.name == "cell_fall" || (arc.is_setup() && t.name == "fall_constraint"))
-        arc.fall_delay_ns = table(t, to_ns_);
-      else if (t.name == "rise_transition")
-        arc.rise_slew_ns = table(t, to_ns_);
-      else if (t.name == "fall_transition")
-        arc.fall_slew_ns = table(t, to_ns_);
-    }
+    bool has_tables = false;
+    for (const Statement& t : s.statements)
+      for (const auto& [delay, constraint, place] : kArcTables)
+        if (t.group && (t.name == delay || (arc.is_setup() && t.name == constraint))) {
+          arc.*place = table(t, to_ns_);
+          has_tables = true;
+        }
     const auto related = liberty_words(s.text("related_pin"));
-    const bool has_tables = !arc.rise_delay_ns.empty() || !arc.fall_delay_ns.empty() ||
-                            !arc.rise_slew_ns.empty() || !arc.fall_slew_ns.empty();
     if (wanted && (related.empty() || !has_tables))
       lost_.push_back(fmt::format("pin {}: a timing group without {} is left out ({})", pin.name,
                                   related.empty() ? "related_pin" : "tables of delays",
@@ -471,9 +468,6 @@ class Reader {
 
   /// Rise and fall of an arc may stand in groups of their own.
   static void add(std::vector<LibertyTimingArc>& arcs, const LibertyTimingArc& arc) {
-    static constexpr LibertyTable LibertyTimingArc::*kTables[] = {
-        &LibertyTimingArc::rise_delay_ns, &LibertyTimingArc::fall_delay_ns,
-        &LibertyTimingArc::rise_slew_ns, &LibertyTimingArc::fall_slew_ns};
     auto kind = [](const LibertyTimingArc& a) {
       const bool plain = a.type.empty() || a.type.rfind("combinational", 0) == 0;
       return plain ? std::string("combinational") : a.type;
@@ -483,11 +477,11 @@ class Reader {
           other.sense != arc.sense || kind(other) != kind(arc))
         continue;
       bool apart = true;
-      for (const auto table : kTables)
-        apart = apart && ((other.*table).empty() || (arc.*table).empty());
+      for (const ArcTable& t : kArcTables)
+        apart = apart && ((other.*t.place).empty() || (arc.*t.place).empty());
       if (!apart) continue;
-      for (const auto table : kTables)
-        if (!(arc.*table).empty()) other.*table = arc.*table;
+      for (const ArcTable& t : kArcTables)
+        if (!(arc.*t.place).empty()) other.*t.place = arc.*t.place;
       other.type = kind(other);
       return;
     }

@@ -195,21 +195,23 @@ class LibertyParser {
     truncated(s);
   }
 
-  void body(LibertyStatement& s, int depth) {
+  /// Statements up to the closing brace, or without one to the end of an included file.
+  void body(LibertyStatement& into, int depth, bool braced = true) {
     if (depth > 50) fail("its groups are nested too deeply: it is damaged");
     while (true) {
       skip(true);
-      if (at_ == end_) truncated(s);
-      if (*at_ == '}') {
+      if (at_ == end_ && !braced) return;
+      if (at_ == end_) truncated(into);
+      if (braced && *at_ == '}') {
         ++at_;
         return;
       }
       LibertyStatement child;
       statement(child, depth + 1);
       if (child.name == "include_file" && !child.group)
-        include(child, s, depth);
+        include(child, into, depth);
       else
-        s.statements.push_back(std::move(child));
+        into.statements.push_back(std::move(child));
     }
   }
 
@@ -220,20 +222,11 @@ class LibertyParser {
     if (!fs::is_regular_file(path, ignored))
       file_.fail(s.name, fmt::format("it includes {}, which cannot be read", path.string()),
                  "put the file there");
-    if (depth > 50 || file_.sources_.size() > kMaxIncludes)
+    if (depth >= 50 || file_.sources_.size() > kMaxIncludes)
       file_.fail(s.name, fmt::format("more than {} files are included", kMaxIncludes),
                  "let no file include itself");
     LibertyParser inner(file_, path.string(), read_file(path.string(), fix_of(path.string())));
-    while (true) {
-      inner.skip(true);
-      if (inner.at_ == inner.end_) return;
-      LibertyStatement child;
-      inner.statement(child, depth + 1);
-      if (child.name == "include_file" && !child.group)
-        inner.include(child, into, depth + 1);
-      else
-        into.statements.push_back(std::move(child));
-    }
+    inner.body(into, depth + 1, false);
   }
 
   LibertyFile& file_;
@@ -279,14 +272,9 @@ std::string liberty_lower(std::string_view text) {
   return lower;
 }
 
-bool liberty_true(std::string_view value) {
+bool liberty_is(std::string_view value, bool wanted) {
   const std::string lower = liberty_lower(value);
-  return lower == "true" || lower == "1";
-}
-
-bool liberty_false(std::string_view value) {
-  const std::string lower = liberty_lower(value);
-  return lower == "false" || lower == "0";
+  return lower == (wanted ? "true" : "false") || lower == (wanted ? "1" : "0");
 }
 
 std::vector<std::string> liberty_files(const std::string& name) {

@@ -34,9 +34,8 @@ class LibertyWords {
 };
 std::vector<std::string_view> liberty_words(std::string_view text);
 
-/// A Boolean value, whatever its case.
-bool liberty_true(std::string_view value);
-bool liberty_false(std::string_view value);
+/// Whether a value is this Boolean, whatever its case.
+bool liberty_is(std::string_view value, bool wanted);
 std::string liberty_lower(std::string_view text);
 
 /// The files that a library's name stands for: one file, several with commas between, or a folder

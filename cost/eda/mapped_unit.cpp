@@ -87,9 +87,7 @@ void map_in(const fs::path& folder, const Sources& sources, const Mapping& mappi
 }
 
 void count(MappedUnit& unit, const PreparedLibrary& library) {
-  std::map<std::string, const LibertyCell*> cells;
-  for (const LibertyCell& cell : library.library.cells) cells[cell.name] = &cell;
-  const AdderCells& adders = library.adders;
+  const auto cells = library.library.cells_by_name();
   for (const Netlist::Instance& instance : unit.netlist.instances) {
     if (instance.cell == kMemory) {
       unit.memory_bits += instance.parameter("Width") * instance.parameter("Depth");
@@ -100,15 +98,7 @@ void count(MappedUnit& unit, const PreparedLibrary& library) {
       throw std::runtime_error(
           fmt::format("{}: {} of type {} was left unmapped: {} has no cell for it",
                       unit.design.name, instance.name, instance.cell, library.library.name));
-    const LibertyCell& cell = *found->second;
-    ++unit.cells;
-    unit.area_um2 += cell.area_um2;
-    if (cell.flip_flop) {
-      ++unit.flip_flops;
-      unit.sequential_um2 += cell.area_um2;
-    }
-    if (adders.full && instance.cell == adders.full->cell) ++unit.full_adders;
-    if (adders.half && instance.cell == adders.half->cell) ++unit.half_adders;
+    unit.add(*found->second, library.adders);
   }
 }
 

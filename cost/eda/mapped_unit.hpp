@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cost/eda/adder_cells.hpp"
 #include "cost/eda/netlist.hpp"
 
 namespace solfege {
@@ -20,17 +21,13 @@ struct UnitDesign {
   std::string clock = "clk_i";            ///< port; empty: combinational
 };
 
-struct MappedUnit {
+struct MappedUnit : CellCounts {
   UnitDesign design;
   Netlist netlist;
-  double area_um2 = 0;
-  double sequential_um2 = 0;
-  std::uint64_t cells = 0, flip_flops = 0;
-  std::uint64_t full_adders = 0, half_adders = 0;  ///< cells of the library
-  std::uint64_t memory_bits = 0;                   ///< of sf_ram inside, which are black boxes
-  std::string yosys;                               ///< version line
-  std::string netlist_verilog, netlist_json;       ///< files in the cache
-  std::vector<std::string> notes;                  ///< what the library lacks, and what follows
+  std::uint64_t memory_bits = 0;              ///< of sf_ram inside, which are black boxes
+  std::string yosys;                          ///< version line
+  std::string netlist_verilog, netlist_json;  ///< files in the cache
+  std::vector<std::string> notes;             ///< what the library lacks, and what follows
 };
 
 /// Maps a unit, flattened, onto a Liberty library with Yosys: explicit adders and `+` on the

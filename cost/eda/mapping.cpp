@@ -52,18 +52,14 @@ std::string Mapping::key(const PreparedLibrary& library) const {
 
 void Mapping::run(const fs::path& folder, const PreparedLibrary& library,
                   const std::function<void()>& poll) const {
-  auto progress = [&](const std::string&, int) {
-    if (poll) poll();
-  };
-  fs::create_directory_symlink(library.folder, folder / "library");
-  run_yosys(folder, "gates", {{"gates", gates_script(library)}}, progress);
+  run_yosys(folder, "gates", gates_script(library), library.folder, poll);
   require_ending(folder / "gates.json", "}");
   if (library.adders.full && style == AdderStyle::kRipple)
     bind_found_adders(folder / "gates.json", folder / "bound.json", module, *library.adders.full);
   else
     fs::rename(folder / "gates.json", folder / "bound.json");
-  run_yosys(folder, "cells", {{"cells", cells_script()}}, progress);
-  for (const char* name : {"gates.json", "bound.json", "library"}) fs::remove(folder / name);
+  run_yosys(folder, "cells", cells_script(), library.folder, poll);
+  for (const char* name : {"gates.json", "bound.json"}) fs::remove(folder / name);
 }
 
 }  // namespace solfege

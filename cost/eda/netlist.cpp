@@ -134,9 +134,14 @@ std::uint64_t Netlist::Instance::parameter(const std::string& wanted) const {
                                name, cell, wanted));
 }
 
-const Netlist::Port& Netlist::port(const std::string& wanted) const {
+const Netlist::Port* Netlist::find_port(const std::string& wanted) const {
   for (const Port& port : ports)
-    if (port.name == wanted) return port;
+    if (port.name == wanted) return &port;
+  return nullptr;
+}
+
+const Netlist::Port& Netlist::port(const std::string& wanted) const {
+  if (const Port* found = find_port(wanted)) return *found;
   throw std::out_of_range(fmt::format("{} has no port {}", top, wanted));
 }
 
@@ -209,9 +214,8 @@ class Flattener {
     const Netlist& module = found->second;
     flat_.top = top;
     flat_.ports = module.ports;
-    for (Netlist::Port& port : flat_.ports)
-      if (std::count_if(flat_.ports.begin(), flat_.ports.end(),
-                        [&](const Netlist::Port& other) { return other.name == port.name; }) > 1)
+    for (const Netlist::Port& port : flat_.ports)
+      if (flat_.find_port(port.name) != &port)
         throw InputError(fmt::format("module {} has two ports {}", top, port.name));
     place(module, "", nets_.make(module.nets));
     std::vector<int> dense(static_cast<std::size_t>(nets_.count()), -1);
@@ -276,9 +280,8 @@ class Flattener {
   static void check_pins(const Netlist::Instance& instance, const Netlist& child,
                          const std::string& path) {
     for (const auto& [pin, nets] : instance.pins) {
-      const auto port = std::find_if(child.ports.begin(), child.ports.end(),
-                                     [&](const Netlist::Port& p) { return p.name == pin; });
-      if (port == child.ports.end())
+      const Netlist::Port* port = child.find_port(pin);
+      if (port == nullptr)
         throw InputError(fmt::format("cell {}{}: module {} has no port {}", path, instance.name,
                                      child.top, pin));
       if (nets.size() > port->nets.size())

@@ -28,7 +28,8 @@ struct Netlist {
   std::vector<std::string> net_names;  ///< one name each, for reports and VCD
   std::vector<Port> ports;
   std::vector<Instance> instances;
-  const Port& port(const std::string& name) const;  ///< std::out_of_range if there is none
+  const Port* find_port(const std::string& name) const;  ///< nullptr if there is none
+  const Port& port(const std::string& name) const;       ///< std::out_of_range if there is none
 };
 
 /// A number as Yosys writes parameters: 32 or more binary digits, else decimal.

@@ -42,13 +42,8 @@ std::map<std::string, Netlist> map_design(
     const std::string& cache_directory,
     const std::function<void(const std::string& phase)>& progress) {
   std::map<std::string, Netlist> modules;
-  std::vector<std::string> open = {design.top};
-  while (!open.empty()) {
-    const std::string name = open.back();
-    open.pop_back();
-    const auto found = design.modules.find(name);
-    if (found == design.modules.end() || found->second.is_memory || modules.count(name) != 0)
-      continue;
+  for (const std::string& name : modules_below(design, design.top)) {
+    if (design.modules.at(name).is_memory) continue;
     if (progress) progress("mapping " + module_label(name));
     Netlist& netlist = modules[name] =
         map_module(design, name, library, AdderStyle::kRipple, cache_directory);
@@ -56,17 +51,15 @@ std::map<std::string, Netlist> map_design(
       if (const auto child = design.modules.find(instance.cell);
           child != design.modules.end() && child->second.is_memory)
         name_memory(instance, child->second);
-    open.insert(open.end(), found->second.children.begin(), found->second.children.end());
   }
   return modules;
 }
 
 NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const std::string& top,
-                         const LibertyLibrary& library) {
-  std::map<std::string, const LibertyCell*> cells;
-  for (const LibertyCell& cell : library.cells) cells[cell.name] = &cell;
+                         const PreparedLibrary& library) {
+  const auto cells = library.library.cells_by_name();
   NetlistSummary s;
-  s.library = library.name;
+  s.library = library.library.name;
   s.modules = static_cast<int>(modules.size());
   const std::function<void(const std::string&)> visit = [&](const std::string& name) {
     for (const Netlist::Instance& instance : modules.at(name).instances) {
@@ -80,11 +73,9 @@ NetlistSummary summarise(const std::map<std::string, Netlist>& modules, const st
             instance.cell == "$mem_v2")
           continue;
         throw std::runtime_error(fmt::format("{} in {} was left unmapped: {} has no cell for it",
-                                             instance.cell, module_label(name), library.name));
+                                             instance.cell, module_label(name), s.library));
       }
-      ++s.cells;
-      s.area_um2 += found->second->area_um2;
-      if (found->second->flip_flop) ++s.flip_flops;
+      s.add(*found->second, library.adders);
     }
   };
   visit(top);
@@ -98,10 +89,8 @@ std::string cell_models(const PreparedLibrary& library, const std::string& cache
   const fs::path folder = cached_folder(
       cache_directory, "cells-" + content_hash({yosys_version(), library.hash, script}),
       [&](const fs::path& part) {
-        fs::create_directory_symlink(library.folder, part / "library");
-        run_yosys(part, "cells", {{"cells", script}});
+        run_yosys(part, "cells", script, library.folder);
         require_ending(part / "cells.v", "endmodule");
-        fs::remove(part / "library");
       });
   return read_file(folder / "cells.v");
 }
@@ -116,7 +105,7 @@ NetlistSummary write_netlist(const Config& config, const std::string& liberty,
   const ElaboratedDesign design = elaborate(config, library, cache_directory);
   const auto modules = map_design(design, library, cache_directory, progress);
   if (progress) progress("writing");
-  const NetlistSummary s = summarise(modules, design.top, library.library);
+  const NetlistSummary s = summarise(modules, design.top, library);
   std::vector<std::pair<std::string, std::string>> written = {
       {"netlist.v", netlist_verilog(modules)},
       {kNetlistJson, netlist_json(modules)},

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "cost/eda/adder_cells.hpp"
 #include "cost/eda/netlist.hpp"
 #include "model/spec/config.hpp"
 
@@ -15,12 +16,10 @@ constexpr const char* kNetlistJson = "netlist.json";
 constexpr const char* kNetlistLibrary = "cells.lib";
 constexpr const char* kNetlistManifest = "manifest.json";
 
-struct NetlistSummary {
-  std::string library;      ///< name in the Liberty file
-  std::uint64_t cells = 0;  ///< of the library, all instances
-  std::uint64_t flip_flops = 0;
-  double area_um2 = 0;
-  int modules = 0;  ///< different ones
+/// All instances of cells.
+struct NetlistSummary : CellCounts {
+  std::string library;  ///< name in the Liberty file
+  int modules = 0;      ///< different ones
 };
 
 /// Maps the whole device of a configuration onto a Liberty library (empty: osu018), module by

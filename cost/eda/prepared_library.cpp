@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <sstream>
 #include <vector>
 
 #include "cost/eda/boolean_function.hpp"
@@ -41,7 +42,7 @@ std::string_view special_mark(const LibertyStatement& cell) {
                                "switch_cell_type",
                                "always_on"};
   for (const LibertyStatement& s : cell.statements)
-    if (!s.group && kMarks.count(s.name) != 0 && !liberty_false(s.value)) return s.name;
+    if (!s.group && kMarks.count(s.name) != 0 && !liberty_is(s.value, false)) return s.name;
   return "";
 }
 
@@ -52,9 +53,7 @@ std::string left_out_for(const LibertyCell& cell, const LibertyStatement& s) {
   if (const std::string_view mark = special_mark(s); !mark.empty()) return std::string(mark);
   if (cell.is_memory) return "memory, or pins that are buses";
   if (cell.is_latch) return "latch, or more than one flip-flop";
-  if (std::none_of(cell.pins.begin(), cell.pins.end(),
-                   [](const LibertyPin& pin) { return pin.direction == "output"; }))
-    return "no output";
+  if (cell.outputs().empty()) return "no output";
   if (cell.area_um2 <= 0) return "no area";
   return "";
 }
@@ -261,24 +260,16 @@ std::string genlib(const LibertyLibrary& library) {
   const double scale = std::max(1.0, 10 / smallest);
   std::string text = "GATE _const0_ 0.00 z=CONST0;\nGATE _const1_ 0.00 z=CONST1;\n";
   for (const LibertyCell& cell : library.cells) {
-    std::vector<std::string> inputs;
-    const LibertyPin* output = nullptr;
-    int outputs = 0;
-    for (const LibertyPin& pin : cell.pins) {
-      if (pin.direction == "input") inputs.push_back(pin.name);
-      if (pin.direction == "output") {
-        output = &pin;
-        ++outputs;
-      }
-    }
-    if (cell.flip_flop || outputs != 1 || inputs.empty() || inputs.size() > kMaxGateInputs)
+    const std::vector<std::string> inputs = cell.input_names();
+    const auto outputs = cell.outputs();
+    if (cell.flip_flop || outputs.size() != 1 || inputs.empty() || inputs.size() > kMaxGateInputs)
       continue;
-    const BooleanFunction function(output->function, inputs);
+    const BooleanFunction function(outputs[0]->function, inputs);
     bool all_matter = true;
     for (std::size_t i = 0; i < inputs.size(); ++i) all_matter &= function.depends_on(i);
     if (!all_matter) continue;
     text += fmt::format("GATE {} {:.3f} {}={}; PIN * UNKNOWN 1 999 1.00 0.00 1.00 0.00\n",
-                        cell.name, cell.area_um2 * scale, output->name,
+                        cell.name, cell.area_um2 * scale, outputs[0]->name,
                         expression(function, inputs, inputs.size(), 0));
   }
   return text;
@@ -293,14 +284,9 @@ void require_complete(const LibertyLibrary& library, const std::string& path,
       flip_flop = true;
       continue;
     }
-    std::vector<std::string> inputs;
-    const LibertyPin* output = nullptr;
-    for (const LibertyPin& pin : cell.pins) {
-      if (pin.direction == "input") inputs.push_back(pin.name);
-      if (pin.direction == "output") output = &pin;
-    }
+    const std::vector<std::string> inputs = cell.input_names();
     if (inputs.empty() || inputs.size() > 2) continue;
-    const BooleanFunction function(output->function, inputs);
+    const BooleanFunction function(cell.outputs().back()->function, inputs);
     const std::uint64_t table = function.table()[0];
     inverter = inverter || (inputs.size() == 1 && table == 1);
     gate = gate || (inputs.size() == 2 && (table == 1 || table == 7 || table == 8 || table == 14));
@@ -394,12 +380,8 @@ PreparedLibrary prepare_library(const std::string& liberty, const std::string& c
   p.library.path = p.path;
   p.adders = find_adder_cells(p.library);
   p.hash = hash;
-  const std::string notes = read_file(folder / "notes.txt");
-  for (std::size_t at = 0; at < notes.size();) {
-    const auto end = notes.find('\n', at);
-    p.notes.push_back(notes.substr(at, end - at));
-    at = end + 1;
-  }
+  std::istringstream notes(read_file(folder / "notes.txt"));
+  for (std::string note; std::getline(notes, note);) p.notes.push_back(note);
   return p;
 }
 

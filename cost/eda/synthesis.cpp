@@ -60,12 +60,6 @@ void open_library(Run& run) {
   r.notes = p.adders.notes;
 }
 
-/// Behind the others, because there may be many.
-void add_library_notes(Run& run) {
-  const std::vector<std::string>& notes = run.library.notes;
-  run.report.notes.insert(run.report.notes.end(), notes.begin(), notes.end());
-}
-
 // ---- The popcount's two forms ----
 
 std::vector<std::string> popcount_sources() {
@@ -73,7 +67,8 @@ std::vector<std::string> popcount_sources() {
 }
 
 /// Yosys as its manual says: `synth`, then ABC; nothing of ours.
-YosysStatistics plain_popcount(int width, const Run& run, const std::function<void()>& poll) {
+YosysStatistics plain_popcount(int width, const PreparedLibrary& library, const std::string& cache,
+                               const std::function<void()>& poll) {
   const std::string source = popcount_sources().front();
   const std::string script = fmt::format(
       "read_verilog {0}.v\nchparam -set Width {1} {0}\nsynth -flatten -top {0}\n"
@@ -81,13 +76,10 @@ YosysStatistics plain_popcount(int width, const Run& run, const std::function<vo
       "tee -q -o plain.txt stat -liberty library/cells.lib\n",
       kPopcount, width);
   const fs::path folder = cached_folder(
-      run.cache,
-      "plain-" + content_hash({yosys_version(), run.library.hash, script, read_file(source)}),
+      cache, "plain-" + content_hash({yosys_version(), library.hash, script, read_file(source)}),
       [&](const fs::path& part) {
         fs::copy_file(source, part / (std::string(kPopcount) + ".v"));
-        fs::create_directory_symlink(run.library.folder, part / "library");
-        run_yosys(part, "plain", {{"plain", script}}, [&](const std::string&, int) { poll(); });
-        fs::remove(part / "library");
+        run_yosys(part, "plain", script, library.folder, poll);
       });
   for (const auto& [module, statistics] : read_statistics(folder / "plain.txt"))
     if (base_name(module) == kPopcount) return statistics;
@@ -95,28 +87,11 @@ YosysStatistics plain_popcount(int width, const Run& run, const std::function<vo
       fmt::format("{}: no {} in Yosys' statistics", folder.string(), kPopcount));
 }
 
-PopcountComparison compare_popcount(int width, const Run& run) {
-  auto poll = [&] { run.at(fmt::format("popcount of {} bits", width)); };
-  PopcountComparison p;
-  p.width = width;
-  const MappedUnit unit =
-      map_unit({kPopcount, kPopcount, {{"Width", width}}, popcount_sources(), ""},
-               run.options.liberty, run.cache, poll);
-  p.structural_um2 = unit.area_um2;
-  p.full_adders = unit.full_adders;
-  p.half_adders = unit.half_adders;
-  const YosysStatistics plain = plain_popcount(width, run, poll);
-  p.behavioural_um2 = plain.area;
-  p.ratio = plain.area > 0 ? unit.area_um2 / plain.area : 0;
-  for (const std::string& cell : {run.report.full_adder_cell, run.report.half_adder_cell})
-    if (!cell.empty()) p.behavioural_adder_cells += plain.cells_of(cell);
-  return p;
-}
-
 void compare_popcounts(Run& run) {
   for (const int width : {run.config.lanes, kReferenceWidth}) {
     if (!run.report.popcounts.empty() && run.report.popcounts[0].width == width) continue;
-    run.report.popcounts.push_back(compare_popcount(width, run));
+    run.report.popcounts.push_back(compare_popcount(
+        width, run.library, run.cache, [&] { run.at(fmt::format("popcount of {} bits", width)); }));
   }
   run.report.popcount = run.report.popcounts[0];
 }
@@ -148,24 +123,13 @@ std::string find_top(const ElaboratedDesign& design, const std::string& wanted) 
                                found.size(), choice));
 }
 
-/// The top and everything below it that has cells.
-std::set<std::string> modules_below(const ElaboratedDesign& design, const std::string& top) {
-  std::set<std::string> found;
-  std::vector<std::string> open = {top};
-  while (!open.empty()) {
-    const std::string name = open.back();
-    open.pop_back();
-    const auto module = design.modules.find(name);
-    if (module == design.modules.end() || module->second.is_memory || !found.insert(name).second)
-      continue;
-    open.insert(open.end(), module->second.children.begin(), module->second.children.end());
-  }
-  return found;
-}
-
 /// Maps what the cache lacks, several modules at once, largest first.
 std::map<std::string, Netlist> map_modules(Run& run, const ElaboratedDesign& design,
-                                           const std::set<std::string>& names) {
+                                           const std::string& top) {
+  std::vector<std::string> names = modules_below(design, top);
+  names.erase(std::remove_if(names.begin(), names.end(),
+                             [&](const auto& name) { return design.modules.at(name).is_memory; }),
+              names.end());
   const AdderStyle style = run.options.adders;
   std::vector<std::string> missing;
   for (const std::string& name : names)
@@ -219,8 +183,7 @@ std::map<std::string, Netlist> map_modules(Run& run, const ElaboratedDesign& des
 
 void measure(Run& run, const ElaboratedDesign& design,
              const std::map<std::string, Netlist>& netlists, const std::string& top) {
-  std::map<std::string, const LibertyCell*> cells;
-  for (const LibertyCell& cell : run.library.library.cells) cells[cell.name] = &cell;
+  const auto cells = run.library.library.cells_by_name();
   SynthesisReport& r = run.report;
   std::map<std::string, ModuleArea> areas;
   std::map<std::string, std::map<std::string, std::uint64_t>> children;
@@ -234,17 +197,7 @@ void measure(Run& run, const ElaboratedDesign& design,
       } else if (instance.cell == "$mem_v2") {
         fifo_bits[name] += instance.parameter("SIZE") * instance.parameter("WIDTH");
       } else if (const auto found = cells.find(instance.cell); found != cells.end()) {
-        const LibertyCell& cell = *found->second;
-        ++area.cells;
-        area.area_um2 += cell.area_um2;
-        if (cell.flip_flop) {
-          ++area.flip_flops;
-          area.sequential_um2 += cell.area_um2;
-        }
-        const bool full = cell.name == r.full_adder_cell, half = cell.name == r.half_adder_cell;
-        area.full_adders += full;
-        area.half_adders += half;
-        if (full || half) area.adders_um2 += cell.area_um2;
+        area.add(*found->second, run.library.adders);
       } else {
         throw std::runtime_error(fmt::format("{} in {} was left unmapped: {} has no cell for it",
                                              instance.cell, area.name, r.library));
@@ -313,47 +266,45 @@ void map_look_up_tables(Run& run, const ElaboratedDesign& design) {
   });
 }
 
-class Stopwatch {
- public:
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
-
 }  // namespace
+
+PopcountComparison compare_popcount(int width, const PreparedLibrary& library,
+                                    const std::string& cache_directory,
+                                    const std::function<void()>& poll) {
+  PopcountComparison p;
+  p.width = width;
+  const MappedUnit unit =
+      map_unit({kPopcount, kPopcount, {{"Width", width}}, popcount_sources(), ""}, library.path,
+               cache_directory, poll);
+  p.structural_um2 = unit.area_um2;
+  p.full_adders = unit.full_adders;
+  p.half_adders = unit.half_adders;
+  const YosysStatistics plain = plain_popcount(width, library, cache_directory, poll);
+  p.behavioural_um2 = plain.area;
+  p.ratio = plain.area > 0 ? unit.area_um2 / plain.area : 0;
+  for (const auto& adder : {library.adders.full, library.adders.half})
+    if (adder) p.behavioural_adder_cells += plain.cells_of(adder->cell);
+  return p;
+}
 
 SynthesisReport synthesize(const Config& config, const SynthesisOptions& options,
                            const std::string& cache_directory, const SynthesisProgress& progress) {
-  const Stopwatch watch;
+  const auto start = std::chrono::steady_clock::now();
   Run run{config, options, cache_directory, progress, {}, {}};
   open_library(run);
   const ElaboratedDesign design =
       elaborate(config, run.library, cache_directory, [&] { run.at("elaboration"); });
   const std::string top = find_top(design, options.top);
   compare_popcounts(run);
-  const auto netlists = map_modules(run, design, modules_below(design, top));
+  const auto netlists = map_modules(run, design, top);
   measure(run, design, netlists, top);
   time_modules(run, netlists, top);
   map_look_up_tables(run, design);
-  add_library_notes(run);
-  run.report.seconds = watch.seconds();
-  return run.report;
-}
-
-SynthesisReport synthesize_popcount(const Config& config, const std::string& liberty,
-                                    const std::string& cache_directory,
-                                    const SynthesisProgress& progress) {
-  const Stopwatch watch;
-  SynthesisOptions options;
-  options.liberty = liberty;
-  Run run{config, options, cache_directory, progress, {}, {}};
-  open_library(run);
-  compare_popcounts(run);
-  add_library_notes(run);
-  run.report.seconds = watch.seconds();
+  // Behind the others, because there may be many.
+  const std::vector<std::string>& notes = run.library.notes;
+  run.report.notes.insert(run.report.notes.end(), notes.begin(), notes.end());
+  run.report.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return run.report;
 }
 

@@ -16,12 +16,9 @@ namespace solfege {
 
 /// A parametrised module after mapping. Figures are of its own cells, one instance, without
 /// submodules and memories.
-struct ModuleArea {
+struct ModuleArea : CellCounts {
   std::string name;  ///< module, and its parameters or the hash Yosys gives them
   std::uint64_t instances = 0;
-  double area_um2 = 0;
-  double sequential_um2 = 0, adders_um2 = 0;  ///< flip-flops' and adder cells' part of it
-  std::uint64_t cells = 0, flip_flops = 0, full_adders = 0, half_adders = 0;
   double total_um2() const { return area_um2 * static_cast<double>(instances); }
 };
 
@@ -30,7 +27,6 @@ struct MemoryBits {
   std::string name;
   std::uint64_t instances = 0;
   std::uint64_t bits = 0;  ///< of one instance
-  double kilobits() const { return static_cast<double>(bits) / 1024; }
 };
 
 /// sf_popcount from explicit adders against its behavioural form, same library.
@@ -88,9 +84,9 @@ SynthesisReport synthesize(const Config& config, const SynthesisOptions& options
                            const std::string& cache_directory,
                            const SynthesisProgress& progress = {});
 
-/// Only the popcount comparisons of synthesize(): seconds. Fills the library's fields too.
-SynthesisReport synthesize_popcount(const Config& config, const std::string& liberty,
+/// What synthesize() says of a popcount of so many bits.
+PopcountComparison compare_popcount(int width, const PreparedLibrary& library,
                                     const std::string& cache_directory,
-                                    const SynthesisProgress& progress = {});
+                                    const std::function<void()>& poll);
 
 }  // namespace solfege

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <stdexcept>
-#include <unordered_map>
 
 #include "cost/eda/boolean_function.hpp"
 #include "cost/eda/structural_verilog.hpp"
@@ -16,7 +15,7 @@
 namespace solfege {
 namespace {
 
-using Cells = std::unordered_map<std::string, const LibertyCell*>;
+using Cells = std::map<std::string, const LibertyCell*>;
 
 /// What a module shows its parents.
 struct Interface {
@@ -27,9 +26,7 @@ struct Interface {
 
 bool depends_on(const std::string& function, const LibertyCell& cell, const std::string& pin) {
   if (function.empty()) return false;
-  std::vector<std::string> inputs;
-  for (const LibertyPin& p : cell.pins)
-    if (p.direction == "input") inputs.push_back(p.name);
+  const std::vector<std::string> inputs = cell.input_names();
   const BooleanFunction f(function, inputs);
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i] == pin && f.depends_on(i)) return true;
@@ -69,11 +66,7 @@ class TimedModule {
 
   /// Trees of `buffer` where more than `fanout` pins hang on a net that is no clock.
   void grow_trees(const LibertyCell& buffer, std::size_t fanout) {
-    std::string in, out;
-    for (const LibertyPin& pin : buffer.pins) {
-      if (pin.direction == "input") in = pin.name;
-      if (pin.direction == "output") out = pin.name;
-    }
+    const std::string in = buffer.inputs().back()->name, out = buffer.outputs().back()->name;
     for (std::size_t root = 0; root < nets_.size(); ++root) {
       std::vector<Load> loads = std::move(nets_[root].loads);
       while (!nets_[root].clock && loads.size() > fanout) {
@@ -177,15 +170,10 @@ const LibertyCell* best_buffer(const LibertyLibrary& library, std::size_t fanout
   const LibertyCell* best = nullptr;
   double best_delay = 0;
   for (const LibertyCell& cell : library.cells) {
-    if (cell.flip_flop || cell.pins.empty()) continue;
-    const LibertyPin *input = nullptr, *output = nullptr;
-    std::size_t signals = 0;
-    for (const LibertyPin& pin : cell.pins) {
-      if (pin.direction == "input") input = &pin;
-      if (pin.direction == "output") output = &pin;
-      signals += pin.direction == "input" || pin.direction == "output";
-    }
-    if (signals != 2 || input == nullptr || output == nullptr || output->timing.empty()) continue;
+    const auto inputs = cell.inputs(), outputs = cell.outputs();
+    if (cell.flip_flop || inputs.size() != 1 || outputs.size() != 1) continue;
+    const LibertyPin *input = inputs[0], *output = outputs[0];
+    if (output->timing.empty()) continue;
     if (BooleanFunction(output->function, {input->name}).table()[0] != 2) continue;
     // In the middle of a tree: the load is as many of itself, the slew its own; of several arcs,
     // the slowest.
@@ -218,8 +206,7 @@ const LibertyCell* best_buffer(const LibertyLibrary& library, std::size_t fanout
 TimingNetlist timing_netlist(const std::map<std::string, Netlist>& netlists, const std::string& top,
                              const LibertyLibrary& library, const LibertyCell* buffer,
                              std::size_t fanout) {
-  Cells cells;
-  for (const LibertyCell& cell : library.cells) cells[cell.name] = &cell;
+  const Cells cells = library.cells_by_name();
   std::map<std::string, Interface> written;
   std::map<std::string, std::string> names;
   TimingNetlist result;
@@ -233,7 +220,6 @@ TimingNetlist timing_netlist(const std::map<std::string, Netlist>& netlists, con
     if (buffer != nullptr) module.grow_trees(*buffer, fanout);
     names[name] = fmt::format("m{}", written.size());
     result.verilog += structural_verilog(module.netlist(), names[name], names);
-    result.buffers_in[name] = self.buffers;
     written[name] = std::move(self);
   };
   write(top);

@@ -17,8 +17,7 @@ struct TimingNetlist {
   std::vector<std::string> clocks, resets;     ///< ports of the top: of flip-flops
   std::vector<std::string> inputs;             ///< and the others
   std::map<std::string, std::string> modules;  ///< instance path, ending in /, to module's name
-  std::map<std::string, std::uint64_t> buffers_in;  ///< by module
-  std::uint64_t buffers = 0;                        ///< of all instances
+  std::uint64_t buffers = 0;                   ///< of all instances
 };
 
 /// The library's fastest buffer at the fan-out of a tree; nullptr if it has none. `library` with

@@ -21,24 +21,18 @@ const std::string& yosys_version() {
   return version;
 }
 
-void run_yosys(const fs::path& folder, const std::string& name,
-               const std::vector<YosysPhase>& phases, const YosysProgress& progress) {
-  auto mark = [&](std::size_t i) { return fmt::format("{}.phase{}", name, i); };
-  std::string script;
-  for (std::size_t i = 0; i < phases.size(); ++i) {
-    fs::remove(folder / mark(i));
-    script += fmt::format("tee -q -o {} log {}\n{}", mark(i), phases[i].name, phases[i].script);
-  }
-  write_file(folder / (name + ".ys"), script);
+void run_yosys(const fs::path& folder, const std::string& name, const std::string& script,
+               const std::string& library, const std::function<void()>& poll) {
+  // Yosys breaks ties by all that a script holds, even this line: without it, a few netlists
+  // differ.
+  const std::string first = name + ".phase0";
+  write_file(folder / (name + ".ys"), fmt::format("tee -q -o {} log {}\n{}", first, name, script));
+  const fs::path link = folder / "library";
+  if (!library.empty()) fs::create_directory_symlink(library, link);
   const std::string log = name + ".log";
-  auto poll = [&] {
-    if (!progress) return;
-    std::size_t at = 0;
-    while (at + 1 < phases.size() && fs::exists(folder / mark(at + 1))) ++at;
-    progress(phases[at].name, static_cast<int>(at));
-  };
   const int status = run_process({"yosys", "-Q", "-s", name + ".ys"}, folder, log, poll);
-  for (std::size_t i = 0; i < phases.size(); ++i) fs::remove(folder / mark(i));
+  fs::remove(folder / first);
+  if (!library.empty()) fs::remove(link);
   for (const auto& entry : fs::directory_iterator(folder))  // of abc -nocleanup
     if (entry.path().filename().string().rfind("_tmp_", 0) == 0) fs::remove_all(entry.path());
   if (status == 0) return;

@@ -10,19 +10,15 @@
 
 namespace solfege {
 
-/// A part of a Yosys script that progress is reported by.
-struct YosysPhase {
-  std::string name, script;
-};
-using YosysProgress = std::function<void(const std::string& phase, int index)>;
-
 /// Its version line. InputError if there is no Yosys.
 const std::string& yosys_version();
 
-/// Runs NAME.ys, made of the phases, in the folder; NAME.log is its log. `progress` is called as
-/// in run_process. std::runtime_error if Yosys fails, with the end of the log.
+/// Runs the script as NAME.ys in the folder; NAME.log is its log. `library`, if not empty, is the
+/// folder that the script finds as `library`. `poll` is called as in run_process.
+/// std::runtime_error if Yosys fails, with the end of the log.
 void run_yosys(const std::filesystem::path& folder, const std::string& name,
-               const std::vector<YosysPhase>& phases, const YosysProgress& progress = {});
+               const std::string& script, const std::string& library = "",
+               const std::function<void()>& poll = {});
 
 struct YosysStatistics {
   std::map<std::string, std::uint64_t> cells;  ///< by type

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <tuple>
 
 #include "cost/energy/memory_table.hpp"
 #include "model/base/error.hpp"
@@ -37,9 +35,8 @@ class Counter {
   Counter(const Config& config, const std::string& dram)
       : config_(config), geometry_(config), dram_(dram) {}
 
-  std::vector<EnergyLine> count(const Operation& operation, const OperationTiming& timing) {
+  const std::vector<EnergyLine>& count(const Descriptor& d, const OperationTiming& timing) {
     lines_.clear();
-    const Descriptor& d = operation.descriptor;
     switch (d.opcode) {
       case Opcode::kLoad:
         load(d);
@@ -58,17 +55,13 @@ class Counter {
     add("DRAM", "DRAM read, " + dram_, beat_bits, timing.read_beats, dram_energy(beat_bits, dram_));
     add("DRAM", "DRAM write, " + dram_, beat_bits, timing.write_beats,
         dram_energy(beat_bits, dram_));
-    for (EnergyLine& line : lines_) {
-      line.layer = operation.layer;
-      line.pass = operation.pass;
-    }
     return lines_;
   }
 
  private:
   void add(const std::string& unit, const std::string& name, int bits, std::uint64_t count,
            const EnergyFigure& figure) {
-    if (count != 0) lines_.push_back({unit, name, "", "", bits, count, figure});
+    if (count != 0) lines_.push_back({unit, name, bits, count, figure});
   }
 
   /// An operand buffer is made of memories as wide as the bus.
@@ -189,15 +182,13 @@ EnergyShare& share(std::vector<EnergyShare>& shares, const std::string& name,
   return shares.back();
 }
 
-void merge(std::vector<EnergyLine>& lines, std::map<std::string, std::size_t>& index,
-           EnergyLine line) {
-  const std::string key =
-      fmt::format("{}|{}|{}|{}|{}", line.layer, line.pass, line.unit, line.name, line.bits);
-  const auto [place, fresh] = index.emplace(key, lines.size());
-  if (fresh)
-    lines.push_back(std::move(line));
-  else
-    lines[place->second].count += line.count;
+void add(std::vector<EnergyLine>& actions, const EnergyLine& line) {
+  for (EnergyLine& known : actions)
+    if (known.unit == line.unit && known.name == line.name && known.bits == line.bits) {
+      known.count += line.count;
+      return;
+    }
+  actions.push_back(line);
 }
 
 }  // namespace
@@ -293,32 +284,23 @@ EnergyFigure dram_energy(int bits, const std::string& type) {
 
 EnergyReport price(const Config& config, const std::vector<Program>& step,
                    const std::string& dram) {
-  TimingModel timing(config, MemoryTiming{});
-  std::vector<ProgramTiming> timings;
-  for (const Program& program : step) timings.push_back(timing.run(program));
-  return price(config, step, timings, dram);
-}
-
-EnergyReport price(const Config& config, const std::vector<Program>& step,
-                   const std::vector<ProgramTiming>& timings, const std::string& dram) {
   EnergyReport report;
   report.dram = dram;
   (void)dram_energy(1, dram);  // refuses an unknown type, even with nothing to price
-  std::map<std::string, std::size_t> by_pass, by_action;
   Counter counter(config, dram);
-  for (std::size_t p = 0; p < step.size(); ++p) {
-    for (std::size_t i = 0; i < step[p].operations.size(); ++i) {
-      for (EnergyLine line : counter.count(step[p].operations[i], timings[p].operations[i])) {
+  TimingModel timing(config, MemoryTiming{});
+  for (const Program& program : step) {
+    const ProgramTiming timings = timing.run(program);
+    for (std::size_t i = 0; i < program.operations.size(); ++i) {
+      const Operation& operation = program.operations[i];
+      for (const EnergyLine& line : counter.count(operation.descriptor, timings.operations[i])) {
         const bool off_chip = line.unit == "DRAM";
         const double pj = line.total_pj();
         EnergyShare* const of_unit = &share(report.units, line.unit, "");
-        EnergyShare* const of_pass = &share(report.passes, line.layer, line.pass);
+        EnergyShare* const of_pass = &share(report.passes, operation.layer, operation.pass);
         for (EnergyShare* s : {of_unit, of_pass}) (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
         (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
-        merge(report.lines, by_pass, line);
-        line.layer.clear();
-        line.pass.clear();
-        merge(report.actions, by_action, std::move(line));
+        add(report.actions, line);
       }
     }
   }

@@ -33,12 +33,11 @@ EnergyFigure sram_energy(int bits, double capacity_bytes);
 /// `bits` of DRAM: "LPDDR4", "LPDDR", "DDR3", "GDDR5", "HBM2" or "HMC". InputError for others.
 EnergyFigure dram_energy(int bits, const std::string& type);
 
-/// One kind of action of a unit, summed over a layer's pass or over the step.
+/// One kind of action of a unit, summed over the step.
 struct EnergyLine {
   std::string unit;  ///< array, accumulators, operand buffers, stream unit, random source, DRAM
   std::string name;
-  std::string layer, pass;  ///< empty in EnergyReport::actions
-  int bits = 0;             ///< width of the action
+  int bits = 0;  ///< width of the action
   std::uint64_t count = 0;
   EnergyFigure figure;  ///< of one action
   double total_pj() const { return static_cast<double>(count) * figure.energy_pj; }
@@ -65,7 +64,6 @@ struct EnergyReport {
   double on_chip_pj = 0;            ///< counted actions at node_nm
   double dram_pj = 0;               ///< by itself: another technology, another source
   std::vector<EnergyLine> actions;  ///< over the step
-  std::vector<EnergyLine> lines;    ///< the same by layer and pass
   std::vector<EnergyShare> units, passes;
   std::vector<MacEnergy> macs;
   std::vector<std::string> notes;  ///< what is not priced, and bounds
@@ -73,10 +71,7 @@ struct EnergyReport {
 
 /// Counts the actions of a step's descriptors and prices each with a published figure. An estimate
 /// for uniformly busy operands: it knows neither data nor the netlist. Memory traffic is that of
-/// `timings`, one a program.
-EnergyReport price(const Config& config, const std::vector<Program>& step,
-                   const std::vector<ProgramTiming>& timings, const std::string& dram = "LPDDR4");
-/// The same with timings for the default memory.
+/// the timing model with the default memory.
 EnergyReport price(const Config& config, const std::vector<Program>& step,
                    const std::string& dram = "LPDDR4");
 

@@ -18,8 +18,7 @@ namespace {
 /// `when` conditions may name outputs: they are read as those of the row.
 class Conditions {
  public:
-  Conditions(const GateCell& gate) : gate_(gate) {
-    for (const LibertyPin* pin : gate.inputs) names_.push_back(pin->name);
+  Conditions(const GateCell& gate) : gate_(gate), names_(gate.library->input_names()) {
     for (const LibertyPin* pin : gate.outputs) names_.push_back(pin->name);
   }
   bool holds(const std::string& when, std::uint32_t row) {
@@ -56,6 +55,14 @@ std::vector<const Arc*> applicable(const std::vector<const Arc*>& arcs, std::uin
   return chosen.empty() && output ? arcs : chosen;
 }
 
+/// The energies of a pin's events that another causes, or no other.
+std::vector<const LibertyPowerArc*> energies_of(const LibertyPin& pin, const std::string& cause) {
+  std::vector<const LibertyPowerArc*> arcs;
+  for (const LibertyPowerArc& arc : pin.power)
+    if (arc.related_pin.empty() || arc.related_pin == cause) arcs.push_back(&arc);
+  return arcs;
+}
+
 using WeightedTables = std::vector<std::pair<const LibertyTable*, double>>;
 
 /// Averages within a rail and adds over rails. Where supplies and grounds both have tables, these
@@ -82,14 +89,11 @@ WeightedTables mix(const std::vector<const LibertyPowerArc*>& arcs, bool rises, 
 
 }  // namespace
 
-GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
+GateCell::GateCell(const LibertyCell& cell)
+    : library(&cell), inputs(cell.inputs()), outputs(cell.outputs()) {
   if (!cell.unusable.empty()) unusable(cell, cell.unusable);
   if (cell.is_latch) unusable(cell, "it is a latch, or holds more than one flip-flop");
   if (cell.is_memory) unusable(cell, "it is a memory");
-  for (const LibertyPin& pin : cell.pins) {
-    if (pin.direction == "input") inputs.push_back(&pin);
-    if (pin.direction == "output") outputs.push_back(&pin);
-  }
   if (inputs.size() > LibertyCell::kMaxInputs || outputs.size() > LibertyCell::kMaxOutputs)
     unusable(cell, fmt::format("it has {} inputs and {} outputs, at most {} and {} are allowed",
                                inputs.size(), outputs.size(), LibertyCell::kMaxInputs,
@@ -100,8 +104,7 @@ GateCell::GateCell(const LibertyCell& cell) : library(&cell) {
 
 void GateCell::functions() {
   const LibertyCell& cell = *library;
-  std::vector<std::string> names;
-  for (const LibertyPin* pin : inputs) names.push_back(pin->name);
+  std::vector<std::string> names = cell.input_names();
   const std::size_t pins = names.size();
   if (cell.flip_flop) names.push_back(cell.flip_flop->state);
   row_bits = static_cast<int>(names.size());
@@ -178,9 +181,7 @@ void GateCell::choose() {
   input_energies_.assign(inputs.size() << row_bits, kNone);
   for (int i = 0; i < pins; ++i) {
     const LibertyPin& input = *inputs[static_cast<std::size_t>(i)];
-    std::vector<const LibertyPowerArc*> own;
-    for (const LibertyPowerArc& arc : input.power)
-      if (arc.related_pin.empty() || arc.related_pin == input.name) own.push_back(&arc);
+    const auto own = energies_of(input, input.name);
     for (std::uint32_t row = 0; row < rows && !own.empty(); ++row) {
       const bool rises = row >> i & 1;
       input_energies_[(static_cast<std::size_t>(i) << row_bits) | row] =
@@ -189,9 +190,7 @@ void GateCell::choose() {
     }
     for (int o = 0; o < static_cast<int>(outputs.size()); ++o) {
       const LibertyPin& output = *outputs[static_cast<std::size_t>(o)];
-      std::vector<const LibertyPowerArc*> power;
-      for (const LibertyPowerArc& arc : output.power)
-        if (arc.related_pin.empty() || arc.related_pin == input.name) power.push_back(&arc);
+      const auto power = energies_of(output, input.name);
       std::vector<const LibertyTimingArc*> timing;
       for (const LibertyTimingArc& arc : output.timing)
         if (arc.related_pin == input.name && arc.delays_output()) timing.push_back(&arc);

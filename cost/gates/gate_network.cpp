@@ -39,8 +39,7 @@ class GateNetwork::Builder {
   }
 
   void instances(const LibertyLibrary& library) {
-    std::map<std::string, const LibertyCell*> by_name;
-    for (const LibertyCell& cell : library.cells) by_name.emplace(cell.name, &cell);
+    const auto by_name = library.cells_by_name();
     for (const Netlist::Instance& instance : netlist_.instances) {
       if (instance.cell == "sf_ram" || instance.cell == "sf_register_file" ||
           instance.cell == "$mem_v2") {

@@ -146,7 +146,6 @@ struct GateSimulation::Implementation {
   }
 
   void evaluate(std::size_t g) {
-    ++result.evaluations;
     const GateCell& c = cell(g);
     const std::uint32_t changed = row[g] ^ settled_row[g];
     for (std::uint32_t left = changed; left != 0; left &= left - 1) {
@@ -218,7 +217,6 @@ struct GateSimulation::Implementation {
           count_input(g, loads.loaded[g]->energies[energy].at(net_slew));
       }
       settled_row[g] = row[g];
-      ++result.evaluations;
       if (c.sequential()) continue;
       for (int o = 0; o < static_cast<int>(c.outputs.size()); ++o) schedule(g, o, i, now, net_slew);
     }
@@ -361,12 +359,8 @@ struct GateSimulation::Implementation {
       names.push_back({port.name, static_cast<int>(port.nets.size())});
     }
     Vectors outputs(names);
-    double before = 0;
     for (std::size_t cycle = 0; cycle < inputs.cycles(); ++cycle) {
-      if (cycle == warm_up) {
-        clear_result();
-        before = 0;
-      }
+      if (cycle == warm_up) clear_result();
       apply_inputs(inputs, cycle, timed);
       apply_states(timed);
       settle(timed);
@@ -383,10 +377,7 @@ struct GateSimulation::Implementation {
         }
       }
       clock_edges();
-      if (cycle < warm_up) continue;
-      result.dynamic_pj_by_cycle.push_back(result.energy.dynamic_pj() - before);
-      before = result.energy.dynamic_pj();
-      ++result.cycles;
+      if (cycle >= warm_up) ++result.cycles;
     }
     for (std::size_t n = 0; n < since.size(); ++n)
       if (values[static_cast<int>(n)]) result.ones[n] += result.cycles - since[n];

@@ -36,9 +36,7 @@ struct GateRun {
   std::vector<std::uint64_t> toggles;                 ///< by net
   std::vector<std::uint64_t> ones;                    ///< by net: cycles in which it settled at 1
   std::uint64_t total_toggles = 0;                    ///< of nets that a cell drives
-  std::vector<double> dynamic_pj_by_cycle;            ///< clock included
   std::uint64_t memory_reads = 0, memory_writes = 0;  ///< of sf_ram black boxes inside
-  std::uint64_t evaluations = 0;                      ///< of cells: what the simulator worked
   Vectors outputs{{}};                                ///< output ports, settled, by cycle
 };
 

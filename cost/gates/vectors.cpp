@@ -6,19 +6,12 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "model/base/files.hpp"
-
 namespace solfege {
-namespace {
-
-int words(int width) { return (width + 63) / 64; }
-
-}  // namespace
 
 Vectors::Vectors(std::vector<Port> ports) : ports_(std::move(ports)) {
-  for (const Port& port : ports_) {
+  for (std::size_t port = 0; port < ports_.size(); ++port) {
     first_word_.push_back(words_);
-    words_ += words(port.width);
+    words_ += words(port);
   }
 }
 
@@ -31,7 +24,7 @@ void Vectors::step() {
 
 void Vectors::set(std::size_t port, std::uint64_t value, int word) {
   const int width = ports_.at(port).width;
-  if (cycles_ == 0 || word < 0 || word >= words(width))
+  if (cycles_ == 0 || word < 0 || word >= words(port))
     throw std::out_of_range(fmt::format("word {} of port {}, which has {} bits, in cycle {}", word,
                                         ports_[port].name, width, cycles_));
   const int bits = width - 64 * word;
@@ -40,8 +33,17 @@ void Vectors::set(std::size_t port, std::uint64_t value, int word) {
           static_cast<std::size_t>(first_word_[port] + word)] = value;
 }
 
+void Vectors::set_bits(std::size_t port, int at, std::uint64_t value, int bits) {
+  const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
+  const int word = at / 64, first = at % 64;
+  const auto kept = [&](int w) { return get(cycles_ - 1, port, w); };
+  set(port, (kept(word) & ~(mask << first)) | (value & mask) << first, word);
+  if (const int below = 64 - first; bits > below)
+    set(port, (kept(word + 1) & ~(mask >> below)) | (value & mask) >> below, word + 1);
+}
+
 std::uint64_t Vectors::get(std::size_t cycle, std::size_t port, int word) const {
-  if (cycle >= cycles_ || word < 0 || word >= words(ports_.at(port).width))
+  if (cycle >= cycles_ || word < 0 || word >= words(port))
     throw std::out_of_range(
         fmt::format("word {} of port {} in cycle {} of {}", word, port, cycle, cycles_));
   return values_[cycle * static_cast<std::size_t>(words_) +
@@ -52,21 +54,6 @@ std::size_t Vectors::port(const std::string& name) const {
   for (std::size_t i = 0; i < ports_.size(); ++i)
     if (ports_[i].name == name) return i;
   throw std::out_of_range(fmt::format("the vectors have no port {}", name));
-}
-
-void Vectors::write_hex(const std::string& path) const {
-  std::string bits, text;
-  for (std::size_t cycle = 0; cycle < cycles_; ++cycle) {
-    bits.clear();
-    for (std::size_t p = 0; p < ports_.size(); ++p)
-      for (int bit = ports_[p].width - 1; bit >= 0; --bit)
-        bits += static_cast<char>(get(cycle, p, bit / 64) >> (bit % 64) & 1);
-    bits.insert(0, (4 - bits.size() % 4) % 4, '\0');
-    for (std::size_t i = 0; i < bits.size(); i += 4)
-      text += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
-    text += '\n';
-  }
-  write_file(path, text);
 }
 
 }  // namespace solfege

@@ -22,9 +22,10 @@ class Vectors {
   /// Bits 64 word .. of a port in the last cycle.
   void set(std::size_t port, std::uint64_t value, int word = 0);
   std::uint64_t get(std::size_t cycle, std::size_t port, int word = 0) const;
+  /// `bits` bits, 63 at most, from bit `at` of a port in the last cycle.
+  void set_bits(std::size_t port, int at, std::uint64_t value, int bits);
+  int words(std::size_t port) const { return (ports_.at(port).width + 63) / 64; }
   std::size_t port(const std::string& name) const;  ///< std::out_of_range if there is none
-  /// A line of hexadecimal digits a cycle, all ports concatenated, first port leftmost: $readmemh.
-  void write_hex(const std::string& path) const;
 
  private:
   std::vector<Port> ports_;

@@ -17,4 +17,10 @@ struct CheckFailed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Refuses a file of data.
+[[noreturn]] inline void refuse_data(const std::string& file, const std::string& found,
+                                     const std::string& expected, const std::string& fix) {
+  throw InputError(file + ": found " + found + ", expected " + expected + "; " + fix);
+}
+
 }  // namespace solfege

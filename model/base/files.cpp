@@ -69,6 +69,12 @@ std::string other_kind(const struct stat& status) {
   throw InputError(fmt::format("{}: {}: {}; {}", path.string(), what, reason, fix));
 }
 
+/// `reason` is one of why_unwritable(), with its remedy; empty: nothing is wrong.
+void require_writable(const fs::path& path, const std::string& reason) {
+  if (!reason.empty())
+    throw InputError(fmt::format("{}: cannot be written: {}", path.string(), reason));
+}
+
 constexpr const char* kUnreadable = "cannot be read";
 constexpr const char* kUnwritable = "cannot be written";
 
@@ -245,8 +251,7 @@ std::string why_unwritable_folder(const fs::path& folder) {
 }
 
 void write_file(const fs::path& path, std::string_view content) {
-  if (const std::string reason = why_unwritable(path); !reason.empty())
-    throw InputError(fmt::format("{}: {}: {}", path.string(), kUnwritable, reason));
+  require_writable(path, why_unwritable(path));
   try {
     Part part(path);
     part.write(content);
@@ -269,8 +274,7 @@ void place_file(const fs::path& part, const fs::path& path) {
 
 void write_files(const fs::path& folder,
                  const std::vector<std::pair<std::string, std::string>>& files) {
-  if (const std::string reason = why_unwritable_folder(folder); !reason.empty())
-    throw InputError(fmt::format("{}: {}: {}", folder.string(), kUnwritable, reason));
+  require_writable(folder, why_unwritable_folder(folder));
   std::error_code error;
   const bool made = fs::create_directories(folder, error);
   if (error)
@@ -281,8 +285,7 @@ void write_files(const fs::path& folder,
   try {
     for (const auto& [name, content] : files) {
       current = &name;
-      if (const std::string reason = why_unwritable(folder / name); !reason.empty())
-        throw InputError(fmt::format("{}: {}: {}", (folder / name).string(), kUnwritable, reason));
+      require_writable(folder / name, why_unwritable(folder / name));
       parts.push_back(std::make_unique<Part>(folder / name));
       parts.back()->write(content);
     }
@@ -321,11 +324,22 @@ void sync_folder(const fs::path& folder) {
     refuse(folder, kUnwritable, reason_of(errno), "free space, or choose another folder");
 }
 
+namespace {
+
+/// Whether the name still means the open file.
+bool is_of(int file, const fs::path& path) {
+  struct stat mine {
+  }, named{};
+  return fstat(file, &mine) == 0 && stat(path.c_str(), &named) == 0 &&
+         named.st_ino == mine.st_ino && named.st_dev == mine.st_dev;
+}
+
+}  // namespace
+
 FileLock::FileLock(fs::path path, const std::function<void()>& waiting) : path_(std::move(path)) {
   for (;;) {
     const int file = open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
-    struct stat mine {
-    }, named{};
+    struct stat mine {};
     if (file < 0 || fstat(file, &mine) != 0 || !S_ISREG(mine.st_mode)) {
       const int error = file < 0 ? errno : 0;
       if (file >= 0) close(file);
@@ -348,8 +362,7 @@ FileLock::FileLock(fs::path path, const std::function<void()>& waiting) : path_(
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     // Whoever held it may have removed it.
-    if (stat(path_.c_str(), &named) == 0 && named.st_ino == mine.st_ino &&
-        named.st_dev == mine.st_dev) {
+    if (is_of(file, path_)) {
       descriptor_ = file;
       return;
     }
@@ -359,11 +372,7 @@ FileLock::FileLock(fs::path path, const std::function<void()>& waiting) : path_(
 
 FileLock::~FileLock() {
   if (descriptor_ < 0) return;
-  struct stat mine {
-  }, named{};
-  if (fstat(descriptor_, &mine) == 0 && stat(path_.c_str(), &named) == 0 &&
-      named.st_ino == mine.st_ino && named.st_dev == mine.st_dev)
-    unlink(path_.c_str());
+  if (is_of(descriptor_, path_)) unlink(path_.c_str());
   flock(descriptor_, LOCK_UN);  // for children that inherited it, too
   close(descriptor_);
 }

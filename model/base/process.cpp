@@ -70,6 +70,14 @@ std::vector<std::string> environment_with(const std::string& temporary) {
   return result;
 }
 
+/// The status of a child that has ended, or will.
+int reap(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
 /// Starts a program in a process group of its own.
 pid_t start_process(std::vector<std::string> command, const fs::path& folder,
                     const std::string& temporary, int input, int output, int errors,
@@ -102,9 +110,7 @@ pid_t start_process(std::vector<std::string> command, const fs::path& folder,
     }
   }
   if (reason == 0) return child;
-  if (child > 0)
-    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  if (child > 0) reap(child);
   throw std::runtime_error(
       fmt::format("{} cannot be started: {}", command[0], std::strerror(reason)));
 }
@@ -112,7 +118,6 @@ pid_t start_process(std::vector<std::string> command, const fs::path& folder,
 /// Waits for a child, and calls `look` between.
 int wait_for(pid_t child, const std::string& name, const std::function<void(int turn)>& look) {
   const Interrupt::Group group(child);
-  int status = 0;
   try {
     for (int turn = 0;; ++turn) {
       // It is not reaped yet: until its group has gone its number must not be another's.
@@ -129,13 +134,11 @@ int wait_for(pid_t child, const std::string& name, const std::function<void(int 
     }
   } catch (...) {
     kill(-child, SIGKILL);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    reap(child);
     throw;
   }
   kill(-child, SIGKILL);  // what it has left behind
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = reap(child);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -36,15 +36,9 @@ constexpr const char* kNamesOfFiles =
     "or train_32x32.mat and test_32x32.mat";
 constexpr const char *kSvhnTrain = "train_32x32.mat", *kSvhnTest = "test_32x32.mat";
 
-[[noreturn]] void refuse(const fs::path& file, const std::string& found,
-                         const std::string& expected, const std::string& fix) {
-  throw InputError(
-      fmt::format("{}: found {}, expected {}; {}", file.string(), found, expected, fix));
-}
-
 Bytes read_data(const fs::path& file) {
   Bytes bytes = read_bytes(file);
-  if (bytes.empty()) refuse(file, "an empty file", "data", kFetchAgain);
+  if (bytes.empty()) refuse_data(file, "an empty file", "data", kFetchAgain);
   return bytes;
 }
 
@@ -62,14 +56,14 @@ Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions
     const std::string found = bytes.size() < 4
                                   ? fmt::format("{} bytes", bytes.size())
                                   : fmt::format("magic number {:#010x}", big_endian(bytes, 0));
-    refuse(file, found,
-           fmt::format("magic number {:#010x} (IDX, bytes, {} dimension{})", magic, dimensions,
-                       dimensions == 1 ? "" : "s"),
-           "check that images and labels are not swapped, and that the file is IDX");
+    refuse_data(file, found,
+                fmt::format("magic number {:#010x} (IDX, bytes, {} dimension{})", magic, dimensions,
+                            dimensions == 1 ? "" : "s"),
+                "check that images and labels are not swapped, and that the file is IDX");
   }
   if (bytes.size() < header) {
-    refuse(file, fmt::format("{} bytes", bytes.size()), fmt::format("a header of {} bytes", header),
-           kFetchAgain);
+    refuse_data(file, fmt::format("{} bytes", bytes.size()),
+                fmt::format("a header of {} bytes", header), kFetchAgain);
   }
   std::uint64_t length = 1;
   for (std::size_t d = 1; d <= dimensions; ++d) {
@@ -78,14 +72,14 @@ Bytes read_idx(const fs::path& file, std::uint32_t magic, std::size_t dimensions
     // of a corrupt header within 64 bits.
     const std::uint32_t most = d == 1 ? kMostImages : kMaxSide;
     if (size == 0 || size > most) {
-      refuse(file, fmt::format("{} as size of dimension {}", size, d), fmt::format("1 to {}", most),
-             kFetchAgain);
+      refuse_data(file, fmt::format("{} as size of dimension {}", size, d),
+                  fmt::format("1 to {}", most), kFetchAgain);
     }
     length *= size;
   }
   if (bytes.size() != header + length) {
-    refuse(file, fmt::format("{} bytes", bytes.size()),
-           fmt::format("{} bytes by its header", header + length), kFetchAgain);
+    refuse_data(file, fmt::format("{} bytes", bytes.size()),
+                fmt::format("{} bytes by its header", header + length), kFetchAgain);
   }
   return bytes;
 }
@@ -109,7 +103,7 @@ fs::path find_file(const fs::path& folder, const std::string& name) {
 
 fs::path require_file(const fs::path& folder, const std::string& name) {
   const fs::path file = find_file(folder, name);
-  if (file.empty()) refuse(folder / name, "no such file, nor with .gz", "it", "put it there");
+  if (file.empty()) refuse_data(folder / name, "no such file, nor with .gz", "it", "put it there");
   return file;
 }
 
@@ -122,23 +116,18 @@ fs::path find_idx(const fs::path& folder, const std::string& part, bool images) 
   return file.empty() ? find_file(folder, fmt::format("{}.{}", stem, kind)) : file;
 }
 
-fs::path require_idx(const fs::path& folder, const std::string& part, bool images) {
-  const fs::path file = find_idx(folder, part, images);
-  return file.empty()
-             ? require_file(folder, part + (images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte"))
-             : file;
-}
-
 Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
-  const fs::path image_file = require_idx(folder, prefix, true);
-  const fs::path label_file = require_idx(folder, prefix, false);
+  const fs::path image_file = find_idx(folder, prefix, true),
+                 label_file = find_idx(folder, prefix, false);
+  if (image_file.empty()) require_file(folder, prefix + "-images-idx3-ubyte");
+  if (label_file.empty()) require_file(folder, prefix + "-labels-idx1-ubyte");
   const Bytes image_bytes = read_idx(image_file, kImageMagic, 3);
   const Bytes label_bytes = read_idx(label_file, kLabelMagic, 1);
   if (big_endian(label_bytes, 1) != big_endian(image_bytes, 1)) {
-    refuse(label_file, fmt::format("{} labels", big_endian(label_bytes, 1)),
-           fmt::format("{}, one for each image of {}", big_endian(image_bytes, 1),
-                       image_file.filename().string()),
-           "take both files from the same set");
+    refuse_data(label_file, fmt::format("{} labels", big_endian(label_bytes, 1)),
+                fmt::format("{}, one for each image of {}", big_endian(image_bytes, 1),
+                            image_file.filename().string()),
+                "take both files from the same set");
   }
   Images images;
   images.height = static_cast<int>(big_endian(image_bytes, 2));
@@ -149,10 +138,10 @@ Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
   images.labels.assign(label_bytes.begin() + 8, label_bytes.end());
   for (int i = 0; i < images.count(); ++i) {
     if (images.labels[i] < kClasses) continue;
-    refuse(label_file,
-           fmt::format("label {} at image {} (the largest label is {})", images.labels[i], i,
-                       *std::max_element(images.labels.begin(), images.labels.end())),
-           "0 to 9", kTenClasses);
+    refuse_data(label_file,
+                fmt::format("label {} at image {} (the largest label is {})", images.labels[i], i,
+                            *std::max_element(images.labels.begin(), images.labels.end())),
+                "0 to 9", kTenClasses);
   }
   return images;
 }
@@ -162,10 +151,11 @@ Dataset load_idx(const fs::path& folder) {
   dataset.train = read_idx_pair(folder, "train");
   dataset.test = read_idx_pair(folder, "t10k");
   if (dataset.train.height != dataset.test.height || dataset.train.width != dataset.test.width) {
-    refuse(find_idx(folder, "t10k", true),
-           fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
-           fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
-           "take all four files from the same set");
+    refuse_data(
+        find_idx(folder, "t10k", true),
+        fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
+        fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
+        "take all four files from the same set");
   }
   return dataset;
 }
@@ -177,8 +167,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
     names.push_back(at->path().filename().string());
   if (error)
-    refuse(folder, fmt::format("a folder that cannot be listed ({})", error.message()),
-           "a readable one", "check its permissions");
+    refuse_data(folder, fmt::format("a folder that cannot be listed ({})", error.message()),
+                "a readable one", "check its permissions");
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -201,7 +191,7 @@ std::vector<fs::path> cifar_batches(const fs::path& folder, const std::vector<st
 void append_cifar(const fs::path& file, Images& images) {
   const Bytes bytes = read_data(file);
   if (bytes.size() % kCifarRecord != 0) {
-    refuse(
+    refuse_data(
         file, fmt::format("{} bytes", bytes.size()),
         fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
         bytes.size() % (kCifarRecord + 1) == 0
@@ -214,8 +204,8 @@ void append_cifar(const fs::path& file, Images& images) {
   for (std::size_t record = 0; record < bytes.size(); record += kCifarRecord) {
     const std::uint8_t label = bytes[record];
     if (label >= kClasses) {
-      refuse(file, fmt::format("label {} at record {}", label, record / kCifarRecord), "0 to 9",
-             "use CIFAR-10 in its binary version");
+      refuse_data(file, fmt::format("label {} at record {}", label, record / kCifarRecord),
+                  "0 to 9", "use CIFAR-10 in its binary version");
     }
     images.labels.push_back(label);
     const std::uint8_t* planes = &bytes[record + 1];
@@ -227,13 +217,13 @@ void append_cifar(const fs::path& file, Images& images) {
 
 Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches) {
   if (batches.empty()) {
-    refuse(folder / "data_batch_1.bin", "no such file", "training images beside test_batch.bin",
-           "put it there");
+    refuse_data(folder / "data_batch_1.bin", "no such file",
+                "training images beside test_batch.bin", "put it there");
   }
   const fs::path test = find_file(folder, "test_batch.bin");
   if (test.empty()) {
-    refuse(folder / "test_batch.bin", "no such file", "test images beside data_batch_*.bin",
-           "put it there");
+    refuse_data(folder / "test_batch.bin", "no such file", "test images beside data_batch_*.bin",
+                "put it there");
   }
   Dataset dataset;
   for (const fs::path& batch : batches) append_cifar(batch, dataset.train);
@@ -257,17 +247,19 @@ void refuse_others(const fs::path& folder, const std::vector<std::string>& names
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   if (has("fine_label_names.txt") || (has("train.bin") && has("test.bin")))
-    refuse(folder, "CIFAR-100, which has 100 classes", "a data set of ten classes", kTenClasses);
+    refuse_data(folder, "CIFAR-100, which has 100 classes", "a data set of ten classes",
+                kTenClasses);
   if (has("data_batch_1") || has("test_batch"))
-    refuse(folder, "CIFAR-10 in its Python version", "its binary version (data_batch_1.bin)",
-           "fetch cifar-10-binary.tar.gz");
+    refuse_data(folder, "CIFAR-10 in its Python version", "its binary version (data_batch_1.bin)",
+                "fetch cifar-10-binary.tar.gz");
   for (const std::string& name : names)
     if (name.rfind("emnist-", 0) == 0)
-      refuse(folder, fmt::format("{}, of EMNIST", name), kNamesOfFiles,
-             "of EMNIST, digits and mnist have ten classes: take their four files and leave "
-             "`emnist-digits-` out of the names (`train-...`, and `t10k-...` for `test-...`); "
-             "letters, balanced, bymerge and byclass have 26 to 62 classes and cannot be trained "
-             "on");
+      refuse_data(
+          folder, fmt::format("{}, of EMNIST", name), kNamesOfFiles,
+          "of EMNIST, digits and mnist have ten classes: take their four files and leave "
+          "`emnist-digits-` out of the names (`train-...`, and `t10k-...` for `test-...`); "
+          "letters, balanced, bymerge and byclass have 26 to 62 classes and cannot be trained "
+          "on");
 }
 
 /// Where a new pixel looks in an old row: `weight` of `one` at `second`, the rest at `first`.
@@ -339,12 +331,12 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed) {
   const fs::path folder = fs::path(path).lexically_normal();
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    refuse(folder,
-           fs::exists(folder, error) ? "a file"
-           : is_there(folder)        ? "a symbolic link that leads nowhere"
-                                     : "no such folder",
-           "a folder with IDX, CIFAR-10 or SVHN files",
-           "check the path, or leave it out for the built-in digits");
+    refuse_data(folder,
+                fs::exists(folder, error) ? "a file"
+                : is_there(folder)        ? "a symbolic link that leads nowhere"
+                                          : "no such folder",
+                "a folder with IDX, CIFAR-10 or SVHN files",
+                "check the path, or leave it out for the built-in digits");
   }
   const std::vector<std::string> names = names_in(folder);
   const auto present = [&](const std::string& name) { return !find_file(folder, name).empty(); };
@@ -362,8 +354,8 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed) {
     dataset = load_svhn(folder);
   } else {
     refuse_others(folder, names);
-    refuse(folder, "no known data set", kNamesOfFiles,
-           "check the path, or leave it out for the built-in digits");
+    refuse_data(folder, "no known data set", kNamesOfFiles,
+                "check the path, or leave it out for the built-in digits");
   }
   // "mnist/" has an empty last part.
   dataset.name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();

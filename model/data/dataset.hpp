@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "model/spec/network.hpp"
+
 namespace solfege {
 
 /// Images as bytes, [image][y][x][channel], with one label each.
-struct Images {
-  int height = 0, width = 0, channels = 0, classes = 10;
+struct Images : ImageShape {
   std::vector<std::uint8_t> pixels;
   std::vector<std::uint8_t> labels;
   int count() const { return static_cast<int>(labels.size()); }

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 
+#include "model/base/splitmix.hpp"
+
 namespace solfege {
 namespace {
 
@@ -16,25 +18,14 @@ constexpr int kSide = 28;
 constexpr int kPixel = 256;    // coordinates on the image are 1/256 pixel
 constexpr int kOne = 1 << 16;  // fixed point of the affine map
 
-/// Splitmix64 (Steele, Lea, Flood 2014): one addition and a mix a draw, any seed is good.
-class Random {
+class Random : public SplitMix64 {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
+  using SplitMix64::SplitMix64;
 
   /// Uniform in [low, high], but for a bias of 2^-40 or less.
   std::int64_t between(std::int64_t low, std::int64_t high) {
     return low + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(high - low + 1));
   }
-
- private:
-  std::uint64_t state_;
 };
 
 struct Point {

@@ -23,20 +23,38 @@ constexpr std::size_t kHeader = 128, kLargest = std::size_t{8} << 30;
 // Types of elements
 constexpr std::uint32_t kInt8 = 1, kInt32 = 5, kUint32 = 6, kMatrix = 14, kCompressed = 15;
 
-/// Bytes of a stored number; 0 for what is none.
-std::size_t width_of(std::uint32_t type) {
-  constexpr std::array<std::size_t, 14> kWidths = {0, 1, 1, 2, 2, 4, 4, 4, 0, 8, 0, 0, 8, 8};
-  return type < kWidths.size() ? kWidths[type] : 0;
+/// A type of stored numbers; none has 0 bytes.
+struct Stored {
+  std::size_t bytes = 0;
+  double (*number)(const std::uint8_t* at) = nullptr;
+};
+template <typename Number>
+constexpr Stored stored() {
+  return {sizeof(Number), [](const std::uint8_t* at) {
+            Number value{};
+            std::memcpy(&value, at, sizeof value);
+            return static_cast<double>(value);
+          }};
 }
-
-[[noreturn]] void refuse(const std::string& path, const std::string& found,
-                         const std::string& expected, const std::string& fix) {
-  throw InputError(fmt::format("{}: found {}, expected {}; {}", path, found, expected, fix));
-}
+/// By MATLAB's number of the type.
+constexpr std::array<Stored, 14> kStored = {Stored{},
+                                            stored<std::int8_t>(),
+                                            stored<std::uint8_t>(),
+                                            stored<std::int16_t>(),
+                                            stored<std::uint16_t>(),
+                                            stored<std::int32_t>(),
+                                            stored<std::uint32_t>(),
+                                            stored<float>(),
+                                            Stored{},
+                                            stored<double>(),
+                                            Stored{},
+                                            Stored{},
+                                            stored<std::int64_t>(),
+                                            stored<std::uint64_t>()};
 
 [[noreturn]] void damaged(const std::string& path, const std::string& what) {
-  refuse(path, fmt::format("a damaged or truncated file: {}", what), "a whole file",
-         "fetch the file again");
+  refuse_data(path, fmt::format("a damaged or truncated file: {}", what), "a whole file",
+              "fetch the file again");
 }
 
 /// A piece of a file.
@@ -149,7 +167,7 @@ void read_variable(const std::string& path, Span content, const std::vector<std:
   if (variables.count(text) != 0) damaged(path, fmt::format("two variables {}", text));
   if (array.kind >= MatlabArray::kDouble && !array.complex) {
     const Element data = parts.next(true);
-    const std::size_t width = width_of(data.type);
+    const std::size_t width = data.type < kStored.size() ? kStored[data.type].bytes : 0;
     if (width == 0) damaged(path, fmt::format("{} is stored as type {}", text, data.type));
     if (data.content.size % width != 0 || data.content.size / width != count)
       damaged(path, fmt::format("{} of {} has {} bytes of data", text, array.describe(),
@@ -161,13 +179,6 @@ void read_variable(const std::string& path, Span content, const std::vector<std:
   variables[text] = std::move(array);
 }
 
-template <typename Stored>
-double at(const Bytes& bytes, std::size_t i) {
-  Stored value{};
-  std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-  return static_cast<double>(value);
-}
-
 }  // namespace
 
 std::uint64_t MatlabArray::count() const {
@@ -177,28 +188,8 @@ std::uint64_t MatlabArray::count() const {
 }
 
 double MatlabArray::number(std::size_t i) const {
-  switch (type) {
-    case 1:
-      return at<std::int8_t>(data, i);
-    case 2:
-      return at<std::uint8_t>(data, i);
-    case 3:
-      return at<std::int16_t>(data, i);
-    case 4:
-      return at<std::uint16_t>(data, i);
-    case 5:
-      return at<std::int32_t>(data, i);
-    case 6:
-      return at<std::uint32_t>(data, i);
-    case 7:
-      return at<float>(data, i);
-    case 9:
-      return at<double>(data, i);
-    case 12:
-      return at<std::int64_t>(data, i);
-    default:
-      return at<std::uint64_t>(data, i);
-  }
+  const Stored& stored = kStored.at(static_cast<std::size_t>(type));
+  return stored.number(data.data() + i * stored.bytes);
 }
 
 std::string MatlabArray::describe() const {
@@ -231,8 +222,8 @@ std::map<std::string, MatlabArray> read_matlab_file(const std::string& path,
   constexpr std::array<std::uint8_t, 4> kVersion = {0, 1, 'I', 'M'};
   if (bytes.size() < kHeader ||
       !std::equal(kVersion.begin(), kVersion.end(), bytes.begin() + kHeader - 4))
-    refuse(path, fmt::format("{} bytes without the header of a MATLAB 5 file", bytes.size()),
-           "a MATLAB 5 file, little-endian", fmt::format("use {}", kind));
+    refuse_data(path, fmt::format("{} bytes without the header of a MATLAB 5 file", bytes.size()),
+                "a MATLAB 5 file, little-endian", fmt::format("use {}", kind));
   std::map<std::string, MatlabArray> variables;
   Elements elements(path, {bytes.data() + kHeader, bytes.size() - kHeader});
   while (!elements.at_end()) {

@@ -10,23 +10,8 @@ namespace solfege {
 
 /// A variable of a MATLAB file.
 struct MatlabArray {
-  enum Class {
-    kCell = 1,
-    kStruct,
-    kObject,
-    kText,
-    kSparse,
-    kDouble,
-    kSingle,
-    kInt8,
-    kUint8,
-    kInt16,
-    kUint16,
-    kInt32,
-    kUint32,
-    kInt64,
-    kUint64
-  };
+  /// Classes: the first and the last of numbers, and bytes.
+  enum Class { kDouble = 6, kUint8 = 9, kUint64 = 15 };
   int kind = 0;  ///< Class, or another that MATLAB has
   bool complex = false, logical = false;
   std::vector<std::uint64_t> sizes;  ///< at least two

@@ -520,8 +520,8 @@ std::string canonical(const Network& network) {
   return text;
 }
 
-Network load_network(const std::string& name_or_path, const Config& config, int in_height,
-                     int in_width, int in_channels, int classes, const std::string& scheme) {
+Network load_network(const std::string& name_or_path, const Config& config,
+                     const ImageShape& images, const std::string& scheme) {
   const std::string path = resolve(name_or_path);
   const toml::table root = parse_toml_file(path);
   if (std::max(config.activation_bits, config.edge_bits) < kPixelBits) {
@@ -535,10 +535,10 @@ Network load_network(const std::string& name_or_path, const Config& config, int 
   const Section top(path, "", root);
   top.allow([](const NetworkKey& key) { return key.top; }, "a network");
   Network network;
-  network.in_height = in_height;
-  network.in_width = in_width;
-  network.in_channels = in_channels;
-  network.classes = classes;
+  network.in_height = images.height;
+  network.in_width = images.width;
+  network.in_channels = images.channels;
+  network.classes = images.classes;
   check_input(top, network);
   top.integer("classes", 1, kMaxChannels);  // only a default, but always checked
   network.name =

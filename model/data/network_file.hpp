@@ -21,7 +21,7 @@ std::string canonical(const Network& network);
 /// the share folder), fitted to the images' shape and the configuration's bitwidths. Throws
 /// InputError when layer shapes don't fit or a per-layer bitwidth exceeds the configuration's. A
 /// `scheme` that is given is that of all layers that name none.
-Network load_network(const std::string& name_or_path, const Config& config, int in_height,
-                     int in_width, int in_channels, int classes, const std::string& scheme = {});
+Network load_network(const std::string& name_or_path, const Config& config,
+                     const ImageShape& images, const std::string& scheme = {});
 
 }  // namespace solfege

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -33,5 +34,14 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
 /// The fraction of `images` that `engine` classifies as labelled, in [0, 1], `batch` images at a
 /// time (the last batch may be smaller). 0 for no images.
 double accuracy(TrainingEngine& engine, const Images& images, int batch);
+
+/// The class of each sample: the largest of its `classes` logits, the first of equals.
+template <typename Number>
+std::vector<int> classes_of(const std::vector<Number>& logits, int classes) {
+  std::vector<int> list;
+  for (auto first = logits.begin(); first != logits.end(); first += classes)
+    list.push_back(static_cast<int>(std::max_element(first, first + classes) - first));
+  return list;
+}
 
 }  // namespace solfege

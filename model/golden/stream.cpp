@@ -14,6 +14,15 @@ std::int32_t signed_low(std::uint32_t value, int bits) {
   return static_cast<std::int32_t>(value << (32 - bits)) >> (32 - bits);
 }
 
+/// The low bits of a table's words, signed.
+template <typename Word>
+std::vector<std::int32_t> factors_of(const std::vector<Word>& words, int bits) {
+  std::vector<std::int32_t> factors;
+  for (const Word word : words)
+    factors.push_back(signed_low(static_cast<std::uint32_t>(word), bits));
+  return factors;
+}
+
 double magnitude(std::int32_t value) { return std::abs(static_cast<double>(value)); }
 
 double largest(const std::vector<std::int32_t>& values) {
@@ -32,19 +41,6 @@ double largest(ElementType type) {
 }
 
 }  // namespace
-
-GoldenStream::Worker::Worker() {
-  // Lanes outside a patch are computed like the others, from something.
-  std::fill(x, x + kPatch, 0);
-  std::fill(z, z + kPatch, 0);
-  std::fill(z_tags, z_tags + kPatch, 0);
-  std::fill(wide_x, wide_x + kPatch, 0);
-  std::fill(product, product + kPatch, 0);
-  std::fill(wide_product, wide_product + kPatch, 0);
-  std::fill(widest_product, widest_product + kPatch, 0);
-  std::fill(numbers, numbers + kPatch, std::uint16_t{0});
-  std::fill(magnitudes, magnitudes + kPatch, 0u);
-}
 
 GoldenStream::GoldenStream(GoldenDevice& device, const Descriptor& descriptor)
     : device_(device),
@@ -69,13 +65,11 @@ void GoldenStream::choose_widths() {
       factor = magnitude(constant_x_);
       break;
     case Scalar::kChannel:
-      for (const std::int32_t word : device_.tables_[static_cast<std::size_t>(Table::kScaleX)])
-        channel_x_.push_back(signed_low(static_cast<std::uint32_t>(word), config.stored_bits));
+      channel_x_ = factors_of(device_.table(Table::kScaleX), config.stored_bits);
       factor = largest(channel_x_);
       break;
     case Scalar::kSample:
-      for (const std::uint32_t word : device_.samples_)
-        sample_x_.push_back(signed_low(word, config.stored_bits));
+      sample_x_ = factors_of(device_.samples_, config.stored_bits);
       factor = largest(sample_x_);
       break;
   }
@@ -91,15 +85,14 @@ void GoldenStream::choose_widths() {
     constant_z_ = signed_low(d_.scale_z, 16);
     factor = magnitude(constant_z_);
     if (d_.scale_z_source == Scalar::kChannel) {
-      for (const std::int32_t word : device_.tables_[static_cast<std::size_t>(Table::kScaleZ)])
-        channel_z_.push_back(signed_low(static_cast<std::uint32_t>(word), 16));
+      channel_z_ = factors_of(device_.table(Table::kScaleZ), 16);
       factor = largest(channel_z_);
     }
     bound = factor * largest(d_.z_type);
     z_width_ = width(bound);
     sum += std::min(kHalf32, std::ldexp(bound, -int(d_.shift_z)) + 1);
   }
-  if (d_.offset_enable) sum += largest(device_.tables_[static_cast<std::size_t>(Table::kOffset)]);
+  if (d_.offset_enable) sum += largest(device_.table(Table::kOffset));
   sum_width_ = width(sum);
 }
 

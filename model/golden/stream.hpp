@@ -20,9 +20,9 @@ class GoldenStream {
   void run();
 
  private:
-  /// A thread's scratch, in block layout, and its share of the reductions.
+  /// A thread's scratch, in block layout, and its share of the reductions. std::make_unique clears
+  /// it: lanes outside a patch are computed like the others, from something.
   struct Worker {
-    Worker();
     alignas(64) std::int32_t x[kPatch], z[kPatch], z_tags[kPatch];
     alignas(64) std::int64_t wide_x[kPatch];
     alignas(64) std::int32_t product[kPatch];

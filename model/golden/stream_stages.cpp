@@ -48,39 +48,34 @@ void sum_products(const std::int32_t* block, const std::int32_t* other, std::int
 
 void GoldenStream::scale_x(Worker& w, const Patch& patch, bool wide_source) {
   std::int32_t scratch[kBlock];
-  const auto source = d_.scale_x_source;
-  if (x_width_ == Width::k32 && wide_source)  // the bound says that they fit
+  const bool narrow = x_width_ == Width::k32;
+  if (narrow && wide_source)  // the bound says that they fit
     std::copy(w.wide_x, w.wide_x + kPatch, w.x);
-  if (source == Scalar::kConstant) {
-    if (x_width_ == Width::k32 && constant_x_ == 1)
-      return round_patch(w.x, static_cast<int>(d_.shift_x), w.y);
-    if (x_width_ == Width::k32)
-      multiply_patch(w.x, constant_x_, w.product);
-    else if (x_width_ == Width::k64 && !wide_source)
-      multiply_patch(w.x, constant_x_, w.wide_product);
+  // One factor for all, or a block of them
+  auto multiply = [&](auto factors) {
+    auto into = [&](auto* products) {
+      if (wide_source)
+        multiply_patch(w.wide_x, factors, products);
+      else
+        multiply_patch(w.x, factors, products);
+    };
+    if (narrow)
+      multiply_patch(w.x, factors, w.product);
     else if (x_width_ == Width::k64)
-      multiply_patch(w.wide_x, constant_x_, w.wide_product);
-    else if (!wide_source)
-      multiply_patch(w.x, constant_x_, w.widest_product);
+      into(w.wide_product);
     else
-      multiply_patch(w.wide_x, constant_x_, w.widest_product);
-    return round_x(w);
+      into(w.widest_product);
+    round_x(w);
+  };
+  if (d_.scale_x_source == Scalar::kConstant) {
+    if (narrow && constant_x_ == 1) return round_patch(w.x, static_cast<int>(d_.shift_x), w.y);
+    return multiply(constant_x_);
   }
-  if (source == Scalar::kChannel)
+  if (d_.scale_x_source == Scalar::kChannel)
     spread_patch(channels(channel_x_, patch.channel, scratch), Spread::kChannel, w.entries);
   else
     spread_patch(channels(sample_x_, patch.sample, scratch), Spread::kRow, w.entries);
-  if (x_width_ == Width::k32)
-    multiply_patch(w.x, w.entries, w.product);
-  else if (x_width_ == Width::k64 && !wide_source)
-    multiply_patch(w.x, w.entries, w.wide_product);
-  else if (x_width_ == Width::k64)
-    multiply_patch(w.wide_x, w.entries, w.wide_product);
-  else if (!wide_source)
-    multiply_patch(w.x, w.entries, w.widest_product);
-  else
-    multiply_patch(w.wide_x, w.entries, w.widest_product);
-  round_x(w);
+  multiply(static_cast<const std::int32_t*>(w.entries));
 }
 
 void GoldenStream::round_x(Worker& w) {
@@ -113,22 +108,22 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
     if (d_.route_enable) route_patch(w.z, w.z_tags, patch.route_index);
     if (d_.tanh_enable) slope_patch(w.y, w.z);
     if (!d_.mask_enable) {
-      const int shift = static_cast<int>(d_.shift_z);
+      auto scale = [&](auto factors) {
+        const int shift = static_cast<int>(d_.shift_z);
+        if (z_width_ == Width::k32) {
+          multiply_patch(w.z, factors, w.product);
+          round_patch(w.product, shift, w.scaled_z);
+        } else {
+          multiply_patch(w.z, factors, w.wide_product);
+          round_patch(w.wide_product, shift, w.scaled_z);
+        }
+      };
       if (d_.scale_z_source == Scalar::kChannel) {
         spread_patch(channels(channel_z_, patch.channel, scratch), Spread::kChannel, w.entries);
-        if (z_width_ == Width::k32)
-          multiply_patch(w.z, w.entries, w.product);
-        else
-          multiply_patch(w.z, w.entries, w.wide_product);
-      } else if (z_width_ == Width::k32) {
-        multiply_patch(w.z, constant_z_, w.product);
+        scale(static_cast<const std::int32_t*>(w.entries));
       } else {
-        multiply_patch(w.z, constant_z_, w.wide_product);
+        scale(constant_z_);
       }
-      if (z_width_ == Width::k32)
-        round_patch(w.product, shift, w.scaled_z);
-      else
-        round_patch(w.wide_product, shift, w.scaled_z);
       added = true;
     }
   }
@@ -137,19 +132,17 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
                  Spread::kChannel, entries);
   };
   const std::int32_t limit = d_.narrow ? 32767 : std::numeric_limits<std::int32_t>::max();
-  const bool wide = sum_width_ != Width::k32;
+  auto add = [&](auto... more) {
+    if (sum_width_ != Width::k32)
+      add_patch<std::int64_t>(more..., limit, w.y);
+    else
+      add_patch<std::int32_t>(more..., limit, w.y);
+  };
   if (d_.offset_enable) spread(Table::kOffset, w.entries);
   if (added && d_.offset_enable) {
-    if (wide)
-      add_patch<std::int64_t>(w.scaled_z, w.entries, limit, w.y);
-    else
-      add_patch<std::int32_t>(w.scaled_z, w.entries, limit, w.y);
+    add(w.scaled_z, w.entries);
   } else if (added || d_.offset_enable) {
-    const std::int32_t* more = added ? w.scaled_z : w.entries;
-    if (wide)
-      add_patch<std::int64_t>(more, limit, w.y);
-    else
-      add_patch<std::int32_t>(more, limit, w.y);
+    add(added ? w.scaled_z : w.entries);
   } else if (y_bound_ > limit) {
     clip_patch(limit, w.y);
   }

@@ -500,12 +500,8 @@ std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batc
       write_activation_constants(layout_.layers[k]);
       device_->run(forward_program(k, false));
     }
-    const auto logits = read_logits(count);
-    const auto width = static_cast<std::ptrdiff_t>(layout_.layers.back().layer.out_channels);
-    for (std::ptrdiff_t i = 0; i < count; ++i)
-      classes.push_back(static_cast<int>(
-          std::max_element(logits.begin() + i * width, logits.begin() + (i + 1) * width) -
-          (logits.begin() + i * width)));
+    for (const int one : classes_of(read_logits(count), layout_.layers.back().layer.out_channels))
+      classes.push_back(one);
   }
   return classes;
 }

@@ -225,11 +225,6 @@ void ProgramBuilder::wait_for(int signaller, std::uint32_t token, int* waited) {
   dependencies_.push_back({signaller, static_cast<int>(program_.operations.size()), token});
 }
 
-void ProgramBuilder::wait_for_packed(const PackedTensor& source) {
-  const auto writer = writer_.find(source.name);
-  if (writer != writer_.end()) wait_for(writer->second, kPacked, &turner_after_stream_);
-}
-
 Program ProgramBuilder::take() {
   const auto descriptor = [&](int index) -> Descriptor& {
     return program_.operations[static_cast<std::size_t>(index)].descriptor;
@@ -242,38 +237,35 @@ Program ProgramBuilder::take() {
   return std::move(program_);
 }
 
-void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
-  Descriptor d;
-  d.opcode = Opcode::kTranspose;
+void ProgramBuilder::append_turn(Descriptor d, const PackedTensor& source,
+                                 const PackedTensor& target, const std::string& verb) {
   d.source_address = source.address;
   d.target_address = target.address;
-  d.plane_words = u32(source.pixels * source.planes);
   d.source_rows = u32(source.rows);
   d.source_lanes = u32(source.lanes);
   d.source_columns = source.columns;
   d.target_columns = target.columns;
   d.source_words = u32(source.words());
   d.target_words = u32(target.words());
-  wait_for_packed(source);
-  Operation& operation = append(d, "transpose " + source.name);
-  operation.writes.push_back(
-      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
+  const auto writer = writer_.find(source.name);
+  if (writer != writer_.end()) wait_for(writer->second, kPacked, &turner_after_stream_);
+  append(d, verb + source.name)
+      .writes.push_back({target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
+}
+
+void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
+  Descriptor d;
+  d.opcode = Opcode::kTranspose;
+  d.plane_words = u32(source.pixels * source.planes);
+  append_turn(d, source, target, "transpose ");
 }
 
 void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& target,
                             const Layer& layer, bool gradient) {
   Descriptor d;
   d.opcode = Opcode::kUnfold;
-  d.source_address = source.address;
-  d.target_address = target.address;
-  d.source_rows = u32(source.rows);
-  d.source_lanes = u32(source.lanes);
-  d.source_columns = source.columns;
-  d.target_columns = target.columns;
   d.unfold_planes = u32(source.planes);
-  d.source_words = u32(source.words());
-  d.target_words = u32(target.words());
   d.unfold_out_height = u32(layer.out_height);
   d.unfold_out_width = u32(layer.out_width);
   d.unfold_height = u32(gradient ? layer.out_height : layer.in_height);
@@ -283,11 +275,7 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_padding = u32(gradient ? 0 : layer.padding);
   d.unfold_stride_log2 = u32(gradient ? 0 : log2_exact(layer.stride));
   d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
-  wait_for_packed(source);
-  Operation& operation = append(d, "unfold " + source.name);
-  operation.writes.push_back(
-      {target.name, target.address, target.size_bytes(), geometry_.lane_bytes});
-  writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
+  append_turn(d, source, target, "unfold ");
 }
 
 int unfolded_tap_rows(int channels, int group) {
@@ -410,13 +398,15 @@ void ProgramBuilder::append_drain(const Descriptor& descriptor, const StreamPass
                               u32(last - first) * bytes, drain.store->bytes()});
 }
 
-/// The first drain clears the reductions of a tensor, the last writes them.
-void ProgramBuilder::finish_reductions(const StreamPass& drain, std::size_t last_drain) {
+/// The first drain from operation `first` on clears the reductions of a tensor, the last writes
+/// them.
+void ProgramBuilder::finish_reductions(const StreamPass& drain, std::size_t first) {
   if (drain.max_address == 0 && drain.sum_address == 0) return;
-  Operation& operation = program_.operations[last_drain];
-  operation.descriptor.reduce_flush = 1;
-  for (const Region& region : regions(operation.descriptor, drain))
-    operation.writes.push_back(region);
+  while (!program_.operations[first].descriptor.x_from_array) ++first;
+  program_.operations[first].descriptor.reduce_clear = 1;
+  Operation& last = program_.operations.back();
+  last.descriptor.reduce_flush = 1;
+  for (const Region& region : regions(last.descriptor, drain)) last.writes.push_back(region);
 }
 
 void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& rows,
@@ -432,8 +422,7 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
       std::min({batch, rows_.half_words() / row_sample, columns_.half_words() / column_sample});
   std::uint64_t useful =
       useful_plane_pairs(WindowMode::kBackwardWeight, layer, batch, rows, columns);
-  bool first_drain = true;
-  std::size_t last_drain = 0;
+  const std::size_t first = program_.operations.size();
   for (int row_group = 0; row_group < rows.groups(); ++row_group) {
     for (int group = 0; group < columns.groups(); ++group) {
       const int tap = group * config_.columns / tap_rows;
@@ -467,14 +456,11 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
         s.accumulate_first = sample == 0;
         s.accumulate_last = sample + count == batch;
         s.accumulate_sample = u32(sample);
-        s.reduce_clear = first_drain && (drain.max_address != 0 || drain.sum_address != 0);
-        first_drain = false;
         append_drain(s, drain, result, row_group, label);
-        last_drain = program_.operations.size() - 1;
       }
     }
   }
-  finish_reductions(drain, last_drain);
+  finish_reductions(drain, first);
 }
 
 void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
@@ -491,11 +477,9 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
   const int row_line = (by_tap ? shape.tap_width : shape.map_width) * rows.pixel_words();
   const int column_line = (by_tap ? shape.map_width : shape.tap_width) * columns.pixel_words();
   const int column_group_words = columns.pixels * columns.pixel_words();
-  const bool reduces = drain.max_address != 0 || drain.sum_address != 0;
   std::uint64_t useful =
       useful_plane_pairs(mode, layer, by_tap ? rows.lanes : rows.rows, rows, columns);
-  bool first_drain = true;
-  std::size_t last_drain = 0;
+  const std::size_t first = program_.operations.size();
   for (const Tile& t : tiles) {
     bool fresh = false;
     const OperandBuffer::Place column =
@@ -535,12 +519,9 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     s.stride_a4 = result.pixel_stride();
     s.stride_a5 = u32(shape.tile_width) * result.pixel_stride();
     s.chunk_first = u32(t.group * geometry_.column_chunks);
-    s.reduce_clear = reduces && first_drain;
-    first_drain = false;
     append_drain(s, drain, result, t.row_group, label);
-    last_drain = program_.operations.size() - 1;
   }
-  finish_reductions(drain, last_drain);
+  finish_reductions(drain, first);
 }
 
 }  // namespace solfege

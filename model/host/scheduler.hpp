@@ -108,9 +108,10 @@ class ProgramBuilder {
                               int pixel);
   void append_drain(const Descriptor& descriptor, const StreamPass& drain,
                     const ElementTensor& result, int row_group, const std::string& label);
-  void finish_reductions(const StreamPass& drain, std::size_t last_drain);
-  /// The turner's next operation waits for the pass that packed `source`.
-  void wait_for_packed(const PackedTensor& source);
+  void finish_reductions(const StreamPass& drain, std::size_t first);
+  /// An operation of the turner, which waits for the pass that packed `source`.
+  void append_turn(Descriptor d, const PackedTensor& source, const PackedTensor& target,
+                   const std::string& verb);
   void apply(Descriptor& d, const StreamPass& pass);
   std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
 

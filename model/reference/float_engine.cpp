@@ -340,13 +340,7 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
 }
 
 std::vector<int> FloatEngine::predict(const std::uint8_t* pixels, int batch) {
-  const std::vector<float> values = logits(pixels, batch);
-  std::vector<int> classes(batch);
-  for (int sample = 0; sample < batch; ++sample) {
-    const auto first = values.begin() + static_cast<std::ptrdiff_t>(sample) * network_.classes;
-    classes[sample] = static_cast<int>(std::max_element(first, first + network_.classes) - first);
-  }
-  return classes;
+  return classes_of(logits(pixels, batch), network_.classes);
 }
 
 }  // namespace solfege

@@ -130,6 +130,14 @@ std::vector<double> sums_over_rows(std::size_t rows, int channels, int terms, F 
   return partial;
 }
 
+/// Calls f(row) for each row, in parallel.
+template <typename F>
+void for_each_row(std::size_t rows, double work, F f) {
+  parallel_slices(rows, work, [&](int, std::size_t first, std::size_t last) {
+    for (std::size_t row = first; row < last; ++row) f(row);
+  });
+}
+
 std::vector<float> inverse_deviation(const std::vector<float>& variance) {
   std::vector<float> result(variance.size());
   for (std::size_t c = 0; c < result.size(); ++c) {
@@ -329,16 +337,11 @@ std::vector<float> batch_norm_forward(const std::vector<float>& x, const std::ve
   const std::size_t channels = gamma.size();
   std::vector<float> scale = inverse_deviation(variance), result(x.size());
   for (std::size_t c = 0; c < channels; ++c) scale[c] *= gamma[c];
-  parallel_slices(x.size() / channels, 2.0 * static_cast<double>(x.size()),
-                  [&](int, std::size_t first, std::size_t last) {
-                    for (std::size_t row = first; row < last; ++row) {
-                      const float* from = x.data() + row * channels;
-                      float* to = result.data() + row * channels;
-                      for (std::size_t c = 0; c < channels; ++c) {
-                        to[c] = (from[c] - mean[c]) * scale[c] + beta[c];
-                      }
-                    }
-                  });
+  for_each_row(x.size() / channels, 2.0 * static_cast<double>(x.size()), [&](std::size_t row) {
+    const float* from = x.data() + row * channels;
+    float* to = result.data() + row * channels;
+    for (std::size_t c = 0; c < channels; ++c) to[c] = (from[c] - mean[c]) * scale[c] + beta[c];
+  });
   return result;
 }
 
@@ -374,17 +377,13 @@ std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::v
     constant[c] = static_cast<float>(-scale * sums[channels + c] / static_cast<double>(rows));
   }
   std::vector<float> result(x.size());
-  parallel_slices(rows, 4.0 * static_cast<double>(x.size()),
-                  [&](int, std::size_t first, std::size_t last) {
-                    for (std::size_t row = first; row < last; ++row) {
-                      const float* value = x.data() + row * channels;
-                      const float* g = gradient.data() + row * channels;
-                      float* to = result.data() + row * channels;
-                      for (std::size_t c = 0; c < channels; ++c) {
-                        to[c] = a[c] * g[c] + b[c] * (value[c] - mean[c]) + constant[c];
-                      }
-                    }
-                  });
+  for_each_row(rows, 4.0 * static_cast<double>(x.size()), [&](std::size_t row) {
+    const float* value = x.data() + row * channels;
+    const float* g = gradient.data() + row * channels;
+    float* to = result.data() + row * channels;
+    for (std::size_t c = 0; c < channels; ++c)
+      to[c] = a[c] * g[c] + b[c] * (value[c] - mean[c]) + constant[c];
+  });
   return result;
 }
 

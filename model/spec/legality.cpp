@@ -295,9 +295,4 @@ const char* broken_rule(const Descriptor& descriptor, const Config& config) {
   return nullptr;
 }
 
-bool program_place_is_legal(std::uint32_t address, std::uint32_t count) {
-  return address % kDescriptorBytes == 0 &&
-         address + std::uint64_t{count} * kDescriptorBytes <= std::uint64_t{1} << 32;
-}
-
 }  // namespace solfege

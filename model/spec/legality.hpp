@@ -28,9 +28,4 @@ const std::vector<LegalityRule>& legality_rules(Opcode opcode);
 /// The first rule that `descriptor` breaks, as text, or nullptr if it is legal.
 const char* broken_rule(const Descriptor& descriptor, const Config& config);
 
-/// Whether a program may lie there: its address is a multiple of a descriptor's size, so that no
-/// burst of the fetch crosses 4 KiB, and it ends at 2^32 or below. Else the device stops with error
-/// 4.
-bool program_place_is_legal(std::uint32_t address, std::uint32_t count);
-
 }  // namespace solfege

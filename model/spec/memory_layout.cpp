@@ -22,12 +22,7 @@ std::uint32_t MemoryLayout::take(std::uint64_t bytes, MemoryContent content) {
 
 ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixels, int channels,
                                      ElementType type, MemoryContent content) {
-  ElementTensor t;
-  t.name = name;
-  t.rows = rows;
-  t.pixels = pixels;
-  t.channels = channels;
-  t.type = type;
+  ElementTensor t{name, 0, rows, pixels, channels, type};
   // Not by size(), whose strides are of 32 bits: they hold what is accepted here.
   t.address = take(static_cast<std::uint64_t>(blocks(rows)) * static_cast<std::uint64_t>(pixels) *
                        t.pixel_stride() * static_cast<std::uint64_t>(t.bytes()),
@@ -37,16 +32,8 @@ ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixe
 
 PackedTensor MemoryLayout::planes(const std::string& name, int rows, int pixels, int planes,
                                   int lanes, bool columns, PlaneType type) {
-  PackedTensor t;
-  t.name = name;
-  t.rows = rows;
-  t.pixels = pixels;
-  t.planes = planes;
-  t.lanes = lanes;
-  t.columns = columns;
-  t.type = type;
-  t.group = columns ? config_.columns : config_.rows;
-  t.word_lanes = config_.lanes;
+  const int group = columns ? config_.columns : config_.rows;
+  PackedTensor t{name, 0, rows, pixels, planes, lanes, columns, type, group, config_.lanes};
   t.address = take(static_cast<std::uint64_t>(t.groups()) * static_cast<std::uint64_t>(t.pixels) *
                        static_cast<std::uint64_t>(t.pixel_words()) * t.group_word_bytes(),
                    MemoryContent::kElements);

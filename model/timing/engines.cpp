@@ -38,11 +38,6 @@ void TimedFetch::step(bool asked, bool response, bool given) {
   }
 }
 
-TimedLoader::TimedLoader(const Config& config)
-    : bus_bytes_(static_cast<std::uint32_t>(config.bus_bytes)),
-      row_bytes_(static_cast<std::uint32_t>(Geometry(config).rows.word_bytes)),
-      column_bytes_(static_cast<std::uint32_t>(Geometry(config).columns.word_bytes)) {}
-
 unsigned TimedLoader::request_beats() const {
   const std::uint32_t page_beats = kPageBytes / bus_bytes_;
   return std::min({ask_left_, page_beats - address_ / bus_bytes_ % page_beats, kBurstBeats});
@@ -52,7 +47,8 @@ void TimedLoader::step(bool start, const Descriptor& d, bool asked, bool respons
   if (start) {
     address_ = d.load_address;
     ask_left_ = get_left_ =
-        d.load_words * (d.load_to_columns ? column_bytes_ : row_bytes_) / bus_bytes_;
+        d.load_words * static_cast<std::uint32_t>(geometry_.side(d.load_to_columns).word_bytes) /
+        bus_bytes_;
     busy_ = true;
     return;
   }

@@ -80,7 +80,8 @@ class TimedQueue {
 /// sf_loader
 class TimedLoader {
  public:
-  explicit TimedLoader(const Config& config);
+  explicit TimedLoader(const Config& config)
+      : geometry_(config), bus_bytes_(static_cast<std::uint32_t>(config.bus_bytes)) {}
   bool request_valid() const { return busy_ && ask_left_ != 0; }
   unsigned request_beats() const;
   bool done() const { return busy_ && get_left_ == 0; }
@@ -89,7 +90,8 @@ class TimedLoader {
   void step(bool start, const Descriptor& d, bool asked, bool response);
 
  private:
-  std::uint32_t bus_bytes_, row_bytes_, column_bytes_;
+  const Geometry geometry_;
+  const std::uint32_t bus_bytes_;
   bool busy_ = false;
   std::uint32_t address_ = 0, ask_left_ = 0, get_left_ = 0;
 };

@@ -23,14 +23,13 @@ void TimedReader::start(const Descriptor& d, bool strides_b, std::uint32_t addre
 }
 
 void TimedReader::step(bool asked, bool response, bool take) {
-  const bool head_new = chunk_used_ != 0 && chunk_new_[chunk_head_];
-  const bool give = chunk_used_ != 0 && (!head_new || beat_used_ != 0) && (!out_valid_ || take);
+  const bool head_new = !chunks_.empty() && chunks_.front() == Chunk::kNewBeat;
+  const bool give = !chunks_.empty() && (!head_new || beat_used_ != 0) && (!out_valid_ || take);
   const bool beat_pop = give && head_new;
   if (can_ask()) {
     const bool fresh = new_beat();
     if (!fresh || asked) {
-      chunk_new_[(chunk_head_ + chunk_used_) % kChunksAhead] = fresh;
-      ++chunk_used_;
+      chunks_.push() = fresh ? Chunk::kNewBeat : Chunk::kSameBeat;
       if (asked) {
         last_valid_ = true;
         last_beat_ = beat_address();
@@ -41,10 +40,7 @@ void TimedReader::step(bool asked, bool response, bool take) {
   }
   if (asked) --credit_;
   if (beat_pop) ++credit_;
-  if (give) {
-    chunk_head_ = (chunk_head_ + 1) % kChunksAhead;
-    --chunk_used_;
-  }
+  if (give) chunks_.pop();
   if (response) ++beat_used_;
   if (beat_pop) --beat_used_;
   if (give)

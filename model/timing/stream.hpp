@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "model/base/ring.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
@@ -21,10 +22,11 @@ class TimedReader {
   bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
   bool valid() const { return out_valid_; }
   void step(bool asked, bool response, bool take);
-  bool idle() const { return !running_ && chunk_used_ == 0 && !out_valid_; }
+  bool idle() const { return !running_ && chunks_.empty() && !out_valid_; }
 
  private:
-  bool can_ask() const { return running_ && nest_.active() && chunk_used_ < kChunksAhead; }
+  enum class Chunk : std::uint8_t { kSameBeat, kNewBeat };  ///< in the beat before it or the next
+  bool can_ask() const { return running_ && nest_.active() && chunks_.size() < kChunksAhead; }
   std::uint32_t beat_address() const {
     return (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
   }
@@ -34,8 +36,8 @@ class TimedReader {
   std::uint32_t address_ = 0, bus_bytes_ = 64, last_beat_ = 0;
   unsigned size_log2_ = 0;
   bool running_ = false, last_valid_ = false, out_valid_ = false;
-  unsigned credit_ = kBeatsAhead, chunk_used_ = 0, chunk_head_ = 0, beat_used_ = 0;
-  std::array<bool, kChunksAhead> chunk_new_{};
+  unsigned credit_ = kBeatsAhead, beat_used_ = 0;
+  Ring<Chunk> chunks_{kChunksAhead};
 };
 
 /// sf_write_combiner

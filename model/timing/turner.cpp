@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "model/spec/geometry.hpp"
-
 namespace solfege {
 namespace {
 
@@ -13,12 +11,6 @@ std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
 }  // namespace
 
 // ---- Transpose ----
-
-TimedTranspose::TimedTranspose(const Config& config) : lanes_(u32(config.lanes)) {
-  const Geometry geometry(config);
-  row_members_ = u32(geometry.rows.turned_members);
-  column_members_ = u32(geometry.columns.turned_members);
-}
 
 bool TimedTranspose::stall(bool asked, bool put, bool writes_idle) const {
   switch (state_) {
@@ -43,8 +35,8 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
       planes_ = d.plane_words;
       words_ = d.source_words;
       blocks_ = d.target_words;
-      source_members_ = d.source_columns ? column_members_ : row_members_;
-      target_members_ = d.target_columns ? column_members_ : row_members_;
+      source_members_ = u32(geometry_.side(d.source_columns).turned_members);
+      target_members_ = u32(geometry_.side(d.target_columns).turned_members);
       plane_ = word_ = block_ = asked_ = got_ = put_ = 0;
       state_ = State::kRead;
       return;
@@ -78,22 +70,14 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
 
 // ---- Unfold ----
 
-TimedUnfold::TimedUnfold(const Config& config) : lanes_(u32(config.lanes)) {
-  const Geometry geometry(config);
-  row_samples_ = u32(geometry.rows.unfold_samples);
-  column_samples_ = u32(geometry.columns.unfold_samples);
-  row_members_ = u32(geometry.rows.turned_members);
-  column_members_ = u32(geometry.columns.turned_members);
-}
-
 void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
   asked_ = asked;
   written_ = written;
   const bool run = running();
   step_ = asked || (run && scan_ && room() && !in_map());
   load_ = run && next_ == Next::kReady && (!scan_ || (step_ && scan_end()));
-  const Tag tag = tags_[tags_head_];
-  fill_ = run && tags_used_ != 0 && !full_ && (answers_ != 0 || !tag.read);
+  const Tag tag = tags_.front();
+  fill_ = run && !tags_.empty() && !full_ && (answers_ != 0 || !tag.read);
   take_answer_ = fill_ && tag.read;
   const bool last_fill = fill_ && tag.last;
   put_ = run && drain_ && (!out_valid_ || written);
@@ -119,8 +103,8 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   if (state_ == kIdle) {
     if (!start) return;
     d_ = d;
-    samples_step_ = d.source_columns ? column_samples_ : row_samples_;
-    members_step_ = d.target_columns ? column_members_ : row_members_;
+    samples_step_ = u32(geometry_.side(d.source_columns).unfold_samples);
+    members_step_ = u32(geometry_.side(d.target_columns).turned_members);
     tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
     filled_ = drained_ = 0;
     state_ = 1;
@@ -138,14 +122,8 @@ void TimedUnfold::step_asker(bool response) {
   const bool ends_block = step_ && block_end();
   Block pushed = block_;
   pushed.final = pushed.final && scan_end();
-  if (step_) {
-    tags_[(tags_head_ + tags_used_) % kUnfoldTags] = {in_map(), block_end()};
-    ++tags_used_;
-  }
-  if (ends_block) {
-    blocks_[(blocks_head_ + blocks_used_) % kUnfoldBlocks] = pushed;
-    ++blocks_used_;
-  }
+  if (step_) tags_.push() = {in_map(), block_end()};
+  if (ends_block) blocks_.push() = pushed;
   if (asked_) ++reserved_;
   if (take_answer_) --reserved_;
   if (response) ++answers_;
@@ -199,11 +177,8 @@ void TimedUnfold::load_scan() {
 
 /// Fills one bank while the other drains.
 void TimedUnfold::step_banks() {
-  const bool last_fill = fill_ && tags_[tags_head_].last;
-  if (fill_) {
-    tags_head_ = (tags_head_ + 1) % kUnfoldTags;
-    --tags_used_;
-  }
+  const bool last_fill = fill_ && tags_.front().last;
+  if (fill_) tags_.pop();
   if (put_)
     out_valid_ = true;
   else if (written_)
@@ -211,9 +186,8 @@ void TimedUnfold::step_banks() {
   if (swap_) {
     full_ = false;
     drain_ = true;
-    drained_block_ = blocks_[blocks_head_];
-    blocks_head_ = (blocks_head_ + 1) % kUnfoldBlocks;
-    --blocks_used_;
+    drained_block_ = blocks_.front();
+    blocks_.pop();
     drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
   } else {
     if (last_fill) full_ = true;

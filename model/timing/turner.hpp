@@ -2,11 +2,12 @@
 // Timing twins of sf_transpose and sf_unfold (see timing_bus.hpp for the conventions).
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "model/base/ring.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
 
 namespace solfege {
@@ -14,7 +15,8 @@ namespace solfege {
 /// sf_transpose
 class TimedTranspose {
  public:
-  explicit TimedTranspose(const Config& config);
+  explicit TimedTranspose(const Config& config)
+      : geometry_(config), lanes_(static_cast<std::uint32_t>(config.lanes)) {}
   bool read_request() const { return state_ == State::kRead && !all_asked(); }
   bool write_request() const { return state_ == State::kWrite && !all_put(); }
   bool busy() const { return state_ != State::kIdle; }
@@ -28,7 +30,8 @@ class TimedTranspose {
   bool all_put() const { return put_ >= lanes_ || word_ * lanes_ + put_ >= channels_; }
   bool block_read() const { return all_asked() && got_ == asked_; }
 
-  std::uint32_t lanes_, row_members_, column_members_;
+  const Geometry geometry_;
+  const std::uint32_t lanes_;
   State state_ = State::kIdle;
   std::uint32_t rows_ = 0, channels_ = 0, planes_ = 0, words_ = 0, blocks_ = 0, source_members_ = 1,
                 target_members_ = 1;
@@ -38,7 +41,8 @@ class TimedTranspose {
 /// sf_unfold
 class TimedUnfold {
  public:
-  explicit TimedUnfold(const Config& config);
+  explicit TimedUnfold(const Config& config)
+      : geometry_(config), lanes_(static_cast<std::uint32_t>(config.lanes)) {}
   bool read_request() const {
     return running() && scan_ && room() && in_map() && reserved_ < kUnfoldAnswers;
   }
@@ -67,7 +71,7 @@ class TimedUnfold {
   };
   bool running() const { return state_ == kRun; }
   bool room() const {
-    return tags_used_ < kUnfoldTags && (blocks_used_ < kUnfoldBlocks || lane_ != 0);
+    return tags_.size() < kUnfoldTags && (blocks_.size() < kUnfoldBlocks || lane_ != 0);
   }
   bool in_map() const {
     return x_ >= 0 && y_ >= 0 && x_ < static_cast<std::int64_t>(d_.unfold_width) &&
@@ -78,7 +82,8 @@ class TimedUnfold {
   }
   bool block_end() const { return scan_end() || lane_ + 1 == lanes_; }
 
-  std::uint32_t lanes_, row_samples_, column_samples_, row_members_, column_members_;
+  const Geometry geometry_;
+  const std::uint32_t lanes_;
   Descriptor d_;
   unsigned state_ = kIdle;
   Next next_ = Next::kNone;
@@ -91,10 +96,9 @@ class TimedUnfold {
   std::int64_t x_first_ = 0, x_ = 0, y_ = 0;
   Block block_;
   // Under way
-  unsigned reserved_ = 0, tags_used_ = 0, tags_head_ = 0, answers_ = 0, blocks_used_ = 0,
-           blocks_head_ = 0;
-  std::array<Tag, kUnfoldTags> tags_{};
-  std::array<Block, kUnfoldBlocks> blocks_{};
+  unsigned reserved_ = 0, answers_ = 0;
+  Ring<Tag> tags_{kUnfoldTags};
+  Ring<Block> blocks_{kUnfoldBlocks};
   // Banks
   bool full_ = false, drain_ = false, out_valid_ = false;
   std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;

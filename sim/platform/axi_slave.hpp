@@ -16,12 +16,13 @@
 #include <tlm>
 
 #include "model/base/error.hpp"
+#include "model/base/ring.hpp"
+#include "model/base/splitmix.hpp"
 #include "model/spec/descriptor.hpp"
 #include "sim/dut/dut_abi.hpp"
 #include "sim/platform/axi_response.hpp"
 #include "sim/platform/clock.hpp"
 #include "sim/platform/memory_model.hpp"
-#include "sim/platform/ring.hpp"
 
 namespace solfege {
 
@@ -47,7 +48,7 @@ class AxiSlave : public sc_core::sc_module {
     const MemoryModel actual = effective(model);
     latency_ps_ = kPeriodPs * static_cast<std::uint64_t>(actual.latency_cycles);
     stall_threshold_ = static_cast<unsigned>(std::lround(actual.stall_probability * 4096));
-    random_ = actual.stall_seed * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u;
+    random_ = SplitMix64(actual.stall_seed * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u);
     response_capacity_ = static_cast<std::size_t>(actual.latency_cycles) + kPipelineBeats;
     silent_address_ = actual.silent_address;
     reset();
@@ -266,11 +267,7 @@ class AxiSlave : public sc_core::sc_module {
 
   /// Five independent events of the stall probability, one bit each.
   unsigned draw_stalls() {
-    random_ += 0x9E3779B97F4A7C15u;  // splitmix64
-    std::uint64_t bits = random_;
-    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9u;
-    bits = (bits ^ bits >> 27) * 0x94D049BB133111EBu;
-    bits ^= bits >> 31;
+    const std::uint64_t bits = random_.next();
     unsigned stalls = 0;
     for (unsigned i = 0; i < 5; ++i) stalls |= ((bits >> 12 * i & 4095) < stall_threshold_) << i;
     return stalls;
@@ -280,7 +277,7 @@ class AxiSlave : public sc_core::sc_module {
   const std::uint64_t all_strobes_;
   std::uint64_t latency_ps_ = 0;
   unsigned stall_threshold_ = 0;
-  std::uint64_t random_ = 0;
+  SplitMix64 random_{0};
   std::size_t response_capacity_ = kPipelineBeats;
   std::optional<std::uint64_t> silent_address_;
   std::uint32_t program_base_ = 0, program_count_ = 0, fetched_ = 0;

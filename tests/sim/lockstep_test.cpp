@@ -159,7 +159,7 @@ TEST_CASE("Training steps of every kind of layer agree with golden and cycle mod
     if (!options.kind.empty() && options.kind != kind.name) return;
     if (!options.scheme.empty() && options.scheme != scheme) return;
     const std::string path = scratch.write("network.toml", network_text(kind, bits, scheme));
-    Network network = load_network(path, config, kSide, kSide, kImageChannels, kClasses);
+    Network network = load_network(path, config, {kSide, kSide, kImageChannels, kClasses});
     const Layer& middle = network.layers[1];
     REQUIRE(middle.scheme == scheme);
     REQUIRE(middle.weight_bits == bits.weight);

@@ -16,6 +16,22 @@
 
 namespace solfege {
 
+/// A line of hexadecimal digits a cycle, all ports concatenated, first port leftmost: $readmemh.
+inline std::string hexadecimal_lines(const Vectors& vectors) {
+  std::string bits, text;
+  for (std::size_t cycle = 0; cycle < vectors.cycles(); ++cycle) {
+    bits.clear();
+    for (std::size_t p = 0; p < vectors.ports().size(); ++p)
+      for (int bit = vectors.ports()[p].width - 1; bit >= 0; --bit)
+        bits += static_cast<char>(vectors.get(cycle, p, bit / 64) >> (bit % 64) & 1);
+    bits.insert(0, (4 - bits.size() % 4) % 4, '\0');
+    for (std::size_t i = 0; i < bits.size(); i += 4)
+      text += "0123456789abcdef"[8 * bits[i] + 4 * bits[i + 1] + 2 * bits[i + 2] + bits[i + 3]];
+    text += '\n';
+  }
+  return text;
+}
+
 /// Drives a netlist's Verilog and the library's cell models in Icarus with `vectors` (their port
 /// `clock`, if any, apart), and counts for each net how often its settled value, taken before each
 /// clock edge, differs from the cycle before, from cycle `warm_up` (at least 1) on.
@@ -29,7 +45,7 @@ class Icarus {
 
   std::map<std::string, std::uint64_t> toggles(const Netlist& netlist, const Vectors& vectors,
                                                const std::string& clock, std::size_t warm_up) {
-    vectors.write_hex(folder_ + "/vectors.hex");
+    write_file(folder_ + "/vectors.hex", hexadecimal_lines(vectors));
     write_file(folder_ + "/bench.v", bench(netlist, vectors, clock));
     run({"iverilog", "-g2005", "-o", "bench.vvp", "bench.v", sources_[0], sources_[1]});
     run({"vvp", "-n", "bench.vvp"});

@@ -29,14 +29,15 @@ const Series kCurve = {"it's a_curve", {0, 1, 2, 3}, {2.5, std::nan(""), 1.5, 1}
 TEST_CASE("curves are drawn as SVG and PNG, under their names", "[plot]") {
   const Scratch scratch;
   const std::string svg = scratch.path("curves.svg");
-  plot_lines(svg, "a \"title\" of 'two'\nlines", "step_x", "loss_y", {kCurve, {"other", {1}, {2}}});
+  plot_charts(svg,
+              {{"a \"title\" of 'two'\nlines", "step_x", "loss_y", {kCurve, {"other", {1}, {2}}}}});
   const std::string text = contents(svg);
   CHECK_THAT(text, Catch::Contains("<svg") && Catch::Contains("</svg>"));
   // Texts stay as they are: an underscore does not lower what follows.
   for (const char* part : {"a_curve", "other", "step_x", "loss_y", "title"})
     CHECK_THAT(text, Catch::Contains(part));
   const std::string png = scratch.path("curves.png");
-  plot_lines(png, "title", "x", "y", {kCurve});
+  plot_charts(png, {{"title", "x", "y", {kCurve}}});
   CHECK(contents(png).substr(1, 3) == "PNG");
   CHECK(files_in(scratch.path()) == 2);
 }
@@ -79,7 +80,7 @@ TEST_CASE("windows are averaged, the last one over what is left", "[plot]") {
 
 TEST_CASE("pictures that cannot be drawn are refused, and leave nothing", "[plot]") {
   const Scratch scratch;
-  const auto draw = [](const std::string& path) { plot_lines(path, "t", "x", "y", {kCurve}); };
+  const auto draw = [](const std::string& path) { plot_charts(path, {{"t", "x", "y", {kCurve}}}); };
   const std::string pdf = scratch.path("a.pdf");
   require_error<InputError>([&] { draw(pdf); }, {pdf, ".svg or .png"});
   const std::string nowhere = scratch.path("no/a.svg");

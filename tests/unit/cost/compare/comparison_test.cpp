@@ -141,7 +141,7 @@ TEST_CASE("the stimulus makes the element sum the integer product", "[comparison
   drive.lanes = 8;
   drive.accumulator_bits = 24;
   drive.contraction = 40;
-  drive.measured_cycles = 200;
+  drive.cycles = 200;
   drive.drain_shifts = 3;
   const MappedUnit unit = map_unit(processing_element(8, 24), kDefaultLiberty, cache.path());
   GateSimulation simulation(unit.netlist, library, "clk_i");

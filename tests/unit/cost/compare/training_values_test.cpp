@@ -13,8 +13,7 @@ namespace solfege {
 namespace {
 
 Network network(const std::string& name, const Images& images) {
-  return load_network(name, Config::load(SOLFEGE_SOURCE_DIR "/configs/tiny.toml"), images.height,
-                      images.width, images.channels, images.classes);
+  return load_network(name, Config::load(SOLFEGE_SOURCE_DIR "/configs/tiny.toml"), images);
 }
 
 TEST_CASE("values of a step are the busiest inner layer's", "[training_values]") {

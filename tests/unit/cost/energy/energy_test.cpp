@@ -106,7 +106,7 @@ TEST_CASE("a stochastic pass pays for its random bits, a load for its bytes", "[
   CHECK(r.passes[0].dram_pj == Approx(3 * dram_energy(64, "LPDDR4").energy_pj));
   CHECK(r.passes[1].dram_pj == Approx((64 + 16) * dram_energy(64, "LPDDR4").energy_pj));
   double sum = 0;
-  for (const EnergyLine& line : r.lines) sum += line.total_pj();
+  for (const EnergyLine& line : r.actions) sum += line.total_pj();
   CHECK(sum == Approx(r.on_chip_pj + r.dram_pj));
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("every figure states node, source and tier, and nodes do not mix", "[e
   require_error<InputError>([] { dram_energy(1, "DDR9"); }, {"DDR9", "LPDDR4", "choose"});
   Program program;
   program.operations.push_back(operation(gemm(), "forward"));
-  for (const EnergyLine& line : price(small(), {program}).lines) {
+  for (const EnergyLine& line : price(small(), {program}).actions) {
     CHECK(line.figure.node_nm == 45);
     CHECK_THAT(line.figure.source, Catch::Contains("Horowitz"));
   }

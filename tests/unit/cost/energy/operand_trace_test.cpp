@@ -47,8 +47,7 @@ class Watched : public Device {
 void watch(const Config& config, const std::string& name, int batch, const Watched::Look& before,
            const Watched::Look& after) {
   const Images images = make_digits(batch, 1, 7).train;
-  const Network network =
-      load_network(name, config, images.height, images.width, images.channels, images.classes);
+  const Network network = load_network(name, config, images);
   AcceleratorEngine engine(config, network, batch, 5, [&](std::size_t bytes) {
     return std::make_unique<Watched>(config, bytes, before, after);
   });

@@ -27,8 +27,7 @@ StepSamples sampled(const std::string& name, int windows, std::uint64_t seed) {
   options.windows = windows;
   options.seed = seed;
   const Images images = make_digits(12, 1, 1).train;
-  const Network network =
-      load_network(name, config, images.height, images.width, images.channels, images.classes);
+  const Network network = load_network(name, config, images);
   return sample_step(config, network, images, options);
 }
 

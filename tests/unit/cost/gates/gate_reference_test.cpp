@@ -60,7 +60,13 @@ endmodule
     std::stable_sort(pins.begin(), pins.end(), [&](const std::string& x, const std::string& y) {
       return cell.pin(x)->capacitance_pf < cell.pin(y)->capacitance_pf;
     });
-    write_file(folder / "map.v", extracted_adders_map(adders));
+    // The $fa of extract_fa, one bit wide, on the library's own map of a full adder.
+    write_file(folder / "map.v",
+               explicit_adders_map({adders.full, {}, {}}) +
+                   "(* techmap_celltype = \"$fa\" *)\nmodule full_adder (A, B, C, X, Y);\n"
+                   "  parameter WIDTH = 1;\n  input A, B, C;\n  output X, Y;\n"
+                   "  wire _TECHMAP_FAIL_ = WIDTH != 1;\n"
+                   "  sf_full_adder adder (A, B, C, Y, X);\nendmodule\n");
     script +=
         "synth -flatten -top unit -run begin:fine\nsynth -run fine: -noabc -top unit\n"
         "extract_fa -fa\ntechmap -map map.v\ntechmap\nopt -fast -purge\n";
@@ -68,7 +74,7 @@ endmodule
     script += "synth -flatten -top unit\n";
   }
   script += fmt::format("abc -liberty {}\nopt_clean -purge\nwrite_json unit.json\n", liberty);
-  run_yosys(folder, "map", {{"map", script}});
+  run_yosys(folder, "map", script);
   return read_netlist(folder / "unit.json", "unit");
 }
 
@@ -133,12 +139,12 @@ TEST_CASE("energies of AND-popcounts are the reference's", "[gates-reference]") 
         CHECK(wrong == 0);
         pj[delays == DelayModel::kTimed] =
             run.energy.dynamic_pj() / static_cast<double>(run.cycles);
-        fmt::print("  {} {} lanes, p(1) = {}, {}: {:.4g} pJ, {:.1f} toggles, {:.1f} M cells/s\n",
+        fmt::print("  {} {} lanes, p(1) = {}, {}: {:.4g} pJ, {:.1f} toggles, {:.1f} k cycles/s\n",
                    library.name, reference.lanes, reference.density,
                    delays == DelayModel::kZero ? "zero-delay" : "timed",
                    pj[delays == DelayModel::kTimed],
                    static_cast<double>(run.total_toggles) / static_cast<double>(run.cycles),
-                   static_cast<double>(run.evaluations) / seconds * 1e-6);
+                   static_cast<double>(run.cycles) / seconds * 1e-3);
       }
       INFO(library.name << ", " << reference.lanes << " lanes, p(1) = " << reference.density);
       CHECK(pj[0] < pj[1]);
@@ -152,10 +158,10 @@ TEST_CASE("energies of AND-popcounts are the reference's", "[gates-reference]") 
 /// The netlist under the names of its JSON, and the library's cells.
 Icarus icarus_of(const std::string& folder, const std::string& json, const std::string& liberty) {
   run_yosys(folder, "verilog",
-            {{"verilog", fmt::format("read_json {}\nwrite_verilog -noattr -norename netlist.v\n"
-                                     "design -reset\nread_liberty -ignore_miss_func {}\nproc\n"
-                                     "write_verilog -noattr cells.v\n",
-                                     json, liberty)}});
+            fmt::format("read_json {}\nwrite_verilog -noattr -norename netlist.v\n"
+                        "design -reset\nread_liberty -ignore_miss_func {}\nproc\n"
+                        "write_verilog -noattr cells.v\n",
+                        json, liberty));
   return {folder, "netlist.v", "cells.v"};
 }
 
@@ -315,9 +321,6 @@ TEST_CASE("a registered unit toggles as in Icarus, and computes as its source sa
     CHECK(zero.energy.clock_pj > 0);
     CHECK(zero.energy.flip_flop_pj > 0);
     CHECK(zero.energy.dynamic_pj() < timed.energy.dynamic_pj());
-    double sum = 0;
-    for (const double pj : timed.dynamic_pj_by_cycle) sum += pj;
-    CHECK(sum == Approx(timed.energy.dynamic_pj()));
     CHECK(simulation.critical_path_ns() > 0);
     fmt::print(
         "  {}: PE of 16 lanes {:.4g} / {:.4g} pJ a cycle (clock {:.4g}, flip-flops {:.4g}), "

@@ -25,7 +25,7 @@ namespace {
 RunIdentity some_run() {
   const Dataset digits = make_digits(20, 1, 1);
   const Config config;
-  return RunIdentity::of(config, load_network("tiny_mlp", config, 28, 28, 1, 10), digits, 5, 4);
+  return RunIdentity::of(config, load_network("tiny_mlp", config, {28, 28, 1, 10}), digits, 5, 4);
 }
 
 Checkpoint some_checkpoint() {
@@ -136,7 +136,7 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
   some_checkpoint().save(path);
   const Dataset digits = make_digits(20, 1, 1);
   Config config;
-  const Network network = load_network("tiny_mlp", config, 28, 28, 1, 10);
+  const Network network = load_network("tiny_mlp", config, {28, 28, 1, 10});
   const auto run = [&](const Config& c, const Network& n, const Dataset& d, std::uint64_t seed,
                        int batch) { return RunIdentity::of(c, n, d, seed, batch); };
   CHECK_NOTHROW(Checkpoint::load(path, run(config, network, digits, 5, 4)));
@@ -146,7 +146,7 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
   other_config.lanes = 32;
   require_refused(path, {"another configuration", "'other'", other_config.hash(), config.hash()},
                   run(other_config, network, digits, 5, 4));
-  const Network other_network = load_network("tiny_cnn", config, 28, 28, 1, 10);
+  const Network other_network = load_network("tiny_cnn", config, {28, 28, 1, 10});
   require_refused(path, {"another network", "'tiny_mlp'", "'tiny_cnn'", "--network"},
                   run(config, other_network, digits, 5, 4));
   Network changed = network;

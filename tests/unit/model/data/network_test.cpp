@@ -23,7 +23,7 @@ std::string conv(const std::string& keys) {
 
 Network load_text(const std::string& text, const Config& config = Config()) {
   const Scratch scratch;
-  return load_network(scratch.write("some.toml", text), config, 28, 28, 1, 10);
+  return load_network(scratch.write("some.toml", text), config, {28, 28, 1, 10});
 }
 
 /// Loads `text` and requires an InputError that names the file and contains `parts`.
@@ -33,7 +33,7 @@ void require_refused(const std::string& text, std::vector<std::string> parts,
   const std::string path = scratch.write("bad.toml", text);
   INFO(text);
   parts.push_back(path);
-  require_error<InputError>([&] { load_network(path, config, 28, 28, 1, 10); }, parts);
+  require_error<InputError>([&] { load_network(path, config, {28, 28, 1, 10}); }, parts);
 }
 
 /// What every layer of a network may rely on.
@@ -76,8 +76,7 @@ TEST_CASE("shipped networks fit the images they are for", "[network]") {
     INFO(name);
     for (const ImageShape& otherwise : {ImageShape{28, 28, 1, 10}, ImageShape{32, 32, 3, 10}}) {
       const ImageShape shape = network_images(name, otherwise);
-      const Network network =
-          load_network(name, Config(), shape.height, shape.width, shape.channels, shape.classes);
+      const Network network = load_network(name, Config(), shape);
       CHECK(network.name == name);
       require_consistent(network);
     }
@@ -101,7 +100,7 @@ std::uint64_t macs_of(const Network& network) {
 }
 
 TEST_CASE("the paper's networks for SVHN have its maps, weights and products", "[network]") {
-  const Network a = load_network("svhn-a", Config(), 40, 40, 3, 10);
+  const Network a = load_network("svhn-a", Config(), {40, 40, 3, 10});
   std::vector<std::vector<int>> shapes;
   for (const Layer& l : a.layers)
     shapes.push_back({l.out_height, l.pooled_height(), l.out_channels, l.fan_in()});
@@ -114,21 +113,21 @@ TEST_CASE("the paper's networks for SVHN have its maps, weights and products", "
                                                 {1, 1, 512, 3200},
                                                 {1, 1, 10, 512}});
   for (std::size_t i = 0; i < 7; ++i) CHECK(a.layers[i].batch_norm);
-  CHECK(!load_network("svhn-c-paper", Config(), 40, 40, 3, 10).layers[0].batch_norm);
+  CHECK(!load_network("svhn-c-paper", Config(), {40, 40, 3, 10}).layers[0].batch_norm);
   for (std::size_t i = 0; i < 8; ++i) CHECK(a.layers[i].dropout == (i == 5 ? 0.5 : 0.0));
   // Millions of products and thousands of weights, as computed from the authors' code.
   const double macs[] = {41.74, 11.60, 3.48, 1.16}, weights[] = {2080, 522, 132, 33.5};
   for (int i = 0; i < 4; ++i) {
     const std::string name = std::string("svhn-") + static_cast<char>('a' + i);
     INFO(name);
-    const Network network = load_network(name, Config(), 40, 40, 3, 10);
+    const Network network = load_network(name, Config(), {40, 40, 3, 10});
     CHECK(static_cast<double>(macs_of(network)) == Approx(1e6 * macs[i]).epsilon(0.005));
     CHECK(static_cast<double>(weights_of(network)) == Approx(1e3 * weights[i]).epsilon(0.005));
   }
 }
 
 TEST_CASE("alexnet has the paper's channels on halving maps", "[network]") {
-  const Network network = load_network("alexnet", Config(), 224, 224, 3, 1000);
+  const Network network = load_network("alexnet", Config(), {224, 224, 3, 1000});
   std::vector<std::vector<int>> shapes;
   for (const Layer& l : network.layers)
     shapes.push_back({l.out_height, l.pooled_height(), l.out_channels});
@@ -413,13 +412,22 @@ TEST_CASE("a machine too narrow for pixels is refused", "[network]") {
 }
 
 TEST_CASE("missing networks are refused, naming the shipped ones", "[network]") {
-  require_error<InputError>([] { load_network("resnet", Config(), 28, 28, 1, 10); },
-                            {"configs/networks", "resnet", "cnn, ", "tiny_mlp"});
-  require_error<InputError>([] { load_network("", Config(), 28, 28, 1, 10); },
-                            {"configs/networks", "no such network"});
+  require_error<InputError>(
+      [] {
+        load_network("resnet", Config(), {28, 28, 1, 10});
+      },
+      {"configs/networks", "resnet", "cnn, ", "tiny_mlp"});
+  require_error<InputError>(
+      [] {
+        load_network("", Config(), {28, 28, 1, 10});
+      },
+      {"configs/networks", "no such network"});
   // A path is never looked up by its last part.
-  require_error<InputError>([] { load_network("/nowhere/mlp.toml", Config(), 28, 28, 1, 10); },
-                            {"/nowhere/mlp.toml", "no such file"});
+  require_error<InputError>(
+      [] {
+        load_network("/nowhere/mlp.toml", Config(), {28, 28, 1, 10});
+      },
+      {"/nowhere/mlp.toml", "no such file"});
   require_refused("[[layer]\n", {":1:", "not valid TOML"});
 }
 

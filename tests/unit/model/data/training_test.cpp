@@ -19,7 +19,7 @@ float largest(const std::vector<float>& weights) {
 }
 
 TEST_CASE("weights of batch-normalised networks start in proportion", "[training]") {
-  const Network network = load_network("svhn-d", Config(), 40, 40, 3, 10);
+  const Network network = load_network("svhn-d", Config(), {40, 40, 3, 10});
   for (int k = 0; k < 8; ++k) {
     const Layer& layer = network.layers[static_cast<std::size_t>(k)];
     INFO(layer.name);

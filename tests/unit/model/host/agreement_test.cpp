@@ -416,7 +416,7 @@ struct Run {
       : config(Config::load(SOLFEGE_SOURCE_DIR + ("/" + config_path))), random(seed) {
     const Scratch scratch;
     network =
-        load_network(scratch.write("n.toml", text), config, kSide, kSide, kChannels, kClasses);
+        load_network(scratch.write("n.toml", text), config, {kSide, kSide, kChannels, kClasses});
     engine = std::make_unique<AcceleratorEngine>(
         config, network, kBatch, seed, [&](std::size_t bytes) -> std::unique_ptr<Device> {
           return std::make_unique<GoldenOnly>(config, bytes);

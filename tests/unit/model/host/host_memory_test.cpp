@@ -62,8 +62,8 @@ class Meddled : public GoldenOnly {
 struct Bench {
   explicit Bench(const std::string& text = kNetwork) {
     const Scratch scratch;
-    network = load_network(scratch.write("network.toml", text), config, kSide, kSide, kChannels,
-                           kClasses);
+    network = load_network(scratch.write("network.toml", text), config,
+                           {kSide, kSide, kChannels, kClasses});
     engine =
         std::make_unique<AcceleratorEngine>(config, network, kBatch, 1, [&](std::size_t bytes) {
           auto made = std::make_unique<Meddled>(config, bytes);

@@ -65,7 +65,7 @@ TEST_CASE("A step resumed from a saved state continues bit-identically", "[check
   const Scratch scratch;
   const Config config = Config::load(SOLFEGE_SOURCE_DIR "/tests/configs/square.toml");
   const Network network =
-      load_network(scratch.write("n.toml", kNetwork), config, kSide, kSide, kChannels, kClasses);
+      load_network(scratch.write("n.toml", kNetwork), config, {kSide, kSide, kChannels, kClasses});
   const auto make = [&](std::uint64_t own) {
     return AcceleratorEngine(config, network, kBatch, own,
                              [&](std::size_t bytes) -> std::unique_ptr<Device> {

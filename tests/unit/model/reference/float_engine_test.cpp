@@ -334,7 +334,7 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
 
 TEST_CASE("Equal sums of codes give equal pre-activations, and a sum of 0 gives 0", "[dorefa]") {
   Config config;  // W = 1, A = 2, G = 4
-  const Network network = load_network("mlp", config, 12, 12, 1, 10);
+  const Network network = load_network("mlp", config, {12, 12, 1, 10});
   SplitMix64 random(7);
   constexpr int kSize = 40;
   const Batch batch = random_batch(network, kSize, &random);

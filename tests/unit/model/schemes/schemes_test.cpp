@@ -138,7 +138,7 @@ TEST_CASE("The held clip has alpha where the network says so", "[schemes]") {
       "[[layer]]\ntype = \"fc\"\nchannels = 8\n[[layer]]\ntype = \"fc\"\nchannels = 8\nalpha = 4\n"
       "[[layer]]\ntype = \"fc\"\nchannels = 8\nscheme = \"hwgq\"\n[[layer]]\ntype = \"fc\"\n";
   const auto load = [&](const std::string& text, const std::string& scheme = {}) {
-    return load_network(scratch.write("n.toml", text), config, 8, 8, 1, 10, scheme);
+    return load_network(scratch.write("n.toml", text), config, {8, 8, 1, 10}, scheme);
   };
   const auto alpha = [](const Layer& layer) {
     return scheme_of(layer).activation_codes(layer).high.at;

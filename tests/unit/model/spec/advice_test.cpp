@@ -75,7 +75,7 @@ std::string follow_network(const std::string& network, int batch, const Values& 
       [&](const Values& now) {
         const Config config = Config::load(scratch.write("machine.toml", toml(now)));
         const Network loaded =
-            load_network(file, config, images.side, images.side, images.channels, images.classes);
+            load_network(file, config, {images.side, images.side, images.channels, images.classes});
         AcceleratorEngine engine(config, loaded, batch, 1, [&](std::size_t bytes) {
           return std::make_unique<GoldenOnly>(config, bytes);
         });

@@ -103,7 +103,7 @@ type = "fc"
   std::vector<std::uint64_t> states;
   for (const std::uint64_t seed : {1, 2, 3}) {
     config.random_seed = seed;
-    const Network network = load_network(path, config, 8, 8, 2, 4);
+    const Network network = load_network(path, config, {8, 8, 2, 4});
     AcceleratorEngine engine(config, network, 2, 1, [&](std::size_t bytes) {
       return std::make_unique<GoldenOnly>(config, bytes);
     });

@@ -10,6 +10,7 @@ namespace solfege {
 template <typename T>
 class Ring {
  public:
+  explicit Ring(std::size_t capacity = 1) { reset(capacity); }
   /// Drops the contents and makes room for `capacity` elements.
   void reset(std::size_t capacity) {
     std::size_t size = 1;
