@@ -96,15 +96,12 @@ std::int64_t drained(const BaselineUnit& unit, double sum) {
 BaselineUnit integer_mac(int bits, int lanes) {
   BaselineUnit u{fmt::format("int{}{}", bits, lanes == 1 ? "" : fmt::format(" x {}", lanes)),
                  BaselineUnit::Kind::kIntegerMac, bits, lanes, 2 * bits + 16};
-  u.design = {fmt::format("int{}_mac{}", bits, lanes == 1 ? "" : fmt::format("_x{}", lanes)),
-              "sf_integer_mac",
-              {{"ABits", bits},
-               {"BBits", bits},
-               {"Lanes", lanes},
-               {"AccumulatorBits", u.accumulator_bits},
-               {"OperandRegisters", 0}},
-              sources({"sf_integer_mac", "sf_multiplier", "sf_column_adder"}),
-              "clk_i"};
+  u.design = {
+      fmt::format("int{}_mac{}", bits, lanes == 1 ? "" : fmt::format("_x{}", lanes)),
+      "sf_integer_mac",
+      {{"ABits", bits}, {"BBits", bits}, {"Lanes", lanes}, {"AccumulatorBits", u.accumulator_bits}},
+      sources({"sf_integer_mac", "sf_multiplier", "sf_column_adder"}),
+      "clk_i"};
   return u;
 }
 
@@ -124,12 +121,11 @@ BaselineUnit bfloat_mac(int fraction_bits, int random_bits) {
   BaselineUnit u{fmt::format("bf16, sum {}{}", sum, random_bits > 0 ? ", stochastic" : ""),
                  BaselineUnit::Kind::kBfloatMac, 16, 1, fraction_bits + 9};
   u.random_bits = random_bits;
-  u.design = {
-      fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
-      "sf_bf16_mac",
-      {{"FractionBits", fraction_bits}, {"RandomBits", random_bits}, {"OperandRegisters", 0}},
-      sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}),
-      "clk_i"};
+  u.design = {fmt::format("bf16_mac_f{}_r{}", fraction_bits, random_bits),
+              "sf_bf16_mac",
+              {{"FractionBits", fraction_bits}, {"RandomBits", random_bits}},
+              sources({"sf_bf16_mac", "sf_multiplier", "sf_column_adder"}),
+              "clk_i"};
   return u;
 }
 

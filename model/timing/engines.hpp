@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timing twins of fetch, queues, loader and array (see timing_bus.hpp for the conventions).
+// Timing twins of fetch, queues, loader and array (see bus.hpp for the conventions).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timing twin of sf_stream and its parts (see timing_bus.hpp for the conventions).
+// Timing twin of sf_stream and its parts (see bus.hpp for the conventions).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Timing twins of sf_transpose and sf_unfold (see timing_bus.hpp for the conventions).
+// Timing twins of sf_transpose and sf_unfold (see bus.hpp for the conventions).
 #pragma once
 
 #include <cstdint>

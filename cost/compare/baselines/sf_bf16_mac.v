@@ -14,7 +14,6 @@
 module sf_bf16_mac #(
     parameter FractionBits = 23,     // 7 to 23
     parameter RandomBits = 0,        // 0 to 24
-    parameter OperandRegisters = 1,  // 0: operands come registered
     parameter SumBits = FractionBits + 9,                     // derived; do not set
     parameter RandomPorts = RandomBits > 0 ? RandomBits : 1   // derived; do not set
 ) (
@@ -37,50 +36,27 @@ module sf_bf16_mac #(
   localparam Places = (Significand + Fraction > 16 ? Significand + Fraction : 16) + 2;
 
   // ---- Product ----
-  wire [15:0] a, b;
-  wire        product_enable;
-  generate
-    if (OperandRegisters != 0) begin : gen_registers
-      reg [15:0] a_q, b_q;
-      reg        product_enable_q;
-      always @(posedge clk_i) begin
-        product_enable_q <= product_enable_i;
-        if (product_enable_i) begin
-          a_q <= a_i;
-          b_q <= b_i;
-        end
-      end
-      assign a = a_q;
-      assign b = b_q;
-      assign product_enable = product_enable_q;
-    end else begin : gen_wires
-      assign a = a_i;
-      assign b = b_i;
-      assign product_enable = product_enable_i;
-    end
-  endgenerate
-
   wire [15:0] product;  // of significands in [1, 2), 14 fraction bits
   sf_multiplier #(
       .ABits (8),
       .BBits (8),
       .Signed(0)
   ) u_multiplier (
-      .a_i      ({1'b1, a[6:0]}),
-      .b_i      ({1'b1, b[6:0]}),
+      .a_i      ({1'b1, a_i[6:0]}),
+      .b_i      ({1'b1, b_i[6:0]}),
       .product_o(product)
   );
-  wire product_zero = a[14:7] == 8'd0 || b[14:7] == 8'd0;
+  wire product_zero = a_i[14:7] == 8'd0 || b_i[14:7] == 8'd0;
 
   // Exponents are kept 128 above the sum's bias of 127: all positive, and the sum's needs no adder.
   reg        product_sign_q, product_zero_q;
   reg [9:0]  product_exponent_q;
   reg [15:0] product_q;  // highest bit set
   always @(posedge clk_i) begin
-    if (product_enable) begin
-      product_sign_q     <= a[15] ^ b[15];
+    if (product_enable_i) begin
+      product_sign_q     <= a_i[15] ^ b_i[15];
       product_zero_q     <= product_zero;
-      product_exponent_q <= {2'b00, a[14:7]} + {2'b00, b[14:7]} + {8'd0, product[15], ~product[15]};
+      product_exponent_q <= {2'b00, a_i[14:7]} + {2'b00, b_i[14:7]} + {8'd0, product[15], ~product[15]};
       product_q          <= product[15] ? product : {product[14:0], 1'b0};
     end
   end

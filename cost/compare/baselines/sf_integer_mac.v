@@ -2,15 +2,14 @@
 // Multiply-accumulate of signed integers: sum += sum over lanes of a[lane] * b[lane], once a cycle.
 //
 // The parallel counterpart of sf_pe, with the same control, pipeline and drain: product register, then accumulator; a
-// sum is complete two cycles after its last operands, three with operand registers of its own.
+// sum is complete two cycles after its last operands, which come from registers that an array shares.
 // Overflow: AccumulatorBits >= ABits + BBits + log2(Lanes * longest contraction).
 `default_nettype none
 module sf_integer_mac #(
     parameter ABits = 8,
     parameter BBits = 8,
     parameter Lanes = 1,
-    parameter AccumulatorBits = 32,
-    parameter OperandRegisters = 1  // 0: operands come registered, as in an array that shares them
+    parameter AccumulatorBits = 32
 ) (
     input  wire                       clk_i,
     input  wire [Lanes*ABits-1:0]     a_i,
@@ -25,39 +24,14 @@ module sf_integer_mac #(
 );
   localparam ProductBits = ABits + BBits + $clog2(Lanes);
 
-  wire [Lanes*ABits-1:0] a;
-  wire [Lanes*BBits-1:0] b;
-  wire                   product_enable;
-  generate
-    if (OperandRegisters != 0) begin : gen_registers
-      reg [Lanes*ABits-1:0] a_q;
-      reg [Lanes*BBits-1:0] b_q;
-      reg                   product_enable_q;
-      always @(posedge clk_i) begin
-        product_enable_q <= product_enable_i;
-        if (product_enable_i) begin
-          a_q <= a_i;
-          b_q <= b_i;
-        end
-      end
-      assign a = a_q;
-      assign b = b_q;
-      assign product_enable = product_enable_q;
-    end else begin : gen_wires
-      assign a = a_i;
-      assign b = b_i;
-      assign product_enable = product_enable_i;
-    end
-  endgenerate
-
   wire [ProductBits-1:0] product;
   sf_multiplier #(
       .ABits(ABits),
       .BBits(BBits),
       .Lanes(Lanes)
   ) u_multiplier (
-      .a_i      (a),
-      .b_i      (b),
+      .a_i      (a_i),
+      .b_i      (b_i),
       .product_o(product)
   );
 
@@ -70,7 +44,7 @@ module sf_integer_mac #(
     if (capture_i) drain_q <= sum_q;
     else if (drain_shift_i) drain_q <= drain_i;
     if (sum_enable_i) sum_q <= (sum_q & {AccumulatorBits{~sum_clear_i}}) + term;
-    if (product_enable) product_q <= product;
+    if (product_enable_i) product_q <= product;
   end
 
   assign drain_o = drain_q;
