@@ -64,7 +64,14 @@ std::string descriptor_header(const Config& config) {
                 ? fmt::format("localparam {} = {};\n", name, value)
                 : fmt::format("localparam [{}:0] {} = {}'d{};\n", bits - 1, name, bits, value);
   };
-  text += "// Least significant bit of each field within the 1024 bits\n";
+  text += "// Words of 32 bits: of a descriptor, those with fields, those that each engine reads\n";
+  constant("DESCRIPTOR_WORDS", 0, kDescriptorWords);
+  constant("FIELD_WORDS", 0, static_cast<std::uint32_t>(field_words()));
+#define SOLFEGE_ROW(kName, NAME, number, meaning) \
+  constant("WORDS_" #NAME, 0, static_cast<std::uint32_t>(field_words(kName)));
+  SOLFEGE_ENGINES(SOLFEGE_ROW)
+#undef SOLFEGE_ROW
+  text += "// Least significant bit of each field\n";
   for (const DescriptorField& field : descriptor_fields())
     constant("F_" + upper(field.name), 0, static_cast<std::uint32_t>(32 * field.word + field.lsb));
   for (const Enumeration& enumeration : enumerations()) {

@@ -118,15 +118,16 @@ class Case {
   }
   /// Bits everywhere, also in lanes beyond the tensor's.
   PackedTensor planes(const std::string& name, int rows, int pixels, int count, int lanes,
-                      bool columns, PlaneType type) {
-    const PackedTensor t = layout_.planes(named(name), rows, pixels, count, lanes, columns, type);
+                      bool columns, const PlaneReading& reading) {
+    const PackedTensor t =
+        layout_.planes(named(name), rows, pixels, count, lanes, columns, reading);
     fill(t.address, t.size_bytes());
     return t;
   }
   /// Planes as passes leave them: nothing beyond the tensor's lanes.
   PackedTensor clean_planes(const std::string& name, int rows, int pixels, int count, int lanes,
-                            bool columns, PlaneType type) {
-    const PackedTensor t = planes(name, rows, pixels, count, lanes, columns, type);
+                            bool columns, const PlaneReading& reading) {
+    const PackedTensor t = planes(name, rows, pixels, count, lanes, columns, reading);
     const int bytes = t.word_lanes / 8;
     std::uint8_t* byte = memory_.data() + t.address;
     for (int word = 0; word < t.groups() * t.pixels * t.pixel_words(); ++word)
@@ -136,7 +137,20 @@ class Case {
       }
     return t;
   }
-  PlaneType plane_type() { return static_cast<PlaneType>(random_.in(0, 2)); }
+  /// Any reading whose values have no more bits than its codes and their sign.
+  PlaneReading reading(int planes) {
+    const int values = 1 << std::min(planes, 8);
+    switch (random_.in(0, planes > 8 ? 1 : 3)) {
+      case 0:
+        return kUnsignedCodes;
+      case 1:
+        return kSignedCodes;
+      case 2:
+        return bipolar_codes(planes);
+      default:
+        return {false, 1, -random_.in(0, values - 1)};
+    }
+  }
   ElementType element_type() {
     return random_.pick({ElementType::kUnsigned8, ElementType::kSigned16, ElementType::kSigned16,
                          ElementType::kSigned32, ElementType::kTagged});
@@ -184,7 +198,8 @@ class Case {
   void arithmetic(StreamPass& p, const ElementTensor* z, bool tables_fit) {
     p.scale_x = random_.chance(50) ? 1 : random_.in(-32767, 32767);
     p.shift_x = random_.in(0, random_.pick({12, 30, 63}));
-    p.narrow = random_.chance(50);
+    if (random_.chance(70))
+      p.limit_shift = random_.chance(70) ? kNarrow : static_cast<std::uint32_t>(random_.in(0, 31));
     if (tables_fit) {
       if (random_.chance(20)) p.scale_x_source = Scalar::kChannel;
       p.offset = random_.chance(30);
@@ -210,10 +225,10 @@ class Case {
         p.second_sum = static_cast<SecondSum>(random_.in(0, p.z != nullptr ? 2 : 1));
     }
   }
-  /// Where results are stored; 16-bit ones need narrow.
+  /// Where results are stored, as far as they fit.
   ElementTensor destination(const StreamPass& p, int rows, int pixels, int channels) {
     const ElementType type =
-        p.narrow
+        p.limit_shift >= kNarrow
             ? random_.pick({ElementType::kSigned16, ElementType::kSigned32, ElementType::kTagged})
             : ElementType::kSigned32;
     return elements("result", rows, pixels, channels, type);
@@ -278,10 +293,10 @@ class Case {
                             : Shape{l.out_channels, out, batch, l.in_channels, in, taps};
     fit_accumulators(std::int64_t{shape.lanes} * (mode == WindowMode::kBackwardWeight ? out : taps),
                      &row_planes, &column_planes);
-    const PackedTensor rows =
-        planes("rows", shape.rows, shape.row_pixels, row_planes, shape.lanes, false, plane_type());
+    const PackedTensor rows = planes("rows", shape.rows, shape.row_pixels, row_planes, shape.lanes,
+                                     false, reading(row_planes));
     const PackedTensor columns = planes("columns", shape.columns, shape.column_pixels,
-                                        column_planes, shape.lanes, true, plane_type());
+                                        column_planes, shape.lanes, true, reading(column_planes));
     drained(shape.rows, shape.pixels, shape.columns, {60, 30, shape.rows <= config_.max_batch},
             [&](const ElementTensor& result, const StreamPass& drain) {
               builder_.multiply(mode, l, rows, columns, result, drain, "random product");
@@ -324,16 +339,16 @@ class Case {
               out = l.out_height * l.out_width;
     int row_planes = random_.in(1, 5), column_planes = random_.in(1, 5);
     fit_accumulators(out, &row_planes, &column_planes);
-    const PackedTensor gradient =
-        clean_planes("gradient codes", batch, out, row_planes, l.out_channels, false, plane_type());
-    const PackedTensor input =
-        clean_planes("input codes", batch, in, column_planes, l.in_channels, false, plane_type());
+    const PackedTensor gradient = clean_planes("gradient codes", batch, out, row_planes,
+                                               l.out_channels, false, reading(row_planes));
+    const PackedTensor input = clean_planes("input codes", batch, in, column_planes, l.in_channels,
+                                            false, reading(column_planes));
     PackedTensor rows =
         layout_.planes(named("unfolded gradient"), unfolded_tap_rows(l.out_channels, config_.rows),
-                       batch, row_planes, out, false, gradient.type);
+                       batch, row_planes, out, false, gradient.reading);
     PackedTensor columns = layout_.planes(named("unfolded input"),
                                           taps * unfolded_tap_rows(l.in_channels, config_.columns),
-                                          batch, column_planes, out, true, input.type);
+                                          batch, column_planes, out, true, input.reading);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     builder_.unfold(gradient, rows, l, true);
     builder_.unfold(input, columns, l, false);
@@ -392,11 +407,15 @@ class Case {
       } else if (!stochastic) {
         p.quantizer = Quantizer::kThreshold;
         p.threshold_per_channel = random_.chance(60);
+        if (random_.chance(30)) {
+          p.code_shift = random_.in(0, 7);
+          p.code_offset = random_.in(-256, 255);
+        }
         count = p.quantizer_bits =
             random_.in(1, p.threshold_per_channel ? config_.activation_bits : 8);
       }
       packed = planes("packed", rows, result_pixels, count, channels, random_.chance(50),
-                      PlaneType::kUnipolar);
+                      kUnsignedCodes);
       p.pack = &packed;
     }
     const ElementTensor result = destination(p, rows, result_pixels, channels);
@@ -420,7 +439,7 @@ class Case {
     p.quantizer = random_.chance(50) ? Quantizer::kStochastic : Quantizer::kStochasticScaled;
     p.quantizer_bits = random_.in(1, 8);
     p.random_state = random_.bits() | 1;
-    p.narrow = true;
+    p.limit_shift = kNarrow;
     const int count = geometry_.sample_rows * config_.stream_lanes;
     const std::uint32_t maxima = take(4 * static_cast<std::size_t>(count));
     for (int row = 0; row < rows; ++row) {
@@ -443,10 +462,10 @@ class Case {
   void corner_turn() {
     const int rows = random_.in(1, 3 * config_.lanes), lanes = random_.in(1, 3 * config_.lanes);
     const int pixels = random_.in(1, 4), count = random_.in(1, 5);
-    const PackedTensor source = clean_planes("source", rows, pixels, count, lanes,
-                                             random_.chance(50), PlaneType::kUnipolar);
+    const PackedTensor source =
+        clean_planes("source", rows, pixels, count, lanes, random_.chance(50), kUnsignedCodes);
     const PackedTensor target =
-        planes("target", lanes, pixels, count, rows, random_.chance(50), PlaneType::kUnipolar);
+        planes("target", lanes, pixels, count, rows, random_.chance(50), kUnsignedCodes);
     builder_.transpose(source, target);
   }
 
@@ -458,11 +477,11 @@ class Case {
     const int out = l.out_height * l.out_width;
     const PackedTensor source =
         clean_planes("source", samples, gradient ? out : l.in_height * l.in_width, count, channels,
-                     random_.chance(50), PlaneType::kUnipolar);
+                     random_.chance(50), kUnsignedCodes);
     const int taps = gradient ? 1 : l.kernel_height * l.kernel_width;
     const int tap_rows = unfolded_tap_rows(channels, columns ? config_.columns : config_.rows);
     const PackedTensor target = layout_.planes(named("target"), taps * tap_rows, samples, count,
-                                               out, columns, PlaneType::kUnipolar);
+                                               out, columns, kUnsignedCodes);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
     builder_.unfold(source, target, l, gradient);
   }

@@ -222,7 +222,7 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
   for (int b = 2; b <= o.largest_bits; ++b) {
     m.begin(fmt::format("break-even at {} bits", b));
     DatapathMeasurement planes = m.serial("bit planes");
-    const PlaneOperand row = uniform_codes(b, false), column = uniform_codes(b, true);
+    const PlaneOperand row = uniform_codes(b), column = uniform_codes(b);
     planes.passes = {m.serial_pass("", 1, row, column)};
     const std::vector<float> values = uniform_values(b);
     const auto parallel = [&](const BaselineUnit& unit) {
@@ -298,10 +298,11 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.notes.push_back(
       "mean over forward, backward_input and backward_weight, weighted by their MACs; zero-delay "
       "and timed are an interval");
-  c.notes.push_back(fmt::format(
-      "an element bears its share of operand registers, of the extra elements that sum a bipolar "
-      "operand (bit planes only), and of draining a sum of {} MACs",
-      options.contraction));
+  c.notes.push_back(
+      fmt::format("an element bears its share of operand registers, of the extra elements that sum "
+                  "an operand's "
+                  "codes (bit planes only), and of draining a sum of {} MACs",
+                  options.contraction));
   c.notes.push_back(
       "not in it, for any: wires (before placement), leakage, sequencing, the correction of a "
       "drained sum, the source of random bits, writing the buffers");

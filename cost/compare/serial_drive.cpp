@@ -76,6 +76,11 @@ class Sequence {
   std::uint64_t row_word(int word) const { return row_.plane(row_plane_, word); }
   std::uint64_t column_word(int word) const { return column_.plane(column_plane_, word); }
   int shift() const { return row_plane_ + column_plane_; }
+  /// Codes are summed in plane 0 of the other operand.
+  bool counts(Element element) const {
+    return (element != Element::kRowSum || column_plane_ == 0) &&
+           (element != Element::kColumnSum || row_plane_ == 0);
+  }
   std::mt19937_64& random() { return random_; }
 
  private:
@@ -88,7 +93,7 @@ class Sequence {
 }  // namespace
 
 PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
-  PlaneOperand o{{}, bits, false};
+  PlaneOperand o{{}, bits};
   for (const float v : values)
     o.codes.push_back(static_cast<std::uint32_t>(
         std::floor(std::clamp(v, 0.0f, 1.0f) * static_cast<float>(top_code(bits)) + 0.5f)));
@@ -96,7 +101,7 @@ PlaneOperand activation_codes(const std::vector<float>& values, int bits) {
 }
 
 PlaneOperand weight_codes(const std::vector<float>& values, int bits) {
-  PlaneOperand o{{}, bits, true};
+  PlaneOperand o{{}, bits};
   const double limit = std::tanh(double{largest_magnitude(values.data(), values.size())});
   for (const float v : values) {
     if (bits == 1 || limit == 0)
@@ -110,7 +115,7 @@ PlaneOperand weight_codes(const std::vector<float>& values, int bits) {
 }
 
 PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uint64_t seed) {
-  PlaneOperand o{{}, bits, true};
+  PlaneOperand o{{}, bits};
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> noise;
   const double limit = std::max<double>(largest_magnitude(values.data(), values.size()), 1e-300);
@@ -121,8 +126,8 @@ PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uin
   return o;
 }
 
-PlaneOperand uniform_codes(int bits, bool bipolar) {
-  PlaneOperand o{{}, bits, bipolar};
+PlaneOperand uniform_codes(int bits) {
+  PlaneOperand o{{}, bits};
   for (std::uint32_t code = 0; code <= top_code(bits); ++code) o.codes.push_back(code);
   return o;
 }
@@ -137,7 +142,7 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
       1 + std::max<std::size_t>(1, (drive.cycles + sum_cycles - 1) / sum_cycles);
   v.warm_up = sum_cycles + 1;
   Sequence sequence(row, column, drive);
-  const bool xnor = row.bipolar && column.bipolar && element == Element::kProduct;
+  bool counts = false;
   int last_shift = 0;
   std::int64_t sum = 0;
   std::vector<std::int64_t> drained = {0};
@@ -150,13 +155,13 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
       const std::uint64_t b = element == Element::kRowSum ? kAllLanes : sequence.column_word(w);
       v.element.set(PePort::kA, a, w);
       v.element.set(PePort::kB, b, w);
-      count += __builtin_popcountll(xnor ? a ^ b : a & b);
+      count += __builtin_popcountll(a & b);
     }
     // The second stage, a cycle later, has the shift of the words before.
     const std::size_t place = (cycle + sum_cycles - 1) % sum_cycles;
-    v.element.set(PePort::kXnor, xnor ? 1 : 0);
-    v.element.set(PePort::kCountEnable, 1);
-    v.element.set(PePort::kSumEnable, cycle > 0 ? 1 : 0);
+    v.element.set(PePort::kSumEnable, counts ? 1 : 0);
+    counts = sequence.counts(element);
+    v.element.set(PePort::kCountEnable, counts ? 1 : 0);
     v.element.set(PePort::kSumClear, place == 0 ? 1 : 0);
     v.element.set(PePort::kNegate, 0);
     v.element.set(PePort::kShift, static_cast<std::uint64_t>(last_shift));
@@ -169,7 +174,7 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
                     static_cast<std::uint64_t>(drained[std::uniform_int_distribution<std::size_t>(
                         0, drained.size() - 1)(sequence.random())]));
     last_shift = sequence.shift();
-    sum += static_cast<std::int64_t>(count) << last_shift;
+    if (counts) sum += static_cast<std::int64_t>(count) << last_shift;
     if (cycle % sum_cycles == sum_cycles - 1) {
       drained.push_back(sum);
       sum = 0;

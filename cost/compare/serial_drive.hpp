@@ -15,16 +15,15 @@ namespace solfege {
 struct PlaneOperand {
   std::vector<std::uint32_t> codes;
   int planes = 1;
-  bool bipolar = false;
 };
 
-/// DoReFa codes of values (f_A, f_W, f_G): activations in [0, 1] unipolar; weights and gradients
-/// bipolar. f_G rounds stochastically with `seed`, by the values' largest magnitude.
+/// DoReFa codes of values (f_A, f_W, f_G). f_G rounds stochastically with `seed`, by the values'
+/// largest magnitude.
 PlaneOperand activation_codes(const std::vector<float>& values, int bits);
 PlaneOperand weight_codes(const std::vector<float>& values, int bits);
 PlaneOperand gradient_codes(const std::vector<float>& values, int bits, std::uint64_t seed);
 /// Every code equally often.
-PlaneOperand uniform_codes(int bits, bool bipolar);
+PlaneOperand uniform_codes(int bits);
 
 /// Elements of the array, by what their operands are.
 enum class Element { kProduct, kRowSum, kColumnSum };

@@ -30,8 +30,6 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
   const int width = static_cast<int>(d.window_width), taps_x = static_cast<int>(d.tap_x_count);
   const auto ys = window_taps(d, tile_y, d.tap_y_first, d.tap_y_count, d.window_height);
   const auto xs = window_taps(d, tile_x, 0, d.tap_x_count, d.window_width);
-  const bool signed_rows = d.row_type == PlaneType::kSigned;
-  const bool signed_columns = d.column_type == PlaneType::kSigned;
   std::vector<ArrayOperation> list;
   for (const WindowTap& y : ys)
     for (const WindowTap& x : xs) {
@@ -55,8 +53,10 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
             o.row_word %= static_cast<std::uint32_t>(config.row_buffer_depth);
             o.column_word %= static_cast<std::uint32_t>(config.column_buffer_depth);
             o.lanes = word + 1 == d.words ? d.tail_lanes : static_cast<std::uint32_t>(config.lanes);
-            o.negate = (signed_rows && i + 1 == d.row_planes) !=
-                       (signed_columns && j + 1 == d.column_planes);
+            o.row_plane_0 = i == 0;
+            o.column_plane_0 = j == 0;
+            o.row_negate = d.row_signed && i + 1 == d.row_planes;
+            o.column_negate = d.column_signed && j + 1 == d.column_planes;
             o.shift = i + j;
             list.push_back(o);
           }
@@ -138,6 +138,12 @@ std::uint64_t ArraySlice::drain_input(int row, int column) const {
   return row < config_.rows - 1 ? element(row + 1, column).drain : 0;
 }
 
+std::array<bool, ArraySlice::kKinds> ArraySlice::works(const Stage& stage) {
+  if (!stage.valid) return {};
+  const ArrayOperation& o = stage.operation;
+  return {true, o.column_plane_0, o.row_plane_0, o.row_plane_0 && o.column_plane_0};
+}
+
 bool ArraySlice::clock() {
   const int width = columns() + 1, rows = config_.rows;
   const int chunks = geometry_.column_chunks;
@@ -149,16 +155,15 @@ bool ArraySlice::clock() {
         e.drain = e.sum;
       else if (control_.drain_shift && row < rows)
         e.drain = drain_input(row, column);
-      if (control_.sum_enable) {
+      if (control_.sum_enable[kind(row, column)]) {
         const std::uint64_t term = static_cast<std::uint64_t>(e.count) << control_.shift;
         const std::uint64_t before = control_.sum_clear ? 0 : e.sum;
-        e.sum = (control_.negate ? before - term : before + term) & accumulator_mask_;
+        e.sum = (control_.negate[kind(row, column)] ? before - term : before + term) &
+                accumulator_mask_;
       }
-      if (control_.count_enable) {
+      if (control_.count_enable[kind(row, column)]) {
         LaneWord product;
-        const bool differs = control_.xnor && row < rows && column < width - 1;
-        for (std::size_t i = 0; i < product.size(); ++i)
-          product[i] = differs ? e.a[i] ^ e.b[i] : e.a[i] & e.b[i];
+        for (std::size_t i = 0; i < product.size(); ++i) product[i] = e.a[i] & e.b[i];
         e.count = ones(product);
       }
       if (operand_enable_) {
@@ -190,13 +195,16 @@ bool ArraySlice::clock() {
   control_.capture = sum_.capture && !tile_valid_;
   control_.drain_shift = tile_valid_ && chunk_ + 1 == chunks;
   operand_enable_ = offered_.valid && !hold_;
-  control_.count_enable = operand_.valid && !hold_;
-  control_.sum_enable = count_.valid && !hold_;
-  control_.xnor = d_.row_type == PlaneType::kBipolar && d_.column_type == PlaneType::kBipolar;
+  control_.count_enable = control_.sum_enable = {};
+  if (!hold_) {
+    control_.count_enable = works(operand_);
+    control_.sum_enable = works(count_);
+  }
   if (count_.valid) {
-    control_.sum_clear = count_.operation.first;
-    control_.negate = count_.operation.negate;
-    control_.shift = count_.operation.shift;
+    const ArrayOperation& o = count_.operation;
+    control_.sum_clear = o.first;
+    control_.negate = {o.row_negate != o.column_negate, o.row_negate, o.column_negate, false};
+    control_.shift = o.shift;
   }
   return offered_.valid || position_ < tile_.size() || tile_index_ + 1 < gemm_tiles(d_) ||
          operand_.valid || count_.valid || sum_.valid || tile_valid_;

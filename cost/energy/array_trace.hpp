@@ -19,7 +19,9 @@ using LaneWord = std::array<std::uint64_t, 4>;
 struct ArrayOperation {
   std::uint32_t row_word = 0, column_word = 0;  ///< buffer addresses
   std::uint32_t lanes = 0;                      ///< valid ones: the lane mask
-  bool first = false, capture = false, negate = false;
+  bool first = false, capture = false;
+  bool row_plane_0 = true, column_plane_0 = true;
+  bool row_negate = false, column_negate = false;
   std::uint32_t shift = 0;
 };
 
@@ -40,10 +42,12 @@ class ArraySlice {
     int count = 0;
     std::uint64_t sum = 0, drain = 0;  ///< modulo 2^AccumulatorBits
   };
-  /// Signals of the current cycle that all elements share.
+  /// What an element sums: products, codes of a row or of a column, valid lanes.
+  enum Kind { kProduct, kRowSum, kColumnSum, kLanes, kKinds };
+  /// Signals of the current cycle.
   struct Control {
-    bool xnor = false, count_enable = false, sum_enable = false, sum_clear = false, negate = false;
-    bool capture = false, drain_shift = false;
+    std::array<bool, kKinds> count_enable{}, sum_enable{}, negate{};
+    bool sum_clear = false, capture = false, drain_shift = false;
     std::uint32_t shift = 0;
   };
 
@@ -61,6 +65,10 @@ class ArraySlice {
     return elements_[static_cast<std::size_t>(row * (columns() + 1) + column)];
   }
   int columns() const { return static_cast<int>(columns_.size()); }
+  Kind kind(int row, int column) const {
+    return static_cast<Kind>((row == config_.rows ? kColumnSum : 0) +
+                             (column == columns() ? kRowSum : 0));
+  }
   /// What passes into the drain register from the row above the given one.
   std::uint64_t drain_input(int row, int column) const;
   /// The operand registers' inputs of this cycle: buffer words before the mask.
@@ -80,6 +88,8 @@ class ArraySlice {
     std::uint32_t tile = 0;
   };
   void offer();
+  /// By Kind, whether an operation is one of its elements'.
+  static std::array<bool, kKinds> works(const Stage& stage);
   LaneWord masked(const LaneWord& word, std::uint32_t lanes) const;
 
   const Config& config_;

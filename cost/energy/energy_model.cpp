@@ -86,17 +86,19 @@ class Counter {
     const auto rows = static_cast<std::uint64_t>(config_.rows);
     const auto columns = static_cast<std::uint64_t>(config_.columns);
     const auto lanes = static_cast<std::uint64_t>(config_.lanes);
-    const std::uint64_t extra = rows + columns + 1;  // row sums, column sums, valid lanes
     const int wide = config_.accumulator_bits;
     add("array", "bit product and its popcount adder", 1, operations * rows * columns * lanes,
         bit_product_energy());
-    add("array", "bit product of the bipolar correction sums", 1, operations * extra * lanes,
-        bit_product_energy());
-    add("accumulators", "accumulator update", wide, operations * (rows * columns + extra),
+    // A row's codes are summed in plane 0 of the column, a column's in plane 0 of the row.
+    const std::uint64_t extra = operations * rows / d.column_planes +
+                                operations * columns / d.row_planes +
+                                operations / (d.row_planes * d.column_planes);
+    add("array", "bit product of the sums of codes", 1, extra * lanes, bit_product_energy());
+    add("accumulators", "accumulator update", wide, operations * rows * columns + extra,
         add_energy(wide));
     if (d.drain != 0) {
       const std::uint64_t tiles = std::uint64_t{d.tile_y_count} * d.tile_x_count * d.column_groups;
-      add("accumulators", "bipolar correction of a drained sum", wide, tiles * rows * columns,
+      add("accumulators", "affine correction of a drained sum", wide, tiles * rows * columns,
           add_energy(wide));
     }
     const int row_bits = geometry_.rows.word_bits, column_bits = geometry_.columns.word_bits;

@@ -27,7 +27,7 @@ void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
 
 /// Brings a processing element to its state: drain register, sum (four bits at a time), and the
 /// operands of the last count.
-void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a, const LaneWord& b,
+void load_element(const ArraySlice::Element& state, const LaneWord& a, const LaneWord& b,
                   Vectors* vectors) {
   vectors->step();
   vectors->set(PePort::kDrain, state.drain);
@@ -51,7 +51,6 @@ void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a
   vectors->step();
   vectors->set(PePort::kShift, shift - 4);
   vectors->set(PePort::kSumClear, 0);
-  vectors->set(PePort::kXnor, xnor ? 1 : 0);
   set_lanes(vectors, PePort::kA, a);
   set_lanes(vectors, PePort::kB, b);
 }
@@ -60,7 +59,6 @@ void load_element(const ArraySlice::Element& state, bool xnor, const LaneWord& a
 struct Probe {
   int row, column;
   const char* mode;
-  bool xnor;
   Vectors vectors;
   std::size_t warm_up = 0, actions = 0;
 };
@@ -266,12 +264,11 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     // The operand registers get operation `before` in the cycle to come
     while (more && slice.operations() < before) more = slice.clock();
 
-    const bool xnor = slice.control().xnor;
     std::vector<Probe> probes = {
-        {row, mine, "product", xnor, vectors("pe")},
-        {row, chunks, "row sum", false, vectors("pe")},
-        {rows, mine, "column sum", false, vectors("pe")},
-        {rows, chunks, "lane count", false, vectors("pe")},
+        {row, mine, "product", vectors("pe")},
+        {row, chunks, "row sum", vectors("pe")},
+        {rows, mine, "column sum", vectors("pe")},
+        {rows, chunks, "lane count", vectors("pe")},
     };
     std::vector<ArraySlice::Element> old;
     for (const Probe& probe : probes) old.push_back(slice.element(probe.row, probe.column));
@@ -294,13 +291,15 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     auto correct = [&] {
       Vectors& v = correction.vectors;
       v.step();
-      v.set(0, d.row_type == PlaneType::kBipolar);
-      v.set(1, d.column_type == PlaneType::kBipolar);
+      const AffineProduct affine = d.affine();
       const int head = slice.head_chunk();
+      const auto row_sum = static_cast<std::int64_t>(slice.element(0, chunks).drain);
+      const auto valid_lanes = static_cast<std::int64_t>(slice.element(rows, chunks).drain);
+      v.set(0, d.affine_shift);
+      v.set(1, d.affine_column);
       v.set(2, slice.element(0, head).drain);
-      v.set(3, slice.element(0, chunks).drain);
-      v.set(4, slice.element(rows, head).drain);
-      v.set(5, slice.element(rows, chunks).drain);
+      v.set(3, slice.element(rows, head).drain);
+      v.set(4, static_cast<std::uint64_t>(affine.row * row_sum + affine.lanes * valid_lanes));
     };
     correct();
 
@@ -321,28 +320,28 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         const ArraySlice::Element& e = slice.element(probe.row, probe.column);
         Vectors& v = probe.vectors;
         if (cycle == 0) {
-          load_element(e, probe.xnor, old[i].a, old[i].b, &v);
+          load_element(e, old[i].a, old[i].b, &v);
           probe.warm_up = v.cycles();
         }
         v.step();
         set_lanes(&v, PePort::kA, e.a);
         set_lanes(&v, PePort::kB, e.b);
-        v.set(PePort::kXnor, probe.xnor);
-        v.set(PePort::kCountEnable, control.count_enable);
-        v.set(PePort::kSumEnable, control.sum_enable);
+        const ArraySlice::Kind kind = slice.kind(probe.row, probe.column);
+        v.set(PePort::kCountEnable, control.count_enable[kind]);
+        v.set(PePort::kSumEnable, control.sum_enable[kind]);
         v.set(PePort::kSumClear, control.sum_clear);
-        v.set(PePort::kNegate, control.negate);
+        v.set(PePort::kNegate, control.negate[kind]);
         v.set(PePort::kShift, control.shift);
         v.set(PePort::kCapture, control.capture);
         v.set(PePort::kDrainShift, control.drain_shift && probe.row < rows);
         v.set(PePort::kDrain, slice.drain_input(probe.row, probe.column));
-        probe.actions += control.count_enable;
+        probe.actions += control.count_enable[ArraySlice::kProduct];
       }
       const ArraySlice::Element& e = slice.element(row, mine);
       popcount.vectors.step();
       set_lanes(&popcount.vectors, 0, e.a);
       set_lanes(&popcount.vectors, 1, e.b);
-      popcount.actions += control.count_enable;
+      popcount.actions += control.count_enable[ArraySlice::kProduct];
       if (slice.takes()) {
         correct();
         ++correction.actions;
@@ -350,7 +349,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     }
     for (Probe& probe : probes)
       send(unit_window("pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions));
-    if (!xnor) send(std::move(popcount));
+    send(std::move(popcount));
     send(std::move(row_register));
     send(std::move(column_register));
     send(std::move(correction));

@@ -20,8 +20,8 @@ namespace solfege {
 /// Some cycles of one unit during a descriptor.
 struct UnitWindow {
   std::string unit;  ///< of cost_unit_names()
-  /// pe: product, row sum, column sum, lane count; stream_lane: stream_mode(); reduce:
-  /// reduce_mode().
+  /// pe: product, row sum, column sum, lane count, each with the plane pairs for actions;
+  /// stream_lane: stream_mode(); reduce: reduce_mode().
   std::string mode;
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state

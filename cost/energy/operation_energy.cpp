@@ -53,7 +53,7 @@ NetlistEnergy netlist_energy(const UnitEnergy& unit, const std::string& mode) {
 }
 
 /// The mode that a row of the table is of: an element's products are what it is for, its sums of
-/// bipolar operands are priced with the step.
+/// codes are priced with the step.
 std::string mode_of(const std::string& unit) { return unit == "pe" ? "product" : ""; }
 
 /// Multiply-accumulates from the rows of elements and operand registers.
@@ -67,7 +67,7 @@ std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& el
   for (const Operands& o : {Operands{"W x A", c.weight_bits, c.activation_bits},
                             Operands{"W x G", c.weight_bits, c.gradient_bits},
                             Operands{"A x G", c.activation_bits, c.gradient_bits}}) {
-    // The elements that sum bipolar operands take part in every plane pair.
+    // The elements that sum codes are clocked with every plane pair.
     const double elements = (c.rows + 1.0) * (c.columns + 1.0) / (c.rows * c.columns);
     const double words = elements * o.a_bits * o.b_bits / c.lanes;
     const double share = 1.0 / c.rows + 1.0 / c.columns;  // registers an element

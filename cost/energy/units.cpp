@@ -59,17 +59,11 @@ std::map<std::string, MachineUnit> machine_units(const Config& c) {
 }
 
 std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits) {
-  return {{"a_i", lanes},
-          {"b_i", lanes},
-          {"xnor_i", 1},
-          {"count_enable_i", 1},
-          {"sum_enable_i", 1},
-          {"sum_clear_i", 1},
-          {"negate_i", 1},
-          {"shift_i", 6},
-          {"capture_i", 1},
-          {"drain_shift_i", 1},
-          {"drain_i", accumulator_bits}};
+  return {{"a_i", lanes},        {"b_i", lanes},
+          {"count_enable_i", 1}, {"sum_enable_i", 1},
+          {"sum_clear_i", 1},    {"negate_i", 1},
+          {"shift_i", 6},        {"capture_i", 1},
+          {"drain_shift_i", 1},  {"drain_i", accumulator_bits}};
 }
 
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
@@ -97,17 +91,16 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     unit.inputs = {{"enable_i", 1}, {"word_i", c.lanes}, {"mask_i", c.lanes}};
     unit.action = "an operand word registered";
   } else if (name == "correction") {
-    design.top = "sf_bipolar_correction";
+    design.top = "sf_affine";
     design.parameters = {{"Bits", c.accumulator_bits}};
     design.clock.clear();
-    sources.modules({"sf_bipolar_correction"});
-    unit.inputs = {{"row_bipolar_i", 1},
-                   {"column_bipolar_i", 1},
+    sources.modules({"sf_affine"});
+    unit.inputs = {{"shift_i", 2},
+                   {"column_factor_i", 10},
                    {"sum_i", c.accumulator_bits},
-                   {"row_sum_i", c.accumulator_bits},
                    {"column_sum_i", c.accumulator_bits},
-                   {"valid_lanes_i", c.accumulator_bits}};
-    unit.action = "a drained sum corrected";
+                   {"row_term_i", c.accumulator_bits}};
+    unit.action = "a drained sum of codes made one of values";
   } else if (name == "stream_lane") {
     design.top = "sf_stream_lane";
     const LaneShape s(c);

@@ -24,7 +24,6 @@ struct PePort {
   enum : std::size_t {
     kA,
     kB,
-    kXnor,
     kCountEnable,
     kSumEnable,
     kSumClear,
@@ -41,7 +40,7 @@ std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits);
 ///   and_popcount      products of two words and their popcount; a part of pe
 ///   pe                processing element: and_popcount, accumulator, drain register
 ///   operand_register  a word of the array's operand registers
-///   correction        bipolar correction of a drained sum
+///   correction        a drained sum of codes made one of values
 ///   stream_lane       a lane of the stream unit, all its stages
 ///   reduce            a lane of the reductions; their tables are memories
 ///   random_shared     random source as the design has it: numbers for all lanes a step

@@ -11,9 +11,16 @@
 #include "model/golden/popcount.hpp"
 
 namespace solfege {
+
+double GoldenGemm::Side::code_peak() const {
+  return is_signed ? std::ldexp(1.0, planes - 1) : std::ldexp(1.0, planes) - 1;
+}
+
 double GoldenGemm::Side::peak() const {
-  if (type == PlaneType::kSigned) return std::ldexp(1.0, planes - 1);
-  return std::ldexp(1.0, planes) - 1;
+  const auto at = [this](double code) {
+    return std::abs(static_cast<double>(step) * code + static_cast<double>(offset));
+  };
+  return std::max(at(code_peak()), at(is_signed ? -code_peak() : 0.0));
 }
 
 GoldenGemm::GoldenGemm(GoldenDevice& device, const Descriptor& descriptor)
@@ -27,7 +34,7 @@ GoldenGemm::GoldenGemm(GoldenDevice& device, const Descriptor& descriptor)
             static_cast<int>(d_.row_planes),
             d_.row_base,
             0,
-            d_.row_type},
+            d_.row_signed},
       columns_{&device.column_buffer_,
                device.geometry_.columns.depth,
                device.geometry_.columns.group,
@@ -35,7 +42,34 @@ GoldenGemm::GoldenGemm(GoldenDevice& device, const Descriptor& descriptor)
                static_cast<int>(d_.column_planes),
                d_.column_base,
                d_.column_group_stride,
-               d_.column_type} {}
+               d_.column_signed},
+      affine_(d_.affine()),
+      factors_(factor()) {}
+
+bool GoldenGemm::factor() {
+  const std::int64_t both = std::int64_t{1} << affine_.shift;
+  for (std::int64_t step = 1; step <= both; step *= 2) {
+    const std::int64_t other = both / step;
+    if (affine_.row % step != 0 || affine_.column % other != 0) continue;
+    const std::int64_t offset = affine_.column / other, other_offset = affine_.row / step;
+    if (offset * other_offset != affine_.lanes) continue;
+    rows_.step = step;
+    rows_.offset = offset;
+    columns_.step = other;
+    columns_.offset = other_offset;
+    return true;
+  }
+  return false;
+}
+
+double GoldenGemm::product_peak() const {
+  if (factors_) return rows_.peak() * columns_.peak();
+  const double row = rows_.code_peak(), column = columns_.code_peak();
+  return std::ldexp(row * column, affine_.shift) +
+         std::abs(static_cast<double>(affine_.row)) * row +
+         std::abs(static_cast<double>(affine_.column)) * column +
+         std::abs(static_cast<double>(affine_.lanes));
+}
 
 /// One axis of a window: for tile position p, the taps that meet the operand. Written as the
 /// definition, by trying every tap.
@@ -124,7 +158,7 @@ void GoldenGemm::run() {
   const double terms =
       static_cast<double>(most_pairs_) *
       static_cast<double>((d_.words - 1) * static_cast<std::uint32_t>(lanes_) + d_.tail_lanes);
-  const double bound = terms * rows_.peak() * columns_.peak();
+  const double bound = terms * product_peak();
   if (d_.clear && d_.drain) {
     GoldenDevice::Tiles& tiles = device_.tiles_;
     const std::size_t first = tiles.append(count, bound);
@@ -153,7 +187,7 @@ template <typename Sum>
 void GoldenGemm::run_as(Sum* tiles) {
   const int length = static_cast<int>(d_.words) * lanes_, words = (length + 63) / 64;
   const double terms = static_cast<double>(most_pairs_) * length;
-  const double bound = terms * rows_.peak() * columns_.peak();
+  const double bound = terms * product_peak();
   const bool single = bound <= 16777216.0, exact = bound <= 9007199254740992.0;
   const double products = static_cast<double>(total_pairs_) * rows_.members() * columns_.members();
   const double operands =
@@ -163,7 +197,7 @@ void GoldenGemm::run_as(Sum* tiles) {
       words * (products * rows_.planes * columns_.planes * kCountTime + operands * kGatherTime);
   const double floating =
       length * (products * (single ? kFloatTime : kDoubleTime) + operands * kDecodeTime);
-  if (!exact || counting <= floating) return count_bits(tiles);
+  if (!factors_ || !exact || counting <= floating) return count_bits(tiles);
   if (single)
     multiply<float>(tiles);
   else
@@ -224,7 +258,7 @@ void GoldenGemm::read_bits(const Side& side, int pixels, bool wants_sums, Bits& 
       }
       if (!wants_sums) continue;
       std::int64_t* sums = bits.sums.data() + pixel * static_cast<std::uint64_t>(members);
-      const std::int64_t weight = plane_weight(side.type, side.planes, plane);
+      const std::int64_t weight = plane_weight(side.is_signed, side.planes, plane);
       for (int w = 0; w < words; ++w)
         for (int member = 0; member < members; ++member)
           sums[member] += weight * count_ones(to[w * members + member]);
@@ -242,11 +276,8 @@ void GoldenGemm::count_bits(Sum* tiles) {
   const int words = (length + 63) / 64;
   const int row_members = rows_.members(), column_members = columns_.members();
   Bits rows, columns;
-  // A value is its bits' plus an offset: (a + p)(b + q) = a b + p b + q a + p q, for every lane.
-  const std::int64_t p = plane_offset(rows_.type, rows_.planes),
-                     q = plane_offset(columns_.type, columns_.planes);
-  read_bits(rows_, row_pixels_, q != 0, rows);
-  read_bits(columns_, column_pixels_, p != 0, columns);
+  read_bits(rows_, row_pixels_, affine_.row != 0, rows);
+  read_bits(columns_, column_pixels_, affine_.column != 0, columns);
   const std::size_t row_pixel = static_cast<std::size_t>(rows_.planes * words * row_members);
   const std::size_t column_pixel =
       static_cast<std::size_t>(columns_.planes * words * column_members);
@@ -273,18 +304,19 @@ void GoldenGemm::count_bits(Sum* tiles) {
           pairs(static_cast<int>(tile), list);
           operands.clear();
           std::fill(row_terms.begin(), row_terms.end(),
-                    static_cast<Unsigned>(p * q * length * static_cast<std::int64_t>(list.size())));
+                    static_cast<Unsigned>(affine_.lanes * length *
+                                          static_cast<std::int64_t>(list.size())));
           std::fill(column_terms.begin(), column_terms.end(), Unsigned{0});
           for (const Pair& pair : list) {
             operands.push_back(
                 {rows.words.data() + static_cast<std::size_t>(pair.row) * row_pixel,
                  columns.words.data() + static_cast<std::size_t>(pair.column) * column_pixel});
-            add(row_terms, q, rows, pair.row);
-            add(column_terms, p, columns, pair.column);
+            add(row_terms, affine_.row, rows, pair.row);
+            add(column_terms, affine_.column, columns, pair.column);
           }
-          count_common(operands, words, {rows_.type, rows_.planes, row_members, row_members},
-                       {columns_.type, columns_.planes, column_members, columns_.group},
-                       row_terms.data(), column_terms.data(),
+          count_common(operands, words, {rows_.is_signed, rows_.planes, row_members, row_members},
+                       {columns_.is_signed, columns_.planes, column_members, columns_.group},
+                       std::int64_t{1} << affine_.shift, row_terms.data(), column_terms.data(),
                        reinterpret_cast<Unsigned*>(tiles + tile * tile_size));
         }
       });
@@ -292,12 +324,12 @@ void GoldenGemm::count_bits(Sum* tiles) {
 
 // ---- In floating point ----
 
-/// A pixel's operand as integers, [member][lane].
+/// A pixel's operand as values, integers, [member][lane].
 template <typename Number>
 void GoldenGemm::decode(const Side& side, int pixel, Number* values) const {
   const int words = static_cast<int>(d_.words), length = words * lanes_;
   const int valid = (words - 1) * lanes_ + static_cast<int>(d_.tail_lanes);
-  const auto offset = static_cast<Number>(plane_offset(side.type, side.planes));
+  const auto offset = static_cast<Number>(side.offset);
   static thread_local std::vector<std::uint8_t> codes;
   codes.resize(static_cast<std::size_t>(side.group * lanes_));
   for (int group = 0; group < side.groups; ++group) {
@@ -310,10 +342,10 @@ void GoldenGemm::decode(const Side& side, int pixel, Number* values) const {
         for (int plane = 0; plane < planes; ++plane)
           add_plane(word(side, group, pixel, first + plane, w), codes.size() / 8, plane,
                     codes.data());
-        const bool sign = side.type == PlaneType::kSigned && first + planes == side.planes;
+        const bool sign = side.is_signed && first + planes == side.planes;
         const int carry = sign ? 1 << planes : 0;
-        const auto factor = static_cast<Number>((side.type == PlaneType::kBipolar ? 2.0 : 1.0) *
-                                                static_cast<double>(1u << first));
+        const auto factor =
+            static_cast<Number>(static_cast<double>(side.step) * static_cast<double>(1u << first));
         for (int member = 0; member < side.group; ++member) {
           const std::uint8_t* from = codes.data() + member * lanes_;
           Number* to = lines + static_cast<std::ptrdiff_t>(member) * length + w * lanes_;

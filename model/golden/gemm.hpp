@@ -31,18 +31,24 @@ class GoldenGemm {
     const std::vector<std::uint8_t>* buffer;
     int depth, group, groups, planes;  ///< `groups` of `group` members, group_stride apart
     std::uint32_t base, group_stride;
-    PlaneType type;
+    bool is_signed;
+    std::int64_t step = 1, offset = 0;  ///< values of codes, where the scalars have factors
     int members() const { return group * groups; }
-    /// Largest magnitude of a code.
+    /// Largest magnitude of a code, and of a value.
+    double code_peak() const;
     double peak() const;
   };
   /// Planes of an operand, 64 lanes a word, lanes outside the contraction cleared:
-  /// [pixel][plane][word][member], and each member's sum of values (without the bipolar offset).
+  /// [pixel][plane][word][member], and each member's sum of codes.
   struct Bits {
     std::vector<std::uint64_t> words;
     std::vector<std::int64_t> sums;  ///< [pixel][member]
   };
 
+  /// Steps and offsets of the operands that give the descriptor's scalars, where there are some.
+  bool factor();
+  /// The largest magnitude of a lane's product of values.
+  double product_peak() const;
   Meetings meetings(int position, int tap_first, int tap_count, int limit) const;
   void pairs(int tile, std::vector<Pair>& list) const;
   void prepare();
@@ -62,6 +68,8 @@ class GoldenGemm {
   const Descriptor& d_;
   const int lanes_;
   Side rows_, columns_;
+  const AffineProduct affine_;
+  const bool factors_;  ///< the operands have values of their own
   int tiles_ = 0, row_pixels_ = 0, column_pixels_ = 0;
   std::vector<Meetings> meetings_y_, meetings_x_;
   std::size_t most_pairs_ = 0, total_pairs_ = 0;

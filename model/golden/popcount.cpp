@@ -50,6 +50,7 @@ struct Contraction {
   int words;
   const PopcountSide& rows;
   const PopcountSide& columns;
+  std::int64_t factor;
 };
 
 /// kRows x (kVectors * kVector) members from row r, column c on; adds to totals[row][column].
@@ -79,8 +80,9 @@ void block(const Contraction& k, int r, int c, Sum* totals) {
           }
         }
       }
-      const auto weight = static_cast<Sum>(plane_weight(k.rows.type, k.rows.planes, i) *
-                                           plane_weight(k.columns.type, k.columns.planes, j));
+      const auto weight =
+          static_cast<Sum>(plane_weight(k.rows.is_signed, k.rows.planes, i) *
+                           plane_weight(k.columns.is_signed, k.columns.planes, j) * k.factor);
       for (int x = 0; x < kRows; ++x) {
         std::uint64_t line[kVectors * kVector];
 #pragma GCC unroll 8
@@ -120,8 +122,9 @@ Sum count_one(const Contraction& k, int r, int c) {
           count +=
               static_cast<Sum>(count_ones(pair.row[(i * k.words + w) * k.rows.members + r] &
                                           pair.column[(j * k.words + w) * k.columns.members + c]));
-      total += count * static_cast<Sum>(plane_weight(k.rows.type, k.rows.planes, i) *
-                                        plane_weight(k.columns.type, k.columns.planes, j));
+      total += count *
+               static_cast<Sum>(plane_weight(k.rows.is_signed, k.rows.planes, i) *
+                                plane_weight(k.columns.is_signed, k.columns.planes, j) * k.factor);
     }
   return total;
 }
@@ -163,9 +166,9 @@ void add_plane(const std::uint8_t* bits, std::size_t bytes, int plane, std::uint
 
 template <typename Sum>
 void count_common(const std::vector<PopcountPair>& pairs, int words, const PopcountSide& rows,
-                  const PopcountSide& columns, const Sum* row_terms, const Sum* column_terms,
-                  Sum* tiles) {
-  const Contraction k{pairs, words, rows, columns};
+                  const PopcountSide& columns, std::int64_t factor, const Sum* row_terms,
+                  const Sum* column_terms, Sum* tiles) {
+  const Contraction k{pairs, words, rows, columns, factor};
   const int m = rows.members, n = columns.group;
   for (int group = 0; group * n < columns.members; ++group) {
     Sum* tile = tiles + static_cast<std::ptrdiff_t>(group) * m * n;
@@ -199,10 +202,10 @@ void count_common(const std::vector<PopcountPair>& pairs, int words, const Popco
 }
 
 template void count_common(const std::vector<PopcountPair>&, int, const PopcountSide&,
-                           const PopcountSide&, const std::uint32_t*, const std::uint32_t*,
-                           std::uint32_t*);
+                           const PopcountSide&, std::int64_t, const std::uint32_t*,
+                           const std::uint32_t*, std::uint32_t*);
 template void count_common(const std::vector<PopcountPair>&, int, const PopcountSide&,
-                           const PopcountSide&, const std::uint64_t*, const std::uint64_t*,
-                           std::uint64_t*);
+                           const PopcountSide&, std::int64_t, const std::uint64_t*,
+                           const std::uint64_t*, std::uint64_t*);
 
 }  // namespace solfege

@@ -9,16 +9,10 @@
 
 namespace solfege {
 
-/// What a set bit of a plane adds to its code's value, and the value with all bits clear. A bipolar
-/// plane is 2^i (2b - 1), so that its bits add 2^(i+1) to -(2^planes - 1).
-constexpr std::int64_t plane_weight(PlaneType type, int planes, int plane) {
+/// What a set bit of a plane adds to its code.
+constexpr std::int64_t plane_weight(bool is_signed, int planes, int plane) {
   const std::int64_t weight = std::int64_t{1} << plane;
-  return type == PlaneType::kBipolar                         ? 2 * weight
-         : type == PlaneType::kSigned && plane + 1 == planes ? -weight
-                                                             : weight;
-}
-constexpr std::int64_t plane_offset(PlaneType type, int planes) {
-  return type == PlaneType::kBipolar ? 1 - (std::int64_t{1} << planes) : 0;
+  return is_signed && plane + 1 == planes ? -weight : weight;
 }
 
 inline int count_ones(std::uint64_t word) { return __builtin_popcountll(word); }
@@ -37,7 +31,7 @@ constexpr double kCountTime = 0.5;
 constexpr double kGatherTime = 0.5, kFloatTime = 0.04, kDoubleTime = 0.09, kDecodeTime = 0.1;
 
 struct PopcountSide {
-  PlaneType type;
+  bool is_signed;
   int planes, members;
   int group;  ///< members of a tile; `members` is a multiple
 };
@@ -48,11 +42,11 @@ struct PopcountPair {
 };
 
 /// tiles[column group][row][column] = row_terms[row] + column_terms[column] + the sum over pairs
-/// and lanes of the products of the bits' values (plane_weight, without the offset). Sum is 32 or
-/// 64 bits, unsigned; only the totals need to fit, for arithmetic is modulo its size.
+/// and lanes of the products of codes (plane_weight), times `factor`. Sum is 32 or 64 bits,
+/// unsigned; only the totals need to fit, for arithmetic is modulo its size.
 template <typename Sum>
 void count_common(const std::vector<PopcountPair>& pairs, int words, const PopcountSide& rows,
-                  const PopcountSide& columns, const Sum* row_terms, const Sum* column_terms,
-                  Sum* tiles);
+                  const PopcountSide& columns, std::int64_t factor, const Sum* row_terms,
+                  const Sum* column_terms, Sum* tiles);
 
 }  // namespace solfege

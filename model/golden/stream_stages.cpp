@@ -131,7 +131,7 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
     spread_patch(channels(device_.tables_[static_cast<std::size_t>(table)], patch.channel, scratch),
                  Spread::kChannel, entries);
   };
-  const std::int32_t limit = d_.narrow ? 32767 : std::numeric_limits<std::int32_t>::max();
+  const std::int32_t limit = std::numeric_limits<std::int32_t>::max() >> d_.limit_shift;
   auto add = [&](auto... more) {
     if (sum_width_ != Width::k32)
       add_patch<std::int64_t>(more..., limit, w.y);
@@ -217,9 +217,9 @@ void GoldenStream::reduce(Worker& w, const Patch& patch, const std::int32_t* y) 
   if (!d_.sum_enable) return;
   std::int64_t sums[kBlock] = {}, seconds[kBlock] = {};
   if (d_.sum_absolute)
-    sum_rows<true>(y, d_.narrow, sums);
+    sum_rows<true>(y, d_.limit_shift >= kNarrow, sums);
   else
-    sum_rows<false>(y, d_.narrow, sums);
+    sum_rows<false>(y, d_.limit_shift >= kNarrow, sums);
   if (d_.sums_twice()) sum_products(y, d_.second_sum == SecondSum::kDot ? w.z : y, seconds);
   for (std::size_t c = 0; c < kBlock; ++c) {
     const std::size_t to = d_.sum_per_channel ? patch.channel + c : 0;
@@ -260,6 +260,10 @@ void GoldenStream::quantize(Worker& w, const Patch& patch, const std::int32_t* y
             device_.thresholds_.at((row * nodes + node) * lanes + c % lanes);
     }
     threshold_patch(y, w.node_thresholds.data(), bits, w.codes);
+    if (d_.code_shift != 0 || d_.code_offset != 0) {
+      const auto offset = static_cast<std::uint32_t>(d_.signed_code_offset());
+      for (std::uint32_t& code : w.codes) code = (code << d_.code_shift) + offset;
+    }
   } else {
     std::memcpy(w.codes, y, sizeof w.codes);
   }

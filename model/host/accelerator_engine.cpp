@@ -184,7 +184,7 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState
       normalise.z = &layout_.layers[static_cast<std::size_t>(l.residual)].sum;
       normalise.scale_z = 1;
     }
-    normalise.narrow = true;
+    normalise.limit_shift = kNarrow;
     normalise.store = &s.sum;
     builder.stream(s.output, normalise, "batch norm and residual");
   }
@@ -193,7 +193,7 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState
                      l.output_bits, "load f_A thresholds");
   StreamPass quantize;
   quantize.x = &s.preactivation();
-  quantize.narrow = s.preactivation().type == ElementType::kSigned16;
+  quantize.limit_shift = s.preactivation().type == ElementType::kSigned16 ? kNarrow : 0;
   if (l.batch_norm && !s.has_sum) {
     load_channels(builder, Table::kScaleX, s.sign_table, s, "load signs");
     quantize.scale_x_source = Scalar::kChannel;
@@ -238,7 +238,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   StreamPass drain;
   drain.store = &s.output;
   drain.shift_x = s.output_shift;
-  drain.narrow = s.output.type == ElementType::kSigned16;
+  drain.limit_shift = s.output.type == ElementType::kSigned16 ? kNarrow : 0;
   if (training && s.layer.batch_norm) {
     drain.sum_address = s.statistics;
     drain.sum_per_channel = true;
@@ -260,7 +260,7 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
   if (s.is_last) {
     StreamPass pack;
     pack.x = &s.gradient;
-    pack.narrow = true;
+    pack.limit_shift = kNarrow;
     pack.pack = &s.scaled_gradient;
     pack.sum_address = s.gradient_sums;
     pack.sum_per_channel = true;
@@ -270,7 +270,7 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
   // The gradient of o from that of p: as it is, spread over the pooling windows, or through the
   // batch norm as A g + B o + C.
   StreamPass pass;
-  pass.narrow = s.fine_bits == 0;
+  pass.limit_shift = s.fine_bits == 0 ? kNarrow : 0;
   if (l.batch_norm || s.pooled()) {
     pass.x = &s.output;
     pass.z = &s.gradient;
@@ -326,7 +326,7 @@ void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   if (!s.is_last) load_samples(builder, s, s.fine_bits);
   StreamPass drain;
   drain.store = &below.gradient;
-  drain.narrow = true;
+  drain.limit_shift = kNarrow;
   drain.z = &below.kept;
   drain.mask = true;
   drain.scale_x_source = s.is_last ? Scalar::kConstant : Scalar::kSample;
@@ -356,7 +356,7 @@ void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
     join.z = &later.gradient;
     join.scale_z = ratio.mantissa;
     join.shift_z = ratio.shift;
-    join.narrow = true;
+    join.limit_shift = kNarrow;
     join.store = &s.gradient;
     join.max_address = s.gradient_max;
     join.max_per_sample = true;
@@ -365,7 +365,7 @@ void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
   StreamPass measure;
   measure.x = &s.gradient;
   measure.z = &s.output;
-  measure.narrow = true;
+  measure.limit_shift = kNarrow;
   measure.sum_address = s.gradient_sums;
   measure.sum_per_channel = true;
   if (s.layer.batch_norm) measure.second_sum = SecondSum::kDot;

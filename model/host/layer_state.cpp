@@ -57,9 +57,8 @@ class Layouter {
     layout.images =
         memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
                          ElementType::kUnsigned8, MemoryContent::kImages);
-    layout.image_codes =
-        memory_.planes("image codes", batch_, layout.images.pixels, head.input_bits,
-                       head.in_channels, false, PlaneType::kUnipolar);
+    layout.image_codes = memory_.planes("image codes", batch_, layout.images.pixels,
+                                        head.input_bits, head.in_channels, false, kUnsignedCodes);
     for (std::size_t k = 0; k < network_.layers.size(); ++k) layout.layers.push_back(layer(k));
     for (std::size_t k = 1; k < layout.layers.size(); ++k)
       layout.layers[k - 1].gradient_shift = estimated_gradient_shift(layout.layers[k]);
@@ -115,12 +114,13 @@ class Layouter {
     s.weights = tensor(".weights");
     s.momentum = tensor(".momentum");
     s.weight_gradient = tensor(".weight_gradient");
-    s.weight_codes = memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(),
-                                    l.weight_bits, l.in_channels, true, PlaneType::kBipolar);
+    s.weight_codes =
+        memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), l.weight_bits,
+                       l.in_channels, true, bipolar_codes(l.weight_bits));
     if (k > 0)
       s.weight_codes_by_output =
           memory_.planes(l.name + ".weight_codes_by_output", l.in_channels, s.taps(), l.weight_bits,
-                         l.out_channels, true, PlaneType::kBipolar);
+                         l.out_channels, true, bipolar_codes(l.weight_bits));
     s.threshold_table =
         memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << l.weight_bits);
     s.weight_max = memory_.take(8);
@@ -146,7 +146,7 @@ class Layouter {
                                     s.pooled() ? ElementType::kTagged : ElementType::kSigned16)
                  : s.preactivation();
     s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
-                             l.out_channels, false, PlaneType::kUnipolar);
+                             l.out_channels, false, kUnsignedCodes);
     s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
     for (std::uint32_t* table :
          {&s.sign_table, &s.low_table, &s.high_table, &s.sum_scale_table, &s.sum_offset_table,
@@ -157,28 +157,28 @@ class Layouter {
   void gradients(LayerState& s, std::size_t k) {
     const Layer& l = s.layer;
     const int pixels = s.output_pixels();
-    const PlaneType unipolar = PlaneType::kUnipolar;
+    const PlaneReading unipolar = kUnsignedCodes;
     s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
                                   s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
                                   s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
     if (!s.is_last)
       s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
-                                        l.out_channels, false, PlaneType::kBipolar);
+                                        l.out_channels, false, bipolar_codes(l.gradient_bits));
     const int sample_planes = s.is_last ? kLogitPlanes : scaled_planes(l.gradient_bits);
     if (s.lanes == WeightGradientLanes::kPixels) {
-      s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
-                                           unfolded_tap_rows(l.out_channels, config_.rows), batch_,
-                                           l.gradient_bits, pixels, false, PlaneType::kBipolar);
+      s.gradient_unfolded = memory_.planes(
+          l.name + ".gradient_unfolded", unfolded_tap_rows(l.out_channels, config_.rows), batch_,
+          l.gradient_bits, pixels, false, bipolar_codes(l.gradient_bits));
       s.input_unfolded = memory_.planes(
           l.name + ".input_unfolded", s.taps() * unfolded_tap_rows(l.in_channels, config_.columns),
           batch_, l.input_bits, pixels, true, unipolar);
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
       s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, sample_planes,
-                                         l.out_channels, false, PlaneType::kSigned);
+                                         l.out_channels, false, kSignedCodes);
       s.scaled_gradient_by_sample =
           memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels,
-                         sample_planes, batch_, false, PlaneType::kSigned);
+                         sample_planes, batch_, false, kSignedCodes);
       s.input_by_sample =
           memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
                          l.input_bits, batch_, true, unipolar);

@@ -77,7 +77,7 @@ void ProgramBuilder::load_table(Table table, std::uint32_t address, int rows, in
   d.x_address = address;
   d.scale_x = 1;
   d.shift_x = u32(shift);
-  d.narrow = shift > 0;
+  d.limit_shift = shift > 0 ? kNarrow : 0;
   d.destination = Destination::kTable;
   d.table = table;
   d.quantizer_bits = u32(threshold_bits);
@@ -110,7 +110,7 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.offset_enable = pass.offset;
   d.mask_enable = pass.mask;
   d.tanh_enable = pass.tanh;
-  d.narrow = pass.narrow;
+  d.limit_shift = pass.limit_shift;
   d.pool_enable = pass.pool > 1;
   d.route_enable = pass.route > 1;
   if (pass.store != nullptr) {
@@ -123,6 +123,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.drop_threshold = pass.drop_threshold;
   d.quantizer = pass.quantizer;
   d.quantizer_bits = u32(pass.quantizer_bits);
+  d.code_shift = u32(pass.code_shift);
+  d.code_offset = static_cast<std::uint32_t>(pass.code_offset) & 0x1ff;
   d.threshold_per_channel = pass.threshold_per_channel;
   d.random_low = u32(static_cast<std::int64_t>(pass.random_state & 0xffffffffu));
   d.random_high = u32(static_cast<std::int64_t>(pass.random_state >> 32));
@@ -354,9 +356,8 @@ Descriptor ProgramBuilder::product_descriptor(const PackedTensor& rows,
                                               const PackedTensor& columns) const {
   Descriptor d;
   d.row_planes = u32(rows.planes);
-  d.row_type = rows.type;
   d.column_planes = u32(columns.planes);
-  d.column_type = columns.type;
+  d.read_operands(rows.reading, columns.reading);
   d.words = u32(rows.words());
   d.tail_lanes = u32(rows.lanes - (rows.words() - 1) * config_.lanes);
   return d;

@@ -27,7 +27,7 @@ using Number = std::uint32_t;  ///< a field that is neither of an enumeration no
 #define SOLFEGE_SEMAPHORE(kName, bit, name, meaning) kName = 1u << bit,
 enum Semaphore : std::uint32_t { SOLFEGE_SEMAPHORES(SOLFEGE_SEMAPHORE) };
 #undef SOLFEGE_SEMAPHORE
-constexpr int kSemaphores = 8;  ///< bits of the masks
+constexpr int kSemaphores = 12;  ///< bits of the masks
 
 // The one list of descriptor fields: X(name, word, least significant bit, width, Type). The C++
 // struct, encoding and decoding, and the Verilog header sf_descriptor.vh all come from it. Each
@@ -35,7 +35,7 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
 // clang-format off
 /// Every descriptor
 #define SOLFEGE_COMMON_FIELDS(X) \
-  X(opcode, 0, 0, 4, Opcode) X(wait_mask, 0, 8, 8, Number) X(signal_mask, 0, 16, 8, Number)       \
+  X(opcode, 0, 0, 4, Opcode) X(wait_mask, 0, 4, 12, Number) X(signal_mask, 0, 16, 12, Number)     \
   X(tag, 1, 0, 16, Number)
 /// LOAD: memory -> operand buffer, whole buffer words
 #define SOLFEGE_LOAD_FIELDS(X) \
@@ -44,8 +44,8 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
 /// GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane)
 #define SOLFEGE_GEMM_FIELDS(X) \
   X(row_base, 2, 0, 16, Number) X(column_base, 2, 16, 16, Number) X(row_planes, 3, 0, 6, Number)  \
-  X(row_type, 3, 6, 2, PlaneType) X(column_planes, 3, 8, 6, Number)                               \
-  X(column_type, 3, 14, 2, PlaneType) X(clear, 3, 16, 1, bool) X(drain, 3, 17, 1, bool)           \
+  X(row_signed, 3, 6, 1, bool) X(column_planes, 3, 8, 6, Number)                                  \
+  X(column_signed, 3, 14, 1, bool) X(clear, 3, 16, 1, bool) X(drain, 3, 17, 1, bool)              \
   X(rows_by_tap, 3, 18, 1, bool) X(columns_by_tile, 3, 19, 1, bool)                               \
   X(window_mode, 3, 20, 2, WindowMode) X(stride_log2, 3, 24, 2, Number)                           \
   X(words, 4, 0, 16, Number) X(tail_lanes, 4, 16, 16, Number) X(column_groups, 5, 0, 16, Number)  \
@@ -55,19 +55,18 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
   X(tap_y_count, 8, 16, 16, Number) X(tap_x_count, 9, 0, 16, Number)                              \
   X(padding, 9, 16, 16, Number) X(window_height, 10, 0, 16, Number)                               \
   X(window_width, 10, 16, 16, Number) X(row_y_origin, 11, 0, 16, Number)                          \
-  X(column_y_origin, 11, 16, 16, Number)
+  X(column_y_origin, 11, 16, 16, Number) X(affine_shift, 12, 0, 2, Number)                        \
+  X(affine_row, 12, 8, 10, Number) X(affine_column, 12, 20, 10, Number)                           \
+  X(affine_lanes, 13, 0, 18, Number)
 /// STREAM: one pass over elements; see Loops and Stages below
 #define SOLFEGE_STREAM_FIELDS(X) \
   X(pool_enable, 1, 16, 1, bool) X(route_enable, 1, 17, 1, bool)                                  \
   X(accumulate_enable, 1, 18, 1, bool) X(accumulate_first, 1, 19, 1, bool)                        \
   X(accumulate_last, 1, 20, 1, bool) X(drop_enable, 1, 21, 1, bool)                               \
-  X(second_sum, 1, 22, 2, SecondSum) X(narrow, 1, 24, 1, bool) X(x_from_array, 2, 0, 1, bool)     \
-  X(x_type, 2, 1, 2, ElementType) X(z_enable, 2, 3, 1, bool) X(z_type, 2, 4, 2, ElementType)      \
-  X(scale_x_source, 2, 6, 2, Scalar) X(scale_z_source, 2, 8, 1, Scalar)                           \
+  X(x_from_array, 2, 0, 1, bool) X(z_enable, 2, 3, 1, bool)             \
   X(offset_enable, 2, 9, 1, bool) X(tanh_enable, 2, 10, 1, bool) X(mask_enable, 2, 11, 1, bool)   \
-  X(destination, 2, 12, 3, Destination) X(table, 2, 15, 3, Table)                                 \
-  X(quantizer, 2, 18, 2, Quantizer) X(pack_enable, 2, 20, 1, bool)                                \
-  X(pack_columns, 2, 21, 1, bool) X(max_enable, 2, 22, 1, bool) X(max_per_sample, 2, 23, 1, bool) \
+  X(pack_enable, 2, 20, 1, bool) X(pack_columns, 2, 21, 1, bool)                                  \
+  X(max_enable, 2, 22, 1, bool) X(max_per_sample, 2, 23, 1, bool) \
   X(sum_enable, 2, 24, 1, bool) X(sum_per_channel, 2, 25, 1, bool)                                \
   X(sum_absolute, 2, 26, 1, bool) X(threshold_per_channel, 2, 27, 1, bool)                        \
   X(reduce_clear, 2, 28, 1, bool) X(reduce_flush, 2, 29, 1, bool) X(z_strides_b, 2, 30, 1, bool)  \
@@ -86,7 +85,12 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
   X(sample_first, 26, 0, 16, Number) X(chunk_first, 26, 16, 16, Number)                           \
   X(pack_group_stride, 27, 0, 32, Number) X(pack_pixel_stride, 28, 0, 16, Number)                 \
   X(pack_plane_stride, 28, 16, 16, Number) X(accumulate_sample, 29, 0, 16, Number)                \
-  X(random_low, 30, 0, 32, Number) X(random_high, 31, 0, 32, Number)
+  X(random_low, 30, 0, 32, Number) X(random_high, 31, 0, 32, Number)                              \
+  X(x_type, 32, 0, 4, ElementType) X(z_type, 32, 4, 4, ElementType)                               \
+  X(scale_x_source, 32, 8, 4, Scalar) X(scale_z_source, 32, 12, 4, Scalar)                        \
+  X(second_sum, 32, 16, 4, SecondSum) X(destination, 32, 20, 4, Destination)                      \
+  X(quantizer, 32, 24, 4, Quantizer) X(table, 33, 0, 5, Table) X(limit_shift, 33, 8, 5, Number)        \
+  X(code_shift, 33, 16, 3, Number) X(code_offset, 33, 20, 9, Number)
 /// TRANSPOSE, UNFOLD: packed planes, lanes along one index -> lanes along another
 #define SOLFEGE_TURN_FIELDS(X) \
   X(source_address, 2, 0, 32, Number) X(target_address, 3, 0, 32, Number)                         \
@@ -104,7 +108,10 @@ constexpr int kSemaphores = 8;  ///< bits of the masks
   SOLFEGE_TURN_FIELDS(X)
 // clang-format on
 
-constexpr int kDescriptorWords = 32;
+/// limit_shift of results of 16 bits: +-32767.
+constexpr std::uint32_t kNarrow = 16;
+
+constexpr int kDescriptorWords = 64;
 constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 
@@ -133,13 +140,16 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 //              with accumulate_last; only that is a result. scale_x by Scalar::kSample reads entry
 //              accumulate_sample + i4 of the sample table.
 //   y = saturate(round(p / 2^shift_x) [* slope] + round(z scale_z / 2^shift_z) + offset), 0 where
-//       the mask fails; saturated to +-32767 if narrow (16-bit and tagged destinations need it),
-//       else to +-(2^31 - 1). z is only tested, not added, when mask_enable.
+//       the mask fails; saturated to +-((2^31 - 1) >> limit_shift), which must fit the
+//       destination's elements (kNarrow for 16 bits). z is only tested, not added, when
+//       mask_enable.
 //   pool       y is the largest over i1 and i2 (window x and y; first of equals), its tag the
 //              window index i2 count1 + i1; only the last window step is a result. One state for
 //              each i0.
 //   drop       an element whose random number U < drop_threshold becomes -32768, below every
 //              threshold and every clip bound (hosts keep those at -32767 or above)
+//   threshold codes: the count of thresholds reached, times 2^code_shift, plus code_offset (two's
+//              complement): signed codes of planes as many as are packed, such as -1 and 1
 //   results: stored (tagged: with the pool's tag, else z's), reduced, quantized and packed.
 // Random numbers: one a result lane, in order of results, S a step.
 // Sums: per channel 64 bits at sum_address; second sums follow them at sum_address + 8 channels.
@@ -161,6 +171,29 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 // GEMM, columns_by_tile: the column operand is indexed like the row operand, by tile, not by tap:
 // with one tap, tile p multiplies pixel p by pixel p (a sample's weight gradient).
 
+// GEMM, values. An operand's values are affine in its codes, x = p c + q. The array sums products
+// of codes, S = sum c c', codes, A = sum c of the row and B = sum c' of the column, and valid
+// lanes, N; a drained sum is
+//   sum x x' = p p' S + p q' A + q p' B + q q' N
+// by four scalars: affine_shift (p p' = 2^affine_shift), affine_row (p q'), affine_column (q p')
+// and affine_lanes (q q'), two's complement. Those of the descriptor that drains count.
+
+/// How the codes of an operand are read: the value of code c is step c + offset.
+struct PlaneReading {
+  bool is_signed = false;  ///< codes are two's complement: the last plane weighs negatively
+  int step = 1;            ///< 1, 2 or 4
+  int offset = 0;          ///< magnitude at most 255
+};
+constexpr PlaneReading kUnsignedCodes{}, kSignedCodes{true, 1, 0};
+/// Each bit of a plane is -1 or +1: values from -(2^planes - 1) to 2^planes - 1, at most 8 planes.
+constexpr PlaneReading bipolar_codes(int planes) { return {false, 2, 1 - (1 << planes)}; }
+
+/// The four scalars of a GEMM's drained sums.
+struct AffineProduct {
+  int shift;
+  std::int64_t row, column, lanes;
+};
+
 /// A decoded descriptor; unused fields are 0.
 struct Descriptor {
 #define SOLFEGE_MEMBER(name, word, lsb, width, Type) Type name = Type{};
@@ -178,10 +211,18 @@ struct Descriptor {
 
   Engine engine() const { return traits(opcode).engine; }
 
+  /// GEMM: the operands as they are read. Throws std::logic_error where a scalar does not fit.
+  void read_operands(const PlaneReading& rows, const PlaneReading& columns);
+  AffineProduct affine() const;
+
   // ---- What a STREAM descriptor uses: the questions that several parts ask of a pass
   /// Rounds at random, whether or not the codes are packed.
   bool stochastic() const { return traits(quantizer).stochastic; }
   bool draws() const { return stochastic() || drop_enable; }
+  /// The code of a result that reaches no threshold.
+  std::int32_t signed_code_offset() const {
+    return static_cast<std::int32_t>(code_offset << 23) >> 23;
+  }
   bool fills_table() const { return destination == Destination::kTable; }
   bool stores() const { return traits(destination).bytes != 0; }
   /// z is added to y; with a mask it is only tested.
@@ -204,5 +245,9 @@ struct DescriptorField {
 };
 /// All fields in the order of the list.
 const std::vector<DescriptorField>& descriptor_fields();
+/// Words of a descriptor up to the last that has a field: of any opcode, or of those that an engine
+/// runs.
+int field_words();
+int field_words(Engine engine);
 
 }  // namespace solfege

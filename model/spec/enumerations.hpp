@@ -21,12 +21,6 @@ namespace solfege {
   X(kTranspose, TRANSPOSE, 4, "packed planes, rows and lanes exchanged", Engine::kTurner)         \
   X(kUnfold, UNFOLD, 5, "packed planes, lanes along channels to lanes along output pixels", Engine::kTurner)
 
-/// How the planes of an operand are read (docs/numerics.md).
-#define SOLFEGE_PLANE_TYPES(X)                                                                    \
-  X(kUnipolar, UNIPOLAR, 0, "bits are 0 and 1")                                                   \
-  X(kSigned, SIGNED, 1, "two's complement: the most significant plane weighs negatively")         \
-  X(kBipolar, BIPOLAR, 2, "bits are -1 and +1")
-
 /// Which window of the two spatial indices (p: tile, t: contraction) meets the operand index d.
 #define SOLFEGE_WINDOW_MODES(X)                                                                   \
   X(kForward, FORWARD, 0, "d = stride * p + t - padding")                                         \
@@ -83,14 +77,13 @@ namespace solfege {
 /// The enumerations: E(Name, PREFIX of the constants, bits of the constants, list, title).
 #define SOLFEGE_ENUMERATIONS(E)                                                                   \
   E(Opcode, OPCODE, 4, SOLFEGE_OPCODES, "Opcodes")                                                \
-  E(PlaneType, PLANE, 2, SOLFEGE_PLANE_TYPES, "How planes are read")                                            \
   E(WindowMode, WINDOW, 2, SOLFEGE_WINDOW_MODES, "Window modes")                                        \
-  E(ElementType, TYPE, 2, SOLFEGE_ELEMENT_TYPES, "Element types")                                          \
-  E(Destination, DESTINATION, 3, SOLFEGE_DESTINATIONS, "Destinations of results")                             \
-  E(SecondSum, SECOND_SUM, 2, SOLFEGE_SECOND_SUMS, "Second sums")                                  \
-  E(Scalar, SCALAR, 2, SOLFEGE_SCALARS, "Sources of factors")                                                 \
-  E(Table, TABLE, 3, SOLFEGE_TABLES, "Tables of the stream unit")                                                     \
-  E(Quantizer, QUANTIZER, 2, SOLFEGE_QUANTIZERS, "Quantizers")
+  E(ElementType, TYPE, 4, SOLFEGE_ELEMENT_TYPES, "Element types")                                          \
+  E(Destination, DESTINATION, 4, SOLFEGE_DESTINATIONS, "Destinations of results")                             \
+  E(SecondSum, SECOND_SUM, 4, SOLFEGE_SECOND_SUMS, "Second sums")                                  \
+  E(Scalar, SCALAR, 4, SOLFEGE_SCALARS, "Sources of factors")                                                 \
+  E(Table, TABLE, 5, SOLFEGE_TABLES, "Tables of the stream unit")                                                     \
+  E(Quantizer, QUANTIZER, 4, SOLFEGE_QUANTIZERS, "Quantizers")
 
 /// Engines, in the order of queues, traces and the status register: X(kName, NAME, number, meaning).
 #define SOLFEGE_ENGINES(X)                                                                        \

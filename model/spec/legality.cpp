@@ -9,7 +9,8 @@ using G = Geometry;
 
 std::uint32_t u32(int value) { return static_cast<std::uint32_t>(value); }
 bool one_to(std::uint32_t value, int last) { return value >= 1 && value <= u32(last); }
-bool multiple(std::uint32_t value, std::uint32_t unit) { return value % unit == 0; }
+/// Of 0, the size of what has no valid type, everything is.
+bool multiple(std::uint32_t value, std::uint32_t unit) { return unit == 0 || value % unit == 0; }
 
 // ---- Units: what of a tensor one beat of the bus holds whole
 
@@ -72,10 +73,6 @@ const std::vector<LegalityRule> kGemmRules = {
      [](const D& d, const G& g) { return one_to(d.row_planes, g.config.wide_bits); }},
     {"its columns have 1 to bits.wide planes",
      [](const D& d, const G& g) { return one_to(d.column_planes, g.config.wide_bits); }},
-    {"the planes of its rows have a type",
-     [](const D& d, const G&) { return is_valid(d.row_type); }},
-    {"the planes of its columns have a type",
-     [](const D& d, const G&) { return is_valid(d.column_type); }},
     {"its window has a mode", [](const D& d, const G&) { return is_valid(d.window_mode); }},
     {"it has words", [](const D& d, const G&) { return d.words != 0; }},
     {"the last word has 1 to array.lanes lanes",
@@ -160,10 +157,20 @@ const std::vector<LegalityRule> kStreamRules = {
        return d.pack_planes <= u32(g.config.wide_bits) && (!d.pack_enable || d.pack_planes != 0);
      }},
     // Formats
-    {"its factor has a source", [](const D& d, const G&) { return is_valid(d.scale_x_source); }},
+    {"its elements have types",
+     [](const D& d, const G&) { return is_valid(d.x_type) && is_valid(d.z_type); }},
+    {"the factor of x has a source",
+     [](const D& d, const G&) { return is_valid(d.scale_x_source); }},
+    {"the factor of z is of the pass or of the channel",
+     [](const D& d, const G&) {
+       return d.scale_z_source == Scalar::kConstant || d.scale_z_source == Scalar::kChannel;
+     }},
+    {"its codes have a maker", [](const D& d, const G&) { return is_valid(d.quantizer); }},
     {"its destination is one", [](const D& d, const G&) { return is_valid(d.destination); }},
-    {"results of 16 bits are narrow",
-     [](const D& d, const G&) { return d.narrow || !traits(d.destination).narrow; }},
+    {"results fit the elements that they become",
+     [](const D& d, const G&) {
+       return d.limit_shift >= kNarrow || !traits(d.destination).narrow;
+     }},
     {"its second sum is one, beside a sum per channel",
      [](const D& d, const G&) {
        return !d.sums_twice() || (is_valid(d.second_sum) && d.sum_enable && d.sum_per_channel);

@@ -34,7 +34,7 @@ class MemoryLayout {
   ElementTensor elements(const std::string& name, int rows, int pixels, int channels,
                          ElementType type, MemoryContent content = MemoryContent::kElements);
   PackedTensor planes(const std::string& name, int rows, int pixels, int planes, int lanes,
-                      bool columns, PlaneType type);
+                      bool columns, const PlaneReading& reading);
   /// Bytes up to the end of the last region.
   std::uint32_t size() const { return next_; }
   /// All that was handed out, by ascending address.

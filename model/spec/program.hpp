@@ -60,7 +60,7 @@ struct PackedTensor {
   std::uint32_t address = 0;
   int rows = 1, pixels = 1, planes = 1, lanes = 1;  ///< lanes: length of the index along the lanes
   bool columns = false;  ///< grouped for the array's columns, else its rows
-  PlaneType type = PlaneType::kUnipolar;
+  PlaneReading reading;
   int group = 1, word_lanes = 64;  ///< R or C, and L, of the configuration
   int words() const { return (lanes + word_lanes - 1) / word_lanes; }
   int groups() const { return (rows + group - 1) / group; }

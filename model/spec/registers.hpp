@@ -16,7 +16,7 @@ namespace solfege {
   X(config_hash_high, CONFIG_HASH_HIGH, 0x008, "RO", "configuration hash, high word")              \
   X(control, CONTROL, 0x00C, "WO", "see the list of its bits; nothing while busy") \
   X(status, STATUS, 0x010, "RO", "see the list of its fields") \
-  X(descriptor_base, DESCRIPTOR_BASE, 0x014, "RW", "address of the program's first descriptor, a multiple of 128")     \
+  X(descriptor_base, DESCRIPTOR_BASE, 0x014, "RW", "address of the program's first descriptor, a multiple of 256")     \
   X(descriptor_count, DESCRIPTOR_COUNT, 0x018, "RW", "descriptors of the program")                  \
   X(counters, COUNTERS, 0x040, "RO", "64-bit counters, see their list")
 /// Bits of the control register: X(name, NAME, bit, meaning).
@@ -42,7 +42,7 @@ namespace solfege {
   X(kIllegalDescriptor, ILLEGAL_DESCRIPTOR, 1, "a descriptor no engine may run; engine fetch, the descriptor's tag")  \
   X(kBus, BUS, 2, "the memory answered with an error; the engine that asked, the tag of its descriptor (fetch: index in the program)") \
   X(kDeadlock, DEADLOCK, 3, "nothing moves: a token or a drain that never comes; of the engines that hold a descriptor the one with the lowest tag") \
-  X(kProgram, PROGRAM, 4, "the program's address is no multiple of 128, or its end is beyond 2^32; engine fetch, tag 0")
+  X(kProgram, PROGRAM, 4, "the program's address is no multiple of 256, or its end is beyond 2^32; engine fetch, tag 0")
 /// Engines of the status register: X(kName, NAME, number, meaning).
 #define SOLFEGE_STATUS_ENGINES(X) SOLFEGE_ENGINES(X) X(kFetch, FETCH, kEngines, "descriptor fetch")
 // clang-format on

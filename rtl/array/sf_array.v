@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows x Columns processing elements, and the sums that correct bipolar planes.
+// Rows x Columns processing elements, and the sums that make values of codes.
 //
-// An extra column multiplies each row's operand by the lane mask (sum of its ones), an extra row does
-// the same for the columns, and their corner counts valid lanes, N. With them the drain makes, for planes
-// read as u (unipolar or signed, bit in {0,1}) or b (bipolar, bit in {-1,+1}):
-//   u x u: S              u x b: 2 S - rowsum
-//   b x u: 2 S - colsum   b x b: N - 2 S      (S counts differing lanes)
+// An extra column sums each row's codes: it multiplies the row's operand by the lane mask while the column's plane is its
+// plane 0. An extra row does the same for the columns, and their corner counts the valid lanes. With them the drain
+// makes products of values of the products of codes (sf_affine). A sum begins with plane 0 of both operands.
 // Operands are registered words of the buffers; one plane pair a cycle (initiation interval 1).
 // A complete tile waits in the accumulators until the drain registers are free; the pipeline holds meanwhile (hold_o),
 // and the next tile follows without a gap otherwise.
@@ -37,12 +35,14 @@ module sf_array #(
     input  wire [Rows*Lanes-1:0]                 rows_i,
     input  wire [Columns*Lanes-1:0]              columns_i,
     input  wire [Lanes-1:0]                      mask_i,
-    input  wire                                  row_bipolar_i,
-    input  wire                                  column_bipolar_i,
+    input  wire                                  row_plane_0_i,     // the row's plane is its plane 0
+    input  wire                                  column_plane_0_i,
+    input  wire                                  row_negate_i,      // the row's plane weighs negatively
+    input  wire                                  column_negate_i,
     input  wire                                  first_i,    // starts a new sum
     input  wire                                  capture_i,  // last of a tile that drains
-    input  wire                                  negate_i,
     input  wire [5:0]                            shift_i,
+    input  wire [39:0]                           affine_i,   // q q', q p', p q', log2 p p' of the tile (sf_affine)
     // Drain
     output wire                                  tile_valid_o,
     output wire [DrainLanes*AccumulatorBits-1:0] chunk_o,
@@ -60,13 +60,11 @@ module sf_array #(
   localparam RowBits = $clog2(Rows);
 
   // ---- Pipeline control: operand, count, sum, capture ----
-  reg       valid_q, first_q, capture_q, negate_q, xnor_q;
-  reg       valid_q2, first_q2, capture_q2, negate_q2;
-  reg       capture_q3;
-  reg [5:0] shift_q, shift_q2;
-  reg       row_bipolar_q, column_bipolar_q, row_bipolar_q2, column_bipolar_q2;
-  reg       row_bipolar_q3, column_bipolar_q3;
-  reg       row_bipolar_q4, column_bipolar_q4;  // of the tile being drained
+  reg        valid_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
+  reg        valid_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2, row_sums_q2, column_sums_q2;
+  reg        capture_q3;
+  reg [5:0]  shift_q, shift_q2;
+  reg [39:0] affine_q, affine_q2, affine_q3, affine_q4;  // the last of the tile being drained
 
   reg  tile_valid_q;
   assign hold_o = capture_q3 & tile_valid_q;
@@ -100,28 +98,25 @@ module sf_array #(
 
   always @(posedge clk_i) begin
     if (load) begin
-      first_q          <= first_i;
-      negate_q         <= negate_i;
-      shift_q          <= shift_i;
-      xnor_q           <= row_bipolar_i & column_bipolar_i;
-      row_bipolar_q    <= row_bipolar_i;
-      column_bipolar_q <= column_bipolar_i;
+      first_q         <= first_i;
+      shift_q         <= shift_i;
+      row_sums_q      <= column_plane_0_i;
+      column_sums_q   <= row_plane_0_i;
+      row_negate_q    <= row_negate_i;
+      column_negate_q <= column_negate_i;
     end
     if (valid_q & ~hold_o) begin
-      first_q2          <= first_q;
-      negate_q2         <= negate_q;
-      shift_q2          <= shift_q;
-      row_bipolar_q2    <= row_bipolar_q;
-      column_bipolar_q2 <= column_bipolar_q;
+      first_q2         <= first_q;
+      shift_q2         <= shift_q;
+      row_sums_q2      <= row_sums_q;
+      column_sums_q2   <= column_sums_q;
+      row_negate_q2    <= row_negate_q;
+      column_negate_q2 <= column_negate_q;
     end
-    if (capture_q2 & ~hold_o) begin
-      row_bipolar_q3    <= row_bipolar_q2;
-      column_bipolar_q3 <= column_bipolar_q2;
-    end
-    if (capture) begin
-      row_bipolar_q4    <= row_bipolar_q3;
-      column_bipolar_q4 <= column_bipolar_q3;
-    end
+    if (load & capture_i) affine_q <= affine_i;
+    if (capture_q & ~hold_o) affine_q2 <= affine_q;
+    if (capture_q2 & ~hold_o) affine_q3 <= affine_q2;
+    if (capture) affine_q4 <= affine_q3;
   end
 
   // ---- Drain position ----
@@ -150,7 +145,12 @@ module sf_array #(
     end
   end
 
-  // ---- Processing elements; index Columns is the extra column, Rows the extra row ----
+  // ---- Processing elements; index Columns is the extra column, Rows the extra row. What each kind of them does: products,
+  // row sums, column sums, lanes. ----
+  wire       counts = valid_q & ~hold_o, sums = valid_q2 & ~hold_o;
+  wire [3:0] count_enable = {4{counts}} & {row_sums_q & column_sums_q, column_sums_q, row_sums_q, 1'b1};
+  wire [3:0] sum_enable   = {4{sums}} & {row_sums_q2 & column_sums_q2, column_sums_q2, row_sums_q2, 1'b1};
+  wire [3:0] negate       = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
   wire [(Columns+1)*AccumulatorBits-1:0] head_sums, extra_sums;  // captured
 `ifdef SF_ARRAY_LOOPS
   sf_array_loops #(
@@ -164,11 +164,10 @@ module sf_array #(
       .rows_i        (rows_masked),
       .columns_i     (columns_masked),
       .mask_i        (mask_i),
-      .xnor_i        (xnor_q),
-      .count_enable_i(valid_q & ~hold_o),
-      .sum_enable_i  (valid_q2 & ~hold_o),
+      .count_enable_i(count_enable),
+      .sum_enable_i  (sum_enable),
       .sum_clear_i   (first_q2),
-      .negate_i      (negate_q2),
+      .negate_i      (negate),
       .shift_i       (shift_q2),
       .capture_i     (capture),
       .drain_shift_i (row_shift),
@@ -177,7 +176,6 @@ module sf_array #(
   );
 `else
   // ---- Clocks, of the operand registers and of each row of elements ----
-  wire element_works = (valid_q | valid_q2) & ~hold_o;
   wire operand_clk;
   sf_clock_gate u_operand_gate (
       .clk_i   (clk_i),
@@ -200,7 +198,7 @@ module sf_array #(
       wire element_clk, drain_clk;
       sf_clock_gate u_gate (
           .clk_i   (clk_i),
-          .enable_i(element_works),
+          .enable_i(counts | sums),
           .clk_o   (element_clk)
       );
       sf_clock_gate u_drain_gate (
@@ -209,6 +207,7 @@ module sf_array #(
           .clk_o   (drain_clk)
       );
       for (column = 0; column <= Columns; column = column + 1) begin : gen_column
+        localparam KIND = (row == Rows ? 2 : 0) + (column == Columns ? 1 : 0);
         wire [Lanes-1:0] a, b;
         if (row == Rows) begin : gen_row_mask
           assign a = mask_q;
@@ -235,11 +234,10 @@ module sf_array #(
             .drain_clk_i   (drain_clk),
             .a_i           (a),
             .b_i           (b),
-            .xnor_i        (row < Rows && column < Columns ? xnor_q : 1'b0),
-            .count_enable_i(valid_q & ~hold_o),
-            .sum_enable_i  (valid_q2 & ~hold_o),
+            .count_enable_i(count_enable[KIND]),
+            .sum_enable_i  (sum_enable[KIND]),
             .sum_clear_i   (first_q2),
-            .negate_i      (negate_q2),
+            .negate_i      (negate[KIND]),
             .shift_i       (shift_q2),
             .capture_i     (capture),
             .drain_shift_i (row < Rows ? row_shift : 1'b0),
@@ -255,25 +253,31 @@ module sf_array #(
   endgenerate
 `endif
 
-  // ---- Correction of the chunk at the head ----
+  // ---- Values of the chunk at the head ----
+  wire signed [9:0]                 row_factor   = affine_q4[11:2];
+  wire signed [17:0]                lanes_factor = affine_q4[39:22];
+  wire signed [AccumulatorBits-1:0] row_sum      = head_sums[AccumulatorBits*Columns+:AccumulatorBits];
+  wire signed [AccumulatorBits-1:0] valid_lanes  = extra_sums[AccumulatorBits*Columns+:AccumulatorBits];
+  wire signed [AccumulatorBits-1:0] row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
   genvar lane, chunk;
   generate
     for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
-      wire [Chunks*AccumulatorBits-1:0] sums, column_sums;
+      wire [Chunks*AccumulatorBits-1:0] lane_sums, column_sums;
       for (chunk = 0; chunk < Chunks; chunk = chunk + 1) begin : gen_chunk
-        assign sums[chunk*AccumulatorBits+:AccumulatorBits] =
+        assign lane_sums[chunk*AccumulatorBits+:AccumulatorBits] =
             head_sums[AccumulatorBits*(chunk*DrainLanes+lane)+:AccumulatorBits];
         assign column_sums[chunk*AccumulatorBits+:AccumulatorBits] =
             extra_sums[AccumulatorBits*(chunk*DrainLanes+lane)+:AccumulatorBits];
       end
-      sf_bipolar_correction #(.Bits(AccumulatorBits)) u_correction (
-          .row_bipolar_i   (row_bipolar_q4),
-          .column_bipolar_i(column_bipolar_q4),
-          .sum_i           (sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .row_sum_i       (head_sums[AccumulatorBits*Columns+:AccumulatorBits]),
-          .column_sum_i    (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .valid_lanes_i   (extra_sums[AccumulatorBits*Columns+:AccumulatorBits]),
-          .value_o         (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
+      sf_affine #(
+          .Bits(AccumulatorBits)
+      ) u_affine (
+          .shift_i        (affine_q4[1:0]),
+          .column_factor_i(affine_q4[21:12]),
+          .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
+          .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
+          .row_term_i     (row_term),
+          .value_o        (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end
   endgenerate

@@ -17,12 +17,11 @@ module sf_array_loops #(
     input  wire [Rows*Lanes-1:0]                  rows_i,
     input  wire [Columns*Lanes-1:0]               columns_i,
     input  wire [Lanes-1:0]                       mask_i,
-    // As of sf_pe
-    input  wire                                   xnor_i,
-    input  wire                                   count_enable_i,
-    input  wire                                   sum_enable_i,
+    // As of sf_pe; bits of products, row sums, column sums, lanes
+    input  wire [3:0]                             count_enable_i,
+    input  wire [3:0]                             sum_enable_i,
     input  wire                                   sum_clear_i,
-    input  wire                                   negate_i,
+    input  wire [3:0]                             negate_i,
     input  wire [5:0]                             shift_i,
     input  wire                                   capture_i,
     input  wire                                   drain_shift_i,
@@ -63,15 +62,19 @@ module sf_array_loops #(
   // are written with while, which Verilator does not unroll: so a compiler finds loops, counts their turns and
   // vectorises them.
   reg [31:0]                i, c;
-  reg [AccumulatorBits-1:0] keep, flip, one;
+  reg [AccumulatorBits-1:0] keep, flip, one, row_flip, row_one, column_flip, column_one;
   reg [Lanes-1:0]           operand;
   always @(posedge clk_i) begin : array
     integer d;
     i       = 32'd0;
     c       = 32'd0;
     keep    = {AccumulatorBits{~sum_clear_i}};
-    flip    = {AccumulatorBits{negate_i}};
-    one     = {{(AccumulatorBits-1){1'b0}}, negate_i};
+    flip    = {AccumulatorBits{negate_i[0]}};
+    one     = {{(AccumulatorBits-1){1'b0}}, negate_i[0]};
+    row_flip    = {AccumulatorBits{negate_i[1]}};
+    row_one     = {{(AccumulatorBits-1){1'b0}}, negate_i[1]};
+    column_flip = {AccumulatorBits{negate_i[2]}};
+    column_one  = {{(AccumulatorBits-1){1'b0}}, negate_i[2]};
     operand = {Lanes{1'b0}};
     if (capture_i) begin
       head = 32'd0;
@@ -92,37 +95,44 @@ module sf_array_loops #(
         head_sums_o[AccumulatorBits*d+:AccumulatorBits] <= product_drain[Columns*head+d];
       head_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_drain[head];
     end
-    if (sum_enable_i) begin
+    if (sum_enable_i[0]) begin
       for (i = 0; i < ProductWords; i = i + 1)
         product_sum[i] = (product_sum[i] & keep)
             + (flip ^ ({{(AccumulatorBits-CountBits){1'b0}}, product_count[i][CountBits-1:0]} << shift_i)) + one;
-      i    = 32'd0;
-      while (i < ExtraWords) begin
+    end
+    if (sum_enable_i[1]) begin
+      i = 32'd0;
+      while (i < Rows) begin
         extra_sum[i] = (extra_sum[i] & keep)
-            + (flip ^ ({{(AccumulatorBits-CountBits){1'b0}}, extra_count[i][CountBits-1:0]} << shift_i)) + one;
+            + (row_flip ^ ({{(AccumulatorBits-CountBits){1'b0}}, extra_count[i][CountBits-1:0]} << shift_i)) + row_one;
         i = i + 32'd1;
       end
     end
-    if (count_enable_i) begin
+    if (sum_enable_i[2]) begin
+      c = 32'd0;
+      while (c < Columns) begin
+        extra_sum[Rows+c] = (extra_sum[Rows+c] & keep)
+            + (column_flip ^ ({{(AccumulatorBits-CountBits){1'b0}}, extra_count[Rows+c][CountBits-1:0]} << shift_i))
+            + column_one;
+        c = c + 32'd1;
+      end
+    end
+    if (sum_enable_i[3])
+      extra_sum[Rows+Columns] = (extra_sum[Rows+Columns] & keep)
+          + ({{(AccumulatorBits-CountBits){1'b0}}, extra_count[Rows+Columns][CountBits-1:0]} << shift_i);
+    if (count_enable_i[0]) begin
       for (d = 0; d < Rows; d = d + 1) begin
         c       = 32'd0;
         operand = row[d];
-        if (xnor_i) begin
-          while (c < Columns) begin
-            product_count[Columns*d+c] = ones(operand ^ column[c]);
-            c = c + 32'd1;
-          end
-        end else begin
-          while (c < Columns) begin
-            product_count[Columns*d+c] = ones(operand & column[c]);
-            c = c + 32'd1;
-          end
+        while (c < Columns) begin
+          product_count[Columns*d+c] = ones(operand & column[c]);
+          c = c + 32'd1;
         end
       end
-      for (d = 0; d < Rows; d = d + 1) extra_count[d] = ones(row[d]);
-      for (d = 0; d < Columns; d = d + 1) extra_count[Rows+d] = ones(column[d]);
-      extra_count[Rows+Columns] = ones(mask);
     end
+    if (count_enable_i[1]) for (d = 0; d < Rows; d = d + 1) extra_count[d] = ones(row[d]);
+    if (count_enable_i[2]) for (d = 0; d < Columns; d = d + 1) extra_count[Rows+d] = ones(column[d]);
+    if (count_enable_i[3]) extra_count[Rows+Columns] = ones(mask);
     if (load_i) begin
       for (d = 0; d < Rows; d = d + 1) row[d] = rows_i[Lanes*d+:Lanes];
       for (d = 0; d < Columns; d = d + 1) column[d] = columns_i[Lanes*d+:Lanes];

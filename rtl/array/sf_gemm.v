@@ -19,7 +19,7 @@ module sf_gemm #(
     input  wire                         clear_i,
     input  wire                         enable_i,
     input  wire                         start_i,
-    input  wire [1023:0]                descriptor_i,  // stable from start to done
+    input  wire [2047:0]                descriptor_i,  // stable from start to done
     output wire                         stall_o,
     output wire                         done_o,
     // Buffers
@@ -29,12 +29,14 @@ module sf_gemm #(
     // Array, aligned with the buffers' data
     output reg                          valid_o,
     output reg  [Lanes-1:0]             mask_o,
-    output reg                          row_bipolar_o,
-    output reg                          column_bipolar_o,
+    output reg                          row_plane_0_o,     // the row's plane is its plane 0
+    output reg                          column_plane_0_o,
+    output reg                          row_negate_o,      // the row's plane weighs negatively
+    output reg                          column_negate_o,
     output reg                          first_o,
     output reg                          capture_o,
-    output reg                          negate_o,
     output reg  [5:0]                   shift_o,
+    output reg  [39:0]                  affine_o,  // q q', q p', p q', log2 p p', as in sf_affine
     input  wire                         hold_i  // the array waits for its drain; what is offered stays
 );
   `include "sf_descriptor.vh"
@@ -43,9 +45,7 @@ module sf_gemm #(
   wire [15:0] row_base            = descriptor_i[F_ROW_BASE+:16];
   wire [15:0] column_base         = descriptor_i[F_COLUMN_BASE+:16];
   wire [5:0]  row_planes          = descriptor_i[F_ROW_PLANES+:6];
-  wire [1:0]  row_type            = descriptor_i[F_ROW_TYPE+:2];
   wire [5:0]  column_planes       = descriptor_i[F_COLUMN_PLANES+:6];
-  wire [1:0]  column_type         = descriptor_i[F_COLUMN_TYPE+:2];
   wire        clear               = descriptor_i[F_CLEAR];
   wire        drain               = descriptor_i[F_DRAIN];
   wire        rows_by_tap         = descriptor_i[F_ROWS_BY_TAP];
@@ -314,17 +314,18 @@ module sf_gemm #(
   end
 
   // ---- To the array, one cycle later with the buffers' data ----
-  wire row_negative    = (row_type == PLANE_SIGNED) & (row_plane_q + 6'd1 == row_planes);
-  wire column_negative = (column_type == PLANE_SIGNED) & (column_plane_q + 6'd1 == column_planes);
   always @(posedge clk_i) begin
     if (go & run_q) begin
       mask_o           <= null_q ? {Lanes{1'b0}} : last_word ? tail_mask_q : {Lanes{1'b1}};
-      row_bipolar_o    <= row_type == PLANE_BIPOLAR;
-      column_bipolar_o <= column_type == PLANE_BIPOLAR;
+      row_plane_0_o    <= row_plane_q == 6'd0;
+      column_plane_0_o <= column_plane_q == 6'd0;
+      row_negate_o     <= descriptor_i[F_ROW_SIGNED] & (row_plane_q + 6'd1 == row_planes);
+      column_negate_o  <= descriptor_i[F_COLUMN_SIGNED] & (column_plane_q + 6'd1 == column_planes);
       first_o          <= fresh_q;
       capture_o        <= last_op & drain;
-      negate_o         <= row_negative ^ column_negative;
       shift_o          <= row_plane_q + column_plane_q;
+      affine_o         <= {descriptor_i[F_AFFINE_LANES+:18], descriptor_i[F_AFFINE_COLUMN+:10],
+                           descriptor_i[F_AFFINE_ROW+:10], descriptor_i[F_AFFINE_SHIFT+:2]};
     end
   end
 endmodule

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One processing element: a plane pair of one word a cycle, accumulated with its weight.
 //
-//   sum += (negate ? -1 : 1) * popcount(xnor ? a ^ b : a & b) * 2^shift
+//   sum += (negate ? -1 : 1) * popcount(a & b) * 2^shift
 //
-// Operands come masked: invalid lanes are 0 in both, so neither product counts them.
-// The xnor form counts differing lanes; N - 2 * popcount(a ^ b) = 2 * popcount(xnor) - N.
+// Operands come masked: invalid lanes are 0, so that no product counts them.
 // Pipeline: count register, then accumulator; a sum is complete two cycles after its last word.
 // Overflow: the configuration sizes AccumulatorBits for the longest contraction of the widest
 // operands, and partial sums are no larger than the complete ones' bound.
@@ -18,7 +17,6 @@ module sf_pe #(
     input  wire                       drain_clk_i,
     input  wire [Lanes-1:0]           a_i,
     input  wire [Lanes-1:0]           b_i,
-    input  wire                       xnor_i,
     input  wire                       count_enable_i,   // stage 1: take a_i, b_i
     input  wire                       sum_enable_i,     // stage 2: accumulate the count
     input  wire                       sum_clear_i,      // stage 2: start a new sum
@@ -32,10 +30,10 @@ module sf_pe #(
   localparam CountBits = $clog2(Lanes + 1);
 
 `ifdef SF_BREAK_PE_TERM
-  // Known-bad, for the tests that must notice: lane 0 is wrong where both operands are bipolar.
-  wire [Lanes-1:0] product = xnor_i ? (a_i ^ b_i ^ {{(Lanes-1){1'b0}}, 1'b1}) : (a_i & b_i);
+  // Known-bad, for the tests that must notice: lane 0 counts where one operand has it.
+  wire [Lanes-1:0] product = (a_i & b_i) | ((a_i ^ b_i) & {{(Lanes-1){1'b0}}, 1'b1});
 `else
-  wire [Lanes-1:0] product = xnor_i ? (a_i ^ b_i) : (a_i & b_i);
+  wire [Lanes-1:0] product = a_i & b_i;
 `endif
   wire [CountBits-1:0] count;
   sf_popcount #(.Width(Lanes)) u_popcount (

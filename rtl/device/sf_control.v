@@ -99,8 +99,8 @@ module sf_control #(
 
   // ---- A run ----
   // A program begins at a multiple of a descriptor's size, so that no burst of its fetch crosses 4 KiB, and ends below 2^32.
-  wire [32:0] program_end = {8'd0, base_q[31:7]} + {1'b0, count_q};  // in descriptors
-  wire bad_program = base_q[6:0] != 7'd0 || program_end > 33'd33554432;
+  wire [32:0] program_end = {9'd0, base_q[31:8]} + {1'b0, count_q};  // in descriptors
+  wire bad_program = base_q[7:0] != 8'd0 || program_end > 33'd16777216;
   assign start_o = starting_q & ~bad_program;
   assign clear_o = clear;
   assign halt_o  = halt_q;

@@ -240,10 +240,10 @@ module sf_device #(
       EngineTurn = ENGINE_TURNER, Engines = ENGINES;
   wire [Engines-1:0] fetched_valid, fetched_ready, engine_start, engine_stall, engine_done, engine_idle,
                      engine_running;
-  wire [1023:0]         fetched;
-  wire [1024*Engines-1:0] engine_descriptor;
-  wire [8*Engines-1:0]  take, signal_tokens;
-  wire [7:0]            tokens;
+  wire [2047:0]         fetched;
+  wire [2048*Engines-1:0] engine_descriptor;
+  wire [12*Engines-1:0] take, signal_tokens;
+  wire [11:0]           tokens;
   wire fetch_active, fetch_illegal;
   wire [15:0] fetch_tag;
   sf_fetch #(
@@ -292,7 +292,9 @@ module sf_device #(
   generate
     for (engine = 0; engine < Engines; engine = engine + 1) begin : gen_queue
       sf_engine_queue #(
-          .Depth(QueueDepth)
+          .Depth(QueueDepth),
+          .Words(engine == EngineArray ? WORDS_ARRAY : engine == EngineStream ? WORDS_STREAM
+                 : engine == EngineLoad ? WORDS_DMA : WORDS_TURNER)
       ) u_queue (
           .clk_i             (clk_i),
           .rst_ni            (rst_ni),
@@ -302,10 +304,10 @@ module sf_device #(
           .descriptor_ready_o(fetched_ready[engine]),
           .descriptor_i      (fetched),
           .tokens_i          (tokens),
-          .take_o            (take[8*engine+:8]),
-          .signal_o          (signal_tokens[8*engine+:8]),
+          .take_o            (take[12*engine+:12]),
+          .signal_o          (signal_tokens[12*engine+:12]),
           .start_o           (engine_start[engine]),
-          .descriptor_o      (engine_descriptor[1024*engine+:1024]),
+          .descriptor_o      (engine_descriptor[2048*engine+:2048]),
           .stall_i           (engine_stall[engine]),
           .done_i            (engine_done[engine]),
           .idle_o            (engine_idle[engine]),
@@ -331,7 +333,7 @@ module sf_device #(
       .clear_i          (clear),
       .enable_i         (enable),
       .start_i          (engine_start[EngineLoad]),
-      .descriptor_i     (engine_descriptor[1024*EngineLoad+:1024]),
+      .descriptor_i     (engine_descriptor[2048*EngineLoad+:2048]),
       .stall_o          (engine_stall[EngineLoad]),
       .done_o           (engine_done[EngineLoad]),
       .request_valid_o  (read_valid[ReadLoad]),
@@ -379,9 +381,10 @@ module sf_device #(
   );
 
   // ---- Array ----
-  wire             op_valid, op_row_bipolar, op_column_bipolar, op_first, op_capture, op_negate;
+  wire             op_valid, op_row_plane_0, op_column_plane_0, op_row_negate, op_column_negate, op_first, op_capture;
   wire [Lanes-1:0] op_mask;
   wire [5:0]       op_shift;
+  wire [39:0]      op_affine;
   wire             tile_valid, tile_take, array_hold;
   wire [StreamLanes*AccumulatorBits-1:0] tile_chunk;
   sf_gemm #(
@@ -394,7 +397,7 @@ module sf_device #(
       .clear_i         (clear),
       .enable_i        (enable),
       .start_i         (engine_start[EngineArray]),
-      .descriptor_i    (engine_descriptor[1024*EngineArray+:1024]),
+      .descriptor_i    (engine_descriptor[2048*EngineArray+:2048]),
       .stall_o         (engine_stall[EngineArray]),
       .done_o          (engine_done[EngineArray]),
       .read_enable_o   (operand_read),
@@ -402,12 +405,14 @@ module sf_device #(
       .column_address_o(column_address),
       .valid_o         (op_valid),
       .mask_o          (op_mask),
-      .row_bipolar_o   (op_row_bipolar),
-      .column_bipolar_o(op_column_bipolar),
+      .row_plane_0_o   (op_row_plane_0),
+      .column_plane_0_o(op_column_plane_0),
+      .row_negate_o    (op_row_negate),
+      .column_negate_o (op_column_negate),
       .first_o         (op_first),
       .capture_o       (op_capture),
-      .negate_o        (op_negate),
       .shift_o         (op_shift),
+      .affine_o        (op_affine),
       .hold_i          (array_hold)
   );
   sf_array #(
@@ -424,12 +429,14 @@ module sf_device #(
       .rows_i          (row_operand),
       .columns_i       (column_operand),
       .mask_i          (op_mask),
-      .row_bipolar_i   (op_row_bipolar),
-      .column_bipolar_i(op_column_bipolar),
+      .row_plane_0_i   (op_row_plane_0),
+      .column_plane_0_i(op_column_plane_0),
+      .row_negate_i    (op_row_negate),
+      .column_negate_i (op_column_negate),
       .first_i         (op_first),
       .capture_i       (op_capture),
-      .negate_i        (op_negate),
       .shift_i         (op_shift),
+      .affine_i        (op_affine),
       .tile_valid_o    (tile_valid),
       .chunk_o         (tile_chunk),
       .take_i          (tile_take),
@@ -457,7 +464,7 @@ module sf_device #(
       .clear_i                  (clear),
       .enable_i                 (enable),
       .start_i                  (engine_start[EngineStream]),
-      .descriptor_i             (engine_descriptor[1024*EngineStream+:1024]),
+      .descriptor_i             (engine_descriptor[2048*EngineStream+:2048]),
       .stall_o                  (engine_stall[EngineStream]),
       .done_o                   (engine_done[EngineStream]),
       .tile_valid_i             (tile_valid),
@@ -497,7 +504,7 @@ module sf_device #(
       .clear_i          (clear),
       .enable_i         (enable),
       .start_i          (engine_start[EngineTurn]),
-      .descriptor_i     (engine_descriptor[1024*EngineTurn+:1024]),
+      .descriptor_i     (engine_descriptor[2048*EngineTurn+:2048]),
       .stall_o          (engine_stall[EngineTurn]),
       .done_o           (engine_done[EngineTurn]),
       .request_valid_o  (read_valid[ReadTurn]),

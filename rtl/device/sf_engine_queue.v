@@ -3,7 +3,8 @@
 // at its end it signals. Counts the cycles a descriptor advances and stalls.
 `default_nettype none
 module sf_engine_queue #(
-    parameter Depth = 4
+    parameter Depth = 4,
+    parameter Words = 64  // of a descriptor that its engine reads; the others are 0
 ) (
     input  wire          clk_i,
     input  wire          rst_ni,
@@ -11,14 +12,14 @@ module sf_engine_queue #(
     input  wire          enable_i,
     input  wire          descriptor_valid_i,
     output wire          descriptor_ready_o,
-    input  wire [1023:0] descriptor_i,
+    input  wire [2047:0] descriptor_i,
     // Semaphores
-    input  wire [7:0]    tokens_i,  // a token is there
-    output wire [7:0]    take_o,
-    output wire [7:0]    signal_o,
+    input  wire [11:0]   tokens_i,  // a token is there
+    output wire [11:0]   take_o,
+    output wire [11:0]   signal_o,
     // Engine
     output wire          start_o,
-    output wire [1023:0] descriptor_o,
+    output wire [2047:0] descriptor_o,
     input  wire          stall_i,
     input  wire          done_i,
     output wire          idle_o,
@@ -31,22 +32,22 @@ module sf_engine_queue #(
 );
   `include "sf_descriptor.vh"
   wire          queue_valid;
-  wire [1023:0] queue_head;
+  wire [32*Words-1:0] queue_head;
   reg           loaded_q, running_q;
-  reg  [1023:0] descriptor_q;
+  reg  [32*Words-1:0] descriptor_q;
   reg  [31:0]   active_q, stall_q;
   wire          pop = queue_valid & (~loaded_q | retire_o);
-  wire [7:0]    wait_mask = descriptor_q[F_WAIT_MASK+:8];
+  wire [11:0]   wait_mask = descriptor_q[F_WAIT_MASK+:12];
 
   sf_fifo #(
-      .Width(1024),
+      .Width(32 * Words),
       .Depth(Depth)
   ) u_queue (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
       .clear_i(clear_i),
       .push_i (descriptor_valid_i & descriptor_ready_o),
-      .data_i (descriptor_i),
+      .data_i (descriptor_i[32*Words-1:0]),
       .ready_o(descriptor_ready_o),
       .valid_o(queue_valid),
       .data_o (queue_head),
@@ -54,11 +55,11 @@ module sf_engine_queue #(
       .used_o ()
   );
 
-  assign start_o         = enable_i & loaded_q & ~running_q & ((wait_mask & ~tokens_i) == 8'd0);
-  assign take_o          = start_o ? wait_mask : 8'd0;
+  assign start_o         = enable_i & loaded_q & ~running_q & ((wait_mask & ~tokens_i) == 12'd0);
+  assign take_o          = start_o ? wait_mask : 12'd0;
   assign retire_o        = enable_i & running_q & done_i;
-  assign signal_o        = retire_o ? descriptor_q[F_SIGNAL_MASK+:8] : 8'd0;
-  assign descriptor_o    = descriptor_q;
+  assign signal_o        = retire_o ? descriptor_q[F_SIGNAL_MASK+:12] : 12'd0;
+  assign descriptor_o    = {{(32*(DESCRIPTOR_WORDS-Words)){1'b0}}, descriptor_q};
   assign idle_o          = ~loaded_q & ~queue_valid;
   assign running_o       = running_q;
   assign tag_o           = descriptor_q[F_TAG+:16];

@@ -2,7 +2,7 @@
 // Fetches the program's descriptors in order, checks each, and hands it to its engine's queue.
 // What is legal is stated in model/spec/legality.cpp of Solfege's sources; the wires *_ok say the same, and a test holds
 // both together. An illegal descriptor is never handed on: error_o names it and fetching ends.
-// Handshake: a request and a descriptor stay until they are taken. The program's address is a multiple of 128
+// Handshake: a request and a descriptor stay until they are taken. The program's address is a multiple of 256
 // (sf_control), so no burst crosses 4 KiB. A descriptor is checked and handed on in the cycle after its last beat.
 `default_nettype none
 module sf_fetch #(
@@ -39,7 +39,7 @@ module sf_fetch #(
     // Engines: array, stream unit, DMA, turner
     output wire [3:0]            descriptor_valid_o,
     input  wire [3:0]            descriptor_ready_i,
-    output wire [1023:0]         descriptor_o
+    output wire [2047:0]         descriptor_o
 );
   // Parameters that cannot be: elaboration stops at a module that is nowhere.
   generate
@@ -66,7 +66,8 @@ module sf_fetch #(
     end
   endgenerate
   `include "sf_descriptor.vh"
-  localparam Beats = 128 / BusBytes;
+  localparam Beats = 4 * DESCRIPTOR_WORDS / BusBytes;
+  localparam BusWords = BusBytes / 4;
   localparam Bursts = (Beats > BURST_BEATS) ? Beats / BURST_BEATS : 1;
   localparam BurstBeats = Beats / Bursts;
   // Operand words: bytes of one or of a beat, if that is less; words of a beat less 1; members of a group in a beat
@@ -88,12 +89,12 @@ module sf_fetch #(
   reg [31:0]   address_q, left_q;
   reg [15:0]   number_q;  // of the descriptor in the program
   reg [7:0]    burst_q, beat_q;
-  reg [1023:0] descriptor_q;
+  reg [32*FIELD_WORDS-1:0] descriptor_q;
 
   assign request_valid_o   = enable_i & (state_q == STATE_ASK);
   assign request_address_o = address_q;
   assign request_length_o  = BurstBeats - 1;
-  assign descriptor_o      = descriptor_q;
+  assign descriptor_o      = {{(32*(DESCRIPTOR_WORDS-FIELD_WORDS)){1'b0}}, descriptor_q};  // the rest is not used
   assign active_o          = state_q != STATE_IDLE;
   assign tag_o             = (state_q == STATE_GIVE) ? descriptor_q[F_TAG+:16] : number_q;
 
@@ -118,7 +119,6 @@ module sf_fetch #(
       && load_end <= 33'h100000000;
   wire gemm_ok = descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
       && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
-      && descriptor_q[F_ROW_TYPE+:2] != 2'd3 && descriptor_q[F_COLUMN_TYPE+:2] != 2'd3
       && descriptor_q[F_WINDOW_MODE+:2] != 2'd3 && descriptor_q[F_WORDS+:16] != 16'd0
       && descriptor_q[F_TAIL_LANES+:16] != 16'd0 && {16'd0, descriptor_q[F_TAIL_LANES+:16]} <= Lanes
       && descriptor_q[F_COLUMN_GROUPS+:16] != 16'd0
@@ -137,24 +137,24 @@ module sf_fetch #(
   wire stream_pack  = descriptor_q[F_PACK_ENABLE];
   wire accumulate   = descriptor_q[F_ACCUMULATE_ENABLE];
   wire z_enable     = descriptor_q[F_Z_ENABLE];
-  wire [2:0] destination = descriptor_q[F_DESTINATION+:3];
+  wire [3:0] destination = descriptor_q[F_DESTINATION+:4];
   wire to_table = destination == DESTINATION_TABLE;
   wire stored   = destination != DESTINATION_NONE && !to_table;
   wire [15:0] channels = descriptor_q[F_CHANNELS+:16];
   wire [3:0]  bits     = descriptor_q[F_QUANTIZER_BITS+:4];
-  wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | descriptor_q[F_SCALE_Z_SOURCE]
-      | (descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_CHANNEL)
+  wire uses_rows = descriptor_q[F_OFFSET_ENABLE] | descriptor_q[F_MASK_ENABLE] | (descriptor_q[F_SCALE_Z_SOURCE+:4] == SCALAR_CHANNEL)
+      | (descriptor_q[F_SCALE_X_SOURCE+:4] == SCALAR_CHANNEL)
       | (descriptor_q[F_SUM_ENABLE] & descriptor_q[F_SUM_PER_CHANNEL]);
-  wire uses_thresholds = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL];
-  wire stochastic = descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC
-      || descriptor_q[F_QUANTIZER+:2] == QUANTIZER_STOCHASTIC_SCALED;
-  wire scaled_by_sample = descriptor_q[F_SCALE_X_SOURCE+:2] == SCALAR_SAMPLE;
+  wire uses_thresholds = descriptor_q[F_QUANTIZER+:4] == QUANTIZER_THRESHOLD & descriptor_q[F_THRESHOLD_PER_CHANNEL];
+  wire stochastic = descriptor_q[F_QUANTIZER+:4] == QUANTIZER_STOCHASTIC
+      || descriptor_q[F_QUANTIZER+:4] == QUANTIZER_STOCHASTIC_SCALED;
+  wire scaled_by_sample = descriptor_q[F_SCALE_X_SOURCE+:4] == SCALAR_SAMPLE;
   wire uses_samples = (descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE]) | stochastic
       | (scaled_by_sample & ~accumulate);
   wire random = descriptor_q[F_DROP_ENABLE] | stochastic;
   wire [16:0] accumulate_end = {1'b0, descriptor_q[F_ACCUMULATE_SAMPLE+:16]} + {1'b0, descriptor_q[F_COUNT4+:16]};
   // A load of thresholds takes a step a node of the tree; trees of more bits than ThresholdBits there is one of.
-  wire [2:0]  table_id = descriptor_q[F_TABLE+:3];
+  wire [4:0]  table_id = descriptor_q[F_TABLE+:5];
   wire [31:0] nodes    = (32'd1 << bits) - 32'd1;
   wire [31:0] table_steps = (table_id == TABLE_SAMPLE) ? SampleRows : (table_id != TABLE_THRESHOLD) ? TableRows
       : ({28'd0, bits} <= ThresholdBits) ? nodes * ThresholdRows : nodes;
@@ -184,8 +184,8 @@ module sf_fetch #(
               && descriptor_q[F_SAMPLE_FIRST+:4] == 4'd0 && descriptor_q[F_PACK_PLANES+:6] != 6'd0));
   // A chunk lies within a beat: addresses are multiples of its bytes, strides of its elements.
   wire [31:0] lane_mask = StreamLanes - 1;
-  wire [31:0] x_mask = chunk_mask(descriptor_q[F_X_TYPE+:2]);
-  wire [31:0] z_mask = chunk_mask(descriptor_q[F_Z_TYPE+:2]);
+  wire [31:0] x_mask = chunk_mask(descriptor_q[F_X_TYPE+:4]);
+  wire [31:0] z_mask = chunk_mask(descriptor_q[F_Z_TYPE+:4]);
   wire [31:0] destination_mask = (destination == DESTINATION_SIGNED16) ? 2 * StreamLanes - 1 : 4 * StreamLanes - 1;
   wire [31:0] strides = descriptor_q[F_STRIDE_A1+:32] | descriptor_q[F_STRIDE_A2+:32] | descriptor_q[F_STRIDE_A3+:32]
       | descriptor_q[F_STRIDE_A4+:32] | descriptor_q[F_STRIDE_A5+:32] | descriptor_q[F_STRIDE_B1+:32]
@@ -200,20 +200,22 @@ module sf_fetch #(
           || ((descriptor_q[F_PACK_ADDRESS+:32] | descriptor_q[F_PACK_GROUP_STRIDE+:32]) & pack_mask) == 32'd0)
       && (!descriptor_q[F_MAX_ENABLE] || descriptor_q[F_MAX_ADDRESS+:2] == 2'd0)
       && (!descriptor_q[F_SUM_ENABLE] || descriptor_q[F_SUM_ADDRESS+:3] == 3'd0);
-  function [31:0] chunk_mask(input [1:0] element);
+  function [31:0] chunk_mask(input [3:0] element);
     chunk_mask = (element == TYPE_UNSIGNED8) ? StreamLanes - 1 : (element == TYPE_SIGNED16) ? 2 * StreamLanes - 1
         : 4 * StreamLanes - 1;
   endfunction
-  wire stream_format_ok = descriptor_q[F_SCALE_X_SOURCE+:2] != 2'd3 && descriptor_q[F_TABLE+:3] != 3'd7
-      && destination <= DESTINATION_TAGGED
-      && (descriptor_q[F_NARROW] || (destination != DESTINATION_SIGNED16 && destination != DESTINATION_TAGGED))
-      && descriptor_q[F_SECOND_SUM+:2] != 2'd3
-      && (descriptor_q[F_SECOND_SUM+:2] == SECOND_SUM_NONE
+  wire stream_format_ok = descriptor_q[F_X_TYPE+:4] <= TYPE_TAGGED && descriptor_q[F_Z_TYPE+:4] <= TYPE_TAGGED
+      && descriptor_q[F_SCALE_X_SOURCE+:4] <= SCALAR_SAMPLE && descriptor_q[F_SCALE_Z_SOURCE+:4] <= SCALAR_CHANNEL
+      && table_id <= TABLE_SAMPLE && destination <= DESTINATION_TAGGED
+      && descriptor_q[F_QUANTIZER+:4] <= QUANTIZER_STOCHASTIC_SCALED
+      && (descriptor_q[F_LIMIT_SHIFT+4] || (destination != DESTINATION_SIGNED16 && destination != DESTINATION_TAGGED))
+      && descriptor_q[F_SECOND_SUM+:4] <= SECOND_SUM_DOT
+      && (descriptor_q[F_SECOND_SUM+:4] == SECOND_SUM_NONE
           || (descriptor_q[F_SUM_ENABLE] && descriptor_q[F_SUM_PER_CHANNEL]))
       && {26'd0, descriptor_q[F_PACK_PLANES+:6]} <= WideBits
-      && (descriptor_q[F_QUANTIZER+:2] == QUANTIZER_RAW
+      && (descriptor_q[F_QUANTIZER+:4] == QUANTIZER_RAW
           || (bits != 4'd0 && bits <= 4'd8))
-      && (!descriptor_q[F_ROUTE_ENABLE] || (z_enable && descriptor_q[F_Z_TYPE+:2] == TYPE_TAGGED))
+      && (!descriptor_q[F_ROUTE_ENABLE] || (z_enable && descriptor_q[F_Z_TYPE+:4] == TYPE_TAGGED))
       && (!(descriptor_q[F_TANH_ENABLE] | descriptor_q[F_MASK_ENABLE]) || z_enable)
       && (!random || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
   wire stream_ok = stream_counts_ok && stream_order_ok && stream_format_ok && stream_address_ok;
@@ -284,9 +286,9 @@ module sf_fetch #(
         beat_q <= ({24'd0, beat_q} + 32'd1 == BurstBeats) ? 8'd0 : beat_q + 8'd1;
         if ({24'd0, beat_q} + 32'd1 == BurstBeats)
           burst_q <= ({24'd0, burst_q} + 32'd1 == Bursts) ? 8'd0 : burst_q + 8'd1;
-        for (i = 0; i < Beats; i = i + 1)
-          if ({24'd0, burst_q} * BurstBeats + {24'd0, beat_q} == i)
-            descriptor_q[8*BusBytes*i+:8*BusBytes] <= response_data_i;
+        for (i = 0; i < FIELD_WORDS; i = i + 1)
+          if ({24'd0, burst_q} * BurstBeats + {24'd0, beat_q} == i / BusWords)
+            descriptor_q[32*i+:32] <= response_data_i[32*(i%BusWords)+:32];
       end
     end
   end

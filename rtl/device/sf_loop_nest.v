@@ -12,7 +12,7 @@ module sf_loop_nest #(
     input  wire          rst_ni,
     input  wire          start_i,
     input  wire          advance_i,
-    input  wire [1023:0] descriptor_i,
+    input  wire [2047:0] descriptor_i,
     input  wire          strides_b_i,
     output wire          active_o,
     output wire          last_o,

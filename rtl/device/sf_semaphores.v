@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight token counters between the engines. Each has one engine that takes; any may signal. The
+// Twelve token counters between the engines. Each has one engine that takes; any may signal. The
 // scheduler keeps every count below 256.
 `default_nettype none
 module sf_semaphores (
     input  wire        clk_i,
     input  wire        rst_ni,
     input  wire        clear_i,
-    input  wire [31:0] take_i,    // 8 bits an engine
-    input  wire [31:0] signal_i,
-    output wire [7:0]  tokens_o
+    input  wire [47:0] take_i,    // 12 bits an engine
+    input  wire [47:0] signal_i,
+    output wire [11:0] tokens_o
 );
   genvar index;
   generate
-    for (index = 0; index < 8; index = index + 1) begin : gen_semaphore
+    for (index = 0; index < 12; index = index + 1) begin : gen_semaphore
       reg [7:0] count_q;
-      wire [7:0] more = {7'd0, signal_i[index]} + {7'd0, signal_i[8+index]} + {7'd0, signal_i[16+index]}
-                        + {7'd0, signal_i[24+index]};
-      wire [7:0] less = {7'd0, take_i[index]} + {7'd0, take_i[8+index]} + {7'd0, take_i[16+index]}
-                        + {7'd0, take_i[24+index]};
+      wire [7:0] more = {7'd0, signal_i[index]} + {7'd0, signal_i[12+index]} + {7'd0, signal_i[24+index]}
+                        + {7'd0, signal_i[36+index]};
+      wire [7:0] less = {7'd0, take_i[index]} + {7'd0, take_i[12+index]} + {7'd0, take_i[24+index]}
+                        + {7'd0, take_i[36+index]};
       assign tokens_o[index] = count_q != 8'd0;
       always @(posedge clk_i or negedge rst_ni) begin
         if (!rst_ni) count_q <= 8'd0;

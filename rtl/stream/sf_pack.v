@@ -25,7 +25,7 @@ module sf_pack #(
     input  wire                            clear_i,
     input  wire                            enable_i,
     input  wire                            start_i,
-    input  wire [1023:0]                   descriptor_i,
+    input  wire [2047:0]                   descriptor_i,
     input  wire                            valid_i,          // a result is at the last stage
     input  wire                            go_i,             // and moves on in this cycle
     input  wire [StreamLanes*WideBits-1:0] codes_i,

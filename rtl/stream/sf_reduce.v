@@ -15,7 +15,7 @@ module sf_reduce #(
     input  wire                      clear_i,   // ends a flush
     input  wire                      enable_i,  // not halted
     input  wire                      start_i,
-    input  wire [1023:0]             descriptor_i,
+    input  wire [2047:0]             descriptor_i,
     input  wire                      valid_i,
     input  wire [32*StreamLanes-1:0] y_i,
     input  wire [16*StreamLanes-1:0] z_i,
@@ -56,7 +56,7 @@ module sf_reduce #(
   wire sum_enable      = descriptor_i[F_SUM_ENABLE];
   wire sum_per_channel = descriptor_i[F_SUM_PER_CHANNEL];
   wire sum_absolute    = descriptor_i[F_SUM_ABSOLUTE];
-  wire [1:0]  second_sum = descriptor_i[F_SECOND_SUM+:2];
+  wire [3:0]  second_sum = descriptor_i[F_SECOND_SUM+:4];
   wire        second_enable = second_sum != SECOND_SUM_NONE;
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
 

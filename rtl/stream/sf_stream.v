@@ -26,7 +26,7 @@ module sf_stream #(
     input  wire                                   clear_i,
     input  wire                                   enable_i,
     input  wire                                   start_i,
-    input  wire [1023:0]                          descriptor_i,
+    input  wire [2047:0]                          descriptor_i,
     output wire                                   stall_o,
     output wire                                   done_o,
     // Array drain
@@ -101,14 +101,14 @@ module sf_stream #(
   // ---- Descriptor ----
   wire        x_from_array = descriptor_i[F_X_FROM_ARRAY];
   wire        z_enable     = descriptor_i[F_Z_ENABLE];
-  wire [1:0]  x_type       = descriptor_i[F_X_TYPE+:2];
-  wire [1:0]  z_type       = descriptor_i[F_Z_TYPE+:2];
+  wire [3:0]  x_type       = descriptor_i[F_X_TYPE+:4];
+  wire [3:0]  z_type       = descriptor_i[F_Z_TYPE+:4];
   wire        accumulate   = descriptor_i[F_ACCUMULATE_ENABLE];
   wire        pool         = descriptor_i[F_POOL_ENABLE];
   wire        drop         = descriptor_i[F_DROP_ENABLE];
-  wire [2:0]  destination  = descriptor_i[F_DESTINATION+:3];
-  wire [2:0]  table_id     = descriptor_i[F_TABLE+:3];
-  wire [1:0]  quantizer    = descriptor_i[F_QUANTIZER+:2];
+  wire [3:0]  destination  = descriptor_i[F_DESTINATION+:4];
+  wire [4:0]  table_id     = descriptor_i[F_TABLE+:5];
+  wire [3:0]  quantizer    = descriptor_i[F_QUANTIZER+:4];
   wire [3:0]  quantizer_bits = descriptor_i[F_QUANTIZER_BITS+:4];
   wire        stochastic   = quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED;
   wire        store16      = destination == DESTINATION_SIGNED16;

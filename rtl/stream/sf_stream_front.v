@@ -2,7 +2,7 @@
 // Stages 1 to 7 of a stream lane, from the operands at its head to the result y. Stages, counted from the head:
 //   1  operands (routed), table words   2  products x*scale_x, z*scale_z, mask test, 1 - tanh^2 z
 //   3  x summed over samples            4  rounding shifts, saturated to 32 bits
-//   5  x times 1 - tanh^2               6  y = x' + z' + offset, masked, saturated to +-(2^15 - 1) or +-(2^31 - 1)
+//   5  x times 1 - tanh^2               6  y = x' + z' + offset, masked, saturated to +-((2^31 - 1) >> limit_shift)
 //   7  y of the window, then dropout: y_o, with its tag, its random number and the z beside it
 // Latency 7, initiation interval 1; the stages move when go_i.
 // What a pass does not use stands still: registers of z and tables move only with its enables, which spares power, and
@@ -22,7 +22,7 @@ module sf_stream_front #(
 ) (
     input  wire                       clk_i,
     input  wire                       go_i,
-    input  wire [1023:0]              descriptor_i,  // stable during a pass
+    input  wire [2047:0]              descriptor_i,  // stable during a pass
     // Head
     input  wire [ValueBits-1:0]       x_i,
     input  wire [31:0]                z_i,
@@ -54,13 +54,13 @@ module sf_stream_front #(
   localparam SumBits = (ProductBits > 64) ? ProductBits : 64;
 
   // ---- The pass ----
-  wire [1:0]  scale_x_source = descriptor_i[F_SCALE_X_SOURCE+:2];
-  wire        scale_z_source = descriptor_i[F_SCALE_Z_SOURCE];
+  wire [3:0]  scale_x_source = descriptor_i[F_SCALE_X_SOURCE+:4];
+  wire        scale_z_source = descriptor_i[F_SCALE_Z_SOURCE+:4] == SCALAR_CHANNEL;
   wire        offset_enable  = descriptor_i[F_OFFSET_ENABLE];
   wire        tanh_enable    = descriptor_i[F_TANH_ENABLE];
   wire        mask_enable    = descriptor_i[F_MASK_ENABLE];
   wire        z_enable       = descriptor_i[F_Z_ENABLE];
-  wire        z_tagged       = descriptor_i[F_Z_TYPE+:2] == TYPE_TAGGED;
+  wire        z_tagged       = descriptor_i[F_Z_TYPE+:4] == TYPE_TAGGED;
   wire        accumulate     = descriptor_i[F_ACCUMULATE_ENABLE];
   wire        pool           = descriptor_i[F_POOL_ENABLE];
   wire        z_adds         = z_enable & ~mask_enable;  // else z is only tested, or not there
@@ -181,7 +181,7 @@ module sf_stream_front #(
       .shift_i (descriptor_i[F_SHIFT_Z+:6]),
       .value_o (z_4)
   );
-  wire signed [31:0] limit = descriptor_i[F_NARROW] ? 32'sd32767 : 32'sh7fffffff;
+  wire signed [31:0] limit = 32'h7fffffff >> descriptor_i[F_LIMIT_SHIFT+:5];
   reg signed [48:0] sloped;  // |x| <= 2^31 and slope <= 2^16, rounded
   reg signed [33:0] sum;
   always @(posedge clk_i) begin

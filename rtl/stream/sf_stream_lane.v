@@ -21,7 +21,7 @@ module sf_stream_lane #(
 ) (
     input  wire                       clk_i,
     input  wire                       go_i,
-    input  wire [1023:0]              descriptor_i,  // stable during a pass
+    input  wire [2047:0]              descriptor_i,  // stable during a pass
     // Head
     input  wire [ValueBits-1:0]       x_i,
     input  wire [31:0]                z_i,
@@ -56,7 +56,7 @@ module sf_stream_lane #(
 );
   `include "sf_descriptor.vh"
   wire       pack      = descriptor_i[F_PACK_ENABLE];
-  wire [1:0] quantizer = descriptor_i[F_QUANTIZER+:2];
+  wire [3:0] quantizer = descriptor_i[F_QUANTIZER+:4];
   wire [3:0] bits      = descriptor_i[F_QUANTIZER_BITS+:4];
   wire divides  = pack & (quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED);
   wire compares = pack & quantizer == QUANTIZER_THRESHOLD;
@@ -133,12 +133,15 @@ module sf_stream_lane #(
   reg [WideBits-1:0] code_q;
   reg signed [9:0]  bipolar;
   reg signed [63:0] scaled_code;
+  wire [8:0]  code_offset = descriptor_i[F_CODE_OFFSET+:9];  // two's complement
+  wire [31:0] affine_code = ({24'd0, threshold_code} << descriptor_i[F_CODE_SHIFT+:3])
+      + {{23{code_offset[8]}}, code_offset};
   wire [63:0] y_extended = {{32{y_17[31]}}, y_17};
   always @(posedge clk_i) begin
     if (go_i & pack) begin
       case (quantizer)
         QUANTIZER_RAW:        code_q <= y_extended[WideBits-1:0];
-        QUANTIZER_THRESHOLD:  code_q <= {{(WideBits-8){1'b0}}, threshold_code};
+        QUANTIZER_THRESHOLD:  code_q <= affine_code[WideBits-1:0];
         QUANTIZER_STOCHASTIC: code_q <= {{(WideBits-8){1'b0}}, stochastic_code};
         default: begin
           bipolar     = {1'b0, stochastic_code, 1'b0} - (10'sd1 <<< bits) + 10'sd1;  // 2c - n

@@ -13,10 +13,10 @@ module sf_stream_reader #(
     input  wire                      clear_i,
     input  wire                      enable_i,
     input  wire                      start_i,
-    input  wire [1023:0]             descriptor_i,
+    input  wire [2047:0]             descriptor_i,
     input  wire                      strides_b_i,
     input  wire [31:0]               address_i,
-    input  wire [1:0]                type_i,
+    input  wire [3:0]                type_i,
     // Memory
     output wire                      request_valid_o,
     input  wire                      request_ready_i,

@@ -16,7 +16,7 @@ module sf_transpose #(
     input  wire                  clear_i,
     input  wire                  enable_i,
     input  wire                  start_i,
-    input  wire [1023:0]         descriptor_i,
+    input  wire [2047:0]         descriptor_i,
     output wire                  stall_o,
     output wire                  done_o,
     output wire                  request_valid_o,

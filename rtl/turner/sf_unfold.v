@@ -23,7 +23,7 @@ module sf_unfold #(
     input  wire                  clear_i,
     input  wire                  enable_i,
     input  wire                  start_i,
-    input  wire [1023:0]         descriptor_i,  // stable from start to done
+    input  wire [2047:0]         descriptor_i,  // stable from start to done
     output wire                  stall_o,
     output wire                  done_o,
     output wire                  request_valid_o,

@@ -33,7 +33,7 @@ def status_fields(word):
 
 
 def descriptor(**fields):
-    """The 128 bytes of a descriptor."""
+    """The bytes of a descriptor."""
     words = [0] * (MACROS["DESCRIPTOR_BYTES"] // 4)
     for name, value in fields.items():
         name = "FIELD_" + name.upper()

@@ -24,12 +24,12 @@ module sf_burst_proof #(
   localparam [15:0] WordsMask = (WordBytes < BusBytes) ? BusBytes / WordBytes - 1 : 0;
   always @* assume ((address & (BusBytes - 1)) == 32'd0 && words != 16'd0 && (words & WordsMask) == 16'd0);
 `ifndef SF_UNALIGNED_PROGRAM
-  always @* if (fetch_start) assume (base[6:0] == 7'd0);  // sf_control starts no other
+  always @* if (fetch_start) assume (base[7:0] == 8'd0);  // sf_control starts no other
 `endif
 
-  reg [1023:0] descriptor;
+  reg [2047:0] descriptor;
   always @* begin
-    descriptor = 1024'd0;
+    descriptor = 2048'd0;
     descriptor[F_LOAD_ADDRESS+:32] = address;
     descriptor[F_LOAD_WORDS+:16] = words;
   end

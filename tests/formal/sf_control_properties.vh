@@ -69,7 +69,7 @@ always @* begin
     assert (addresses_q == {2'd0, address_full_q} + {2'd0, bvalid_q});
     assert (data_q == {2'd0, data_full_q} + {2'd0, bvalid_q});
     // The fetch begins only where its bursts stay within 4 KiB.
-    if (start_o) assert (descriptor_base_o[6:0] == 7'd0);
+    if (start_o) assert (descriptor_base_o[7:0] == 8'd0);
     assert (!(done_q & error_q));
     if (error_q) assert (halt_q && !busy_q);
     if (done_q) assert (!busy_q && !halt_q);

@@ -1,33 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Four processing elements wired as in sf_array (product, row sum, column sum, valid lanes) and the correction
-// give the sum, over operations and valid lanes, of +-2^shift times the product of the operands' values:
-// bits read as {0, 1}, or as {-1, +1} when bipolar.
+// Four processing elements wired as in sf_array (product, row sum, column sum, valid lanes) and sf_affine give the sum,
+// over words and valid lanes, of the product of values of two operands of one plane each: (p c + q) (p' c' + q').
 `default_nettype none
 module sf_pe_proof #(
     parameter Lanes = 4,
-    parameter Bits = 14
+    parameter Bits = 14,
+    parameter RowStep = 2,      // p, 1 or 2
+    parameter RowLess = 1,      // -q
+    parameter ColumnStep = 2,
+    parameter ColumnLess = 1
 ) (
     input wire clk_i
 );
-  (* anyconst *) wire row_bipolar, column_bipolar;
   (* anyseq *) wire [Lanes-1:0] row, column, mask;
-  (* anyseq *) wire negate;
-  (* anyseq *) wire [1:0] shift;
   (* anyseq *) wire valid, first_choice;
 
   reg started_q = 1'b0;
   wire first = first_choice | ~started_q;
   always @(posedge clk_i) if (valid) started_q <= 1'b1;
 
-  reg valid_q = 1'b0, valid_q2 = 1'b0, first_q, negate_q;
-  reg [1:0] shift_q;
+  reg valid_q = 1'b0, valid_q2 = 1'b0, first_q;
   always @(posedge clk_i) begin
     valid_q  <= valid;
     valid_q2 <= valid_q;
     if (valid) begin
-      first_q  <= first;
-      negate_q <= negate;
-      shift_q  <= shift;
+      first_q <= first;
     end
   end
 
@@ -45,12 +42,11 @@ module sf_pe_proof #(
           .drain_clk_i   (clk_i),
           .a_i           (a[Lanes*i+:Lanes]),
           .b_i           (b[Lanes*i+:Lanes]),
-          .xnor_i        (i == 0 && row_bipolar && column_bipolar),
           .count_enable_i(valid),
           .sum_enable_i  (valid_q),
           .sum_clear_i   (first_q),
-          .negate_i      (negate_q),
-          .shift_i       ({4'd0, shift_q}),
+          .negate_i      (1'b0),
+          .shift_i       (6'd0),
           .capture_i     (valid_q2),
           .drain_shift_i (1'b0),
           .drain_i       ({Bits{1'b0}}),
@@ -58,15 +54,20 @@ module sf_pe_proof #(
       );
     end
   endgenerate
+  localparam signed [9:0] RowFactor    = -RowStep * ColumnLess;
+  localparam signed [9:0] ColumnFactor = -RowLess * ColumnStep;
+  localparam signed [9:0] LanesFactor  = RowLess * ColumnLess;
+  wire signed [Bits-1:0] row_sum = captured[Bits+:Bits];
+  wire signed [Bits-1:0] lanes   = captured[3*Bits+:Bits];
+  wire signed [Bits-1:0] row_term = RowFactor * row_sum + LanesFactor * lanes;
   wire [Bits-1:0] value;
-  sf_bipolar_correction #(.Bits(Bits)) u_correction (
-      .row_bipolar_i   (row_bipolar),
-      .column_bipolar_i(column_bipolar),
-      .sum_i           (captured[0+:Bits]),
-      .row_sum_i       (captured[Bits+:Bits]),
-      .column_sum_i    (captured[2*Bits+:Bits]),
-      .valid_lanes_i   (captured[3*Bits+:Bits]),
-      .value_o         (value)
+  sf_affine #(.Bits(Bits)) u_affine (
+      .shift_i        (RowStep * ColumnStep / 2),  // log2 of 1, 2, 4
+      .column_factor_i(ColumnFactor),
+      .sum_i          (captured[0+:Bits]),
+      .column_sum_i   (captured[2*Bits+:Bits]),
+      .row_term_i     (row_term),
+      .value_o        (value)
   );
 
   // The definition, lane by lane, delayed as the element is
@@ -78,12 +79,10 @@ module sf_pe_proof #(
     u = 0;
     v = 0;
     for (lane = 0; lane < Lanes; lane = lane + 1) begin
-      u = row[lane] ? 1 : row_bipolar ? -1 : 0;
-      v = column[lane] ? 1 : column_bipolar ? -1 : 0;
+      u = row[lane] ? RowStep - RowLess : -RowLess;
+      v = column[lane] ? ColumnStep - ColumnLess : -ColumnLess;
       if (mask[lane]) term = term + u * v;
     end
-    term = term <<< shift;
-    if (negate) term = -term;
   end
   always @(posedge clk_i) begin
     if (valid) term_q <= term;

@@ -117,7 +117,6 @@ const Illegal kIllegal[] = {
     {"load of nothing", load_words, [](Descriptor& d) { d.load_words = 0; }},
     {"load beside beats", load_words, [](Descriptor& d) { d.load_address += 2; }},
     {"gemm without words", gemm_tile, [](Descriptor& d) { d.words = 0; }},
-    {"gemm of a type that is not", gemm_tile, [](Descriptor& d) { d.row_type = PlaneType(3); }},
     {"gemm by tile with taps", gemm_tile,
      [](Descriptor& d) {
        d.columns_by_tile = 1;

@@ -97,7 +97,7 @@ class AcceleratorStep {
             const int bit = (word * t.group + row % t.group) * t.word_lanes + lane % t.word_lanes;
             const std::int32_t one =
                 memory[t.address + static_cast<std::size_t>(bit / 8)] >> (bit % 8) & 1;
-            const bool sign = t.type == PlaneType::kSigned && plane + 1 == t.planes;
+            const bool sign = t.reading.is_signed && plane + 1 == t.planes;
             value += sign ? -(one << plane) : one << plane;
           }
           values.push_back(value);

@@ -86,7 +86,7 @@ Integer NaiveDevice::operand(const Descriptor& d, bool of_rows, int pixel, int g
   const int depth = of_rows ? c_.row_buffer_depth : c_.column_buffer_depth;
   const int planes = static_cast<int>(of_rows ? d.row_planes : d.column_planes);
   const int words = static_cast<int>(d.words);
-  const auto type = of_rows ? d.row_type : d.column_type;
+  const bool is_signed = of_rows ? d.row_signed : d.column_signed;
   Integer value = 0;
   for (int plane = 0; plane < planes; ++plane) {
     const int base = static_cast<int>(of_rows ? d.row_base : d.column_base) +
@@ -95,12 +95,7 @@ Integer NaiveDevice::operand(const Descriptor& d, bool of_rows, int pixel, int g
     const int bit_index = (word * members + member) * c_.lanes + lane % c_.lanes;
     const bool set = buffer[static_cast<std::size_t>(bit_index / 8)] >> (bit_index % 8) & 1;
     const Integer weight = Integer{1} << plane;
-    if (type == PlaneType::kBipolar)
-      value += set ? weight : -weight;
-    else if (type == PlaneType::kSigned && plane == planes - 1)
-      value -= set ? weight : 0;
-    else
-      value += set ? weight : 0;
+    if (set) value += is_signed && plane == planes - 1 ? -weight : weight;
   }
   return value;
 }
@@ -147,9 +142,13 @@ void NaiveDevice::gemm(const Descriptor& d) {
                 const int column_pixel = d.rows_by_tap || d.columns_by_tile
                                              ? (y - column_origin) * width + x
                                              : (tap_y - column_origin) * taps_x + tap_x;
-                for (int lane = 0; lane < length; ++lane)
-                  sum += operand(d, true, row_pixel, 0, r, lane) *
-                         operand(d, false, column_pixel, group, c, lane);
+                for (int lane = 0; lane < length; ++lane) {
+                  const Integer row = operand(d, true, row_pixel, 0, r, lane);
+                  const Integer column = operand(d, false, column_pixel, group, c, lane);
+                  sum += (Integer{1} << d.affine_shift) * row * column +
+                         as_signed(d.affine_row, 10) * row +
+                         as_signed(d.affine_column, 10) * column + as_signed(d.affine_lanes, 18);
+                }
               }
           }
         if (d.drain) drained.insert(drained.end(), running_.begin(), running_.end());
@@ -186,7 +185,8 @@ int NaiveDevice::code(const Descriptor& d, Integer y, std::uint32_t m, std::uint
       for (std::uint32_t level = 0; level < d.quantizer_bits; ++level)
         node = 2 * node +
                (y >= thresholds_.at({d.threshold_per_channel ? chunk : 0, node, lane}) ? 1 : 0);
-      return static_cast<int>(node) - (1 << d.quantizer_bits);
+      return ((static_cast<int>(node) - (1 << d.quantizer_bits)) << d.code_shift) +
+             static_cast<int>(as_signed(d.code_offset, 9));
     }
     default: {
       // c = floor(n (y + M) / (2M) + (2U + 1) / 2^(r+1))
@@ -296,7 +296,7 @@ void NaiveDevice::stream(const Descriptor& d) {
                                    16),
                      d.shift_z);
       if (d.offset_enable) y += word(Table::kOffset);
-      const Integer limit = d.narrow ? 32767 : 2147483647;
+      const Integer limit = Integer{2147483647} >> d.limit_shift;
       y = clip(y, -limit, limit);
       if (d.mask_enable && (z < word(Table::kMaskLow) || z > word(Table::kMaskHigh))) y = 0;
       int tag = z_tag;

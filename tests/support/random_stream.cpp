@@ -26,6 +26,18 @@ void set_part(Descriptor& part, bool first, bool last) {
   part.reduce_flush = last;
 }
 
+/// A flag, or a value of an enumeration.
+template <typename Type>
+Type value(SeededRandom& random, int width) {
+  while (true) {
+    const auto one = static_cast<Type>(random.bits(width));
+    if constexpr (std::is_same_v<Type, bool>)
+      return one;
+    else if (is_valid(one))
+      return one;
+  }
+}
+
 }  // namespace
 
 // ---- Choices ----
@@ -36,17 +48,22 @@ Descriptor RandomStream::legal(const Descriptor& shape, bool gradient) {
   for (int i = 0; i < 10000000; ++i) {
     Descriptor d = shape;
 #define SOLFEGE_DRAW(name, word, lsb, width, Type) \
-  if constexpr (!std::is_same_v<Type, Number>) d.name = static_cast<Type>(random_.bits(width));
+  if constexpr (!std::is_same_v<Type, Number>) d.name = value<Type>(random_, width);
     SOLFEGE_STREAM_FIELDS(SOLFEGE_DRAW)
 #undef SOLFEGE_DRAW
     d.x_from_array = shape.x_from_array;
     d.accumulate_enable = shape.accumulate_enable;
     d.quantizer_bits = random_.field(0, 15);
+    if (random_.chance(30)) {
+      d.code_shift = random_.field(0, 7);
+      d.code_offset = random_.field(0, 511);
+    }
+    d.limit_shift = random_.chance(40) ? kNarrow : random_.chance(50) ? 0 : random_.field(0, 31);
     d.pack_planes = random_.field(0, g_.config.wide_bits);
     d.random_low = u32(random_.mixed(32));
     d.random_high = u32(random_.mixed(32));
     if (broken_rule(d, g_.config) != nullptr || d.fills_table()) continue;
-    if (d.stochastic() && (!d.narrow || d.drop_enable)) continue;
+    if (d.stochastic() && (d.limit_shift < kNarrow || d.drop_enable)) continue;
     if (gradient && (!d.stochastic() || !d.pack_enable || d.z_enable || d.offset_enable)) continue;
     d.scale_x = random_.chance(30) ? 1 : u32(random_.mixed(32));
     d.scale_z = u32(random_.mixed(16)) & 0xffff;
@@ -301,7 +318,7 @@ void RandomStream::add_tables(Descriptors& to, const Descriptor& user, bool grad
   if (traits(user.quantizer).compares) {
     const int bits = static_cast<int>(user.quantizer_bits), nodes = (1 << bits) - 1;
     add_table(to, Table::kThreshold, user.threshold_per_channel ? g_.threshold_rows * nodes : nodes,
-              bits, [&](int) { return random_.mixed(user.narrow ? 17 : 32); });
+              bits, [&](int) { return random_.mixed(user.limit_shift >= kNarrow ? 17 : 32); });
   }
   if (user.stochastic()) {
     maxima_.resize(static_cast<std::size_t>(g_.sample_rows * g_.config.stream_lanes));

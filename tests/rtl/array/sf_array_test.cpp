@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_array against integer products: every combination of plane types, which change from tile to
-// tile, masks, weights and signs, tiles of one operation and of several, with bubbles between
-// operations and a drain that takes when it likes while the next tile is computed.
+// sf_array against integer products: operands' planes, weights and signs, masks, the four scalars
+// that make values of codes, which change from tile to tile, tiles of one operation and of several,
+// with bubbles between operations and a drain that takes when it likes while the next tile is
+// computed.
 #include <array>
 #include <deque>
 #include <vector>
@@ -16,7 +17,28 @@ constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES;
 constexpr int kLatency = 3;  // cycles from a tile's last operation to its capture
 using Tile = std::array<int64_t, kRows * kColumns>;
 
-int value_of(bool bit, bool bipolar) { return bit ? 1 : bipolar ? -1 : 0; }
+/// The scalars of a tile: 2^shift S + row A + column B + lanes N.
+struct Affine {
+  int shift = 0;
+  int64_t row = 0, column = 0, lanes = 0;
+  uint64_t bits() const {
+    return (static_cast<uint64_t>(lanes) & 0x3ffff) << 22 |
+           (static_cast<uint64_t>(column) & 0x3ff) << 12 |
+           (static_cast<uint64_t>(row) & 0x3ff) << 2 | static_cast<uint64_t>(shift);
+  }
+};
+/// Sums over operations and valid lanes: of products of codes, of codes, of lanes.
+struct Sums {
+  int64_t product[kRows * kColumns] = {}, row[kRows] = {}, column[kColumns] = {}, lanes = 0;
+  Tile values(const Affine& a) const {
+    Tile tile{};
+    for (int r = 0; r < kRows; ++r)
+      for (int c = 0; c < kColumns; ++c)
+        tile[r * kColumns + c] = product[r * kColumns + c] * (1 << a.shift) + a.row * row[r] +
+                                 a.column * column[c] + a.lanes * lanes;
+    return tile;
+  }
+};
 
 struct Totals {
   int tiles = 0;
@@ -28,8 +50,8 @@ struct Totals {
 /// Tiles of up to `longest` operations.
 Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, int tiles) {
   Totals totals;
-  bool row_bipolar = false, column_bipolar = false;
-  Tile sum{};
+  Affine affine;
+  Sums sum;
   std::deque<std::pair<int, Tile>> flying;  // cycle of its capture, values
   Tile draining{};
   bool visible = false;
@@ -41,20 +63,23 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
     if (left == 0) {
       left = random.between(1, longest);
       first = totals.tiles == 0 || random.chance(80);  // else the sums go on from the last tile's
-      if (first) {
-        row_bipolar = random.chance(50);
-        column_bipolar = random.chance(50);
-      }
+      affine = {random.between(0, 3), random.between(-512, 511), random.between(-512, 511),
+                random.between(-(1 << 17), (1 << 17) - 1)};
     }
     const bool last = left == 1;
     top.valid_i = random.chance(operate);
     const bool capture = last && random.chance(90);
     top.capture_i = top.valid_i ? capture : random.chance(50);  // means nothing without valid
-    top.row_bipolar_i = top.valid_i ? row_bipolar : random.chance(50);
-    top.column_bipolar_i = top.valid_i ? column_bipolar : random.chance(50);
+    // Only the operation that captures says the tile's scalars.
+    set_field(top.affine_i, 0, 40, top.valid_i && capture ? affine.bits() : random.bits(40));
     top.first_i = first;
-    top.negate_i = random.chance(50);
-    top.shift_i = random.between(0, 8);
+    const int row_plane = first ? 0 : random.between(0, 4);
+    const int column_plane = first ? 0 : random.between(0, 4);
+    top.row_plane_0_i = row_plane == 0;
+    top.column_plane_0_i = column_plane == 0;
+    top.row_negate_i = random.chance(50);
+    top.column_negate_i = random.chance(50);
+    top.shift_i = row_plane + column_plane;
     top.mask_i = random.chance(30) ? (1u << kLanes) - 1 : random.bits(kLanes);
     set_field(top.rows_i, 0, 32, random.bits(32));
     set_field(top.columns_i, 0, 32, random.bits(32));
@@ -84,20 +109,26 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
       const bool first_operation = first;
       if (first) sum = {};
       first = false;
-      for (int r = 0; r < kRows; ++r)
-        for (int c = 0; c < kColumns; ++c) {
-          int64_t product = 0;
-          for (int lane = 0; lane < kLanes; ++lane)
-            if (get_bit(top.mask_i, lane))
-              product += value_of(get_bit(top.rows_i, r * kLanes + lane), row_bipolar) *
-                         value_of(get_bit(top.columns_i, c * kLanes + lane), column_bipolar);
-          product *= int64_t{1} << top.shift_i;
-          sum[r * kColumns + c] += top.negate_i ? -product : product;
+      const int64_t row_weight = (top.row_negate_i ? -1 : 1) * (int64_t{1} << row_plane);
+      const int64_t column_weight = (top.column_negate_i ? -1 : 1) * (int64_t{1} << column_plane);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        if (!get_bit(top.mask_i, lane)) continue;
+        for (int r = 0; r < kRows; ++r) {
+          if (!get_bit(top.rows_i, r * kLanes + lane)) continue;
+          if (column_plane == 0) sum.row[r] += row_weight;
+          for (int c = 0; c < kColumns; ++c)
+            if (get_bit(top.columns_i, c * kLanes + lane))
+              sum.product[r * kColumns + c] += row_weight * column_weight;
         }
+        if (row_plane == 0)
+          for (int c = 0; c < kColumns; ++c)
+            if (get_bit(top.columns_i, c * kLanes + lane)) sum.column[c] += column_weight;
+        if (row_plane == 0 && column_plane == 0) ++sum.lanes;
+      }
       totals.single += first_operation && last;
       --left;
       if (capture) {
-        flying.emplace_back(cycle + kLatency, sum);
+        flying.emplace_back(cycle + kLatency, sum.values(affine));
       }
     }
     if (top.take_i) ++position;
@@ -154,6 +185,7 @@ TEST_CASE("clear drops a tile that is draining and one that is on its way") {
   reset(top);
   for (int wait = 0; wait < 9; ++wait) {
     top.valid_i = top.capture_i = top.first_i = 1;
+    top.row_plane_0_i = top.column_plane_0_i = 1;
     top.take_i = 0;
     settle(top);
     edge(top);

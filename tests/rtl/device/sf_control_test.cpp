@@ -341,14 +341,14 @@ TEST_CASE("a run's end is told, with engine and tag of what failed") {
     bool legal;
   };
   for (const Place& place : {Place{0x1000, 5, true},
-                             {0x1040, 5, false},
+                             {0x1080, 5, false},
                              {0x1001, 1, false},
-                             {0x1080, 0, true},
-                             {0xffffff80u, 1, true},
-                             {0xffffff80u, 2, false},
-                             {0, 1u << 25, true},
-                             {0, (1u << 25) + 1, false},
-                             {0x80, 0xffffffffu, false}}) {
+                             {0x1100, 0, true},
+                             {0xffffff00u, 1, true},
+                             {0xffffff00u, 2, false},
+                             {0, 1u << 24, true},
+                             {0, (1u << 24) + 1, false},
+                             {0x100, 0xffffffffu, false}}) {
     CAPTURE(place.base, place.count);
     bool started = false;
     write(top, registers::descriptor_base, place.base);

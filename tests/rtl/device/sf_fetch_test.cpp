@@ -290,19 +290,25 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.pack_planes = SF_WIDE_BITS + 1; }},
       {"no planes", from_memory, same, [](Descriptor& d) { d.pack_planes = 0; }},
       {"a narrow destination", from_memory,
-       [](Descriptor& d) { d.destination = Destination::kSigned16, d.narrow = 1; },
-       [](Descriptor& d) { d.destination = Destination::kSigned16; }},
+       [](Descriptor& d) { d.destination = Destination::kSigned16, d.limit_shift = kNarrow; },
+       [](Descriptor& d) { d.destination = Destination::kSigned16, d.limit_shift = kNarrow - 1; }},
       {"a tagged destination", from_memory,
-       [](Descriptor& d) { d.destination = Destination::kTagged, d.narrow = 1; },
-       [](Descriptor& d) { d.destination = Destination::kTagged; }},
+       [](Descriptor& d) { d.destination = Destination::kTagged, d.limit_shift = kNarrow; },
+       [](Descriptor& d) { d.destination = Destination::kTagged, d.limit_shift = kNarrow - 1; }},
       {"destination", from_memory, [](Descriptor& d) { d.destination = Destination::kSigned32; },
-       [](Descriptor& d) { d.destination = Destination(5), d.narrow = 1; }},
+       [](Descriptor& d) { d.destination = Destination(5), d.limit_shift = kNarrow; }},
       {"second sum", from_memory,
        [](Descriptor& d) { d.second_sum = SecondSum::kDot, d.sum_enable = d.sum_per_channel = 1; },
        [](Descriptor& d) { d.second_sum = SecondSum(3), d.sum_enable = d.sum_per_channel = 1; }},
       {"second sum of a tensor", from_memory, [](Descriptor& d) { d.sum_enable = 1; },
        [](Descriptor& d) { d.second_sum = SecondSum::kSquare, d.sum_enable = 1; }},
-      {"scalar", from_memory, same, [](Descriptor& d) { d.scale_x_source = Scalar(3); }},
+      {"factor of x", from_memory, same, [](Descriptor& d) { d.scale_x_source = Scalar(3); }},
+      {"factor of z", from_memory, [](Descriptor& d) { d.scale_z_source = Scalar::kChannel; },
+       [](Descriptor& d) { d.scale_z_source = Scalar::kSample; }},
+      {"type of x", from_memory, same, [](Descriptor& d) { d.x_type = ElementType(4); }},
+      {"type of z", from_memory, same, [](Descriptor& d) { d.z_type = ElementType(4); }},
+      {"quantizer", from_memory, [](Descriptor& d) { d.quantizer = Quantizer::kRaw; },
+       [](Descriptor& d) { d.quantizer = Quantizer(4), d.quantizer_bits = 1; }},
       {"table", from_memory, same, [](Descriptor& d) { d.table = Table(7); }},
       {"quantizer bits", from_memory,
        [](Descriptor& d) { d.quantizer = Quantizer::kThreshold, d.quantizer_bits = 8; },
@@ -342,10 +348,12 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.z_type = ElementType::kSigned16, d.z_address = 1, d.z_enable = 1; }},
       {"destination of 16 bits", from_memory,
        [](Descriptor& d) {
-         d.destination = Destination::kSigned16, d.narrow = 1, d.destination_address = 2 * kChunk;
+         d.destination = Destination::kSigned16, d.limit_shift = kNarrow,
+         d.destination_address = 2 * kChunk;
        },
        [](Descriptor& d) {
-         d.destination = Destination::kSigned16, d.narrow = 1, d.destination_address = kChunk;
+         d.destination = Destination::kSigned16, d.limit_shift = kNarrow,
+         d.destination_address = kChunk;
        }},
       {"destination of 32 bits", from_memory,
        [](Descriptor& d) {
@@ -464,7 +472,7 @@ TEST_CASE("a program's descriptors come in order, and one that is cut off leaves
   begin(top);
   for (int program = 0; program < 200; ++program) {
     const int count = random.between(1, 5);
-    const uint32_t base = uint32_t(random.bits(20)) * 128;
+    const uint32_t base = uint32_t(random.bits(20)) * kDescriptorBytes;
     // The cycle in which a clear ends it, often never
     const int cut = random.chance(50) ? random.between(1, 100) : 1000;
     std::vector<Words> words;
@@ -496,17 +504,18 @@ TEST_CASE("a program's descriptors come in order, and one that is cut off leaves
       REQUIRE(!top.error_o);
       if (!top.enable_i) REQUIRE((!top.request_valid_o && top.descriptor_valid_o == 0));
       // Before the descriptor is here, it is known by its place in the program.
-      if (got * SF_BUS_BYTES < 128) REQUIRE(top.tag_o == given);
+      if (got * SF_BUS_BYTES < kDescriptorBytes) REQUIRE(top.tag_o == given);
       if (top.request_valid_o && top.request_ready_i) {
-        REQUIRE(top.request_address_o == base + 128 * given + SF_BUS_BYTES * asked);
+        REQUIRE(top.request_address_o == base + kDescriptorBytes * given + SF_BUS_BYTES * asked);
         asked += top.request_length_o + 1;
-        REQUIRE(asked * SF_BUS_BYTES <= 128);
+        REQUIRE(asked * SF_BUS_BYTES <= kDescriptorBytes);
       }
       got += top.response_valid_i;
       if (top.descriptor_valid_o != 0) {
-        REQUIRE(got * SF_BUS_BYTES == 128);
+        REQUIRE(got * SF_BUS_BYTES == kDescriptorBytes);
         REQUIRE(top.descriptor_valid_o == 2);
-        for (int word = 0; word < 32; ++word) REQUIRE(top.descriptor_o[word] == words[given][word]);
+        for (int word = 0; word < kDescriptorWords; ++word)
+          REQUIRE(top.descriptor_o[word] == words[given][word]);
         REQUIRE(top.tag_o == (words[given][1] & 0xffff));
         if (top.descriptor_ready_i != 0) ++given, asked = got = 0;
       }
@@ -554,11 +563,11 @@ TEST_CASE("the device and the model call the same descriptors legal") {
   routing.z_enable = routing.route_enable = 1;
   routing.z_type = ElementType::kTagged;
   const std::vector<Kind> kinds = {{{load()}, place("load_address"), place("load_words")},
-                                   {{gemm()}, place("row_base"), place("column_y_origin")},
+                                   {{gemm()}, place("row_base"), place("affine_lanes")},
                                    {{from_memory(), from_array(), table(), sample_table, thresholds,
                                      rounding, sums, by_sample, routing},
                                     place("pool_enable"),
-                                    place("random_high")},
+                                    place("table")},
                                    {{transpose()}, place("source_address"), place("target_words")},
                                    {{unfold()}, place("source_address"), place("unfold_tap_rows")}};
   const std::vector<uint32_t> limits = {1,

@@ -120,8 +120,6 @@ TEST_CASE("codes are those of the paper's quantizers", "[comparison]") {
   CHECK(weight_codes({-.1f, 0, .1f}, 1).codes == std::vector<std::uint32_t>{0, 1, 1});
   CHECK(weight_codes({-1, 0, 1}, 2).codes == std::vector<std::uint32_t>{0, 2, 3});
   CHECK(weight_codes({0, 0}, 2).codes == std::vector<std::uint32_t>{2, 2});
-  CHECK_FALSE(activation_codes({1}, 2).bipolar);
-  CHECK(weight_codes({1}, 2).bipolar);
   // f_G has no bias: the mean code of many draws is the value.
   const PlaneOperand g = gradient_codes(std::vector<float>(20000, .3f), 4, 5);
   CHECK(g.codes.front() == 15);  // its own maximum
@@ -131,7 +129,7 @@ TEST_CASE("codes are those of the paper's quantizers", "[comparison]") {
   const PlaneOperand h = gradient_codes(mixed, 4, 5);
   for (std::size_t i = 0; i + 1 < h.codes.size(); ++i) mean += h.codes[i] / 20000.;
   CHECK(mean == Approx(15 * 1.3 / 2).margin(.02));
-  CHECK(uniform_codes(3, false).codes.size() == 8);
+  CHECK(uniform_codes(3).codes.size() == 8);
 }
 
 TEST_CASE("the stimulus makes the element sum the integer product", "[comparison]") {
@@ -145,7 +143,7 @@ TEST_CASE("the stimulus makes the element sum the integer product", "[comparison
   drive.drain_shifts = 3;
   const MappedUnit unit = map_unit(processing_element(8, 24), kDefaultLiberty, cache.path());
   GateSimulation simulation(unit.netlist, library, "clk_i");
-  const PlaneOperand row = uniform_codes(2, true), column = uniform_codes(3, true);
+  const PlaneOperand row = uniform_codes(2), column = uniform_codes(3);
   for (const Element element : {Element::kProduct, Element::kRowSum, Element::kColumnSum}) {
     const SerialVectors v = serial_vectors(row, column, element, drive);
     const GateRun run = simulation.run(v.element, DelayModel::kZero);
@@ -163,14 +161,14 @@ TEST_CASE("the stimulus makes the element sum the integer product", "[comparison
               const std::size_t cycle = captures * 30 + word * 6 + j * 2 + i;
               const std::uint64_t x = v.element.get(cycle, 0) >> lane & 1;
               const std::uint64_t y = v.element.get(cycle, 1) >> lane & 1;
-              if (element == Element::kProduct)
-                sum += (x ^ y) << (i + j);  // differing lanes, as bipolar planes are counted
+              if (element == Element::kProduct) sum += (x & y) << (i + j);
               if (j == 0) a |= x << i;
               if (i == 0) b |= y << j;
             }
           if (element == Element::kRowSum) CHECK(b == 7);  // the mask
           if (element == Element::kColumnSum) CHECK(a == 3);
-          if (element != Element::kProduct) sum += a * b;
+          if (element == Element::kRowSum) sum += a;
+          if (element == Element::kColumnSum) sum += b;
         }
       }
       CHECK(run.outputs.get(c + 1, 0) == sum);

@@ -54,16 +54,17 @@ TEST_CASE("a GEMM's actions and energy are those counted by hand", "[energy]") {
   program.operations.push_back(operation(gemm(), "forward"));
   const EnergyReport r = price(small(), {program});
   CHECK(find(r, "bit product and its popcount adder").count == 24 * 4 * 16);
-  CHECK(find(r, "bit product of the bipolar correction sums").count == 24 * 5 * 16);
-  CHECK(find(r, "accumulator update").count == 24 * 9);
-  CHECK(find(r, "bipolar correction of a drained sum").count == 4);
+  CHECK(find(r, "bit product of the sums of codes").count ==
+        (24 / 4 * 2 + 24 / 2 * 2 + 24 / 8) * 16);
+  CHECK(find(r, "accumulator update").count == 24 * 4 + 39);
+  CHECK(find(r, "affine correction of a drained sum").count == 4);
   CHECK(find(r, "row buffer word read").count == 24);
   CHECK(find(r, "row buffer word read").bits == 32);
-  // 3456 x .2/64 + (216 + 4) x .1 + 48 x 10 x 32/64
-  CHECK(r.on_chip_pj == Approx(10.8 + 22 + 240));
+  // 2160 x .2/64 + (135 + 4) x .1 + 48 x 10 x 32/64
+  CHECK(r.on_chip_pj == Approx(6.75 + 13.9 + 240));
   CHECK(r.dram_pj == 0);
   REQUIRE(r.units.size() == 3);
-  CHECK(r.units[0].on_chip_pj == Approx(10.8));
+  CHECK(r.units[0].on_chip_pj == Approx(6.75));
   REQUIRE(r.passes.size() == 1);
   CHECK(r.passes[0].name == "fc");
   CHECK(r.passes[0].on_chip_pj == Approx(r.on_chip_pj));

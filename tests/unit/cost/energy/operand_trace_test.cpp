@@ -73,20 +73,17 @@ int wrong_sums(const std::function<void(Descriptor&)>& spoil, const std::string&
     ArraySlice slice(config, device, d, columns);
     slice.start(0);
     const int rows = config.rows, extra = config.columns, bits = config.accumulator_bits;
-    const bool b_rows = d.row_type == PlaneType::kBipolar;
-    const bool b_columns = d.column_type == PlaneType::kBipolar;
+    const AffineProduct affine = d.affine();
     while (slice.clock()) {
       if (!slice.takes()) continue;
       for (int lane = 0; lane < config.stream_lanes; ++lane) {
         const int column = slice.head_chunk() * config.stream_lanes + lane;
-        const std::uint64_t sum = slice.element(0, column).drain;
-        std::uint64_t value = sum;
-        if (b_rows && b_columns)
-          value = slice.element(rows, extra).drain - 2 * sum;
-        else if (b_columns)
-          value = 2 * sum - slice.element(0, extra).drain;
-        else if (b_rows)
-          value = 2 * sum - slice.element(rows, column).drain;
+        const auto drained = [&slice](int r, int c) {
+          return static_cast<std::int64_t>(slice.element(r, c).drain);
+        };
+        const auto value = static_cast<std::uint64_t>(
+            drained(0, column) * (1 << affine.shift) + affine.row * drained(0, extra) +
+            affine.column * drained(rows, column) + affine.lanes * drained(rows, extra));
         traced.push_back(static_cast<std::int64_t>(value << (64 - bits)) >> (64 - bits));
       }
     }

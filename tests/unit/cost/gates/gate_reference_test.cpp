@@ -256,7 +256,7 @@ struct ProcessingElement {
   std::uint16_t count = 0, sum = 0, drain = 0;
   void clock(const Vectors& v, std::size_t cycle) {
     auto in = [&](const char* port) { return v.get(cycle, v.port(port)); };
-    const std::uint64_t product = in("xnor_i") ? in("a_i") ^ in("b_i") : in("a_i") & in("b_i");
+    const std::uint64_t product = in("a_i") & in("b_i");
     auto term = static_cast<std::uint16_t>(in("shift_i") < 16 ? count << in("shift_i") : 0);
     if (in("negate_i")) term = static_cast<std::uint16_t>(-term);
     if (in("capture_i"))

@@ -52,8 +52,21 @@ class Bench : public SeededRandom {
     d.columns_by_tile = by_tile;
     d.row_planes = chance(20) ? field(9, 24) : field(1, 8);
     d.column_planes = field(1, 8);
-    d.row_type = static_cast<PlaneType>(field(0, 2));
-    d.column_type = static_cast<PlaneType>(field(0, 2));
+    d.row_signed = chance(30);
+    d.column_signed = chance(30);
+    if (chance(70)) {
+      const auto reading = [this](bool is_signed, std::uint32_t planes) {
+        if (planes <= 8 && chance(50)) return bipolar_codes(static_cast<int>(planes));
+        return PlaneReading{is_signed, 1 << between(0, 1), between(-255, 255)};
+      };
+      d.read_operands(reading(d.row_signed, d.row_planes),
+                      reading(d.column_signed, d.column_planes));
+    } else {  // scalars that no two operands have
+      d.affine_shift = field(0, 2);
+      d.affine_row = field(0, 1023);
+      d.affine_column = field(0, 1023);
+      d.affine_lanes = field(0, (1 << 18) - 1);
+    }
     d.words = field(1, 3);
     d.tail_lanes = field(1, c_.lanes);
     d.column_groups = by_tile ? 1 : field(1, 3);

@@ -547,7 +547,7 @@ TEST_CASE("f_G of the stream unit is unbiased over many draws, with the referenc
     MemoryLayout layout(config);
     const ElementTensor x = layout.elements("x", kSamples, kPixels, kMaps, ElementType::kSigned16);
     const PackedTensor scaled_codes =
-        layout.planes("codes", kSamples, kPixels, bits + 16, kMaps, false, PlaneType::kSigned);
+        layout.planes("codes", kSamples, kPixels, bits + 16, kMaps, false, kSignedCodes);
     const std::uint32_t maxima = layout.take(4 * static_cast<std::uint64_t>(config.max_batch));
     GoldenOnly device(config, layout.size());
     auto& memory = device.memory();
@@ -578,7 +578,7 @@ TEST_CASE("f_G of the stream unit is unbiased over many draws, with the referenc
       builder.load_table(Table::kSample, maxima, config.max_batch / config.stream_lanes, 0, "M");
       StreamPass pass;
       pass.x = &x;
-      pass.narrow = true;
+      pass.limit_shift = kNarrow;
       pass.quantizer = Quantizer::kStochasticScaled;
       pass.quantizer_bits = bits;
       pass.random_state = random.next() | 1;

@@ -88,7 +88,7 @@ TEST_CASE("Values that the host reads and writes are counted by what they are", 
   const ElementTensor elements = layout.elements("elements", 16, 1, 16, ElementType::kSigned16);
   const ElementTensor logits =
       layout.elements("logits", 1, 1, 4, ElementType::kSigned32, MemoryContent::kLogits);
-  const PackedTensor planes = layout.planes("planes", 4, 1, 2, 16, false, PlaneType::kUnipolar);
+  const PackedTensor planes = layout.planes("planes", 4, 1, 2, 16, false, kUnsignedCodes);
   GoldenOnly device(config, layout.size());
   HostMemory host(device, layout.regions());
   *host.write<std::int32_t>(scalars + 4) = 7;

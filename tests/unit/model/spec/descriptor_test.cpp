@@ -92,18 +92,18 @@ TEST_CASE("what a field's bits cannot hold is no descriptor", "[descriptor]") {
   CHECK(d.overflow() == "count0 = 65536 of at most 65535");
   CHECK_THROWS_AS(d.encode(), std::logic_error);
   d.count0 = 1;
-  d.table = static_cast<Table>(8);
-  CHECK(d.overflow() == "table = 8 of at most 7");
+  d.table = static_cast<Table>(32);
+  CHECK(d.overflow() == "table = 32 of at most 31");
   d.table = Table::kSample;
   CHECK(d.overflow().empty());
-  d.load_address = 64;  // of another opcode, and in the word of the table
+  d.z_enable = true;
+  d.load_address = 8;  // of another opcode, and in the bit of z_enable
   CHECK_THROWS_AS(d.encode(), std::logic_error);
 }
 
 TEST_CASE("enumerations answer for their values only", "[descriptor]") {
   CHECK(is_valid(Quantizer::kStochasticScaled));
   CHECK_FALSE(is_valid(static_cast<Quantizer>(4)));
-  CHECK_FALSE(is_valid(static_cast<PlaneType>(3)));
   CHECK_FALSE(is_valid(static_cast<Opcode>(0)));
   CHECK(std::string(name(Quantizer::kStochastic)) == "STOCHASTIC");
   CHECK(std::string(name(static_cast<Table>(7))) == "?");
@@ -127,8 +127,8 @@ TEST_CASE("the Verilog header says what the lists say", "[descriptor]") {
             std::to_string(enumeration.bits) + "'d" + std::to_string(member.value));
       CHECK(member.value < 1u << enumeration.bits);
     }
-  CHECK(constant(header, "QUANTIZER_STOCHASTIC_SCALED") == "2'd3");
-  CHECK(constant(header, "F_QUANTIZER") == std::to_string(32 * 2 + 18));
+  CHECK(constant(header, "QUANTIZER_STOCHASTIC_SCALED") == "4'd3");
+  CHECK(constant(header, "F_QUANTIZER") == std::to_string(32 * 32 + 24));
   CHECK(constant(header, "STATUS_TAG") == "16");
   CHECK(constant(header, "ADDRESS_WRITE_BEATS") == "12'd144");
   CHECK(constant(header, "QUANTIZER_OF_NOTHING").empty());
