@@ -168,8 +168,9 @@ void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s,
     builder.transpose(s.weight_codes, s.weight_codes_by_output);
 }
 
-void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState& s,
+void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, std::size_t k,
                                              bool training) {
+  LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
   builder.set_place(l.name, "f_A");
   if (s.has_sum) {
@@ -213,6 +214,13 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, LayerState
     }
   }
   builder.stream(s.output, quantize, s.pooled() ? "max-pool and f_A" : "f_A");
+  const PackedTensor& values = layout_.layers[k + 1].input_signed;
+  if (!training || values.address == 0) return;
+  quantize.pack = &values;
+  quantize.store = nullptr;
+  quantize.code_shift = s.codes.reading.step / 2;  // log2 of 1 or 2
+  quantize.code_offset = s.codes.reading.offset;
+  builder.stream(s.output, quantize, "f_A, as values");
 }
 
 /// Layer k's product, and before it what makes its operands: f_A of the layer before. The first
@@ -228,11 +236,12 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
     builder.stream(layout_.images, pack_images, "pack images");
     for (LayerState& layer : layout_.layers) quantize_weights(builder, layer, training);
   } else {
-    quantize_activations(builder, layout_.layers[k - 1], training);
+    quantize_activations(builder, k - 1, training);
   }
   if (training && s.lanes == WeightGradientLanes::kPixels) {
     builder.set_place(s.layer.name, "unfold");
-    builder.unfold(input_codes(k), s.input_unfolded, s.layer, false);
+    builder.unfold(s.input_signed.address != 0 ? s.input_signed : input_codes(k), s.input_unfolded,
+                   s.layer, false);
   }
   builder.set_place(s.layer.name, "forward");
   StreamPass drain;
@@ -429,6 +438,9 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   update.scale_x = rate.mantissa;
   update.shift_x = rate.shift;
   update.scale_z = 1;
+  const int limit_log2 = scheme_of(l).weight_limit_log2(l);
+  if (limit_log2 != kNoWeightLimit)
+    update.limit_shift = static_cast<std::uint32_t>(31 - kWeightFractionBits - limit_log2);
   update.store = &s.weights;
   update.max_address = s.weight_max;
   update.sum_address = s.weight_sum;

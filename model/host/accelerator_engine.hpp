@@ -62,7 +62,7 @@ class AcceleratorEngine : public TrainingEngine {
   Program forward_program(std::size_t k, bool training);
   Program backward_program(std::size_t k);
   void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
-  void quantize_activations(ProgramBuilder& builder, LayerState& s, bool training);
+  void quantize_activations(ProgramBuilder& builder, std::size_t k, bool training);
   void quantize_gradient(ProgramBuilder& builder, std::size_t k);
   void backward_input(ProgramBuilder& builder, std::size_t k);
   void backward_weight(ProgramBuilder& builder, std::size_t k);

@@ -58,6 +58,16 @@ void for_each_threshold(int bits, Visit visit) {
   }
 }
 
+/// The rank-th of a scheme's thresholds, counted from 1; a tree may have more than the scheme.
+template <typename Threshold>
+Threshold threshold_at(const std::vector<Threshold>& thresholds, int rank,
+                       const Threshold& otherwise) {
+  const auto index = static_cast<std::size_t>(rank - 1);
+  return index < thresholds.size() ? thresholds[index] : otherwise;
+}
+/// No value reaches it.
+constexpr double never = std::numeric_limits<double>::infinity();
+
 /// Mantissas of 15 bits with a shift they share.
 int shared_shift(const std::vector<double>& factors) {
   double largest = 0.0;
@@ -93,7 +103,7 @@ void AcceleratorEngine::write_weight_constants() {
     auto* table = host_.write<std::int32_t>(
         s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
     for_each_threshold(bits, [&](int node, int rank) {
-      const double threshold = s.weight.thresholds.at(static_cast<std::size_t>(rank - 1));
+      const double threshold = threshold_at(s.weight.thresholds, rank, never);
       for (int lane = 0; lane < config_.stream_lanes; ++lane)
         table[(node - 1) * config_.stream_lanes + lane] =
             to_word(std::ceil(threshold / kWeightUnit));
@@ -106,7 +116,7 @@ void AcceleratorEngine::write_weight_constants() {
 void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
-  double sum_unit = s.input_scale * s.weight.scale / code_levels(l.weight_bits);
+  double sum_unit = s.input_scale * s.weight.scale / s.weight.levels;
   if (!training && k > 0) sum_unit *= 1.0 - layout_.layers[k - 1].layer.dropout;
   if (!s.is_last && !l.batch_norm && s.output.type == ElementType::kSigned16) {
     const double bound = l.fan_in() * code_levels(l.input_bits) * code_levels(l.weight_bits);
@@ -189,7 +199,7 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
     const bool real = c < channels;
     const int chunk = channel / lanes, lane = channel % lanes;
     for_each_threshold(l.output_bits, [&](int node, int rank) {
-      const Bound& bound = f_a.thresholds.at(static_cast<std::size_t>(rank - 1));
+      const Bound bound = threshold_at(f_a.thresholds, rank, Bound{never});
       const Bound v{real ? s.sign[c] * crossing(c, bound) : 0.0, bound.inclusive};
       thresholds[(chunk * nodes + node - 1) * lanes + lane] =
           to_word(std::max(kLowest, first_integer(v)));
@@ -294,7 +304,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
 void AcceleratorEngine::write_gradient_unit(std::size_t k) {
   const LayerState& s = layout_.layers[k];
   LayerState& below = layout_.layers[k - 1];
-  below.gradient_unit = s.output_gradient_unit * s.weight.scale / code_levels(s.layer.weight_bits) *
+  below.gradient_unit = s.output_gradient_unit * s.weight.scale / s.weight.levels *
                         std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
   if (!s.is_last) below.gradient_unit /= code_levels(s.layer.gradient_bits);
 }

@@ -96,6 +96,11 @@ class Layouter {
     s.lanes = s.is_last               ? WeightGradientLanes::kSamples
               : s.has_fine_gradient() ? WeightGradientLanes::kPixels
                                       : cheaper_lanes(config_, l, batch_);
+    if (l.dropout > 0.0 && !s.is_last && scheme_of(l).activation_reading(l).offset != 0)
+      throw InputError(fmt::format(
+          "layer {}: dropout = {}: the codes of scheme {} have no 0 for what is dropped: remove "
+          "the key, or choose another scheme",
+          l.name, l.dropout, l.scheme));
     need_channels(l, config_.table_channels, "table_channels");
     if (!s.is_last) need_channels(l, config_.threshold_channels, "threshold_channels");
     weights(s, k);
@@ -116,11 +121,11 @@ class Layouter {
     s.weight_gradient = tensor(".weight_gradient");
     s.weight_codes =
         memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), l.weight_bits,
-                       l.in_channels, true, bipolar_codes(l.weight_bits));
+                       l.in_channels, true, scheme_of(l).weight_reading(l));
     if (k > 0)
       s.weight_codes_by_output =
           memory_.planes(l.name + ".weight_codes_by_output", l.in_channels, s.taps(), l.weight_bits,
-                         l.out_channels, true, bipolar_codes(l.weight_bits));
+                         l.out_channels, true, scheme_of(l).weight_reading(l));
     s.threshold_table =
         memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << l.weight_bits);
     s.weight_max = memory_.take(8);
@@ -146,7 +151,7 @@ class Layouter {
                                     s.pooled() ? ElementType::kTagged : ElementType::kSigned16)
                  : s.preactivation();
     s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
-                             l.out_channels, false, kUnsignedCodes);
+                             l.out_channels, false, scheme_of(l).activation_reading(l));
     s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
     for (std::uint32_t* table :
          {&s.sign_table, &s.low_table, &s.high_table, &s.sum_scale_table, &s.sum_offset_table,
@@ -157,7 +162,6 @@ class Layouter {
   void gradients(LayerState& s, std::size_t k) {
     const Layer& l = s.layer;
     const int pixels = s.output_pixels();
-    const PlaneReading unipolar = kUnsignedCodes;
     s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
                                   s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
                                   s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
@@ -166,12 +170,20 @@ class Layouter {
                                         l.out_channels, false, bipolar_codes(l.gradient_bits));
     const int sample_planes = s.is_last ? kLogitPlanes : scaled_planes(l.gradient_bits);
     if (s.lanes == WeightGradientLanes::kPixels) {
+      // Padding is code 0 of what is unfolded, and must be the value 0.
+      PackedTensor input;
+      input.planes = l.input_bits;
+      input.reading = input_reading(k);
+      if (l.padding > 0 && input.reading.offset != 0)
+        input = s.input_signed =
+            memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
+                           l.input_bits + 1, l.in_channels, false, kSignedCodes);
       s.gradient_unfolded = memory_.planes(
           l.name + ".gradient_unfolded", unfolded_tap_rows(l.out_channels, config_.rows), batch_,
           l.gradient_bits, pixels, false, bipolar_codes(l.gradient_bits));
       s.input_unfolded = memory_.planes(
           l.name + ".input_unfolded", s.taps() * unfolded_tap_rows(l.in_channels, config_.columns),
-          batch_, l.input_bits, pixels, true, unipolar);
+          batch_, input.planes, pixels, true, input.reading);
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
       s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, sample_planes,
@@ -181,7 +193,7 @@ class Layouter {
                          sample_planes, batch_, false, kSignedCodes);
       s.input_by_sample =
           memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
-                         l.input_bits, batch_, true, unipolar);
+                         l.input_bits, batch_, true, input_reading(k));
       need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, sample_planes - 1,
                 l.input_bits);
     }
@@ -192,6 +204,12 @@ class Layouter {
     s.sample_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
     s.gradient_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
     s.gradient_sums = memory_.take(channel_words(l) * 16);
+  }
+
+  PlaneReading input_reading(std::size_t k) const {
+    if (k == 0) return kUnsignedCodes;
+    const Layer& below = network_.layers[k - 1];
+    return scheme_of(below).activation_reading(below);
   }
 
   void scalars(LayerState& s, std::size_t k) const {

@@ -38,6 +38,9 @@ struct LayerTensors {
   PackedTensor codes;                                 ///< f_A: the next layer's input
   PackedTensor gradient_codes;                        ///< f_G, lanes along cout
   PackedTensor gradient_unfolded, input_unfolded;     ///< lanes along pixels
+  /// The layer's input as two's complement values, where its codes have no 0 for padding that is
+  /// unfolded; f_A of the layer below packs both.
+  PackedTensor input_signed;
   PackedTensor scaled_gradient, scaled_gradient_by_sample, input_by_sample;  ///< along samples
   // Tables and results in device memory; channel tables hold a word for each padded channel.
   std::uint32_t threshold_table = 0;                            ///< f_W, shared by all channels

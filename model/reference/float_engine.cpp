@@ -161,11 +161,8 @@ ScaledIntegers input_integers(const Network& network, std::size_t k,
 std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers& input,
                             const std::vector<float>& weight_values) {
   ScaledIntegers weights{weight_values, 1.0f};
-  float peak = 0.0f;
-  for (const float w : weight_values) peak = std::max(peak, std::abs(w));
-  // The largest weight has the largest code, n_W.
-  if (quantizes(layer.weight_bits) && peak > 0.0f)
-    weights = as_integers(weight_values, peak / static_cast<float>((1 << layer.weight_bits) - 1));
+  const float unit = scheme_of(layer).weight_unit(layer, weight_values);
+  if (unit > 0.0f) weights = as_integers(weight_values, unit);
   std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
   const float scale = input.scale * weights.scale;
   for (float& o : output) o *= scale;
@@ -301,8 +298,14 @@ double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* l
       softmax_cross_entropy(states_.back().output, labels, batch, network_.classes, &gradient);
   backward(batch, std::move(gradient));
   ++steps_;
-  for (State& state : states_) {
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    State& state = states_[k];
     update(&state.weights, network_.weight_decay);
+    const Layer& layer = network_.layers[k];
+    const int limit_log2 = scheme_of(layer).weight_limit_log2(layer);
+    if (limit_log2 != kNoWeightLimit)
+      for (float& w : state.weights.value)
+        w = std::clamp(w, -std::ldexp(1.0f, limit_log2), std::ldexp(1.0f, limit_log2));
     for (Parameter* parameter : {&state.bias, &state.gamma, &state.beta}) update(parameter, 0.0);
   }
   return loss;

@@ -89,9 +89,9 @@ std::vector<float> weight_gradient(const std::vector<float>& weights,
 
 WeightCodes Dorefa::weight_codes(const Layer& layer, const WeightMeasures& weights) const {
   const int bits = layer.weight_bits;
-  if (bits == 1) return {{0.0}, weights.mean};
+  if (bits == 1) return {{0.0}, weights.mean, 1.0};
   const double peak = std::tanh(weights.peak), n = code_levels(bits);
-  WeightCodes codes{{}, layer.is_edge ? peak : 1.0, true, layer.is_edge ? 1.0 : peak};
+  WeightCodes codes{{}, layer.is_edge ? peak : 1.0, n, true, layer.is_edge ? 1.0 : peak};
   for (int rank = 1; rank <= n; ++rank)
     codes.thresholds.push_back(std::atanh(peak * (2.0 * rank - 1.0 - n) / n));
   return codes;
@@ -113,6 +113,13 @@ std::vector<float> Dorefa::quantize_weights(const Layer& layer,
   const float scale = edge_scale(layer, weights);
   for (float& value : values) value *= scale;
   return values;
+}
+
+float Dorefa::weight_unit(const Layer& layer, const std::vector<float>& quantized) const {
+  if (!quantizes(layer.weight_bits)) return 0.0f;
+  float peak = 0.0f;
+  for (const float w : quantized) peak = std::max(peak, std::abs(w));
+  return peak / static_cast<float>((1 << layer.weight_bits) - 1);
 }
 
 std::vector<float> Dorefa::weight_gradient(const Layer& layer, const std::vector<float>& weights,

@@ -50,6 +50,8 @@ class Dorefa : public Scheme {
   bool keeps_weight_scale(const Layer& layer) const override;
   std::vector<float> quantize_weights(const Layer& layer,
                                       const std::vector<float>& weights) const override;
+  /// The largest weight has the largest code, n_W.
+  float weight_unit(const Layer& layer, const std::vector<float>& quantized) const override;
   std::vector<float> weight_gradient(const Layer& layer, const std::vector<float>& weights,
                                      const std::vector<float>& gradient,
                                      MaxGradient max_gradient) const override;

@@ -6,7 +6,7 @@
 namespace solfege {
 
 // The table of schemes: X(name) for a file that defines name_scheme().
-#define SOLFEGE_SCHEMES(X) X(dorefa) X(hwgq) X(clip)
+#define SOLFEGE_SCHEMES(X) X(dorefa) X(hwgq) X(clip) X(binary_connect) X(bnn) X(wrpn) X(ternary)
 
 #define SOLFEGE_DECLARE(name) const Scheme& name##_scheme();
 SOLFEGE_SCHEMES(SOLFEGE_DECLARE)

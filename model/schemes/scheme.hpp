@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/spec/descriptor.hpp"
 #include "model/spec/network.hpp"
 
 namespace solfege {
@@ -36,17 +37,20 @@ struct WeightMeasures {
 
 /// f_W of a layer as the device makes it.
 struct WeightCodes {
-  std::vector<double> thresholds;  ///< n_W, ascending; a code is the number of them that w reaches
-  double scale = 1.0;              ///< the value of code c is scale (2c - n_W) / n_W
-  bool tanh_slope = false;         ///< dC/dw = dC/df_W slope / divisor: 1 - tanh^2 w, or else 1
+  /// At most n_W, ascending; a code is the number of them that w reaches.
+  std::vector<double> thresholds;
+  double scale = 1.0;       ///< the value of a code is scale / levels times its reading,
+  double levels = 1.0;      ///< which is weight_reading()'s
+  bool tanh_slope = false;  ///< dC/dw = dC/df_W slope / divisor: 1 - tanh^2 w, or else 1
   double slope_divisor = 1.0;
 };
 
 /// f_A of a layer as the device makes it.
 struct ActivationCodes {
-  std::vector<Bound> thresholds;  ///< n_A, ascending; a code is the number of them that p reaches
-  double step = 1.0;              ///< the value of code c is c step
-  Bound low, high;                ///< gradients pass where p is between these
+  /// At most n_A, ascending; a code is the number of them that p reaches.
+  std::vector<Bound> thresholds;
+  double step = 1.0;  ///< the value of a code is step times its reading, activation_reading()'s
+  Bound low, high;    ///< gradients pass where p is between these
 };
 
 /// How the gradient of f_W treats its maximum, where it has one.
@@ -63,6 +67,9 @@ struct SchemeParameter {
   double min, max;  ///< both allowed
 };
 
+/// For Scheme::weight_limit_log2().
+constexpr int kNoWeightLimit = 127;
+
 class Scheme {
  public:
   virtual ~Scheme() = default;
@@ -74,6 +81,14 @@ class Scheme {
   // ---- What the device is told ----
   virtual WeightCodes weight_codes(const Layer& layer, const WeightMeasures& weights) const = 0;
   virtual ActivationCodes activation_codes(const Layer& layer) const = 0;
+  /// How codes are read as integers: by default each plane of a weight's is -1 or +1, and an
+  /// activation's is the code itself.
+  virtual PlaneReading weight_reading(const Layer& layer) const {
+    return bipolar_codes(layer.weight_bits);
+  }
+  virtual PlaneReading activation_reading(const Layer&) const { return kUnsignedCodes; }
+  /// log2 of the bound within which the update keeps master weights; kNoWeightLimit: none.
+  virtual int weight_limit_log2(const Layer&) const { return kNoWeightLimit; }
   /// Whether larger master weights make larger products. If not, their scale sets the pace of
   /// learning only, and initial weights are chosen accordingly.
   virtual bool keeps_weight_scale(const Layer& layer) const = 0;
@@ -82,6 +97,8 @@ class Scheme {
   /// f_W(w) of a whole layer, of any shape.
   virtual std::vector<float> quantize_weights(const Layer& layer,
                                               const std::vector<float>& weights) const = 0;
+  /// The number of which all of quantize_weights() are multiples; 0 if there is none.
+  virtual float weight_unit(const Layer& layer, const std::vector<float>& quantized) const = 0;
   /// dC/dw from dC/df_W(w), both of the weights' shape.
   virtual std::vector<float> weight_gradient(const Layer& layer, const std::vector<float>& weights,
                                              const std::vector<float>& gradient,

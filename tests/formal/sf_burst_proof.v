@@ -126,7 +126,7 @@ module sf_burst_proof #(
   always @(posedge clk_i) if (rst_n) begin
     if (loader_valid && loader_ready && loader_address[11:0] == 12'd0 && left_q != total) seen_q[0] <= 1'b1;
     if (loader_done) seen_q[1] <= seen_q[0];
-    if (fetch_valid && fetch_ready && fetch_address[11:7] == 5'd31) seen_q[2] <= 1'b1;
+    if (fetch_valid && fetch_ready && fetch_address[11:8] == 4'd15) seen_q[2] <= 1'b1;
   end
   always @* if (rst_n) assert (!(&seen_q));
 `endif

@@ -105,6 +105,13 @@ class AcceleratorStep {
     return values;
   }
 
+  /// Codes as they are read.
+  std::vector<std::int32_t> values(const PackedTensor& t) const {
+    std::vector<std::int32_t> list = codes(t);
+    for (std::int32_t& code : list) code = t.reading.step * code + t.reading.offset;
+    return list;
+  }
+
   std::uint32_t word(std::uint32_t address, std::size_t index = 0) const {
     std::uint32_t value = 0;
     std::memcpy(&value, memory.data() + address + 4 * index, 4);
@@ -117,17 +124,14 @@ class AcceleratorStep {
   }
   /// f_W(w)
   std::vector<float> weight_values(std::size_t k) const {
-    const double n = code_maximum(layer(k).weight_bits);
-    std::vector<std::int32_t> values = codes(after[k].weight_codes);
-    for (std::int32_t& code : values) code = 2 * code - static_cast<std::int32_t>(n);
-    return scaled(values, before[k].weight.scale / n);
+    return scaled(values(after[k].weight_codes), before[k].weight.scale / before[k].weight.levels);
   }
   /// What a layer reads: pixels, or the codes of the layer before, dropout's scale included.
   std::vector<float> input(std::size_t k) const {
     if (k == 0) return images;
-    std::vector<float> values = scaled(codes(after[k - 1].codes), after[k - 1].activation.step);
-    if (layer(k - 1).dropout > 0.0) dropout(&values, kept(k - 1), layer(k - 1).dropout);
-    return values;
+    std::vector<float> read = scaled(values(after[k - 1].codes), after[k - 1].activation.step);
+    if (layer(k - 1).dropout > 0.0) dropout(&read, kept(k - 1), layer(k - 1).dropout);
+    return read;
   }
   std::vector<float> output(std::size_t k) const {
     return scaled(elements(after[k].output), after[k].output_unit);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "Vsf_gemm.h"
+#include "model/spec/descriptor.hpp"
 #include "rtl_test.hpp"
 #include "sf_fields.hpp"
 
@@ -14,8 +15,8 @@ using namespace rtl_test;
 namespace {
 constexpr int kNoRow = -(1 << 20);  // of an operation without a lane
 struct Operation {
-  int row, column, lanes, shift;
-  bool negate, first, capture;
+  int row, column, lanes, row_plane, column_plane;
+  bool row_negate, column_negate, first, capture;
 };
 struct Tap {
   int tap, index;
@@ -62,16 +63,16 @@ TEST_CASE("operations follow the loops of the contract") {
     const int row_base = random.between(0, 63), column_base = random.between(0, 63);
     const int group_stride = random.between(0, 300);
     CAPTURE(seed(), pass, mode, stride, padding, rows_by_tap, columns_by_tile);
-    for (int i = 0; i < 32; ++i) top.descriptor_i[i] = random.bits(32);
+    for (int i = 0; i < solfege::kDescriptorWords; ++i) top.descriptor_i[i] = random.bits(32);
     auto set = [&](int field, int bits, uint64_t value) {
       set_field(top.descriptor_i, field, bits, value);
     };
     set(F_ROW_BASE, 16, row_base);
     set(F_COLUMN_BASE, 16, column_base);
     set(F_ROW_PLANES, 6, row_planes);
-    set(F_ROW_TYPE, 2, row_signed);
+    set(F_ROW_SIGNED, 1, row_signed);
     set(F_COLUMN_PLANES, 6, column_planes);
-    set(F_COLUMN_TYPE, 2, column_signed);
+    set(F_COLUMN_SIGNED, 1, column_signed);
     set(F_CLEAR, 1, clear);
     set(F_DRAIN, 1, drain);
     set(F_ROWS_BY_TAP, 1, rows_by_tap);
@@ -96,6 +97,11 @@ TEST_CASE("operations follow the loops of the contract") {
     const int row_origin = random.between(0, 3), column_origin = random.between(0, 3);
     set(F_ROW_Y_ORIGIN, 16, row_origin);
     set(F_COLUMN_Y_ORIGIN, 16, column_origin);
+    const uint64_t affine = random.bits(40);
+    set(F_AFFINE_SHIFT, 2, affine & 3);
+    set(F_AFFINE_ROW, 10, affine >> 2 & 0x3ff);
+    set(F_AFFINE_COLUMN, 10, affine >> 12 & 0x3ff);
+    set(F_AFFINE_LANES, 18, affine >> 22);
 
     // The definition: row operand by index unless by tap; columns the other way, unless by tile too
     std::vector<Operation> wanted;
@@ -120,13 +126,13 @@ TEST_CASE("operations follow the loops of the contract") {
                 for (int cp = 0; cp < column_planes; ++cp)
                   for (int rp = 0; rp < row_planes; ++rp)
                     wanted.push_back({row + rp * words + word, column + cp * words + word,
-                                      word + 1 == words ? tail : SF_LANES, rp + cp,
-                                      (row_signed && rp + 1 == row_planes) !=
-                                          (column_signed && cp + 1 == column_planes),
-                                      false, false});
+                                      word + 1 == words ? tail : SF_LANES, rp, cp,
+                                      row_signed && rp + 1 == row_planes,
+                                      column_signed && cp + 1 == column_planes, false, false});
             }
           // A tile without a tap still takes one operation, of no lane
-          if (wanted.size() == begin) wanted.push_back({kNoRow, 0, 0, 0, false, false, false});
+          if (wanted.size() == begin)
+            wanted.push_back({kNoRow, 0, 0, 0, 0, false, false, false, false});
           wanted[begin].first = clear;
           wanted.back().capture = drain;
           tile_operations.push_back(static_cast<long>(wanted.size() - begin));
@@ -159,13 +165,17 @@ TEST_CASE("operations follow the loops of the contract") {
         if (operation.row != kNoRow) {
           REQUIRE(row_read == (operation.row & address_mask));
           REQUIRE(column_read == (operation.column & address_mask));
-          REQUIRE(top.shift_o == operation.shift);
-          REQUIRE(top.negate_o == operation.negate);
+          REQUIRE(top.shift_o == operation.row_plane + operation.column_plane);
+          REQUIRE(top.row_plane_0_o == (operation.row_plane == 0));
+          REQUIRE(top.column_plane_0_o == (operation.column_plane == 0));
+          REQUIRE(top.row_negate_o == operation.row_negate);
+          REQUIRE(top.column_negate_o == operation.column_negate);
         }
         for (int lane = 0; lane < SF_LANES; ++lane)
           REQUIRE(get_bit(top.mask_o, lane) == (lane < operation.lanes));
         REQUIRE(top.first_o == operation.first);
         REQUIRE(top.capture_o == operation.capture);
+        REQUIRE(top.affine_o == affine);
       }
       active += top.start_i || (started && !done && top.enable_i && !top.stall_o);
       if (top.start_i) started = true;
