@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The schemes that the program knows.
+// The schemes that the program knows, and those that the machine cannot run.
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
@@ -30,6 +30,16 @@ int run_schemes(const CommonOptions& common) {
                                      {"maximum", parameter.max}});
     }
     report["schemes"].push_back(entry);
+  }
+  for (const MissingScheme& scheme : missing_schemes()) {
+    fmt::print("{}\n  paper      {}\n  not here   {}\n", scheme.name, scheme.paper, scheme.reason);
+    report["schemes"].push_back({{"name", scheme.name},
+                                 {"paper", scheme.paper},
+                                 {"deviation", ""},
+                                 {"trains", false},
+                                 {"infers", false},
+                                 {"reason", scheme.reason},
+                                 {"parameters", Json::array()}});
   }
   write_report(common, report);
   return 0;

@@ -21,6 +21,16 @@ const std::vector<const Scheme*>& schemes() {
   return all;
 }
 
+const std::vector<MissingScheme>& missing_schemes() {
+  static const char* const codebook =
+      "levels of a codebook are no affine function of bit planes: each code would need a look-up "
+      "of its level in front of a multiplier, where planes need an AND";
+  static const std::vector<MissingScheme> all = {
+      {"clip_q", "Tung and Mori, CLIP-Q, CVPR 2018", codebook},
+      {"k_quantile", "Baskin et al., UNIQ, 2018, arXiv 1804.10969", codebook}};
+  return all;
+}
+
 const Scheme* find_scheme(std::string_view name) {
   for (const Scheme* scheme : schemes())
     if (scheme->name() == name) return scheme;

@@ -119,6 +119,13 @@ const std::vector<const Scheme*>& schemes();
 const Scheme* find_scheme(std::string_view name);
 /// A layer's scheme. Throws std::logic_error for a name that no scheme has.
 const Scheme& scheme_of(const Layer& layer);
+/// A paper's quantizer that the machine cannot run.
+struct MissingScheme {
+  const char* name;
+  const char* paper;
+  const char* reason;  ///< and what it would take
+};
+const std::vector<MissingScheme>& missing_schemes();
 /// "dorefa, ...", for messages.
 std::string scheme_names();
 

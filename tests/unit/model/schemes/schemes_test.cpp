@@ -176,6 +176,11 @@ TEST_CASE("Every scheme has a name of its own and says where it comes from", "[s
     CHECK(scheme_names().find(scheme->name()) != std::string::npos);
   }
   CHECK(names.count("dorefa") == 1);
+  for (const MissingScheme& scheme : missing_schemes()) {
+    CHECK(names.insert(scheme.name).second);
+    CHECK(find_scheme(scheme.name) == nullptr);
+    CHECK(std::string(scheme.reason).size() > 20);
+  }
   CHECK(find_scheme("unheard") == nullptr);
   Layer layer;
   layer.scheme = "unheard";
