@@ -103,7 +103,7 @@ constexpr const char* kDataOfStep =
     "built-in digits";
 
 void add_training(CLI::App* app, solfege::TrainOptions& o) {
-  add_step(app, o, "folder with IDX, CIFAR-10 or SVHN files; none: built-in digits");
+  add_step(app, o, "folder with IDX, CIFAR or SVHN files; none: built-in digits");
   auto* steps =
       app->add_option("--steps", o.steps, "training steps, those before --resume included")
           ->check(whole_number(1, kMostRepeats));

@@ -2,6 +2,7 @@
 #include "model/data/dataset.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -20,20 +21,19 @@ namespace fs = std::filesystem;
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr int kClasses = 10;
+constexpr int kClasses = 10;  // at least; a small part of a set may lack some
 constexpr std::uint32_t kMaxSide = 1024, kMostImages = 1'000'000'000;
 constexpr std::uint32_t kImageMagic = 0x803;  // unsigned bytes, three dimensions
 constexpr std::uint32_t kLabelMagic = 0x801;  // unsigned bytes, one dimension
 constexpr int kCifarSide = 32;
 constexpr int kCifarPlane = kCifarSide * kCifarSide;
-constexpr int kCifarRecord = 1 + 3 * kCifarPlane;
+constexpr int kCifarPixels = 3 * kCifarPlane;
 
 constexpr const char* kFetchAgain = "fetch the file again";
-constexpr const char* kTenClasses =
-    "use a set of ten classes: MNIST, Fashion-MNIST, CIFAR-10 or SVHN";
 constexpr const char* kNamesOfFiles =
-    "train-images-idx3-ubyte[.gz] and its three companions, data_batch_*.bin and test_batch.bin, "
-    "or train_32x32.mat and test_32x32.mat";
+    "train-images-idx3-ubyte[.gz] and its three companions, those of one split of EMNIST, "
+    "data_batch_*.bin and test_batch.bin, train.bin and test.bin, or train_32x32.mat and "
+    "test_32x32.mat";
 constexpr const char *kSvhnTrain = "train_32x32.mat", *kSvhnTest = "test_32x32.mat";
 
 Bytes read_data(const fs::path& file) {
@@ -133,30 +133,89 @@ Images read_idx_pair(const fs::path& folder, const std::string& prefix) {
   images.height = static_cast<int>(big_endian(image_bytes, 2));
   images.width = static_cast<int>(big_endian(image_bytes, 3));
   images.channels = 1;
-  images.classes = kClasses;
   images.pixels.assign(image_bytes.begin() + 16, image_bytes.end());
   images.labels.assign(label_bytes.begin() + 8, label_bytes.end());
-  for (int i = 0; i < images.count(); ++i) {
-    if (images.labels[i] < kClasses) continue;
-    refuse_data(label_file,
-                fmt::format("label {} at image {} (the largest label is {})", images.labels[i], i,
-                            *std::max_element(images.labels.begin(), images.labels.end())),
-                "0 to 9", kTenClasses);
-  }
   return images;
 }
 
-Dataset load_idx(const fs::path& folder) {
+/// The number of classes, which is one more than the largest label. Beyond ten classes the training
+/// set must have them all, so that a damaged label is told from a class; labels that begin with 1,
+/// as those of EMNIST's letters, are then counted from 0.
+void count_classes(const fs::path& labels, const fs::path& test_labels, Dataset& dataset) {
+  std::set<int> have(dataset.train.labels.begin(), dataset.train.labels.end());
+  int classes = std::max(kClasses, *have.rbegin() + 1);
+  if (classes > kClasses) {
+    const int first = *have.begin() == 1 ? 1 : 0;
+    for (int label = first; label < classes; ++label) {
+      if (have.count(label) != 0) continue;
+      const auto& all = dataset.train.labels;
+      const auto largest = std::max_element(all.begin(), all.end());
+      refuse_data(labels,
+                  fmt::format("label {} at image {}, and no image with label {}", *largest,
+                              largest - all.begin(), label),
+                  "images of all classes where there are more than ten", kFetchAgain);
+    }
+    classes -= first;
+    for (Images* images : {&dataset.train, &dataset.test})
+      for (std::uint8_t& label : images->labels) label = static_cast<std::uint8_t>(label - first);
+  }
+  for (int i = 0; i < dataset.test.count(); ++i)
+    if (dataset.test.labels[static_cast<std::size_t>(i)] >= classes)
+      refuse_data(
+          test_labels,
+          fmt::format("label {} at image {}", dataset.test.labels[static_cast<std::size_t>(i)], i),
+          fmt::format("0 to {}, the labels of the training set", classes - 1),
+          "take all four files from the same set");
+  dataset.train.classes = dataset.test.classes = classes;
+}
+
+/// `train` and `test` are what the names of the files begin with.
+Dataset load_idx(const fs::path& folder, const std::string& train, const std::string& test) {
   Dataset dataset;
-  dataset.train = read_idx_pair(folder, "train");
-  dataset.test = read_idx_pair(folder, "t10k");
+  dataset.train = read_idx_pair(folder, train);
+  dataset.test = read_idx_pair(folder, test);
   if (dataset.train.height != dataset.test.height || dataset.train.width != dataset.test.width) {
     refuse_data(
-        find_idx(folder, "t10k", true),
+        find_idx(folder, test, true),
         fmt::format("images of {} x {}", dataset.test.height, dataset.test.width),
         fmt::format("{} x {} as in the training set", dataset.train.height, dataset.train.width),
         "take all four files from the same set");
   }
+  count_classes(find_idx(folder, train, false), find_idx(folder, test, false), dataset);
+  return dataset;
+}
+
+/// EMNIST has its images column by column.
+void transpose(Images& images) {
+  const auto height = static_cast<std::size_t>(images.height),
+             width = static_cast<std::size_t>(images.width);
+  Bytes turned;
+  turned.reserve(images.pixels.size());
+  for (int i = 0; i < images.count(); ++i)
+    for (std::size_t x = 0; x < width; ++x)
+      for (std::size_t y = 0; y < height; ++y) turned.push_back(images.image(i)[y * width + x]);
+  images.pixels = std::move(turned);
+  std::swap(images.height, images.width);
+}
+
+/// The splits of EMNIST whose files are there: "emnist-letters" ...
+std::set<std::string> emnist_splits(const std::vector<std::string>& names) {
+  std::set<std::string> splits;
+  for (const std::string& name : names)
+    for (const char* part : {"-train-", "-test-"})
+      if (const auto end = name.find(part); name.rfind("emnist-", 0) == 0 && end > 7)
+        if (end != std::string::npos) splits.insert(name.substr(0, end));
+  return splits;
+}
+
+Dataset load_emnist(const fs::path& folder, const std::set<std::string>& splits) {
+  if (splits.size() > 1)
+    refuse_data(folder, fmt::format("EMNIST's {}", fmt::join(splits, ", ")), "one of its splits",
+                "move the four files of one split to a folder of their own");
+  const std::string& split = *splits.begin();
+  Dataset dataset = load_idx(folder, split + "-train", split + "-test");
+  transpose(dataset.train);
+  transpose(dataset.test);
   return dataset;
 }
 
@@ -187,28 +246,38 @@ std::vector<fs::path> cifar_batches(const fs::path& folder, const std::vector<st
   return files;
 }
 
-/// Appends the records: a label byte, then red, green and blue planes.
-void append_cifar(const fs::path& file, Images& images) {
+/// The binary versions of both sets: the bytes before the pixels of a record, of which the last is
+/// the label (CIFAR-100 has a coarse one before it), and the number of classes.
+struct Cifar {
+  std::size_t labels;
+  int classes;
+};
+constexpr Cifar kCifar10{1, 10}, kCifar100{2, 100};
+
+/// Appends the records: labels, then red, green and blue planes.
+void append_cifar(const fs::path& file, const Cifar& set, Images& images) {
   const Bytes bytes = read_data(file);
-  if (bytes.size() % kCifarRecord != 0) {
-    refuse_data(
-        file, fmt::format("{} bytes", bytes.size()),
-        fmt::format("a multiple of {} (a label and 3 x 32 x 32 pixels)", kCifarRecord),
-        bytes.size() % (kCifarRecord + 1) == 0
-            ? fmt::format("records of {} bytes are CIFAR-100's: {}", kCifarRecord + 1, kTenClasses)
-            : kFetchAgain);
+  const std::size_t size = set.labels + kCifarPixels;
+  if (bytes.size() % size != 0) {
+    refuse_data(file, fmt::format("{} bytes", bytes.size()),
+                fmt::format("a multiple of {} ({} and 3 x 32 x 32 pixels)", size,
+                            set.labels == 1 ? "a label" : "two labels"),
+                set.labels == 1 && bytes.size() % (size + 1) == 0
+                    ? "records of 3074 bytes are CIFAR-100's: call the files train.bin and test.bin"
+                    : kFetchAgain);
   }
   images.height = images.width = kCifarSide;
   images.channels = 3;
-  images.classes = kClasses;
-  for (std::size_t record = 0; record < bytes.size(); record += kCifarRecord) {
-    const std::uint8_t label = bytes[record];
-    if (label >= kClasses) {
-      refuse_data(file, fmt::format("label {} at record {}", label, record / kCifarRecord),
-                  "0 to 9", "use CIFAR-10 in its binary version");
+  images.classes = set.classes;
+  for (std::size_t record = 0; record < bytes.size(); record += size) {
+    const std::uint8_t label = bytes[record + set.labels - 1];
+    if (label >= set.classes) {
+      refuse_data(file, fmt::format("label {} at record {}", label, record / size),
+                  fmt::format("0 to {}", set.classes - 1),
+                  fmt::format("use CIFAR-{} in its binary version", set.classes));
     }
     images.labels.push_back(label);
-    const std::uint8_t* planes = &bytes[record + 1];
+    const std::uint8_t* planes = &bytes[record + set.labels];
     for (int i = 0; i < kCifarPlane; ++i) {
       for (int c = 0; c < 3; ++c) images.pixels.push_back(planes[c * kCifarPlane + i]);
     }
@@ -226,8 +295,15 @@ Dataset load_cifar(const fs::path& folder, const std::vector<fs::path>& batches)
                 "put it there");
   }
   Dataset dataset;
-  for (const fs::path& batch : batches) append_cifar(batch, dataset.train);
-  append_cifar(test, dataset.test);
+  for (const fs::path& batch : batches) append_cifar(batch, kCifar10, dataset.train);
+  append_cifar(test, kCifar10, dataset.test);
+  return dataset;
+}
+
+Dataset load_cifar100(const fs::path& folder) {
+  Dataset dataset;
+  append_cifar(require_file(folder, "train.bin"), kCifar100, dataset.train);
+  append_cifar(require_file(folder, "test.bin"), kCifar100, dataset.test);
   return dataset;
 }
 
@@ -246,20 +322,9 @@ void refuse_others(const fs::path& folder, const std::vector<std::string>& names
   const auto has = [&](const char* name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
-  if (has("fine_label_names.txt") || (has("train.bin") && has("test.bin")))
-    refuse_data(folder, "CIFAR-100, which has 100 classes", "a data set of ten classes",
-                kTenClasses);
   if (has("data_batch_1") || has("test_batch"))
     refuse_data(folder, "CIFAR-10 in its Python version", "its binary version (data_batch_1.bin)",
                 "fetch cifar-10-binary.tar.gz");
-  for (const std::string& name : names)
-    if (name.rfind("emnist-", 0) == 0)
-      refuse_data(
-          folder, fmt::format("{}, of EMNIST", name), kNamesOfFiles,
-          "of EMNIST, digits and mnist have ten classes: take their four files and leave "
-          "`emnist-digits-` out of the names (`train-...`, and `t10k-...` for `test-...`); "
-          "letters, balanced, bymerge and byclass have 26 to 62 classes and cannot be trained "
-          "on");
 }
 
 /// Where a new pixel looks in an old row: `weight` of `one` at `second`, the rest at `first`.
@@ -335,7 +400,7 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed) {
                 fs::exists(folder, error) ? "a file"
                 : is_there(folder)        ? "a symbolic link that leads nowhere"
                                           : "no such folder",
-                "a folder with IDX, CIFAR-10 or SVHN files",
+                "a folder with IDX, CIFAR or SVHN files",
                 "check the path, or leave it out for the built-in digits");
   }
   const std::vector<std::string> names = names_in(folder);
@@ -346,10 +411,14 @@ Dataset load_dataset(const std::string& path, std::uint64_t seed) {
   Dataset dataset;
   // Any one file decides the kind, so that a missing one is named instead of the whole set.
   if (idx) {
-    dataset = load_idx(folder);
+    dataset = load_idx(folder, "train", "t10k");
+  } else if (const auto splits = emnist_splits(names); !splits.empty()) {
+    dataset = load_emnist(folder, splits);
   } else if (const auto batches = cifar_batches(folder, names);
              !batches.empty() || present("test_batch.bin")) {
     dataset = load_cifar(folder, batches);
+  } else if (present("train.bin") || present("test.bin")) {
+    dataset = load_cifar100(folder);
   } else if (present(kSvhnTrain) || present(kSvhnTest)) {
     dataset = load_svhn(folder);
   } else {

@@ -25,12 +25,13 @@ struct Dataset {
 };
 
 /// Loads the data set in a folder: IDX files (train-images-idx3-ubyte ... t10k-..., as MNIST and
-/// Fashion-MNIST have them; also train-images.idx3-ubyte), CIFAR-10 binary (data_batch_*.bin,
-/// test_batch.bin; planar records re-ordered to [y][x][channel]) or SVHN's cropped digits
+/// Fashion-MNIST have them; also train-images.idx3-ubyte), those of one split of EMNIST
+/// (emnist-letters-train-images-idx3-ubyte ...; turned upright), CIFAR-10 binary (data_batch_*.bin,
+/// test_batch.bin; planar records re-ordered to [y][x][channel]), CIFAR-100 binary (train.bin,
+/// test.bin; fine labels) or SVHN's cropped digits
 /// (train_32x32.mat, test_32x32.mat; extra_32x32.mat, if there, adds to the training images). Each
 /// may be packed by gzip, with or without .gz in its name. With an empty path: the built-in digits.
-/// Throws InputError on a missing, truncated, damaged or foreign file, and on data of more than ten
-/// classes.
+/// Throws InputError on a missing, truncated, damaged or foreign file.
 Dataset load_dataset(const std::string& path, std::uint64_t seed = 1);
 
 /// Resizes every image to side x side, 1 to 1024, by bilinear interpolation in exact integers.

@@ -119,28 +119,60 @@ TEST_CASE("IDX files may have a dot in their names", "[dataset]") {
   require_refused(scratch, kTestLabels, {"it is a folder"});
 }
 
-TEST_CASE("data sets of other numbers of classes are told from unknown ones", "[dataset]") {
+TEST_CASE("data sets have the classes of their labels", "[dataset]") {
   const Scratch scratch;
-  SECTION("CIFAR-100") {
-    scratch.write("train.bin", "x");
+  SECTION("CIFAR-100, fine labels") {
+    const auto record = [](int coarse, int fine, int colour) {
+      return static_cast<char>(coarse) + cifar_record(fine, colour, colour + 1, colour + 2);
+    };
+    scratch.write("train.bin", record(3, 99, 1) + record(4, 0, 4));
+    scratch.write("test.bin", record(5, 42, 7));
+    const Dataset dataset = load_dataset(scratch.path());
+    CHECK(dataset.train.classes == 100);
+    CHECK(dataset.test.classes == 100);
+    CHECK(dataset.train.labels == std::vector<std::uint8_t>{99, 0});
+    CHECK(dataset.test.labels == std::vector<std::uint8_t>{42});
+    CHECK(dataset.train.image(1)[5] == 6);
+    scratch.write("test.bin", record(5, 100, 7));
+    require_refused(scratch, "test.bin", {"label 100 at record 0", "0 to 99"});
     scratch.write("test.bin", "x");
-    require_refused(scratch, "", {"CIFAR-100", "100 classes", "use a set of ten classes"});
+    require_refused(scratch, "test.bin", {"1 bytes", "multiple of 3074"});
+    std::filesystem::remove(scratch.path("test.bin"));
+    require_refused(scratch, "test.bin", {"no such file", "put it there"});
   }
   SECTION("CIFAR-10 for Python") {
     scratch.write("data_batch_1", "x");
     require_refused(scratch, "", {"Python", "binary version"});
   }
-  SECTION("EMNIST under its own names") {
-    scratch.write("emnist-letters-train-images-idx3-ubyte.gz", "x");
-    require_refused(scratch, "", {"emnist-letters-train", "26 to 62 classes"});
+  SECTION("EMNIST's letters under its own names, column by column, from 1 to 26") {
+    std::string labels = idx_labels(26), test_labels = idx_labels(3);
+    for (int i = 0; i < 26; ++i) labels[static_cast<std::size_t>(8 + i)] = static_cast<char>(i + 1);
+    for (std::size_t i = 0; i < 3; ++i) test_labels[8 + i] = static_cast<char>(26 - i);
+    scratch.write("emnist-letters-train-images-idx3-ubyte", idx_images(26));
+    scratch.write("emnist-letters-train-labels-idx1-ubyte", labels);
+    write_gzip(scratch.path("emnist-letters-test-images-idx3-ubyte.gz"), idx_images(3));
+    scratch.write("emnist-letters-test-labels-idx1-ubyte", test_labels);
+    scratch.write("emnist-letters-mapping.txt", "1 65 97\n");
+    const Dataset dataset = load_dataset(scratch.path());
+    CHECK(dataset.train.classes == 26);
+    CHECK(dataset.train.labels.front() == 0);
+    CHECK(dataset.train.labels.back() == 25);
+    CHECK(dataset.test.labels == std::vector<std::uint8_t>{25, 24, 23});
+    CHECK(dataset.train.height == 3);
+    CHECK(dataset.train.width == 2);
+    // Pixels 0 to 5 of two lines of three become three of two.
+    CHECK(std::vector<std::uint8_t>(dataset.train.image(0), dataset.train.image(1)) ==
+          std::vector<std::uint8_t>{0, 3, 1, 4, 2, 5});
+    scratch.write("emnist-digits-train-images-idx3-ubyte", idx_images(5));
+    require_refused(scratch, "", {"emnist-digits, emnist-letters", "one of its splits"});
   }
-  SECTION("EMNIST under the names of MNIST: letters from 1 to 26") {
+  SECTION("a damaged label is no class") {
     write_idx(scratch);
     std::string labels = idx_labels(5);
-    labels[8] = 1;
     labels[9] = 26;
     scratch.write(kTrainLabels, labels);
-    require_refused(scratch, kTrainLabels, {"label 26 at image 1", "0 to 9", "use a set of ten"});
+    require_refused(scratch, kTrainLabels,
+                    {"label 26 at image 1", "no image with label 1", "fetch the file again"});
   }
 }
 
@@ -223,7 +255,12 @@ TEST_CASE("foreign and damaged IDX files are refused", "[dataset]") {
     bytes.back() = 10;
     scratch.write(kTrainLabels, bytes);
     require_refused(scratch, kTrainLabels,
-                    {"label 10 at image 4", "0 to 9", "ten classes", "Fashion-MNIST"});
+                    {"label 10 at image 4", "no image with label 4", "fetch the file again"});
+    scratch.write(kTrainLabels, idx_labels(5));
+    bytes = idx_labels(3);
+    bytes.back() = 10;
+    scratch.write(kTestLabels, bytes);
+    require_refused(scratch, kTestLabels, {"label 10 at image 2", "0 to 9", "same set"});
   }
   SECTION("training and test of different size") {
     scratch.write(kTestImages, word(0x803) + word(3) + word(1) + word(1) + "abc");
@@ -281,7 +318,7 @@ TEST_CASE("foreign and damaged CIFAR-10 files are refused", "[dataset]") {
   SECTION("records of CIFAR-100, under the names of CIFAR-10") {
     scratch.write("data_batch_1.bin",
                   cifar_record(0, 1, 2, 3) + "x" + cifar_record(1, 1, 2, 3) + "x");
-    require_refused(scratch, "data_batch_1.bin", {"6148 bytes", "CIFAR-100", "ten classes"});
+    require_refused(scratch, "data_batch_1.bin", {"6148 bytes", "CIFAR-100", "train.bin"});
   }
   SECTION("label beyond the classes") {
     scratch.write("test_batch.bin", cifar_record(9, 1, 2, 3) + cifar_record(10, 1, 2, 3));
