@@ -58,6 +58,7 @@ module sf_array #(
   localparam Chunks = Columns / DrainLanes;
   localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
   localparam RowBits = $clog2(Rows);
+  localparam TermBits = (AccumulatorBits > 18) ? AccumulatorBits : 18;
 
   // ---- Pipeline control: operand, count, sum, capture ----
   reg        valid_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
@@ -258,7 +259,7 @@ module sf_array #(
   wire signed [17:0]                lanes_factor = affine_q4[39:22];
   wire signed [AccumulatorBits-1:0] row_sum      = head_sums[AccumulatorBits*Columns+:AccumulatorBits];
   wire signed [AccumulatorBits-1:0] valid_lanes  = extra_sums[AccumulatorBits*Columns+:AccumulatorBits];
-  wire signed [AccumulatorBits-1:0] row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
+  wire signed [TermBits-1:0]        row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
   genvar lane, chunk;
   generate
     for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
@@ -276,7 +277,7 @@ module sf_array #(
           .column_factor_i(affine_q4[21:12]),
           .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .row_term_i     (row_term),
+          .row_term_i     (row_term[AccumulatorBits-1:0]),
           .value_o        (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end
