@@ -165,6 +165,25 @@ TEST_CASE("passes from the array do as the contract says, and sums over samples 
   }
 }
 
+TEST_CASE("a pass reads anew the beat with which the pass before ended") {
+  Bench bench;
+  Descriptor d;
+  d.opcode = Opcode::kStream;
+  d.count0 = d.count1 = d.count2 = d.count3 = d.count4 = d.count5 = 1;
+  d.channels = d.samples = 16;
+  d.x_type = ElementType::kSigned32;
+  d.scale_x = 1;
+  d.destination = Destination::kSigned32;
+  d.x_address = 0x1000;
+  d.destination_address = 0x2000;
+  for (int pass = 0; pass < 60; ++pass) {
+    CAPTURE(seed(), pass);
+    for (int byte = 0; byte < 4 * kLanes; ++byte)
+      bench.naive.memory[0x1000 + static_cast<size_t>(byte)] = uint8_t(bench.random.bits(8));
+    bench.run(d);
+  }
+}
+
 TEST_CASE("a pass that is cleared at any time leaves nothing behind") {
   Bench bench;
   Random& random = bench.random;
