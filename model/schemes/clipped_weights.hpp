@@ -13,7 +13,7 @@ namespace solfege {
 class ClippedWeights : public Dorefa {
  public:
   WeightCodes weight_codes(const Layer& layer, const WeightMeasures& weights) const override;
-  bool keeps_weight_scale(const Layer& layer) const override { return layer.weight_bits != 1; }
+  bool keeps_weight_scale(const Layer&) const override { return false; }
   int weight_limit_log2(const Layer&) const override { return 0; }
   std::vector<float> quantize_weights(const Layer& layer,
                                       const std::vector<float>& weights) const override;
