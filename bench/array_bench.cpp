@@ -67,6 +67,7 @@ class Bench {
     const int word = static_cast<int>(cycle_ % kWords), place = word % kTileOperations;
     drive(array_->rows_i, rows_[word]);
     drive(array_->columns_i, columns_[word]);
+    array_->row_plane_0_i = array_->column_plane_0_i = 1;  // the extra row and column work too
     array_->first_i = place == 0;
     array_->capture_i = place == kTileOperations - 1;
     array_->shift_i = place & 3;

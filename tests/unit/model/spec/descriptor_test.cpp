@@ -101,6 +101,33 @@ TEST_CASE("what a field's bits cannot hold is no descriptor", "[descriptor]") {
   CHECK_THROWS_AS(d.encode(), std::logic_error);
 }
 
+TEST_CASE("two readings give the four scalars of their products", "[descriptor]") {
+  Descriptor d;
+  d.read_operands(bipolar_codes(8), {false, 1, -200});  // 2c - 255 times c' - 200
+  AffineProduct affine = d.affine();
+  CHECK(affine.shift == 1);
+  CHECK(affine.row == -400);
+  CHECK(affine.column == -255);
+  CHECK(affine.lanes == 255 * 200);
+  for (int c : {0, 255})
+    for (int other : {0, 7})
+      CHECK((2 * c - 255) * (other - 200) ==
+            2 * c * other + affine.row * c + affine.column * other + affine.lanes);
+  d.read_operands(kSignedCodes, kUnsignedCodes);
+  affine = d.affine();
+  CHECK((d.row_signed && !d.column_signed));
+  CHECK((affine.shift == 0 && affine.row == 0 && affine.column == 0 && affine.lanes == 0));
+  CHECK_THROWS_AS(d.read_operands(bipolar_codes(12), kUnsignedCodes), std::logic_error);
+  CHECK_THROWS_AS(d.read_operands({false, 3, 0}, kUnsignedCodes), std::logic_error);
+}
+
+TEST_CASE("an engine's queue keeps the words that have fields of its opcodes", "[descriptor]") {
+  for (const DescriptorField& field : descriptor_fields()) CHECK(field.word < field_words());
+  CHECK(field_words() == field_words(Engine::kStream));
+  CHECK(field_words() <= kDescriptorWords);
+  CHECK(field_words(Engine::kDma) == 5);  // load_words is in word 4
+}
+
 TEST_CASE("enumerations answer for their values only", "[descriptor]") {
   CHECK(is_valid(Quantizer::kStochasticScaled));
   CHECK_FALSE(is_valid(static_cast<Quantizer>(4)));
