@@ -16,8 +16,8 @@ class BinaryConnect : public ClippedWeights {
     return "Courbariaux et al., BinaryConnect, NIPS 2015, arXiv 1511.00363";
   }
   const char* deviation() const override {
-    return "binarization is deterministic; weights of more bits have equal steps; activations and "
-           "gradients have the network's bits";
+    return "binarization is deterministic; H counts output channels, not their kernels; weights of "
+           "more bits have equal steps; activations and gradients have the network's bits";
   }
 
  protected:
