@@ -20,7 +20,7 @@
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
 #include "model/spec/registers.hpp"
-#include "model/spec/tanh_slope.hpp"
+#include "model/spec/slope.hpp"
 
 namespace solfege {
 namespace {
@@ -84,6 +84,8 @@ std::string descriptor_header(const Config& config) {
 #define SOLFEGE_ROW(kName, NAME, value, meaning) constant(#NAME, 0, value);
   SOLFEGE_PIPELINE(SOLFEGE_ROW)
 #undef SOLFEGE_ROW
+  text += "// Fraction bits of pre-activations that are elements of their own\n";
+  constant("SUM_FRACTION_BITS", 0, kSumFractionBits);
   text += "// Control registers\n";
 #define SOLFEGE_ROW(name, NAME, offset, access, meaning) constant("ADDRESS_" #NAME, 12, offset);
   SOLFEGE_REGISTERS(SOLFEGE_ROW)

@@ -207,7 +207,8 @@ class Case {
     if (z == nullptr) return;
     p.z = z;
     p.mask = tables_fit && random_.chance(35);
-    p.tanh = !p.mask && p.route == 1 && random_.chance(30);
+    if (p.route == 1 && random_.chance(30))
+      p.slope = random_.pick({SlopeFunction::kTanh, SlopeFunction::kTriangle});
     p.scale_z = random_.in(-32767, 32767);
     p.scale_z_per_channel = tables_fit && random_.chance(30);
     p.shift_z = random_.in(0, 30);
@@ -221,6 +222,7 @@ class Case {
       p.sum_address = take(16 * static_cast<std::size_t>(blocks(result.channels) * kBlock));
       p.sum_per_channel = random_.chance(70);
       p.sum_absolute = random_.chance(30);
+      p.sum_per_sample = !p.sum_per_channel && result.rows <= Geometry(config_).table_rows;
       if (p.sum_per_channel)
         p.second_sum = static_cast<SecondSum>(random_.in(0, p.z != nullptr ? 2 : 1));
     }
@@ -228,7 +230,7 @@ class Case {
   /// Where results are stored, as far as they fit.
   ElementTensor destination(const StreamPass& p, int rows, int pixels, int channels) {
     const ElementType type =
-        p.limit_shift >= kNarrow
+        p.limit_shift >= kNarrow && !p.grid
             ? random_.pick({ElementType::kSigned16, ElementType::kSigned32, ElementType::kTagged})
             : ElementType::kSigned32;
     return elements("result", rows, pixels, channels, type);
@@ -395,6 +397,10 @@ class Case {
         sample_table(0, 32767);
       }
       if (random_.chance(25)) drop(p);
+      if (p.limit_shift != 0 && random_.chance(15)) {
+        p.grid = true;
+        p.random_state = random_.bits() | 1;
+      }
     }
     p.x = &x;
     PackedTensor packed;

@@ -124,7 +124,7 @@ class Counter {
       const int z_bits = 8 * traits(d.z_type).bytes;
       compute("multiply z by its scale", z_bits, 1, multiply_energy(z_bits, 16));
     }
-    if (d.tanh_enable != 0) compute("multiply by 1 - tanh^2", 32, 1, multiply_energy(32, 17));
+    if (d.slopes()) compute("multiply by a slope", 32, 1, multiply_energy(32, 17));
     const std::uint64_t adds = (add_z ? 1u : 0u) + (d.offset_enable != 0 ? 1u : 0u);
     compute("add", 32, adds, add_energy(32));
     if (d.accumulate_enable != 0) compute("add to the sum over samples", 64, 1, add_energy(64));

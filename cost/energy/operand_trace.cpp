@@ -122,7 +122,9 @@ UnitWindow reduce_window(const Config& config, const Descriptor& d,
     e.inside = window.result_7[cycle] != 0;
     e.y = static_cast<std::uint32_t>(lane.get(cycle, y));
     e.z = static_cast<std::uint16_t>(lane.get(cycle, z));
-    e.row = d.sum_per_channel ? std::uint32_t{window.chunk_7[cycle]} : 0;
+    e.row = d.sum_per_channel  ? std::uint32_t{window.chunk_7[cycle]}
+            : d.sum_per_sample ? std::uint32_t{window.sample_7[cycle]}
+                               : 0;
     sums.clock(e, &reduce.vectors);
   }
   return reduce;

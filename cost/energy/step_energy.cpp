@@ -236,7 +236,8 @@ class Pricer {
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
     clock_only("stream_lane", kLaneStages * lanes);  // until the last step has left
-    if ((d.pack_enable && d.stochastic()) || d.drop_enable) act("random_shared", "", results);
+    if ((d.pack_enable && d.stochastic()) || d.drop_enable || d.grid_enable)
+      act("random_shared", "", results);
     if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
 
     // Memories of the lanes

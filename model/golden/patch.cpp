@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-#include "model/spec/tanh_slope.hpp"
+#include "model/spec/slope.hpp"
 
 namespace solfege {
 
@@ -43,9 +43,9 @@ void write_elements(std::uint8_t* memory, Destination type, int count, const std
   }
 }
 
-void slope_patch(std::int32_t* x, const std::int32_t* z) {
+void slope_patch(SlopeFunction function, std::int32_t* x, const std::int32_t* z) {
   for (int i = 0; i < kPatch; ++i) {
-    const std::int64_t product = std::int64_t{x[i]} * tanh_slope(z[i]);
+    const std::int64_t product = std::int64_t{x[i]} * slope(function, z[i]);
     x[i] = static_cast<std::int32_t>(
         std::clamp<std::int64_t>((product >> 16) + ((product >> 15) & 1), INT32_MIN, INT32_MAX));
   }
@@ -68,6 +68,10 @@ void pool_patch(std::int32_t* __restrict best, std::int32_t* __restrict tags,
     best[i] = larger ? y[i] : best[i];
     tags[i] = larger ? index : tags[i];
   }
+}
+
+void grid_patch(std::int32_t* y, const std::uint16_t* numbers, int random_bits) {
+  for (int i = 0; i < kPatch; ++i) y[i] = (y[i] + numbers[i]) & ~((1 << random_bits) - 1);
 }
 
 void drop_patch(std::int32_t* y, const std::uint16_t* numbers, std::uint32_t threshold) {

@@ -77,8 +77,8 @@ void round_patch(const Wide* __restrict values, int shift, std::int32_t* __restr
   }
 }
 
-/// x <- saturate(round(x (1 - tanh^2 z))), z a weight.
-void slope_patch(std::int32_t* x, const std::int32_t* z);
+/// x <- saturate(round(x slope(z))).
+void slope_patch(SlopeFunction function, std::int32_t* x, const std::int32_t* z);
 
 /// y <- y + more, then clipped to +-limit. Wide holds the sum.
 template <typename Wide>
@@ -113,6 +113,9 @@ void route_patch(std::int32_t* z, const std::int32_t* tags, std::int32_t index);
 void pool_patch(std::int32_t* best, std::int32_t* tags, const std::int32_t* y, std::int32_t index);
 /// y <- -32768 where number < threshold.
 void drop_patch(std::int32_t* y, const std::uint16_t* numbers, std::uint32_t threshold);
+
+/// y <- a multiple of 2^random_bits, below y or above it by the number.
+void grid_patch(std::int32_t* y, const std::uint16_t* numbers, int random_bits);
 
 /// Codes of the threshold unit: thresholds[node - 1][channel], a tree in heap order of `bits`
 /// levels.

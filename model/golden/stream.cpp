@@ -246,7 +246,7 @@ template <typename Element>
 void GoldenStream::tile_part(Worker& w, const Element* tiles, std::uint64_t first,
                              std::uint64_t end) {
   // Items are row blocks of a column group of a tile: loops 2, 3, 4, 5; accumulating, loop 2.
-  if (d_.drop_enable)
+  if (d_.draws())
     w.random =
         RandomNumbers(d_.random_state(), device_.config_.random_bits, first * d_.count1 * width_);
   for (std::uint64_t item = first; item < end; ++item) {
@@ -274,7 +274,7 @@ void GoldenStream::tile_item(Worker& w, const Element* tiles, const Loops& at) {
           d_.count2 +
       at[2];
   const Element* rows = tiles + tile_index * row_block;
-  if (d_.drop_enable) {
+  if (d_.draws()) {
     w.tile_numbers.resize(row_block);
     for (std::size_t row = 0; row < d_.count1; ++row)
       w.random.take(w.tile_numbers.data() + row * width_, static_cast<int>(width_));
@@ -297,7 +297,7 @@ void GoldenStream::tile_item(Worker& w, const Element* tiles, const Loops& at) {
     const std::uint32_t block = patch.channel / kBlock * kBlockElements;
     patch.z_offset = (d_.z_strides_b ? base_b : base_a) + block;
     patch.offset = (d_.destination_strides_b ? base_b : base_a) + block;
-    if (d_.drop_enable)
+    if (d_.draws())
       for (std::uint32_t row = 0; row < d_.count1; ++row)
         std::copy_n(w.tile_numbers.data() + row * width_ + column, count,
                     w.numbers + kBlock * (row_shift + static_cast<int>(row)) + inside);

@@ -77,6 +77,8 @@ class GoldenStream {
   const std::int32_t* mask(Worker& w, const Patch& patch);
   void finish(Worker& w, const Patch& patch, std::int32_t* y, const std::int32_t* tags);
   void reduce(Worker& w, const Patch& patch, const std::int32_t* y);
+  /// Adds a patch to the sums of its samples.
+  void sum_samples(Worker& w, const Patch& patch, const std::int32_t* y);
   void flush_magnitudes(Worker& w);
   void quantize(Worker& w, const Patch& patch, const std::int32_t* y, const std::int32_t* keep);
   void pack(Worker& w, const Patch& patch);

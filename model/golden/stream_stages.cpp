@@ -106,7 +106,7 @@ void GoldenStream::combine(Worker& w, const Patch& patch) {
         w.z[i] = tagged_value(w.z[i]);
       }
     if (d_.route_enable) route_patch(w.z, w.z_tags, patch.route_index);
-    if (d_.tanh_enable) slope_patch(w.y, w.z);
+    if (d_.slopes()) slope_patch(d_.slope_function, w.y, w.z);
     if (!d_.mask_enable) {
       auto scale = [&](auto factors) {
         const int shift = static_cast<int>(d_.shift_z);
@@ -181,6 +181,7 @@ const std::int32_t* GoldenStream::mask(Worker& w, const Patch& patch) {
 void GoldenStream::finish(Worker& w, const Patch& patch, std::int32_t* y,
                           const std::int32_t* tags) {
   const std::int32_t* keep = mask(w, patch);
+  if (d_.grid_enable) grid_patch(y, w.numbers, device_.config_.random_bits);
   if (d_.drop_enable) drop_patch(y, w.numbers, d_.drop_threshold);
   if (keep != nullptr)
     for (int i = 0; i < kPatch; ++i) y[i] &= keep[i];
@@ -215,6 +216,7 @@ void GoldenStream::reduce(Worker& w, const Patch& patch, const std::int32_t* y) 
           std::max(w.magnitudes[i], static_cast<std::uint32_t>(y[i] < 0 ? -y[i] : y[i]));
   }
   if (!d_.sum_enable) return;
+  if (d_.sum_per_sample) return sum_samples(w, patch, y);
   std::int64_t sums[kBlock] = {}, seconds[kBlock] = {};
   if (d_.sum_absolute)
     sum_rows<true>(y, d_.limit_shift >= kNarrow, sums);
@@ -227,6 +229,14 @@ void GoldenStream::reduce(Worker& w, const Patch& patch, const std::int32_t* y) 
     w.sum[to] += sums[c];
     w.second[to] += seconds[c];
   }
+}
+
+void GoldenStream::sum_samples(Worker& w, const Patch& patch, const std::int32_t* y) {
+  for (std::size_t row = 0; row < kBlock && patch.sample + row < w.sum.size(); ++row)
+    for (std::size_t c = 0; c < kBlock; ++c) {
+      const std::int64_t value = y[kBlock * row + c];
+      w.sum[patch.sample + row] += d_.sum_absolute && value < 0 ? -value : value;
+    }
 }
 
 void GoldenStream::flush_magnitudes(Worker& w) {
@@ -331,7 +341,7 @@ void GoldenStream::flush() {
     std::memcpy(device_.at(d_.max_address, 4 * count), device_.max_.data(), 4 * count);
   }
   if (d_.sum_enable) {
-    const std::size_t count = d_.sum_per_channel ? d_.channels : 1;
+    const std::size_t count = d_.sums();
     std::memcpy(device_.at(d_.sum_address, 8 * count), device_.sum_.data(), 8 * count);
     if (d_.sums_twice())
       std::memcpy(device_.at(d_.sum_address + 8 * count, 8 * count), device_.second_.data(),

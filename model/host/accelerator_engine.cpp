@@ -419,7 +419,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   if (s.weight.tanh_slope || network_.weight_decay != 0.0) {
     StreamPass slope = accumulate;
     slope.z = &s.weights;
-    slope.tanh = s.weight.tanh_slope;
+    if (s.weight.tanh_slope) slope.slope = SlopeFunction::kTanh;
     slope.scale_z = decay.mantissa;
     slope.shift_z = decay.shift;
     slope.store = &s.weight_gradient;

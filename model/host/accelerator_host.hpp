@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "model/schemes/scheme.hpp"
-#include "model/spec/tanh_slope.hpp"
+#include "model/spec/slope.hpp"
 
 namespace solfege {
 

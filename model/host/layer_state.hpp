@@ -8,6 +8,7 @@
 #include "model/spec/memory_layout.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
+#include "model/spec/slope.hpp"
 
 namespace solfege {
 
@@ -110,8 +111,6 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   const ElementTensor& preactivation() const { return has_sum ? sum : output; }
 };
 
-/// Fraction bits of p where it is a tensor: +-16 in 16 bits.
-constexpr int kSumFractionBits = 11;
 /// Planes of the last layer's gradient, softmax - one-hot.
 constexpr int kLogitPlanes = 16;
 

@@ -109,7 +109,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.shift_z = u32(pass.shift_z);
   d.offset_enable = pass.offset;
   d.mask_enable = pass.mask;
-  d.tanh_enable = pass.tanh;
+  d.slope_function = pass.slope;
+  d.grid_enable = pass.grid;
   d.limit_shift = pass.limit_shift;
   d.pool_enable = pass.pool > 1;
   d.route_enable = pass.route > 1;
@@ -146,6 +147,7 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   if (pass.sum_address != 0) {
     d.sum_enable = 1;
     d.sum_per_channel = pass.sum_per_channel;
+    d.sum_per_sample = pass.sum_per_sample;
     d.sum_absolute = pass.sum_absolute;
     d.sum_address = pass.sum_address;
     d.second_sum = pass.second_sum;
@@ -161,8 +163,7 @@ std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPas
   if (d.reduce_flush && d.max_enable)
     list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
   if (d.reduce_flush && d.sum_enable)
-    list.push_back({"sum", d.sum_address,
-                    8 * (d.sum_per_channel ? d.channels : 1u) * (d.sums_twice() ? 2u : 1u), 8});
+    list.push_back({"sum", d.sum_address, 8 * d.sums() * (d.sums_twice() ? 2u : 1u), 8});
   return list;
 }
 

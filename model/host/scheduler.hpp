@@ -25,14 +25,15 @@ struct StreamPass {
   bool scale_z_per_channel = false;
   std::int32_t scale_z = 0;
   int shift_z = 0;
-  bool offset = false;            ///< plus the channel's entry of the offset table
-  bool mask = false;              ///< z only masks: low <= z <= high, tables per channel
-  bool tanh = false;              ///< x times 1 - tanh^2(z)
+  bool offset = false;  ///< plus the channel's entry of the offset table
+  bool mask = false;    ///< z only masks: low <= z <= high, tables per channel
+  SlopeFunction slope = SlopeFunction::kNone;
   std::uint32_t limit_shift = 0;  ///< results saturate to +-((2^31 - 1) >> limit_shift)
   int pool = 1;       ///< x is pooled by windows of this side; results have the pooled map
   int route = 1;      ///< z has the map pooled by this, and counts at its maximum's place only
   int map_width = 1;  ///< of x, for pool and route
   std::uint32_t drop_threshold = 0;  ///< 0: no dropout
+  bool grid = false;                 ///< results become multiples of 2^random_bits, at random
   Quantizer quantizer = Quantizer::kRaw;
   int quantizer_bits = 0;
   bool threshold_per_channel = false;
@@ -41,7 +42,7 @@ struct StreamPass {
   std::uint32_t max_address = 0;  ///< 0: none
   bool max_per_sample = false;
   std::uint32_t sum_address = 0;  ///< 0: none
-  bool sum_per_channel = false, sum_absolute = false;
+  bool sum_per_channel = false, sum_per_sample = false, sum_absolute = false;
   SecondSum second_sum = SecondSum::kNone;
 };
 

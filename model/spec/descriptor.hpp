@@ -63,8 +63,9 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
   X(pool_enable, 1, 16, 1, bool) X(route_enable, 1, 17, 1, bool)                                  \
   X(accumulate_enable, 1, 18, 1, bool) X(accumulate_first, 1, 19, 1, bool)                        \
   X(accumulate_last, 1, 20, 1, bool) X(drop_enable, 1, 21, 1, bool)                               \
-  X(x_from_array, 2, 0, 1, bool) X(z_enable, 2, 3, 1, bool)             \
-  X(offset_enable, 2, 9, 1, bool) X(tanh_enable, 2, 10, 1, bool) X(mask_enable, 2, 11, 1, bool)   \
+  X(grid_enable, 1, 22, 1, bool)                                                                  \
+  X(x_from_array, 2, 0, 1, bool) X(z_enable, 2, 3, 1, bool) X(sum_per_sample, 2, 4, 1, bool)      \
+  X(offset_enable, 2, 9, 1, bool) X(mask_enable, 2, 11, 1, bool)                                  \
   X(pack_enable, 2, 20, 1, bool) X(pack_columns, 2, 21, 1, bool)                                  \
   X(max_enable, 2, 22, 1, bool) X(max_per_sample, 2, 23, 1, bool) \
   X(sum_enable, 2, 24, 1, bool) X(sum_per_channel, 2, 25, 1, bool)                                \
@@ -89,7 +90,8 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
   X(x_type, 32, 0, 4, ElementType) X(z_type, 32, 4, 4, ElementType)                               \
   X(scale_x_source, 32, 8, 4, Scalar) X(scale_z_source, 32, 12, 4, Scalar)                        \
   X(second_sum, 32, 16, 4, SecondSum) X(destination, 32, 20, 4, Destination)                      \
-  X(quantizer, 32, 24, 4, Quantizer) X(table, 33, 0, 5, Table) X(limit_shift, 33, 8, 5, Number)        \
+  X(quantizer, 32, 24, 4, Quantizer) X(slope_function, 32, 28, 4, SlopeFunction)                  \
+  X(table, 33, 0, 5, Table) X(limit_shift, 33, 8, 5, Number)                                      \
   X(code_shift, 33, 16, 3, Number) X(code_offset, 33, 20, 9, Number)
 /// TRANSPOSE, UNFOLD: packed planes, lanes along one index -> lanes along another
 #define SOLFEGE_TURN_FIELDS(X) \
@@ -139,7 +141,7 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 //              i4 = 0 of the descriptor with accumulate_first, leaves with the last i4 of the one
 //              with accumulate_last; only that is a result. scale_x by Scalar::kSample reads entry
 //              accumulate_sample + i4 of the sample table.
-//   y = saturate(round(p / 2^shift_x) [* slope] + round(z scale_z / 2^shift_z) + offset), 0 where
+//   y = saturate(round(p / 2^shift_x) * slope(z) + round(z scale_z / 2^shift_z) + offset), 0 where
 //       the mask fails; saturated to +-((2^31 - 1) >> limit_shift), which must fit the
 //       destination's elements (kNarrow for 16 bits). z is only tested, not added, when
 //       mask_enable.
@@ -148,11 +150,16 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 //              each i0.
 //   drop       an element whose random number U < drop_threshold becomes -32768, below every
 //              threshold and every clip bound (hosts keep those at -32767 or above)
+//   grid       an element that is not dropped becomes a multiple of 2^random_bits, the one below
+//   or,
+//              with the probability of what lies between, above: y + U with its last random_bits
+//              cleared
 //   threshold codes: the count of thresholds reached, times 2^code_shift, plus code_offset (two's
 //              complement): signed codes of planes as many as are packed, such as -1 and 1
 //   results: stored (tagged: with the pool's tag, else z's), reduced, quantized and packed.
 // Random numbers: one a result lane, in order of results, S a step.
-// Sums: per channel 64 bits at sum_address; second sums follow them at sum_address + 8 channels.
+// Sums: per channel or sample 64 bits at sum_address; second sums, which are per channel, follow
+// them at sum_address + 8 channels.
 // Pack: results in storage order, 16 x 16 codes at a time; pixel n of a row block is the n-th
 // result pixel. Code of row s, channel c, plane p goes to bit c mod L of the word at
 //   pack_address + (s / G) pack_group_stride
@@ -218,7 +225,7 @@ struct Descriptor {
   // ---- What a STREAM descriptor uses: the questions that several parts ask of a pass
   /// Rounds at random, whether or not the codes are packed.
   bool stochastic() const { return traits(quantizer).stochastic; }
-  bool draws() const { return stochastic() || drop_enable; }
+  bool draws() const { return stochastic() || drop_enable || grid_enable; }
   /// The code of a result that reaches no threshold.
   std::int32_t signed_code_offset() const {
     return static_cast<std::int32_t>(code_offset << 23) >> 23;
@@ -235,6 +242,9 @@ struct Descriptor {
   std::uint64_t steps() const {
     return std::uint64_t{count0} * count1 * count2 * count3 * count4 * count5;
   }
+  bool slopes() const { return slope_function != SlopeFunction::kNone; }
+  /// Sums that leave, without second sums.
+  std::uint32_t sums() const { return sum_per_channel ? channels : sum_per_sample ? samples : 1u; }
   bool sums_twice() const { return second_sum != SecondSum::kNone; }
   std::uint64_t random_state() const { return std::uint64_t{random_high} << 32 | random_low; }
 };

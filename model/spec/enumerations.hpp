@@ -50,6 +50,12 @@ namespace solfege {
   X(kSquare, SQUARE, 1, "squares of y")                                                           \
   X(kDot, DOT, 2, "y times z")
 
+/// What x is multiplied by, as a function of z. Its value has 16 fraction bits.
+#define SOLFEGE_SLOPE_FUNCTIONS(X)                                                                \
+  X(kNone, NONE, 0, "1")                                                                          \
+  X(kTanh, TANH, 1, "1 - tanh^2 z, of weights")                                                   \
+  X(kTriangle, TRIANGLE, 2, "1 - |z|, at least 0, of pre-activations")
+
 /// Where a factor comes from.
 #define SOLFEGE_SCALARS(X)                                                                        \
   X(kConstant, CONSTANT, 0, "the descriptor")                                                     \
@@ -81,6 +87,7 @@ namespace solfege {
   E(ElementType, TYPE, 4, SOLFEGE_ELEMENT_TYPES, "Element types")                                          \
   E(Destination, DESTINATION, 4, SOLFEGE_DESTINATIONS, "Destinations of results")                             \
   E(SecondSum, SECOND_SUM, 4, SOLFEGE_SECOND_SUMS, "Second sums")                                  \
+  E(SlopeFunction, SLOPE_FUNCTION, 4, SOLFEGE_SLOPE_FUNCTIONS, "Slopes")                          \
   E(Scalar, SCALAR, 4, SOLFEGE_SCALARS, "Sources of factors")                                                 \
   E(Table, TABLE, 5, SOLFEGE_TABLES, "Tables of the stream unit")                                                     \
   E(Quantizer, QUANTIZER, 4, SOLFEGE_QUANTIZERS, "Quantizers")

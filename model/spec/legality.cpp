@@ -175,6 +175,10 @@ const std::vector<LegalityRule> kStreamRules = {
      [](const D& d, const G&) {
        return !d.sums_twice() || (is_valid(d.second_sum) && d.sum_enable && d.sum_per_channel);
      }},
+    {"its sums per sample have rows, and are its only sums",
+     [](const D& d, const G& g) {
+       return !d.sum_per_sample || (!d.sum_per_channel && d.samples <= u32(g.table_rows));
+     }},
     {"codes have 1 to 8 bits",
      [](const D& d, const G&) {
        return !traits(d.quantizer).coded || one_to(d.quantizer_bits, 8);
@@ -184,7 +188,13 @@ const std::vector<LegalityRule> kStreamRules = {
        return !d.route_enable || (d.z_enable && d.z_type == ElementType::kTagged);
      }},
     {"slope and mask have a z",
-     [](const D& d, const G&) { return (!d.tanh_enable && !d.mask_enable) || d.z_enable; }},
+     [](const D& d, const G&) { return (!d.slopes() && !d.mask_enable) || d.z_enable; }},
+    {"its slope is one", [](const D& d, const G&) { return is_valid(d.slope_function); }},
+    {"results on a grid have 32 bits, one of them to spare, and are not rounded again",
+     [](const D& d, const G&) {
+       return !d.grid_enable ||
+              (d.limit_shift != 0 && !traits(d.destination).narrow && !d.stochastic());
+     }},
     {"random numbers have a state that is not 0",
      [](const D& d, const G&) { return !d.draws() || d.random_state() != 0; }},
     // Addresses: a chunk of stream.lanes elements lies within a beat

@@ -47,6 +47,13 @@ struct ElementTensor {
            static_cast<std::size_t>(channel / kBlock * kBlockElements + row % kBlock * kBlock +
                                     channel % kBlock);
   }
+  /// The rows from a multiple of kBlock on, as a tensor.
+  ElementTensor rows_from(int first, int count) const {
+    ElementTensor part = *this;
+    part.address = element_address(first, 0, 0);
+    part.rows = count;
+    return part;
+  }
   std::uint32_t element_address(int row, int pixel, int channel) const {
     return address + static_cast<std::uint32_t>(offset(row, pixel, channel) *
                                                 static_cast<std::size_t>(bytes()));

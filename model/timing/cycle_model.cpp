@@ -32,7 +32,9 @@ std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
   std::uint64_t results = 0;
   if (d.max_enable) results += d.max_per_sample ? d.samples : 1;
   if (d.sum_enable)
-    results += (d.sum_per_channel ? d.channels : static_cast<std::uint64_t>(config.stream_lanes)) *
+    // A tensor's or a sample's sum is added up over the lanes first.
+    results += std::uint64_t{d.sums()} *
+               (d.sum_per_channel ? 1u : static_cast<unsigned>(config.stream_lanes)) *
                (d.sums_twice() ? 2 : 1);
   return results;
 }

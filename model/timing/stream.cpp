@@ -207,9 +207,10 @@ void TimedStream::step_reduce(bool ready) {
     return;
   }
   const bool last_lane = lane_ + 1 == lanes_;
-  const bool last = per_channel_ ? reduce_index_ + 1 == channels_ : last_lane;
+  const bool word = per_channel_ || last_lane;  // leaves now
+  const bool last = word && reduce_index_ + 1 == sums_count_;
   lane_ = last_lane || last ? 0 : lane_ + 1;
-  if (per_channel_) {
+  if (word) {
     sum_address_ += 8;
     reduce_index_ = last ? 0 : reduce_index_ + 1;
   }
@@ -296,7 +297,7 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   second_ = d.sums_twice();
   per_channel_ = d.sum_per_channel;
   max_count_ = d.max_per_sample ? d.samples : 1;
-  channels_ = d.channels;
+  sums_count_ = d.sums();
   max_address_ = d.max_address;
   sum_base_ = d.sum_address;
   nest_ = StreamNest(d, d.destination_strides_b, config_.stream_lanes);

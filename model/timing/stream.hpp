@@ -163,7 +163,7 @@ class TimedStream {
   Flush reduce_ = Flush::kIdle;
   bool reduce_start_ = false, reduce_done_ = false, reduce_flush_ = false, max_ = false,
        sum_ = false, second_ = false, per_channel_ = false;
-  std::uint32_t max_count_ = 1, channels_ = 1, max_address_ = 0, sum_address_ = 0, sum_base_ = 0,
+  std::uint32_t max_count_ = 1, sums_count_ = 1, max_address_ = 0, sum_address_ = 0, sum_base_ = 0,
                 reduce_index_ = 0, lane_ = 0, lanes_ = 1;
   // This cycle
   bool go_ = false, step_ = false, stall_ = false, done_ = false, element_ready_ = false,

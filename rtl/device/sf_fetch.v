@@ -151,7 +151,8 @@ module sf_fetch #(
   wire scaled_by_sample = descriptor_q[F_SCALE_X_SOURCE+:4] == SCALAR_SAMPLE;
   wire uses_samples = (descriptor_q[F_MAX_ENABLE] & descriptor_q[F_MAX_PER_SAMPLE]) | stochastic
       | (scaled_by_sample & ~accumulate);
-  wire random = descriptor_q[F_DROP_ENABLE] | stochastic;
+  wire random = descriptor_q[F_DROP_ENABLE] | descriptor_q[F_GRID_ENABLE] | stochastic;
+  wire slopes = descriptor_q[F_SLOPE_FUNCTION+:4] != SLOPE_FUNCTION_NONE;
   wire [16:0] accumulate_end = {1'b0, descriptor_q[F_ACCUMULATE_SAMPLE+:16]} + {1'b0, descriptor_q[F_COUNT4+:16]};
   // A load of thresholds takes a step a node of the tree; trees of more bits than ThresholdBits there is one of.
   wire [4:0]  table_id = descriptor_q[F_TABLE+:5];
@@ -216,7 +217,12 @@ module sf_fetch #(
       && (descriptor_q[F_QUANTIZER+:4] == QUANTIZER_RAW
           || (bits != 4'd0 && bits <= 4'd8))
       && (!descriptor_q[F_ROUTE_ENABLE] || (z_enable && descriptor_q[F_Z_TYPE+:4] == TYPE_TAGGED))
-      && (!(descriptor_q[F_TANH_ENABLE] | descriptor_q[F_MASK_ENABLE]) || z_enable)
+      && (!(slopes | descriptor_q[F_MASK_ENABLE]) || z_enable)
+      && descriptor_q[F_SLOPE_FUNCTION+:4] <= SLOPE_FUNCTION_TRIANGLE
+      && (!descriptor_q[F_GRID_ENABLE] || (descriptor_q[F_LIMIT_SHIFT+:5] != 5'd0 && !stochastic
+              && destination != DESTINATION_SIGNED16 && destination != DESTINATION_TAGGED))
+      && (!descriptor_q[F_SUM_PER_SAMPLE] || (!descriptor_q[F_SUM_PER_CHANNEL]
+              && {16'd0, descriptor_q[F_SAMPLES+:16]} <= TableRows))
       && (!random || {descriptor_q[F_RANDOM_HIGH+:32], descriptor_q[F_RANDOM_LOW+:32]} != 64'd0);
   wire stream_ok = stream_counts_ok && stream_order_ok && stream_format_ok && stream_address_ok;
 

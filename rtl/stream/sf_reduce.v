@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel or tensor, and per channel a
+// Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel, sample or tensor, and per channel a
 // second sum, of squares of y or of y times z (the low 16 bits of both).
 // A tensor that takes several passes is cleared by the first and flushed by the last (reduce_clear, reduce_flush).
 // Takes a chunk a cycle; flush_start_i writes the results out one by one: maxima as 32-bit words, sums as
@@ -55,6 +55,7 @@ module sf_reduce #(
   wire max_per_sample  = descriptor_i[F_MAX_PER_SAMPLE];
   wire sum_enable      = descriptor_i[F_SUM_ENABLE];
   wire sum_per_channel = descriptor_i[F_SUM_PER_CHANNEL];
+  wire sum_per_sample  = descriptor_i[F_SUM_PER_SAMPLE];
   wire sum_absolute    = descriptor_i[F_SUM_ABSOLUTE];
   wire [3:0]  second_sum = descriptor_i[F_SECOND_SUM+:4];
   wire        second_enable = second_sum != SECOND_SUM_NONE;
@@ -118,7 +119,7 @@ module sf_reduce #(
     if (take) begin
       max_q    <= largest[31:0];
       sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
-      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : {RowBits{1'b0}};
+      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : sum_per_sample ? sample_i[RowBits-1:0] : {RowBits{1'b0}};
     end
   end
 
@@ -166,7 +167,7 @@ module sf_reduce #(
     end
   end
 
-  // ---- Flush: maxima, sums (lane by lane; a tensor's lanes are added up first), second sums ----
+  // ---- Flush: maxima, sums (lane by lane; those of a tensor or a sample are added up first), second sums ----
   localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2, FLUSH_SECOND = 2'd3;
   reg [1:0]          state_q;
   reg [15:0]         index_q;      // sample, or channel
@@ -183,13 +184,14 @@ module sf_reduce #(
   assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q;
   assign sum_row   = in_sums ? flush_row_q : row_q;
 
-  wire sum_writes = sum_per_channel | last_lane;  // a tensor's sum leaves with its last lane
+  wire sum_writes = sum_per_channel | last_lane;  // a sum over lanes leaves with the last
   assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | (in_sums & sum_writes));
   assign write_address_o = address_q;
   assign write_data_o    = (state_q == FLUSH_MAX) ? {32'd0, max_before} : sum_per_channel ? sum_lane : total;
   assign write_strobe_o  = (state_q == FLUSH_MAX) ? 8'h0f : 8'hff;
   wire step = enable_i & (~write_valid_o | write_ready_i);
-  wire last_sum = sum_per_channel ? index_q + 16'd1 == channels : last_lane;
+  wire [15:0] sums = sum_per_channel ? channels : sum_per_sample ? descriptor_i[F_SAMPLES+:16] : 16'd1;
+  wire last_sum = sum_writes & (index_q + 16'd1 == sums);
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -234,8 +236,8 @@ module sf_reduce #(
         address_q <= last_max ? descriptor_i[F_SUM_ADDRESS+:32] : address_q + 32'd4;
       end else begin
         lane_q  <= (last_lane | last_sum) ? {LaneBits{1'b0}} : lane_q + 1'b1;
-        total_q <= total;
-        if (sum_per_channel) begin
+        total_q <= last_lane ? 64'd0 : total;
+        if (sum_writes) begin
           address_q <= address_q + 32'd8;
           index_q   <= last_sum ? 16'd0 : index_q + 16'd1;
           if (last_sum) flush_row_q <= {RowBits{1'b0}};

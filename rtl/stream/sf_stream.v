@@ -105,12 +105,12 @@ module sf_stream #(
   wire [3:0]  z_type       = descriptor_i[F_Z_TYPE+:4];
   wire        accumulate   = descriptor_i[F_ACCUMULATE_ENABLE];
   wire        pool         = descriptor_i[F_POOL_ENABLE];
-  wire        drop         = descriptor_i[F_DROP_ENABLE];
   wire [3:0]  destination  = descriptor_i[F_DESTINATION+:4];
   wire [4:0]  table_id     = descriptor_i[F_TABLE+:5];
   wire [3:0]  quantizer    = descriptor_i[F_QUANTIZER+:4];
   wire [3:0]  quantizer_bits = descriptor_i[F_QUANTIZER_BITS+:4];
   wire        stochastic   = quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED;
+  wire        draws        = stochastic | descriptor_i[F_DROP_ENABLE] | descriptor_i[F_GRID_ENABLE];
   wire        store16      = destination == DESTINATION_SIGNED16;
   wire        store32      = destination == DESTINATION_SIGNED32;
   wire        store_tagged = destination == DESTINATION_TAGGED;
@@ -318,9 +318,9 @@ module sf_stream #(
       .Numbers   (StreamLanes)
   ) u_lfsr (
       .clk_i    (clk_i),
-      .load_i   (start_i & (stochastic | drop)),
+      .load_i   (start_i & draws),
       .state_i  ({descriptor_i[F_RANDOM_HIGH+:32], descriptor_i[F_RANDOM_LOW+:32]}),
-      .step_i   (go & result_q[RESULT_STAGE-1] & (stochastic | drop)),
+      .step_i   (go & result_q[RESULT_STAGE-1] & draws),
       .numbers_o(random_numbers)
   );
 

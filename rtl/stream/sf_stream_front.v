@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stages 1 to 7 of a stream lane, from the operands at its head to the result y. Stages, counted from the head:
-//   1  operands (routed), table words   2  products x*scale_x, z*scale_z, mask test, 1 - tanh^2 z
+//   1  operands (routed), table words   2  products x*scale_x, z*scale_z, mask test, slope of z
 //   3  x summed over samples            4  rounding shifts, saturated to 32 bits
-//   5  x times 1 - tanh^2               6  y = x' + z' + offset, masked, saturated to +-((2^31 - 1) >> limit_shift)
-//   7  y of the window, then dropout: y_o, with its tag, its random number and the z beside it
+//   5  x times the slope                6  y = x' + z' + offset, masked, saturated to +-((2^31 - 1) >> limit_shift)
+//   7  y of the window, then dropout and grid: y_o, with its tag, its random number and the z beside it
 // Latency 7, initiation interval 1; the stages move when go_i.
 // What a pass does not use stands still: registers of z and tables move only with its enables, which spares power, and
 // time in simulation.
@@ -57,7 +57,8 @@ module sf_stream_front #(
   wire [3:0]  scale_x_source = descriptor_i[F_SCALE_X_SOURCE+:4];
   wire        scale_z_source = descriptor_i[F_SCALE_Z_SOURCE+:4] == SCALAR_CHANNEL;
   wire        offset_enable  = descriptor_i[F_OFFSET_ENABLE];
-  wire        tanh_enable    = descriptor_i[F_TANH_ENABLE];
+  wire [3:0]  slope_function = descriptor_i[F_SLOPE_FUNCTION+:4];
+  wire        slopes         = slope_function != SLOPE_FUNCTION_NONE;
   wire        mask_enable    = descriptor_i[F_MASK_ENABLE];
   wire        z_enable       = descriptor_i[F_Z_ENABLE];
   wire        z_tagged       = descriptor_i[F_Z_TYPE+:4] == TYPE_TAGGED;
@@ -124,11 +125,16 @@ module sf_stream_front #(
   reg signed [31:0]            offset_2;
   reg                          pass_2;
   reg [16:0]                   slope_2;
-  wire [16:0]                  slope;
+  wire [16:0] tanh_slope;
   sf_tanh_slope u_slope (
       .value_i(z_1),
-      .slope_o(slope)
+      .slope_o(tanh_slope)
   );
+  // 1 - |z| of a pre-activation, which has SUM_FRACTION_BITS
+  wire [31:0] magnitude = z_1[31] ? 32'd0 - z_1 : z_1;
+  wire [16:0] one       = 17'd1 << SUM_FRACTION_BITS;
+  wire [16:0] triangle_slope = (magnitude >= {15'd0, one}) ? 17'd0
+      : (one - magnitude[16:0]) << (16 - SUM_FRACTION_BITS);
   always @(posedge clk_i) begin
     if (go_i) begin
       product_x_2 <= x_1 * scale_x;
@@ -136,7 +142,7 @@ module sf_stream_front #(
     end
     if (go_i & z_adds) product_z_2 <= z_1 * scale_z;
     if (go_i & offset_enable) offset_2 <= offset_word;
-    if (go_i & tanh_enable) slope_2 <= slope;
+    if (go_i & slopes) slope_2 <= (slope_function == SLOPE_FUNCTION_TRIANGLE) ? triangle_slope : tanh_slope;
   end
 
   // ---- Stage 3: a sum for each step of a tile, read one stage ahead: its visits must be two or more moves apart.
@@ -191,7 +197,7 @@ module sf_stream_front #(
       pass_4 <= pass_3;
       pass_5 <= pass_4;
       z_5    <= z_adds ? z_4 : 32'sd0;
-      if (tanh_enable) begin
+      if (slopes) begin
         sloped = x_4 * $signed({1'b0, slope_4}) + 49'sh8000;
         // Only +2^31, the bound itself, does not fit
         x_5 <= (~sloped[48] & sloped[47]) ? 32'sh7fffffff : sloped[47:16];
@@ -210,7 +216,7 @@ module sf_stream_front #(
       offset_4 <= offset_3;
       offset_5 <= offset_4;
     end
-    if (go_i & tanh_enable) begin
+    if (go_i & slopes) begin
       slope_3 <= slope_2;
       slope_4 <= slope_3;
     end
@@ -233,12 +239,14 @@ module sf_stream_front #(
       .tag_o          (best_tag)
   );
   wire drops = descriptor_i[F_DROP_ENABLE] & ({{(17-RandomBits){1'b0}}, random_6_i} < {1'b0, descriptor_i[F_DROP_THRESHOLD+:16]});
+  wire [31:0] result  = pool ? best : y_6;
+  wire [31:0] on_grid = (result + {{(32-RandomBits){1'b0}}, random_6_i}) & ({32{1'b1}} << RandomBits);
   reg [7:0]            z_tag_2, z_tag_3, z_tag_4, z_tag_5, z_tag_6, tag_7;
   reg [15:0]           z_low_2, z_low_3, z_low_4, z_low_5, z_low_6, z_low_7;
   reg [RandomBits-1:0] random_7;
   always @(posedge clk_i) begin
     if (go_i) begin
-      y_q7     <= drops ? -32'sd32768 : pool ? best : y_6;
+      y_q7     <= drops ? -32'sd32768 : descriptor_i[F_GRID_ENABLE] ? on_grid : result;
       tag_7    <= pool ? best_tag : z_enable ? z_tag_6 : 8'd0;
       z_low_7  <= z_enable ? z_low_6 : 16'd0;
       random_7 <= random_6_i;

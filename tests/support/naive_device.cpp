@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include "model/spec/lfsr.hpp"
-#include "model/spec/tanh_slope.hpp"
+#include "model/spec/slope.hpp"
 
 namespace solfege {
 namespace {
@@ -206,7 +206,7 @@ void NaiveDevice::stream(const Descriptor& d) {
   const std::uint32_t parts = 16 / lanes;
   const auto quantizer = d.quantizer;
   const bool draws = quantizer == Quantizer::kStochastic ||
-                     quantizer == Quantizer::kStochasticScaled || d.drop_enable;
+                     quantizer == Quantizer::kStochasticScaled || d.drop_enable || d.grid_enable;
   const auto destination = d.destination;
   if (d.reduce_clear) {
     max_.clear();
@@ -288,7 +288,7 @@ void NaiveDevice::stream(const Descriptor& d) {
       Integer z = 0, y = rounded(p, d.shift_x);
       if (d.z_enable && valid) z = element(d.z_address, d.z_type, z_offset + lane, &z_tag);
       if (d.route_enable && z_tag != static_cast<int>(i[3] * d.count1 + i[1])) z = 0;
-      if (d.tanh_enable) y = rounded(y * tanh_slope(static_cast<std::int32_t>(z)), 16);
+      y = rounded(y * slope(d.slope_function, static_cast<std::int32_t>(z)), 16);
       if (d.z_enable && !d.mask_enable)
         y += rounded(z * as_signed(d.scale_z_source == Scalar::kChannel
                                        ? static_cast<std::uint32_t>(word(Table::kScaleZ))
@@ -310,6 +310,7 @@ void NaiveDevice::stream(const Descriptor& d) {
       if (!result) continue;
       // Results
       const std::uint32_t u = draws ? random.next(c_.random_bits) : 0;
+      if (d.grid_enable) y = (y + u) & ~((Integer{1} << c_.random_bits) - 1);
       if (d.drop_enable && u < d.drop_threshold) y = -32768;
       if (!valid) y = 0;
       if (destination == Destination::kTable) {
@@ -338,7 +339,7 @@ void NaiveDevice::stream(const Descriptor& d) {
         most = std::max(most, static_cast<std::uint32_t>(y < 0 ? -y : y));
       }
       if (valid && d.sum_enable) {
-        const std::uint32_t to = d.sum_per_channel ? channel : 0;
+        const std::uint32_t to = d.sum_per_channel ? channel : d.sum_per_sample ? sample : 0;
         sum_[to] += d.sum_absolute && y < 0 ? -y : y;
         const Integer y16 = as_signed(static_cast<std::uint64_t>(y), 16);
         if (d.second_sum == SecondSum::kSquare) second_[to] += y16 * y16;
@@ -380,7 +381,7 @@ void NaiveDevice::stream(const Descriptor& d) {
     for (std::uint32_t s = 0; s < (d.max_per_sample ? d.samples : 1); ++s)
       write(d.max_address + 4 * s, 4, max_[s]);
   if (d.sum_enable) {
-    const std::uint32_t count = d.sum_per_channel ? d.channels : 1;
+    const std::uint32_t count = d.sum_per_channel ? d.channels : d.sum_per_sample ? d.samples : 1;
     for (std::uint32_t to = 0; to < count; ++to) {
       write(d.sum_address + 8 * to, 8, static_cast<std::uint64_t>(sum_[to]));
       if (d.second_sum != SecondSum::kNone)

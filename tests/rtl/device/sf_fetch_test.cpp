@@ -320,8 +320,42 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.route_enable = d.z_enable = 1, d.z_type = ElementType::kSigned32; }},
       {"a mask's z", from_memory, [](Descriptor& d) { d.mask_enable = d.z_enable = 1; },
        [](Descriptor& d) { d.mask_enable = 1; }},
-      {"a slope's z", from_memory, [](Descriptor& d) { d.tanh_enable = d.z_enable = 1; },
-       [](Descriptor& d) { d.tanh_enable = 1; }},
+      {"a slope's z", from_memory,
+       [](Descriptor& d) { d.slope_function = SlopeFunction::kTanh, d.z_enable = 1; },
+       [](Descriptor& d) { d.slope_function = SlopeFunction::kTriangle; }},
+      {"slope", from_memory,
+       [](Descriptor& d) { d.slope_function = SlopeFunction::kTriangle, d.z_enable = 1; },
+       [](Descriptor& d) { d.slope_function = SlopeFunction(3), d.z_enable = 1; }},
+      {"a bit to spare on a grid", from_memory,
+       [](Descriptor& d) { d.grid_enable = d.random_low = d.limit_shift = 1; },
+       [](Descriptor& d) { d.grid_enable = d.random_low = 1; }},
+      {"32 bits on a grid", from_memory,
+       [](Descriptor& d) {
+         d.grid_enable = d.random_low = 1, d.limit_shift = kNarrow;
+         d.destination = Destination::kSigned32;
+       },
+       [](Descriptor& d) {
+         d.grid_enable = d.random_low = 1, d.limit_shift = kNarrow;
+         d.destination = Destination::kSigned16;
+       }},
+      {"a grid's codes", from_memory,
+       [](Descriptor& d) {
+         d.grid_enable = d.random_low = d.limit_shift = 1;
+         d.quantizer = Quantizer::kThreshold, d.quantizer_bits = 4;
+       },
+       [](Descriptor& d) {
+         d.grid_enable = d.random_low = d.limit_shift = 1;
+         d.quantizer = Quantizer::kStochastic, d.quantizer_bits = 4;
+       }},
+      {"seed of a grid", from_memory,
+       [](Descriptor& d) { d.grid_enable = d.random_low = d.limit_shift = 1; },
+       [](Descriptor& d) { d.grid_enable = d.limit_shift = 1; }},
+      {"rows of sums per sample", from_memory,
+       [](Descriptor& d) { d.sum_enable = d.sum_per_sample = 1, d.samples = SF_TABLE_ROWS; },
+       [](Descriptor& d) { d.sum_enable = d.sum_per_sample = 1, d.samples = SF_TABLE_ROWS + 1; }},
+      {"sums per sample and channel", from_memory,
+       [](Descriptor& d) { d.sum_enable = d.sum_per_sample = d.samples = 1; },
+       [](Descriptor& d) { d.sum_enable = d.sum_per_sample = d.samples = d.sum_per_channel = 1; }},
       {"seed of dropout", from_memory, [](Descriptor& d) { d.drop_enable = 1, d.random_high = 1; },
        [](Descriptor& d) { d.drop_enable = 1; }},
       {"seed of f_G", from_memory,

@@ -23,7 +23,9 @@ uint64_t reduction_cycles(const Descriptor& d) {
   if (!d.reduce_flush) return 0;
   uint64_t cycles = 0;
   if (d.max_enable) cycles += d.max_per_sample ? d.samples : 1;
-  if (d.sum_enable) cycles += d.sum_per_channel ? d.channels * (1 + d.sums_twice()) : kLanes;
+  if (d.sum_enable)
+    cycles += d.sum_per_channel ? d.channels * (1 + d.sums_twice())
+                                : kLanes * (d.sum_per_sample ? d.samples : 1);
   return cycles;
 }
 
