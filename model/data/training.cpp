@@ -42,8 +42,8 @@ double initial_gain(const Network& network, const Layer& layer, bool first_or_la
 std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed) {
   const Layer& layer = network.layers.at(static_cast<std::size_t>(index));
   const bool first_or_last = index == 0 || index + 1 == static_cast<int>(network.layers.size());
-  const double bound =
-      initial_gain(network, layer, first_or_last) * std::sqrt(6.0 / layer.fan_in());
+  const double bound = scheme_of(layer).initial_limit(layer).value_or(
+      initial_gain(network, layer, first_or_last) * std::sqrt(6.0 / layer.fan_in()));
   // Seeds of neighbouring layers are scattered by a first draw, so their sequences do not overlap.
   SplitMix64 scatter(seed);
   std::uint64_t start = scatter.next();
@@ -53,6 +53,10 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   for (float& weight : weights) {
     weight = static_cast<float>(bound * (2.0 * static_cast<double>(random.uniform()) - 1.0));
   }
+  const int grid_log2 = scheme_of(layer).weight_grid_log2(layer);
+  if (grid_log2 != kNoWeightGrid)
+    for (float& weight : weights)
+      weight = std::ldexp(std::nearbyint(std::ldexp(weight, -grid_log2)), grid_log2);
   return weights;
 }
 

@@ -54,12 +54,10 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
           weights[s.weights.offset(row, tap, channel)] = static_cast<std::int32_t>(
               std::lround(std::ldexp(static_cast<double>(initial[next++]), kWeightFractionBits)));
     builder.set_place(s.layer.name, "initial");
+    write_range_offsets(s);
     StreamPass pass;
     pass.x = &s.weights;
-    pass.max_address = s.weight_max;
-    pass.sum_address = s.weight_sum;
-    pass.sum_absolute = true;
-    builder.stream(s.weights, pass, "measure weights");
+    measure_weights(builder, s, pass, "measure weights");
   }
   device_->run(builder.take());
   write_weight_constants();
@@ -188,6 +186,15 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, std::size_
     normalise.limit_shift = kNarrow;
     normalise.store = &s.sum;
     builder.stream(s.output, normalise, "batch norm and residual");
+    if (training && s.sum_max != 0) {
+      load_channels(builder, Table::kOffset, range_offsets(s, RangeOffset::kSum), s,
+                    "load offsets");
+      StreamPass largest;
+      largest.x = &s.sum;
+      largest.offset = true;
+      largest.max_address = s.sum_max;
+      builder.stream(s.sum, largest, "largest p");
+    }
   }
   builder.load_table(Table::kThreshold, s.activation_table,
                      Geometry(config_).chunks(l.out_channels) * ((1 << l.output_bits) - 1),
@@ -306,6 +313,14 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
     largest.max_per_sample = true;
     builder.stream(s.output, largest, "batch-norm backward, maxima");
   }
+  if (s.has_value_codes()) {
+    (pass.z != nullptr ? pass.shift_z : pass.shift_x) = s.nearest_shift;
+    pass.limit_shift = static_cast<std::uint32_t>(32 - l.gradient_bits);
+    pass.pack = &s.gradient_codes;
+    builder.stream(s.output, pass, "round gradient");
+    unfold_gradient(builder, k);
+    return;
+  }
   load_samples(builder, s, 0);
   pass.quantizer_bits = l.gradient_bits;
   pass.random_state = draw(s.output);
@@ -320,37 +335,73 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
     pass.pack = &s.scaled_gradient;
     builder.stream(s.output, pass, "f_G, scaled");
   }
-  if (s.lanes == WeightGradientLanes::kPixels) {
-    builder.set_place(l.name, "unfold");
-    builder.unfold(s.gradient_codes, s.gradient_unfolded, l, true);
-  }
+  unfold_gradient(builder, k);
+}
+
+void AcceleratorEngine::unfold_gradient(ProgramBuilder& builder, std::size_t k) {
+  const LayerState& s = layout_.layers[k];
+  if (s.lanes != WeightGradientLanes::kPixels) return;
+  builder.set_place(s.layer.name, "unfold");
+  builder.unfold(s.gradient_codes, s.gradient_unfolded, s.layer, true);
 }
 
 void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
   LayerState& below = layout_.layers[k - 1];
   builder.set_place(s.layer.name, "backward_input");
-  load_channels(builder, Table::kMaskLow, below.low_table, below, "load clip bounds");
-  load_channels(builder, Table::kMaskHigh, below.high_table, below, "load clip bounds");
-  if (!s.is_last) load_samples(builder, s, s.fine_bits);
+  // The gradient of a bound is of what the clip cuts off, so that must come before the clip.
+  const bool clips_later = below.cut_sum != 0;
+  if (!clips_later) load_clip(builder, below, below.low_table, below.high_table);
+  if (!s.has_value_codes()) load_samples(builder, s, s.fine_bits);
   StreamPass drain;
   drain.store = &below.gradient;
   drain.limit_shift = kNarrow;
   drain.z = &below.kept;
-  drain.mask = true;
-  drain.scale_x_source = s.is_last ? Scalar::kConstant : Scalar::kSample;
+  drain.mask = !clips_later;  // else z is read for its tags, times 0
+  if (below.activation.triangle) drain.slope = SlopeFunction::kTriangle;
+  drain.scale_x_source = s.has_value_codes() ? Scalar::kConstant : Scalar::kSample;
   drain.shift_x = below.gradient_shift;
   drain.max_address = below.gradient_max;
   drain.max_per_sample = true;
-  if (!below.has_sum) {
-    drain.sum_address = below.gradient_sums;
-    drain.sum_per_channel = true;
-    if (below.layer.batch_norm) drain.second_sum = SecondSum::kDot;
-  }
+  if (!clips_later) sum_gradient(drain, below);
   builder.multiply(WindowMode::kBackwardInput, s.layer,
                    s.is_last ? s.scaled_gradient : s.gradient_codes, s.weight_codes_by_output,
                    below.gradient, drain, "backward_input");
+  if (clips_later) clip_gradient(builder, k - 1);
   if (below.has_sum) join_residual(builder, k - 1);
+}
+
+/// The sums per channel that bias or batch norm ask for, unless shortcuts still add to the
+/// gradient.
+void AcceleratorEngine::sum_gradient(StreamPass& pass, const LayerState& s) {
+  if (s.has_sum) return;
+  pass.sum_address = s.gradient_sums;
+  pass.sum_per_channel = true;
+  if (s.layer.batch_norm) pass.second_sum = SecondSum::kDot;
+}
+
+void AcceleratorEngine::load_clip(ProgramBuilder& builder, const LayerState& s, std::uint32_t low,
+                                  std::uint32_t high) {
+  load_channels(builder, Table::kMaskLow, low, s, "load clip bounds");
+  load_channels(builder, Table::kMaskHigh, high, s, "load clip bounds");
+}
+
+/// The sum of the gradients that the clip of layer k cuts off above, then the clip.
+void AcceleratorEngine::clip_gradient(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  StreamPass pass;
+  pass.x = &s.gradient;
+  pass.z = &s.kept;
+  pass.mask = true;
+  pass.limit_shift = kNarrow;
+  StreamPass cut = pass;
+  cut.sum_address = s.cut_sum;
+  load_clip(builder, s, s.cut_low_table, s.cut_high_table);
+  builder.stream(s.gradient, cut, "sum of what the clip cuts off");
+  pass.store = &s.gradient;
+  sum_gradient(pass, s);
+  load_clip(builder, s, s.low_table, s.high_table);
+  builder.stream(s.gradient, pass, "clip the gradient");
 }
 
 /// Adds the gradients that come back through shortcuts, then sums g and g o per channel.
@@ -372,16 +423,29 @@ void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
     builder.stream(s.gradient, join, "add shortcut's gradient");
   }
   StreamPass measure;
-  measure.x = &s.gradient;
-  measure.z = &s.output;
   measure.limit_shift = kNarrow;
   measure.sum_address = s.gradient_sums;
   measure.sum_per_channel = true;
-  if (s.layer.batch_norm) measure.second_sum = SecondSum::kDot;
+  if (s.layer.batch_norm && s.pooled()) {
+    // Products with o at the places of the maxima. Its own sums make way for those of g.
+    StreamPass products = measure;
+    products.x = &s.output;
+    products.z = &s.gradient;
+    products.scale_z = 0;
+    products.route = s.layer.pool;
+    products.map_width = s.layer.out_width;
+    products.second_sum = SecondSum::kDot;
+    builder.stream(s.output, products, "products of the gradient");
+  }
+  measure.x = &s.gradient;
+  if (s.layer.batch_norm && !s.pooled()) {
+    measure.z = &s.output;
+    measure.second_sum = SecondSum::kDot;
+  }
   builder.stream(s.gradient, measure, "sums of the gradient");
 }
 
-/// The weight gradient, then momentum and update.
+/// The weight gradient, and the update unless it waits for the gradient's maximum.
 void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
@@ -391,8 +455,10 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   drain.shift_x = s.weight_gradient_shift;
   drain.max_address = s.weight_gradient_max;
   if (s.lanes == WeightGradientLanes::kPixels) {
-    load_samples(builder, s, s.fine_bits);
-    drain.scale_x_source = Scalar::kSample;
+    if (!s.has_value_codes()) {
+      load_samples(builder, s, s.fine_bits);
+      drain.scale_x_source = Scalar::kSample;
+    }
     builder.multiply_samples(l, s.gradient_unfolded, s.input_unfolded, s.weight_gradient, drain,
                              "backward_weight");
   } else {
@@ -403,49 +469,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
     builder.multiply(WindowMode::kBackwardWeight, l, s.scaled_gradient_by_sample, s.input_by_sample,
                      s.weight_gradient, drain, "backward_weight");
   }
-
-  // d loss / d w = sum * units, times the slope of f_W, in units of the master weights
-  builder.set_place(l.name, "update");
-  double factor =
-      std::ldexp(s.output_gradient_unit * s.input_scale, s.weight_gradient_shift) / kWeightUnit;
-  if (!s.is_last) factor /= code_levels(l.gradient_bits);
-  factor /= s.weight.slope_divisor;
-  const FixedScale gradient = fixed_scale(factor), decay = fixed_scale(network_.weight_decay),
-                   momentum = fixed_scale(network_.momentum), rate = fixed_scale(-learning_rate_);
-  StreamPass accumulate;
-  accumulate.x = &s.weight_gradient;
-  accumulate.scale_x = gradient.mantissa;
-  accumulate.shift_x = gradient.shift;
-  if (s.weight.tanh_slope || network_.weight_decay != 0.0) {
-    StreamPass slope = accumulate;
-    slope.z = &s.weights;
-    if (s.weight.tanh_slope) slope.slope = SlopeFunction::kTanh;
-    slope.scale_z = decay.mantissa;
-    slope.shift_z = decay.shift;
-    slope.store = &s.weight_gradient;
-    builder.stream(s.weights, slope, "slope of f_W and decay");
-    accumulate.scale_x = 1;
-    accumulate.shift_x = 0;
-  }
-  accumulate.z = &s.momentum;
-  accumulate.scale_z = momentum.mantissa;
-  accumulate.shift_z = momentum.shift;
-  accumulate.store = &s.momentum;
-  builder.stream(s.weights, accumulate, "momentum");
-  StreamPass update;
-  update.x = &s.momentum;
-  update.z = &s.weights;
-  update.scale_x = rate.mantissa;
-  update.shift_x = rate.shift;
-  update.scale_z = 1;
-  const int limit_log2 = scheme_of(l).weight_limit_log2(l);
-  if (limit_log2 != kNoWeightLimit)
-    update.limit_shift = static_cast<std::uint32_t>(31 - kWeightFractionBits - limit_log2);
-  update.store = &s.weights;
-  update.max_address = s.weight_max;
-  update.sum_address = s.weight_sum;
-  update.sum_absolute = true;
-  builder.stream(s.weights, update, "update weights");
+  if (!on_grid(k)) update_weights(builder, k);
 }
 
 /// f_G of layer k, the weight gradient of the layer above while the turner unfolds layer k's
@@ -453,12 +477,17 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
 Program AcceleratorEngine::backward_program(std::size_t k) {
   ProgramBuilder builder(config_);
   quantize_gradient(builder, k);
-  if (k + 1 < layout_.layers.size()) backward_weight(builder, k + 1);
-  if (k > 0)
-    backward_input(builder, k);
-  else
-    backward_weight(builder, 0);
+  for (const std::size_t one : differentiated_by(k)) backward_weight(builder, one);
+  if (k > 0) backward_input(builder, k);
   return builder.take();
+}
+
+/// The layers whose weight gradients backward_program(k) makes.
+std::vector<std::size_t> AcceleratorEngine::differentiated_by(std::size_t k) const {
+  std::vector<std::size_t> layers;
+  if (k + 1 < layout_.layers.size()) layers.push_back(k + 1);
+  if (k == 0) layers.push_back(0);
+  return layers;
 }
 
 /// Makes the gradient of the layer below once more where the shift that the step before left did
@@ -490,6 +519,8 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
     write_gradient_constants(k);
     device_->run(backward_program(k));
     if (k > 0) fit_gradient(k);
+    for (const std::size_t updated : differentiated_by(k))
+      if (on_grid(updated)) device_->run(grid_program(updated));
   }
   update_scalars();
   write_weight_constants();
@@ -523,7 +554,11 @@ std::vector<Program> AcceleratorEngine::step_programs() {
   std::vector<Program> programs;
   for (std::size_t k = 0; k < layout_.layers.size(); ++k)
     programs.push_back(forward_program(k, true));
-  for (std::size_t k = layout_.layers.size(); k-- > 0;) programs.push_back(backward_program(k));
+  for (std::size_t k = layout_.layers.size(); k-- > 0;) {
+    programs.push_back(backward_program(k));
+    for (const std::size_t updated : differentiated_by(k))
+      if (on_grid(updated)) programs.push_back(grid_program(updated));
+  }
   random_state_ = state;
   return programs;
 }

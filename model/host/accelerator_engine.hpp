@@ -65,24 +65,48 @@ class AcceleratorEngine : public TrainingEngine {
   void quantize_activations(ProgramBuilder& builder, std::size_t k, bool training);
   void quantize_gradient(ProgramBuilder& builder, std::size_t k);
   void backward_input(ProgramBuilder& builder, std::size_t k);
+  void unfold_gradient(ProgramBuilder& builder, std::size_t k);
+  static void sum_gradient(StreamPass& pass, const LayerState& s);
+  void load_clip(ProgramBuilder& builder, const LayerState& s, std::uint32_t low,
+                 std::uint32_t high);
+  void clip_gradient(ProgramBuilder& builder, std::size_t k);
   void backward_weight(ProgramBuilder& builder, std::size_t k);
+  std::vector<std::size_t> differentiated_by(std::size_t k) const;
+
+  // Master weights
+  std::uint32_t range_offsets(const LayerState& s, RangeOffset which) const;
+  void write_range_offsets(const LayerState& s);
+  template <typename Part>
+  void stream_rows(ProgramBuilder& builder, const LayerState& s, const StreamPass& pass,
+                   const std::string& label, Part part);
+  void measure_weights(ProgramBuilder& builder, const LayerState& s, StreamPass pass,
+                       const std::string& label);
+  double weight_gradient_factor(const LayerState& s) const;
+  void update_weights(ProgramBuilder& builder, std::size_t k);
+  void store_weights(ProgramBuilder& builder, LayerState& s, StreamPass update);
+  bool on_grid(std::size_t k) const;
+  Program grid_program(std::size_t k);
   void join_residual(ProgramBuilder& builder, std::size_t k);
   void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
                      const LayerState& s, const std::string& label);
   void load_samples(ProgramBuilder& builder, const LayerState& s, int shift);
 
   // Host scalars, before (write_...) and after (read_...) programs
+  WeightMeasures read_weight_measures(const LayerState& s);
   void write_weight_constants();
   void write_output_scale(std::size_t k, bool training);
   void read_statistics(LayerState& s, bool training);
   void write_activation_constants(LayerState& s);
   void write_gradient_constants(std::size_t k);
+  void write_row_slopes(LayerState& s);
   void write_gradient_unit(std::size_t k);
   std::uint32_t gradient_peak(const LayerState& s);
   bool gradient_fits(std::size_t k);
   void fit_gradient(std::size_t k);
   double write_loss_gradient(const std::uint8_t* labels);
   void update_scalars();
+  void update_bound(LayerState& s);
+  void refresh_activations();
   std::vector<double> read_logits(int count);
 
   const PackedTensor& input_codes(std::size_t k) const {

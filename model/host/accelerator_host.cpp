@@ -90,16 +90,38 @@ FixedScale fixed_scale(double factor) {
   return {static_cast<std::int32_t>(std::clamp(std::round(scaled), -32767.0, 32767.0)), shift};
 }
 
-/// Per-layer scalars of f_W from max |w| and sum |w|, which the last update pass measured.
+/// What the last pass over a layer's weights measured of them.
+WeightMeasures AcceleratorEngine::read_weight_measures(const LayerState& s) {
+  const Scheme& scheme = scheme_of(s.layer);
+  const double row = static_cast<double>(s.weights.pixels) * s.weights.channels;
+  WeightMeasures measures;
+  if (scheme.measures_rows(s.layer)) {
+    const auto rows = static_cast<std::size_t>(s.weights.rows);
+    const auto* sums = host_.read<std::int64_t>(s.weight_row_sums, rows);
+    for (std::size_t r = 0; r < rows; ++r)
+      measures.row_means.push_back(static_cast<double>(sums[r]) * kWeightUnit / row);
+    return measures;
+  }
+  measures.peak = *host_.read<std::uint32_t>(s.weight_max) * kWeightUnit;
+  measures.mean = static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit /
+                  (row * s.weights.rows);
+  if (scheme.measures_range(s.layer)) {
+    auto beyond = [&](std::uint32_t address) {
+      return (*host_.read<std::uint32_t>(address) - double{kWeightRange}) * kWeightUnit;
+    };
+    measures.high = beyond(s.weight_high);
+    measures.low = -beyond(s.weight_low);
+  }
+  return measures;
+}
+
+/// Per-layer scalars of f_W.
 void AcceleratorEngine::write_weight_constants() {
   for (LayerState& s : layout_.layers) {
     const int bits = s.layer.weight_bits;
-    const double count =
-        static_cast<double>(s.weights.rows) * s.weights.pixels * s.weights.channels;
-    s.weight = scheme_of(s.layer).weight_codes(
-        s.layer,
-        {*host_.read<std::uint32_t>(s.weight_max) * kWeightUnit,
-         static_cast<double>(*host_.read<std::int64_t>(s.weight_sum)) * kWeightUnit / count});
+    s.weight = scheme_of(s.layer).weight_codes(s.layer, read_weight_measures(s));
+    if (s.weight.reading)
+      s.weight_codes.reading = s.weight_codes_by_output.reading = *s.weight.reading;
     auto* table = host_.write<std::int32_t>(
         s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
     for_each_threshold(bits, [&](int node, int rank) {
@@ -134,8 +156,8 @@ void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
   const std::size_t channels = s.gamma.size();
   const auto* sums = training ? host_.read<std::int64_t>(s.statistics, 2 * channels) : nullptr;
   const double count = static_cast<double>(batch_) * s.output_pixels();
-  const double unit = s.output_unit;
   for (std::size_t c = 0; c < channels; ++c) {
+    const double unit = s.output_unit * s.weight.row_scale(c);
     double mean = s.running_mean[c], variance = s.running_variance[c];  // of values
     if (training) {
       const double m = static_cast<double>(sums[c]) / count;
@@ -160,7 +182,7 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
   const std::size_t channels = s.gamma.size();
   std::vector<double> slope(channels), offset(channels);  // p = slope o + offset
   for (std::size_t c = 0; c < channels; ++c) {
-    slope[c] = l.batch_norm ? s.gamma[c] / s.deviation[c] : s.output_unit;
+    slope[c] = l.batch_norm ? s.gamma[c] / s.deviation[c] : s.output_unit * s.weight.row_scale(c);
     offset[c] = l.batch_norm ? s.beta[c] - slope[c] * s.mean[c] : s.bias[c];
   }
   if (s.has_sum) {
@@ -194,6 +216,10 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
   auto* signs = host_.write<std::int32_t>(s.sign_table, table_words);
   auto* lows = host_.write<std::int32_t>(s.low_table, table_words);
   auto* highs = host_.write<std::int32_t>(s.high_table, table_words);
+  auto* cut_lows =
+      s.cut_sum == 0 ? nullptr : host_.write<std::int32_t>(s.cut_low_table, table_words);
+  auto* cut_highs =
+      s.cut_sum == 0 ? nullptr : host_.write<std::int32_t>(s.cut_high_table, table_words);
   for (int channel = 0; channel < words; ++channel) {
     const auto c = static_cast<std::size_t>(channel);
     const bool real = c < channels;
@@ -205,24 +231,31 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
           to_word(std::max(kLowest, first_integer(v)));
     });
     signs[channel] = real ? static_cast<std::int32_t>(s.sign[c]) : 1;
-    Bound low, high;
-    if (real && slope[c] == 0.0) {  // p is constant: the clip passes all or none
-      const bool passes = f_a.low.reached_by(offset[c]) && !beyond(f_a.high, offset[c]);
-      low.at = passes ? kLowest : 1.0;
-      high.at = passes ? -kLowest : 0.0;
-    } else if (real) {
-      low = {crossing(c, f_a.low), f_a.low.inclusive};
-      high = {crossing(c, f_a.high), f_a.high.inclusive};
-      if (slope[c] < 0.0) std::swap(low, high);
-      // Kept tensors hold sign o, others o itself.
-      if (s.keeps() && s.sign[c] < 0.0) {
-        std::swap(low, high);
-        low.at = -low.at;
-        high.at = -high.at;
+    // The integers v, in what the mask sees, whose p lies between two bounds
+    auto mask = [&](Bound low, Bound high, std::int32_t* first, std::int32_t* last) {
+      if (!real) {
+        low = high = Bound{};
+      } else if (slope[c] == 0.0) {  // p is constant: the clip passes all or none
+        const bool passes = low.reached_by(offset[c]) && !beyond(high, offset[c]);
+        low = {passes ? kLowest : 1.0};
+        high = {passes ? -kLowest : 0.0};
+      } else {
+        low.at = crossing(c, low);
+        high.at = crossing(c, high);
+        if (slope[c] < 0.0) std::swap(low, high);
+        // Kept tensors hold sign o, others o itself.
+        if (s.keeps() && s.sign[c] < 0.0) {
+          std::swap(low, high);
+          low.at = -low.at;
+          high.at = -high.at;
+        }
       }
-    }
-    lows[channel] = to_word(std::max(kLowest, first_integer(low)));
-    highs[channel] = to_word(last_integer(high));
+      *first = to_word(std::max(kLowest, first_integer(low)));
+      *last = to_word(last_integer(high));
+    };
+    mask(f_a.low, f_a.high, &lows[channel], &highs[channel]);
+    if (cut_lows != nullptr)
+      mask({f_a.high.at, !f_a.high.inclusive}, {never}, &cut_lows[channel], &cut_highs[channel]);
   }
 }
 
@@ -231,6 +264,12 @@ void AcceleratorEngine::write_activation_constants(LayerState& s) {
 void AcceleratorEngine::write_gradient_constants(std::size_t k) {
   LayerState& s = layout_.layers[k];
   s.output_gradient_unit = s.gradient_unit;
+  if (s.has_value_codes() && !s.is_last) {
+    const std::uint32_t peak = gradient_peak(s);
+    const int power = peak == 0 ? 0 : static_cast<int>(std::lround(std::log2(peak)));
+    s.nearest_shift = std::max(0, power - (s.layer.gradient_bits - 1));
+    s.output_gradient_unit = std::ldexp(s.gradient_unit, s.nearest_shift);
+  }
   if (s.layer.batch_norm) {
     const std::size_t channels = s.gamma.size();
     const auto* sums = host_.read<std::int64_t>(s.gradient_sums, 2 * channels);
@@ -296,8 +335,21 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
                              std::ldexp(output_scales[c] * s.mean[c], -s.output_scale_shift)));
     }
   }
+  write_row_slopes(s);
   if (k == 0) return;
   write_gradient_unit(k);
+}
+
+/// dC/dw by output channel: the factor of the weight gradient times the channel's slope.
+void AcceleratorEngine::write_row_slopes(LayerState& s) {
+  if (s.weight.row_slopes.empty()) return;
+  std::vector<double> factors;
+  for (const double slope : s.weight.row_slopes)
+    factors.push_back(weight_gradient_factor(s) / s.weight.slope_divisor * slope);
+  s.row_slope_shift = shared_shift(factors);
+  auto* table = host_.write<std::int32_t>(s.row_slope_table, factors.size());
+  for (std::size_t r = 0; r < factors.size(); ++r)
+    table[r] = mantissa(factors[r], s.row_slope_shift);
 }
 
 /// Value of a unit of the gradient that backward_input(k) makes with its drain's shift.
@@ -306,7 +358,8 @@ void AcceleratorEngine::write_gradient_unit(std::size_t k) {
   LayerState& below = layout_.layers[k - 1];
   below.gradient_unit = s.output_gradient_unit * s.weight.scale / s.weight.levels *
                         std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
-  if (!s.is_last) below.gradient_unit /= code_levels(s.layer.gradient_bits);
+  if (below.activation.triangle) below.gradient_unit *= 2.0;  // of 2 - 2 |p|
+  if (!s.has_value_codes()) below.gradient_unit /= code_levels(s.layer.gradient_bits);
 }
 
 /// The largest |gradient| of the layer in this step, in units of its tensor.
@@ -346,6 +399,7 @@ std::vector<double> AcceleratorEngine::read_logits(int count) {
 double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
   LayerState& s = layout_.layers.back();
   const auto logits = read_logits(batch_);
+  const bool squares = scheme_of(s.layer).loss() == Loss::kSquares;
   const std::size_t classes = static_cast<std::size_t>(s.layer.out_channels);
   double loss = 0.0;
   for (int sample = 0; sample < batch_; ++sample) {
@@ -354,15 +408,16 @@ double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
     double total = 0.0;
     for (std::size_t c = 0; c < classes; ++c) total += std::exp(row[c] - peak);
     for (std::size_t c = 0; c < classes; ++c) {
-      const double probability = std::exp(row[c] - peak) / total;
-      const double wanted = c == labels[sample] ? 1.0 : 0.0;
+      const double got = squares ? row[c] : std::exp(row[c] - peak) / total;
+      const double error = got - (c == labels[sample] ? 1.0 : 0.0);
       *host_.write<std::int16_t>(s.gradient.element_address(sample, 0, static_cast<int>(c))) =
           static_cast<std::int16_t>(
-              std::lround(std::ldexp(probability - wanted, kLogitGradientBits)));
+              std::lround(std::clamp(std::ldexp(error, kLogitGradientBits), -32767.0, 32767.0)));
+      if (squares) loss += 0.5 * error * error;
     }
-    loss -= row[labels[sample]] - peak - std::log(total);
+    if (!squares) loss -= row[labels[sample]] - peak - std::log(total);
   }
-  s.gradient_unit = std::ldexp(1.0, -kLogitGradientBits) / batch_;
+  s.gradient_unit = std::ldexp(1.0, -kLogitGradientBits) / (squares ? 1 : batch_);
   return loss / batch_;
 }
 
@@ -392,7 +447,7 @@ void AcceleratorEngine::update_scalars() {
         const double range = std::min(bound, std::ldexp(spread, s.output_shift));
         s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(range / 32767.0))));
       }
-    } else {
+    } else if (scheme_of(s.layer).learns_bias(s.layer)) {
       const auto* sums = host_.read<std::int64_t>(s.gradient_sums, s.bias.size());
       for (std::size_t c = 0; c < s.bias.size(); ++c) {
         s.bias_momentum[c] =
@@ -404,6 +459,38 @@ void AcceleratorEngine::update_scalars() {
     if (const std::uint32_t peak = gradient_peak(s); peak != 0)
       s.gradient_shift =
           std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
+    update_bound(s);
+  }
+  refresh_activations();
+}
+
+void AcceleratorEngine::update_bound(LayerState& s) {
+  double& bound = s.layer.activation_bound;
+  switch (scheme_of(s.layer).bound_rule(s.layer)) {
+    case BoundRule::kFixed:
+      return;
+    case BoundRule::kLearned:
+      s.bound_momentum =
+          network_.momentum * s.bound_momentum +
+          static_cast<double>(*host_.read<std::int64_t>(s.cut_sum)) * s.gradient_unit +
+          network_.weight_decay * bound;
+      bound -= learning_rate_ * s.bound_momentum;
+      break;
+    case BoundRule::kAveraged: {
+      const double most = *host_.read<std::uint32_t>(s.sum_max) - double{kSumRange};
+      bound = kBoundMomentum * bound + (1.0 - kBoundMomentum) * std::ldexp(most, -kSumFractionBits);
+      break;
+    }
+  }
+  bound = std::max(bound, kLeastBound);
+}
+
+/// f_A of layers whose bound has moved, and what its codes are worth to the layers above.
+void AcceleratorEngine::refresh_activations() {
+  for (std::size_t k = 0; k + 1 < layout_.layers.size(); ++k) {
+    LayerState& s = layout_.layers[k];
+    s.activation = scheme_of(s.layer).activation_codes(s.layer);
+    layout_.layers[k + 1].input_scale = s.activation.step / (1.0 - s.layer.dropout);
   }
 }
 
@@ -417,11 +504,18 @@ void AcceleratorEngine::visit_state(Archive&& archive) {
   scalar(learning_rate_);
   for (LayerState& s : layout_.layers) {
     s.visit(archive);
+    scalar(s.layer.activation_bound);
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})
       archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
               tensor->size_bytes());
     archive(host_.write<std::uint8_t>(s.weight_max, 4), 4);
     archive(host_.write<std::uint8_t>(s.weight_sum, 8), 8);
+    for (const std::uint32_t range : {s.weight_low, s.weight_high})
+      if (range != 0) archive(host_.write<std::uint8_t>(range, 4), 4);
+    if (s.weight_row_sums != 0) {
+      const auto bytes = 8 * static_cast<std::size_t>(s.weights.rows);
+      archive(host_.write<std::uint8_t>(s.weight_row_sums, bytes), bytes);
+    }
   }
 }
 
@@ -446,6 +540,7 @@ void AcceleratorEngine::restore(const std::vector<std::uint8_t>& state) {
     std::memcpy(to, next, count);
     next += count;
   });
+  refresh_activations();
   write_weight_constants();
 }
 

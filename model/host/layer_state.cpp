@@ -16,6 +16,13 @@ namespace {
 int ceil_divide(int a, int b) { return (a + b - 1) / b; }
 int ceil_log2(double value) { return std::max(0, static_cast<int>(std::ceil(std::log2(value)))); }
 
+/// Planes of the gradient operand with lanes along samples, of a layer that is not the last.
+int sample_planes(const Layer& layer) {
+  return scheme_of(layer).gradient_rule(layer) == GradientRule::kNearest
+             ? layer.gradient_bits
+             : scaled_planes(layer.gradient_bits);
+}
+
 /// The cheaper contraction of a weight gradient: array cycles by the shape of its tiles.
 WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int batch) {
   const int pixels = layer.out_height * layer.out_width;
@@ -27,10 +34,9 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
       ceil_divide(unfolded_tap_rows(layer.in_channels, config.columns), config.columns) * batch *
       std::max(drain, static_cast<double>(ceil_divide(pixels, config.lanes)) * layer.gradient_bits *
                           layer.input_bits);
-  const double by_samples =
-      rows * taps * ceil_divide(layer.in_channels, config.columns) *
-      std::max(drain, static_cast<double>(ceil_divide(batch, config.lanes)) * pixels *
-                          scaled_planes(layer.gradient_bits) * layer.input_bits);
+  const double by_samples = rows * taps * ceil_divide(layer.in_channels, config.columns) *
+                            std::max(drain, static_cast<double>(ceil_divide(batch, config.lanes)) *
+                                                pixels * sample_planes(layer) * layer.input_bits);
   return by_pixels <= by_samples ? WeightGradientLanes::kPixels : WeightGradientLanes::kSamples;
 }
 
@@ -40,8 +46,10 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
 /// next to the middle, for few gradients are as large as their sample's M.
 int estimated_gradient_shift(const LayerState& s) {
   const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
-  const double largest_code = s.is_last ? 1.0 : code_levels(s.layer.gradient_bits);
-  const double largest_sum = std::ldexp(code_levels(s.layer.weight_bits), kGradientTargetBits) *
+  const double largest_code = s.has_value_codes() ? 1.0 : code_levels(s.layer.gradient_bits);
+  const int scale_bits =
+      s.has_value_codes() && !s.is_last ? s.layer.gradient_bits - 1 : kGradientTargetBits;
+  const double largest_sum = std::ldexp(code_levels(s.layer.weight_bits), scale_bits) *
                              std::max(largest_code, 4.0 * std::sqrt(terms));
   return std::clamp(ceil_log2(largest_sum) - kGradientTargetBits, 0, 62);
 }
@@ -90,7 +98,9 @@ class Layouter {
     LayerState s;
     s.layer = l;
     s.is_last = k + 1 == network_.layers.size();
-    s.has_sum = l.residual >= 0;
+    const Scheme& scheme = scheme_of(l);
+    s.layer.activation_bound = scheme.initial_bound(l);
+    s.has_sum = l.residual >= 0 || (!s.is_last && scheme.keeps_preactivation(l));
     for (const Layer& later : network_.layers)
       s.has_sum = s.has_sum || later.residual == static_cast<int>(k);
     s.lanes = s.is_last               ? WeightGradientLanes::kSamples
@@ -101,6 +111,15 @@ class Layouter {
           "layer {}: dropout = {}: the codes of scheme {} have no 0 for what is dropped: remove "
           "the key, or choose another scheme",
           l.name, l.dropout, l.scheme));
+    if (scheme.gradient_rule(l) == GradientRule::kNearest && l.gradient_bits == 1)
+      throw InputError(fmt::format(
+          "layer {}: gradient_bits = 1: codes of scheme {} have a sign: choose 2 or more", l.name,
+          l.scheme));
+    if (scheme.gradient_rule(l) == GradientRule::kNearest && l.batch_norm)
+      throw InputError(fmt::format(
+          "layer {}: batch_norm = true: gradients of scheme {} are rounded as they are: remove the "
+          "key, or choose another scheme",
+          l.name, l.scheme));
     need_channels(l, config_.table_channels, "table_channels");
     if (!s.is_last) need_channels(l, config_.threshold_channels, "threshold_channels");
     weights(s, k);
@@ -131,6 +150,19 @@ class Layouter {
     s.weight_max = memory_.take(8);
     s.weight_sum = memory_.take(8);
     s.weight_gradient_max = memory_.take(8);
+    const Scheme& scheme = scheme_of(l);
+    if (scheme.measures_rows(l)) {
+      s.weight_row_sums = memory_.take(8 * channel_words(l));
+      // Loaded by as many words as the table of samples has.
+      s.row_slope_table =
+          memory_.take(4 * (channel_words(l) + static_cast<std::uint64_t>(config_.max_batch)));
+    }
+    if (scheme.measures_range(l)) {
+      s.weight_high = memory_.take(8);
+      s.weight_low = memory_.take(8);
+    }
+    if (scheme.measures_range(l) || scheme.bound_rule(l) == BoundRule::kAveraged)
+      s.range_offsets = memory_.take(12 * static_cast<std::uint64_t>(config_.table_channels));
   }
 
   void activations(LayerState& s) {
@@ -153,6 +185,13 @@ class Layouter {
     s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
                              l.out_channels, false, scheme_of(l).activation_reading(l));
     s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
+    const BoundRule rule = scheme_of(l).bound_rule(l);
+    if (rule == BoundRule::kAveraged) s.sum_max = memory_.take(8);
+    if (rule == BoundRule::kLearned) {
+      s.cut_sum = memory_.take(8);
+      for (std::uint32_t* table : {&s.cut_low_table, &s.cut_high_table})
+        *table = memory_.take(4 * channel_words(l));
+    }
     for (std::uint32_t* table :
          {&s.sign_table, &s.low_table, &s.high_table, &s.sum_scale_table, &s.sum_offset_table,
           &s.gradient_scale_table, &s.output_scale_table, &s.gradient_offset_table})
@@ -165,10 +204,12 @@ class Layouter {
     s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
                                   s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
                                   s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
+    const PlaneReading reading =
+        s.has_value_codes() ? kSignedCodes : bipolar_codes(l.gradient_bits);
     if (!s.is_last)
       s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
-                                        l.out_channels, false, bipolar_codes(l.gradient_bits));
-    const int sample_planes = s.is_last ? kLogitPlanes : scaled_planes(l.gradient_bits);
+                                        l.out_channels, false, reading);
+    const int planes = s.is_last ? kLogitPlanes : sample_planes(l);
     if (s.lanes == WeightGradientLanes::kPixels) {
       // Padding is code 0 of what is unfolded, and must be the value 0.
       PackedTensor input;
@@ -178,23 +219,25 @@ class Layouter {
         input = s.input_signed =
             memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
                            l.input_bits + 1, l.in_channels, false, kSignedCodes);
-      s.gradient_unfolded = memory_.planes(
-          l.name + ".gradient_unfolded", unfolded_tap_rows(l.out_channels, config_.rows), batch_,
-          l.gradient_bits, pixels, false, bipolar_codes(l.gradient_bits));
+      s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
+                                           unfolded_tap_rows(l.out_channels, config_.rows), batch_,
+                                           l.gradient_bits, pixels, false, reading);
       s.input_unfolded = memory_.planes(
           l.name + ".input_unfolded", s.taps() * unfolded_tap_rows(l.in_channels, config_.columns),
           batch_, input.planes, pixels, true, input.reading);
       need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
     } else {
-      s.scaled_gradient = memory_.planes(l.name + ".scaled_gradient", batch_, pixels, sample_planes,
-                                         l.out_channels, false, kSignedCodes);
+      s.scaled_gradient = s.has_value_codes() && !s.is_last
+                              ? s.gradient_codes
+                              : memory_.planes(l.name + ".scaled_gradient", batch_, pixels, planes,
+                                               l.out_channels, false, kSignedCodes);
       s.scaled_gradient_by_sample =
-          memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels,
-                         sample_planes, batch_, false, kSignedCodes);
+          memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels, planes,
+                         batch_, false, kSignedCodes);
       s.input_by_sample =
           memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
                          l.input_bits, batch_, true, input_reading(k));
-      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, sample_planes - 1,
+      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, planes - 1,
                 l.input_bits);
     }
     need_bits(l, "forward", l.fan_in(), l.input_bits, l.weight_bits);
@@ -221,16 +264,17 @@ class Layouter {
     s.bias_momentum = s.gamma_momentum = s.beta = s.beta_momentum = s.running_mean = s.bias;
     s.mean = s.bias;
     s.deviation = s.sign = s.gamma;
-    if (!s.is_last) s.activation = scheme_of(l).activation_codes(l);
+    if (!s.is_last) s.activation = scheme_of(l).activation_codes(s.layer);
     s.input_scale = 1.0 / code_levels(l.input_bits);
     if (k > 0) {
-      const Layer& before = network_.layers[k - 1];
+      Layer before = network_.layers[k - 1];
+      before.activation_bound = scheme_of(before).initial_bound(before);
       s.input_scale = scheme_of(before).activation_codes(before).step / (1.0 - before.dropout);
     }
     // The sum of the products of codes, 15 bits at most of it
     const double bound = static_cast<double>(batch_) * s.output_pixels() *
                          code_levels(l.input_bits) *
-                         (s.is_last ? 1.0 : code_levels(l.gradient_bits)) * 32768.0;
+                         (s.has_value_codes() ? 1.0 : code_levels(l.gradient_bits)) * 32768.0;
     s.weight_gradient_shift = std::max(0, ceil_log2(bound) - 31);
     if (l.batch_norm && config_.stored_bits < 32) {
       // Sums of fan_in products are seldom beyond eight times their root mean square.

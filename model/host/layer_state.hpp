@@ -53,7 +53,14 @@ struct LayerTensors {
   std::uint32_t gradient_max = 0;   ///< largest |gradient| per sample, for its shift
   std::uint32_t statistics = 0;     ///< per channel: sum o, sum o^2
   std::uint32_t gradient_sums = 0;  ///< per channel: sum g, sum g z
+  std::uint32_t cut_low_table = 0, cut_high_table = 0;  ///< where the activation's bound cuts off
+  std::uint32_t cut_sum = 0;                            ///< sum of the gradients there
+  std::uint32_t sum_max = 0;                            ///< largest p + kSumRange
   std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
+  std::uint32_t weight_row_sums = 0;              ///< sum |w| per output channel
+  std::uint32_t weight_high = 0, weight_low = 0;  ///< largest kWeightRange + w, and - w
+  std::uint32_t row_slope_table = 0;              ///< factors of dC/dw per output channel
+  std::uint32_t range_offsets = 0;                ///< tables of constants: RangeOffset
 };
 
 /// The host's scalars about a layer that a training carries from step to step.
@@ -61,6 +68,7 @@ struct LearnedScalars {
   std::vector<double> bias, bias_momentum;
   std::vector<double> gamma, gamma_momentum, beta, beta_momentum;
   std::vector<double> running_mean, running_variance;
+  double bound_momentum = 0.0;       ///< of Layer::activation_bound
   int output_shift = 0;              ///< o = sum >> shift
   int gradient_shift = 0;            ///< of the drain that makes `gradient`
   int output_gradient_exponent = 0;  ///< batch norm: unit of the gradient of o is 2^exponent
@@ -72,6 +80,7 @@ struct LearnedScalars {
     for (std::vector<double>* list : {&bias, &bias_momentum, &gamma, &gamma_momentum, &beta,
                                       &beta_momentum, &running_mean, &running_variance})
       archive(list->data(), list->size() * sizeof(double));
+    archive(&bound_momentum, sizeof bound_momentum);
     for (int* value :
          {&output_shift, &gradient_shift, &output_gradient_exponent, &weight_gradient_shift})
       archive(value, sizeof *value);
@@ -89,7 +98,8 @@ struct StepScalars {
   int fine_bits = 0;                    ///< of what f_G quantizes, below output_gradient_unit
   std::vector<double> mean, deviation;  ///< batch norm, in units of o
   std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
-  int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0;
+  int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0, row_slope_shift = 0;
+  int nearest_shift = 0;  ///< GradientRule::kNearest: a code is the gradient >> shift
 };
 
 /// Everything about a layer that is trained.
@@ -102,6 +112,10 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   bool has_fine_gradient() const {
     return layer.batch_norm && output_pixels() >= kFineGradientPixels;
   }
+  /// Codes of the gradient of o are values in two's complement: the last layer's, or rounded ones.
+  bool has_value_codes() const {
+    return is_last || scheme_of(layer).gradient_rule(layer) == GradientRule::kNearest;
+  }
   bool pooled() const { return layer.pool > 1; }
   bool keeps() const { return pooled() || layer.dropout > 0.0; }
   int output_pixels() const { return layer.out_height * layer.out_width; }
@@ -111,6 +125,10 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   const ElementTensor& preactivation() const { return has_sum ? sum : output; }
 };
 
+/// What is added to numbers, so that the largest magnitude is that of the greatest or the least of
+/// them: weights lie within +-64, p in 16 bits.
+constexpr std::int32_t kWeightRange = 1 << 30, kSumRange = 1 << 15;
+enum class RangeOffset { kHigh, kLow, kSum };
 /// Planes of the last layer's gradient, softmax - one-hot.
 constexpr int kLogitPlanes = 16;
 

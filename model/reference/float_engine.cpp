@@ -111,6 +111,8 @@ FloatEngine::FloatEngine(const Network& network, std::uint64_t seed, bool quanti
       layer.weight_bits = layer.input_bits = layer.output_bits = layer.gradient_bits = 32;
     }
   }
+  for (Layer& layer : network_.layers)
+    layer.activation_bound = scheme_of(layer).initial_bound(layer);
   for (std::size_t k = 0; k < states_.size(); ++k) {
     State& state = states_[k];
     std::vector<float> weights = initial_weights(network_, static_cast<int>(k), seed);
@@ -157,15 +159,26 @@ ScaledIntegers input_integers(const Network& network, std::size_t k,
                      static_cast<float>(scheme_of(before).activation_codes(before).step / kept));
 }
 
-/// o = input * weights, of values that the quantizers have made.
+/// o = input * weights, of values that the quantizers have made. The weights of each output channel
+/// have a scale.
 std::vector<float> convolve(const Layer& layer, int batch, const ScaledIntegers& input,
-                            const std::vector<float>& weight_values) {
-  ScaledIntegers weights{weight_values, 1.0f};
-  const float unit = scheme_of(layer).weight_unit(layer, weight_values);
-  if (unit > 0.0f) weights = as_integers(weight_values, unit);
-  std::vector<float> output = conv_forward(layer, batch, input.integers, weights.integers);
-  const float scale = input.scale * weights.scale;
-  for (float& o : output) o *= scale;
+                            std::vector<float> weights) {
+  const Scheme& scheme = scheme_of(layer);
+  const auto channels = static_cast<std::size_t>(layer.out_channels);
+  const std::size_t rows = scheme.measures_rows(layer) ? channels : 1, row = weights.size() / rows;
+  std::vector<float> scales(channels, input.scale);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto first = weights.begin() + static_cast<std::ptrdiff_t>(r * row);
+    const std::vector<float> values(first, first + static_cast<std::ptrdiff_t>(row));
+    const float unit = scheme.weight_unit(layer, values);
+    if (!(unit > 0.0f)) continue;
+    const ScaledIntegers integers = as_integers(values, unit);
+    std::copy(integers.integers.begin(), integers.integers.end(), first);
+    for (std::size_t c = rows == 1 ? 0 : r; c < (rows == 1 ? channels : r + 1); ++c)
+      scales[c] *= unit;
+  }
+  std::vector<float> output = conv_forward(layer, batch, input.integers, weights);
+  for (std::size_t i = 0; i < output.size(); ++i) output[i] *= scales[i % channels];
   return output;
 }
 
@@ -225,8 +238,12 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
       if (layer.dropout > 0.0) dropout(&gradient, state.kept, layer.dropout);
       const std::vector<float>& clipped = layer.pool > 1 ? state.pooled : state.output;
       const auto passes = scheme_of(layer).passes_gradient(layer);
+      const Scheme& scheme = scheme_of(layer);
+      state.bound_gradient = 0.0;
       for (std::size_t i = 0; i < gradient.size(); ++i) {
-        gradient[i] = passes(clipped[i]) ? gradient[i] : 0.0f;
+        if (clipped[i] >= layer.activation_bound) state.bound_gradient += gradient[i];
+        gradient[i] =
+            passes(clipped[i]) ? gradient[i] * scheme.activation_slope(layer, clipped[i]) : 0.0f;
       }
       if (layer.pool > 1) gradient = max_pool_backward(layer, batch, gradient, state.places);
     }
@@ -250,8 +267,11 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
       state.convolution_gradient = state.output_gradient;
     }
     state.quantized_gradient = state.convolution_gradient;
-    quantize_gradient(state.quantized_gradient.data(), batch,
-                      state.quantized_gradient.size() / batch, layer.gradient_bits, &random_);
+    if (scheme_of(layer).gradient_rule(layer) == GradientRule::kNearest)
+      round_gradient(&state.quantized_gradient, layer.gradient_bits);
+    else
+      quantize_gradient(state.quantized_gradient.data(), batch,
+                        state.quantized_gradient.size() / batch, layer.gradient_bits, &random_);
     state.weights.gradient = scheme_of(layer).weight_gradient(
         layer, state.weights.value,
         conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
@@ -291,22 +311,56 @@ void FloatEngine::update(Parameter* parameter, double weight_decay) {
   }
 }
 
+void FloatEngine::update_weights(std::size_t k) {
+  const Layer& layer = network_.layers[k];
+  Parameter& weights = states_[k].weights;
+  const int grid_log2 = scheme_of(layer).weight_grid_log2(layer);
+  if (grid_log2 == kNoWeightGrid)
+    update(&weights, network_.weight_decay);
+  else
+    update_on_grid(&weights.value, weights.gradient, learning_rate_, grid_log2, &random_);
+  const int limit_log2 = scheme_of(layer).weight_limit_log2(layer);
+  if (limit_log2 != kNoWeightLimit)
+    for (float& w : weights.value)
+      w = std::clamp(w, -std::ldexp(1.0f, limit_log2), std::ldexp(1.0f, limit_log2));
+}
+
+void FloatEngine::update_bound(std::size_t k) {
+  Layer& layer = network_.layers[k];
+  State& state = states_[k];
+  switch (scheme_of(layer).bound_rule(layer)) {
+    case BoundRule::kFixed:
+      return;
+    case BoundRule::kLearned:
+      state.bound_velocity =
+          static_cast<float>(network_.momentum * state.bound_velocity + state.bound_gradient +
+                             network_.weight_decay * layer.activation_bound);
+      layer.activation_bound -= learning_rate_ * state.bound_velocity;
+      break;
+    case BoundRule::kAveraged:
+      layer.activation_bound =
+          kBoundMomentum * layer.activation_bound +
+          (1.0 - kBoundMomentum) * *std::max_element(state.output.begin(), state.output.end());
+      break;
+  }
+  layer.activation_bound = std::max(layer.activation_bound, kLeastBound);
+}
+
 double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) {
   forward(pixels, batch);
   std::vector<float> gradient;
-  const double loss =
-      softmax_cross_entropy(states_.back().output, labels, batch, network_.classes, &gradient);
+  const bool squares = scheme_of(network_.layers.back()).loss() == Loss::kSquares;
+  const double loss = (squares ? squared_error : softmax_cross_entropy)(
+      states_.back().output, labels, batch, network_.classes, &gradient);
   backward(batch, std::move(gradient));
   ++steps_;
   for (std::size_t k = 0; k < states_.size(); ++k) {
     State& state = states_[k];
-    update(&state.weights, network_.weight_decay);
+    update_weights(k);
+    if (k + 1 < states_.size()) update_bound(k);
     const Layer& layer = network_.layers[k];
-    const int limit_log2 = scheme_of(layer).weight_limit_log2(layer);
-    if (limit_log2 != kNoWeightLimit)
-      for (float& w : state.weights.value)
-        w = std::clamp(w, -std::ldexp(1.0f, limit_log2), std::ldexp(1.0f, limit_log2));
-    for (Parameter* parameter : {&state.bias, &state.gamma, &state.beta}) update(parameter, 0.0);
+    if (scheme_of(layer).learns_bias(layer)) update(&state.bias, 0.0);
+    for (Parameter* parameter : {&state.gamma, &state.beta}) update(parameter, 0.0);
   }
   return loss;
 }

@@ -41,6 +41,7 @@ class FloatEngine : public TrainingEngine {
     Parameter bias;                                     ///< [out]; empty with batch_norm
     Parameter gamma, beta;                              ///< [out]; empty without batch_norm
     std::vector<float> running_mean, running_variance;  ///< [out]; empty without batch_norm
+    float bound_velocity = 0.0f;  ///< of Layer::activation_bound, where the scheme learns it
     /// To compare engines: keep `kept` as it is set (of `codes`' size) instead of drawing it.
     bool hold_kept = false;
     std::vector<std::uint8_t> kept;  ///< mask of dropout, of the pooled map; empty without
@@ -55,6 +56,7 @@ class FloatEngine : public TrainingEngine {
     std::vector<float> output_gradient;       ///< dC/dp, from both branches of a residual
     std::vector<float> convolution_gradient;  ///< dC/do before f_G
     std::vector<float> quantized_gradient;    ///< dC/do after f_G
+    double bound_gradient = 0.0;              ///< dC/d(activation_bound)
   };
 
   /// `seed` gives the initial weights, the noise of f_G and dropout. With `quantized` false every
@@ -85,6 +87,8 @@ class FloatEngine : public TrainingEngine {
   void forward(const std::uint8_t* pixels, int batch);
   void backward(int batch, std::vector<float> logit_gradient);
   void update(Parameter* parameter, double decay);
+  void update_weights(std::size_t k);
+  void update_bound(std::size_t k);
 
   Network network_;
   double learning_rate_;

@@ -442,19 +442,70 @@ void quantize_gradient(float* gradient, int batch, std::size_t elements, int bit
   });
 }
 
+namespace {
+
+/// 2^round(log2 max|x|); 0 of zeros.
+double nearest_power(const std::vector<float>& x) {
+  float largest = 0.0f;
+  for (const float value : x) largest = std::max(largest, std::abs(value));
+  return largest == 0.0f ? 0.0 : std::exp2(std::round(std::log2(double{largest})));
+}
+
+void check_label(int label, int sample, int classes) {
+  if (label >= classes) {
+    throw InputError(
+        fmt::format("label {} of sample {} of the batch is not one of the network's {} classes "
+                    "(0 to {}); use "
+                    "a data set with that many classes or widen the last layer",
+                    label, sample, classes, classes - 1));
+  }
+}
+
+}  // namespace
+
+void round_gradient(std::vector<float>* gradient, int bits) {
+  const double power = nearest_power(*gradient);
+  if (power == 0.0 || !quantizes(bits)) return;
+  const double steps = std::ldexp(1.0, bits - 1);
+  for (float& g : *gradient) {
+    const double code = std::floor(g / power * steps + 0.5);
+    g = static_cast<float>(power * std::clamp(code, 1.0 - steps, steps - 1.0) / steps);
+  }
+}
+
+void update_on_grid(std::vector<float>* weights, const std::vector<float>& gradient, double rate,
+                    int grid_log2, SplitMix64* random) {
+  const double power = nearest_power(gradient);
+  if (power == 0.0) return;
+  for (std::size_t i = 0; i < weights->size(); ++i) {
+    const double steps = std::floor(rate * gradient[i] / power + double{random->uniform()});
+    (*weights)[i] -= static_cast<float>(std::ldexp(steps, grid_log2));
+  }
+}
+
+double squared_error(const std::vector<float>& logits, const std::uint8_t* labels, int batch,
+                     int classes, std::vector<float>* gradient) {
+  if (gradient != nullptr) gradient->resize(logits.size());
+  double loss = 0.0;
+  for (int sample = 0; sample < batch; ++sample) {
+    check_label(labels[sample], sample, classes);
+    for (int i = 0; i < classes; ++i) {
+      const std::size_t at = static_cast<std::size_t>(sample * classes + i);
+      const double error = logits[at] - (i == labels[sample] ? 1.0 : 0.0);
+      loss += 0.5 * error * error;
+      if (gradient != nullptr) (*gradient)[at] = static_cast<float>(error);
+    }
+  }
+  return loss / batch;
+}
+
 double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_t* labels,
                              int batch, int classes, std::vector<float>* gradient) {
   if (gradient != nullptr) gradient->resize(logits.size());
   double loss = 0.0;
   for (int sample = 0; sample < batch; ++sample) {
     const int label = labels[sample];
-    if (label >= classes) {
-      throw InputError(
-          fmt::format("label {} of sample {} of the batch is not one of the network's {} classes "
-                      "(0 to {}); use "
-                      "a data set with that many classes or widen the last layer",
-                      label, sample, classes, classes - 1));
-    }
+    check_label(label, sample, classes);
     const std::size_t first = static_cast<std::size_t>(sample) * classes;
     const double largest =
         *std::max_element(logits.begin() + first, logits.begin() + first + classes);

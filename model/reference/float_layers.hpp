@@ -80,6 +80,20 @@ void dropout(std::vector<float>* x, const std::vector<std::uint8_t>& kept, doubl
 void quantize_gradient(float* gradient, int batch, std::size_t elements, int bits,
                        SplitMix64* random);
 
+/// The errors of WAGE (arXiv 1802.04680, eqs. 8 and 10), in place on a whole tensor: multiples of
+/// s / 2^(k-1), s = 2^round(log2 max|g|), ties up, within +-(1 - 2^(1-k)) s. Zeros stay zero.
+void round_gradient(std::vector<float>* gradient, int bits);
+
+/// The update of WAGE (eqs. 11 and 12): w -= steps of the grid 2^grid_log2, as many as rate g / s
+/// rounded at random to a whole number, s = 2^round(log2 max|g|). Without a gradient nothing moves.
+void update_on_grid(std::vector<float>* weights, const std::vector<float>& gradient, double rate,
+                    int grid_log2, SplitMix64* random);
+
+/// Half the squares of logits [batch][classes] minus one-hot labels, mean over the batch.
+/// `gradient` becomes that of their sum. Otherwise as softmax_cross_entropy().
+double squared_error(const std::vector<float>& logits, const std::uint8_t* labels, int batch,
+                     int classes, std::vector<float>* gradient);
+
 /// Mean softmax cross-entropy over the batch of logits [batch][classes]. `gradient`, if not null,
 /// becomes dLoss/dlogits, (softmax - onehot) / batch. Throws InputError for a label >= classes.
 double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_t* labels,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,10 @@ struct Bound {
 
 /// What the device has measured of a layer's master weights.
 struct WeightMeasures {
-  double peak = 0.0;  ///< max |w|
-  double mean = 0.0;  ///< mean of |w|
+  double peak = 0.0;                   ///< max |w|
+  double mean = 0.0;                   ///< mean of |w|
+  std::vector<double> row_means = {};  ///< the same of each output channel, if measures_rows()
+  double low = 0.0, high = 0.0;        ///< least and greatest w, if measures_range()
 };
 
 /// f_W of a layer as the device makes it.
@@ -43,14 +46,43 @@ struct WeightCodes {
   double levels = 1.0;      ///< which is weight_reading()'s
   bool tanh_slope = false;  ///< dC/dw = dC/df_W slope / divisor: 1 - tanh^2 w, or else 1
   double slope_divisor = 1.0;
+  /// By output channel, of layers with measures_rows(): the value of a code and dC/dw have these
+  /// factors too, above 0.
+  std::vector<double> row_scales = {}, row_slopes = {};
+  /// Where the reading moves from step to step: in place of weight_reading(), of equal planes.
+  std::optional<PlaneReading> reading = {};
+
+  double row_scale(std::size_t row) const { return row_scales.empty() ? 1.0 : row_scales[row]; }
+  double row_slope(std::size_t row) const { return row_slopes.empty() ? 1.0 : row_slopes[row]; }
 };
 
 /// f_A of a layer as the device makes it.
 struct ActivationCodes {
   /// At most n_A, ascending; a code is the number of them that p reaches.
   std::vector<Bound> thresholds;
-  double step = 1.0;  ///< the value of a code is step times its reading, activation_reading()'s
-  Bound low, high;    ///< gradients pass where p is between these
+  double step = 1.0;      ///< the value of a code is step times its reading, activation_reading()'s
+  Bound low, high;        ///< gradients pass where p is between these,
+  bool triangle = false;  ///< times 2 - 2 |p|, if keeps_preactivation(); or else unchanged
+};
+
+/// How Layer::activation_bound moves.
+enum class BoundRule {
+  kFixed,
+  kLearned,   ///< by momentum SGD: its gradient is the sum of those that it cuts off
+  kAveraged,  ///< a moving average of the largest p of each batch, if keeps_preactivation()
+};
+
+/// How gradients of o become codes of G bits.
+enum class GradientRule {
+  kStochastic,  ///< f_G of DoReFa-Net: over the sample's maximum, at random
+  kNearest,     ///< over the power of two nearest the tensor's maximum, to the nearest, saturating
+};
+
+enum class Loss {
+  kCrossEntropy,  ///< of the softmax, mean over the batch
+  /// Half the squares of logits minus one-hot labels, mean over the batch. Gradients are those of
+  /// their sum, in units that are powers of two; what uses them takes any scale.
+  kSquares,
 };
 
 /// How the gradient of f_W treats its maximum, where it has one.
@@ -67,8 +99,12 @@ struct SchemeParameter {
   double min, max;  ///< both allowed
 };
 
-/// For Scheme::weight_limit_log2().
-constexpr int kNoWeightLimit = 127;
+/// For Scheme::weight_limit_log2() and weight_grid_log2().
+constexpr int kNoWeightLimit = 127, kNoWeightGrid = 127;
+/// What a moving average of activations' bounds keeps in a step.
+constexpr double kBoundMomentum = 0.99;
+/// Below which no bound falls.
+constexpr double kLeastBound = 0.0625;
 
 class Scheme {
  public:
@@ -89,6 +125,25 @@ class Scheme {
   virtual PlaneReading activation_reading(const Layer&) const { return kUnsignedCodes; }
   /// log2 of the bound within which the update keeps master weights; kNoWeightLimit: none.
   virtual int weight_limit_log2(const Layer&) const { return kNoWeightLimit; }
+  /// log2 of the step of the grid on which master weights lie; kNoWeightGrid: they are fine. With a
+  /// grid the update is stochastic: w -= rate g / 2^round(log2 max |g|) steps, rounded at random to
+  /// whole ones, without momentum and decay.
+  virtual int weight_grid_log2(const Layer&) const { return kNoWeightGrid; }
+  /// Whether weight_codes() reads row_means, or low and high.
+  virtual bool measures_rows(const Layer&) const { return false; }
+  virtual bool measures_range(const Layer&) const { return false; }
+  /// Whether p is a tensor of its own, in fixed point, whose codes and slopes f_A takes.
+  virtual bool keeps_preactivation(const Layer&) const { return false; }
+  virtual BoundRule bound_rule(const Layer&) const { return BoundRule::kFixed; }
+  /// Layer::activation_bound before the first step.
+  virtual double initial_bound(const Layer&) const { return 1.0; }
+  /// Initial weights are uniform between +- this; none: as suits their number and batch norm.
+  virtual std::optional<double> initial_limit(const Layer&) const { return {}; }
+  /// Whether biases are learned; else they stay 0.
+  virtual bool learns_bias(const Layer&) const { return true; }
+  virtual GradientRule gradient_rule(const Layer&) const { return GradientRule::kStochastic; }
+  /// Of a network whose last layer has this scheme.
+  virtual Loss loss() const { return Loss::kCrossEntropy; }
   /// Whether larger master weights make larger products. If not, their scale sets the pace of
   /// learning only, and initial weights are chosen accordingly.
   virtual bool keeps_weight_scale(const Layer& layer) const = 0;
@@ -107,6 +162,8 @@ class Scheme {
   virtual std::function<float(float p)> quantize_activation(const Layer& layer) const = 0;
   /// Whether the clip of a layer passes a gradient at p.
   virtual std::function<bool(float p)> passes_gradient(const Layer& layer) const = 0;
+  /// What it multiplies the gradients by that it passes.
+  virtual float activation_slope(const Layer&, float) const { return 1.0f; }
 
  protected:
   /// A parameter of this scheme, as the layer has it or by default.

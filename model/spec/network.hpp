@@ -29,6 +29,9 @@ struct Layer {
   bool is_edge = false;
   std::string scheme = "dorefa";  ///< how it is quantized: a name of model/schemes
   std::map<std::string, double> scheme_parameters;  ///< those that are not at their default
+  /// The upper bound of its activations, where the scheme learns or measures one; moves in
+  /// training.
+  double activation_bound = 1.0;
   int residual = -1;      ///< index of the layer whose sum p is added to this one's; -1: none
   int weight_bits = 1;    ///< W of this layer
   int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)

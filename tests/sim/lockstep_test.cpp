@@ -39,7 +39,7 @@ struct Kind {
   int batch;
   std::vector<const char*> layers;
 };
-constexpr int kSide = 8, kImageChannels = 2, kClasses = 5, kSteps = 2;
+constexpr int kSide = 8, kImageChannels = 2, kClasses = 5;
 const std::vector<Kind> kKinds = {
     {"fc", 18, {"fc; channels = 20", "fc; channels = 18", "fc; channels = 17; batch_norm = true"}},
     {"conv",
@@ -67,18 +67,24 @@ struct Options {
 } options;
 
 std::string network_text(const Kind& kind, const Bits& bits, const std::string& scheme) {
+  const Scheme& rules = *find_scheme(scheme);
+  // On a grid the rate counts steps. Codes without a 0 have none for what is dropped. Gradients
+  // that are rounded as they are come from no batch norm.
+  const double rate = rules.weight_grid_log2(Layer()) == kNoWeightGrid ? 0.02 : 2.0;
+  const bool drops = rules.activation_reading(Layer()).offset == 0;
+  const bool normalises = rules.gradient_rule(Layer()) == GradientRule::kStochastic;
   std::string text =
-      fmt::format("name = \"{}\"\nscheme = \"{}\"\nlearning_rate = 0.02\nweight_decay = 0.001\n",
-                  kind.name, scheme);
-  // Codes without a 0 have none for what is dropped.
-  const bool drops = find_scheme(scheme)->activation_reading(Layer()).offset == 0;
+      fmt::format("name = \"{}\"\nscheme = \"{}\"\nlearning_rate = {}\nweight_decay = 0.001\n",
+                  kind.name, scheme, rate);
   auto add = [&](const std::string& layer, bool edge, bool last) {
     std::istringstream parts(layer);
     std::string part;
     std::getline(parts, part, ';');
     text += fmt::format("[[layer]]\ntype = \"{}\"\n", part);
     while (std::getline(parts, part, ';'))
-      if (drops || part.find("dropout") == std::string::npos) text += part + "\n";
+      if ((drops || part.find("dropout") == std::string::npos) &&
+          (normalises || part.find("batch_norm") == std::string::npos))
+        text += part + "\n";
     if (!edge || bits.edges) text += fmt::format("weight_bits = {}\n", bits.weight);
     if (last) return;
     text += fmt::format("output_bits = {}\n", bits.activation);
@@ -117,7 +123,8 @@ Training train(const Config& config, const Network& network, const Kind& kind, s
   std::vector<std::uint8_t> labels(static_cast<std::size_t>(kind.batch));
   const int layers = static_cast<int>(network.layers.size());
   Training result;
-  for (int step = 0; step < kSteps; ++step) {
+  const int steps = network.layers.front().scheme == "dorefa" ? 2 : 3;
+  for (int step = 0; step < steps; ++step) {
     for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.next());
     for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.next() % kClasses);
     const std::vector<std::uint64_t> before = engine.weight_fingerprints();

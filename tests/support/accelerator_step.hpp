@@ -31,10 +31,12 @@ std::vector<float> scaled(const std::vector<Value>& values, double unit) {
 /// stage alone.
 class AcceleratorStep {
  public:
-  /// `network` as it was loaded: the engine rewrites the first layer.
-  AcceleratorStep(AcceleratorEngine* engine, const Network& network,
+  /// `loaded` as it was loaded: the engine rewrites the first layer.
+  AcceleratorStep(AcceleratorEngine* engine, const Network& loaded,
                   const std::vector<std::uint8_t>& pixels, const std::vector<std::uint8_t>& labels)
-      : network(network), batch(static_cast<int>(labels.size())), labels(labels) {
+      : network(with_bounds(loaded, *engine)),
+        batch(static_cast<int>(labels.size())),
+        labels(labels) {
     for (std::size_t k = 0; k < network.layers.size(); ++k)
       before.push_back(engine->layer(static_cast<int>(k)));
     memory_before = engine->device().memory();
@@ -45,12 +47,13 @@ class AcceleratorStep {
     memory = engine->device().memory();
   }
 
+  /// Bounds of activations are those of the step.
   const Network network;
   const int batch;
   const std::vector<std::uint8_t> labels;
   double loss = 0;
-  /// Trained scalars, shifts and the scale of weights of this step are in `before`; units and batch
-  /// statistics in `after`.
+  /// Trained scalars, shifts, and the codes of weights and activations of this step are in
+  /// `before`; units and batch statistics in `after`.
   std::vector<LayerState> before, after;
   std::vector<std::uint8_t> memory_before, memory;
   std::vector<float> images;
@@ -124,17 +127,28 @@ class AcceleratorStep {
   }
   /// f_W(w)
   std::vector<float> weight_values(std::size_t k) const {
-    return scaled(values(after[k].weight_codes), before[k].weight.scale / before[k].weight.levels);
+    const WeightCodes& f_w = before[k].weight;
+    std::vector<float> list = scaled(values(before[k].weight_codes), f_w.scale / f_w.levels);
+    const std::size_t row = list.size() / static_cast<std::size_t>(layer(k).out_channels);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      list[i] *= static_cast<float>(f_w.row_scale(i / row));
+    return list;
   }
   /// What a layer reads: pixels, or the codes of the layer before, dropout's scale included.
   std::vector<float> input(std::size_t k) const {
     if (k == 0) return images;
-    std::vector<float> read = scaled(values(after[k - 1].codes), after[k - 1].activation.step);
+    std::vector<float> read = scaled(values(after[k - 1].codes), before[k - 1].activation.step);
     if (layer(k - 1).dropout > 0.0) dropout(&read, kept(k - 1), layer(k - 1).dropout);
     return read;
   }
   std::vector<float> output(std::size_t k) const {
-    return scaled(elements(after[k].output), after[k].output_unit);
+    std::vector<float> list = scaled(elements(after[k].output), after[k].output_unit);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i] *= static_cast<float>(row_scale(k, i));
+    return list;
+  }
+  /// The factor that the value of an element [..][channel] has besides the layer's unit.
+  double row_scale(std::size_t k, std::size_t element) const {
+    return before[k].weight.row_scale(element % static_cast<std::size_t>(layer(k).out_channels));
   }
   std::vector<float> gamma(std::size_t k) const { return to_floats(before[k].gamma); }
   std::vector<float> beta(std::size_t k) const { return to_floats(before[k].beta); }
@@ -183,9 +197,11 @@ class AcceleratorStep {
         max_pool_backward(layer(k), batch, {values.begin(), values.end()}, tags);
     return {spread.begin(), spread.end()};
   }
-  /// Value of a unit of output_gradient_units().
-  double fine_unit(std::size_t k) const {
-    return std::ldexp(after[k].output_gradient_unit, -after[k].fine_bits);
+  /// Value of a unit of output_gradient_units(), of the element [..][channel].
+  double fine_unit(std::size_t k, std::size_t element) const {
+    const LayerState& s = after[k];
+    return std::ldexp(s.output_gradient_unit, -s.fine_bits - s.nearest_shift) /
+           row_scale(k, element);
   }
   /// What f_G quantizes: with batch norm the sums that the stream unit makes from its tables,
   /// A g + B o + C.
@@ -227,6 +243,7 @@ class AcceleratorStep {
   std::vector<std::int32_t> scaled_codes(std::size_t k) const {
     if (!has_gradient_codes(k)) return codes(after[k].scaled_gradient);
     std::vector<std::int32_t> values = codes(after[k].gradient_codes);
+    if (after[k].has_value_codes()) return values;
     const std::size_t elements = values.size() / static_cast<std::size_t>(batch);
     const auto n = static_cast<std::int32_t>(code_maximum(layer(k).gradient_bits));
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -235,14 +252,21 @@ class AcceleratorStep {
   }
   /// dLoss/do after f_G
   std::vector<float> quantized_gradient(std::size_t k) const {
-    const double n = after[k].is_last ? 1.0 : code_maximum(layer(k).gradient_bits);
-    return scaled(scaled_codes(k), after[k].output_gradient_unit / n);
+    const double n = after[k].has_value_codes() ? 1.0 : code_maximum(layer(k).gradient_bits);
+    std::vector<float> list = scaled(scaled_codes(k), after[k].output_gradient_unit / n);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i] /= static_cast<float>(row_scale(k, i));
+    return list;
   }
 
   static constexpr double kUnit = 1.0 / (1 << 24);  ///< of a master weight
   static constexpr double kSumUnit = 1.0 / (1 << kSumFractionBits);
 
  private:
+  static Network with_bounds(Network network, const AcceleratorEngine& engine) {
+    for (std::size_t k = 0; k < network.layers.size(); ++k)
+      network.layers[k].activation_bound = engine.layer(static_cast<int>(k)).layer.activation_bound;
+    return network;
+  }
   static std::int64_t rounded(std::int64_t value, int shift) {
     return shift == 0 ? value : (value + (std::int64_t{1} << (shift - 1))) >> shift;
   }

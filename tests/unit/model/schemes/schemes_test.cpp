@@ -22,6 +22,7 @@ Layer layer_of(const Scheme& scheme, int bits) {
   Layer layer;
   layer.scheme = scheme.name();
   layer.weight_bits = layer.output_bits = bits;
+  layer.activation_bound = scheme.initial_bound(layer);
   return layer;
 }
 
@@ -30,6 +31,22 @@ double value_of(const ActivationCodes& codes, const PlaneReading& reading, doubl
   const auto code = std::count_if(codes.thresholds.begin(), codes.thresholds.end(),
                                   [&](const Bound& bound) { return bound.reached_by(p); });
   return codes.step * (reading.step * static_cast<double>(code) + reading.offset);
+}
+
+/// All that the device can measure of weights [channel][..].
+WeightMeasures measures_of(const std::vector<float>& weights, std::size_t channels) {
+  WeightMeasures measures;
+  measures.row_means.resize(channels);
+  const std::size_t row = weights.size() / channels;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double w = weights[i], magnitude = std::abs(w);
+    measures.peak = std::max(measures.peak, magnitude);
+    measures.mean += magnitude / static_cast<double>(weights.size());
+    measures.row_means[i / row] += magnitude / static_cast<double>(row);
+    measures.low = std::min(measures.low, w);
+    measures.high = std::max(measures.high, w);
+  }
+  return measures;
 }
 
 /// Points of activations at which the float equations and the thresholds disagree.
@@ -51,6 +68,8 @@ int disagreements(const Scheme& scheme, const Layer& layer, const ActivationCode
     apart += std::abs(quantize(p) - value_of(codes, scheme.activation_reading(layer), p)) > 1e-5;
     const bool below = codes.high.inclusive ? p <= codes.high.at : p < codes.high.at;
     apart += passes(p) != (codes.low.reached_by(p) && below);
+    const double slope = codes.triangle ? 2.0 - 2.0 * std::abs(p) : 1.0;
+    apart += passes(p) && std::abs(scheme.activation_slope(layer, p) - slope) > 1e-5;
   }
   return apart;
 }
@@ -86,15 +105,15 @@ TEST_CASE("Weights of every scheme: thresholds say what the float equations say"
         SplitMix64 random(seed);
         Layer layer = layer_of(*scheme, bits);
         layer.is_edge = edge;
-        const std::vector<float> w = random_values(500, &random);
-        WeightMeasures measures;
-        for (const float x : w) {
-          measures.peak = std::max(measures.peak, std::abs(double{x}));
-          measures.mean += std::abs(double{x}) / static_cast<double>(w.size());
-        }
-        const WeightCodes codes = scheme->weight_codes(layer, measures);
+        layer.batch_norm = !edge;
+        layer.in_channels = 100;
+        layer.out_channels = 5;
+        std::vector<float> w = random_values(500, &random);
+        for (std::size_t i = 0; i < w.size(); ++i) w[i] *= 0.2f * static_cast<float>(i / 100 + 1);
+        const WeightCodes codes = scheme->weight_codes(layer, measures_of(w, 5));
         REQUIRE(codes.thresholds.size() < std::size_t{1} << bits);
-        const PlaneReading reading = scheme->weight_reading(layer);
+        CHECK(codes.row_scales.size() == (scheme->measures_rows(layer) ? 5 : 0));
+        const PlaneReading reading = codes.reading.value_or(scheme->weight_reading(layer));
         const auto apart = [&](double moved) {
           const std::vector<float> expected = scheme->quantize_weights(layer, w);
           int count = 0;
@@ -102,7 +121,8 @@ TEST_CASE("Weights of every scheme: thresholds say what the float equations say"
             const auto above =
                 std::upper_bound(codes.thresholds.begin(), codes.thresholds.end(), w[i] + moved);
             const auto code = static_cast<double>(above - codes.thresholds.begin());
-            count += std::abs(codes.scale / codes.levels * (reading.step * code + reading.offset) -
+            count += std::abs(codes.scale / codes.levels * codes.row_scale(i / 100) *
+                                  (reading.step * code + reading.offset) -
                               expected[i]) > 1e-5;
           }
           return count;
@@ -133,7 +153,7 @@ TEST_CASE("HWGQ has the paper's levels and bounds", "[schemes]") {
   CHECK(scheme.activation_codes(layer_of(scheme, 1)).step == Approx(std::sqrt(2.0 / M_PI)));
 }
 
-TEST_CASE("The held clip has alpha where the network says so", "[schemes]") {
+TEST_CASE("PACT's alpha begins where the network says", "[schemes]") {
   const Config config;
   const Scratch scratch;
   const std::string layers =
@@ -142,28 +162,26 @@ TEST_CASE("The held clip has alpha where the network says so", "[schemes]") {
   const auto load = [&](const std::string& text, const std::string& scheme = {}) {
     return load_network(scratch.write("n.toml", text), config, {8, 8, 1, 10}, scheme);
   };
-  const auto alpha = [](const Layer& layer) {
-    return scheme_of(layer).activation_codes(layer).high.at;
-  };
-  const Network network = load("scheme = \"clip\"\nalpha = 3\n" + layers);
+  const auto alpha = [](const Layer& layer) { return scheme_of(layer).initial_bound(layer); };
+  const Network network = load("scheme = \"pact\"\nalpha = 3\n" + layers);
   CHECK(alpha(network.layers[0]) == 3.0);
   CHECK(alpha(network.layers[1]) == 4.0);
   CHECK(network.layers[2].scheme == "hwgq");
   // A scheme that is asked for is that of layers that name none.
-  const Network held = load("alpha = 3\n" + layers, "clip");
-  CHECK(held.layers[0].scheme == "clip");
+  const Network held = load("alpha = 3\n" + layers, "pact");
+  CHECK(held.layers[0].scheme == "pact");
   CHECK(held.layers[2].scheme == "hwgq");
-  CHECK(canonical(network) != canonical(load("scheme = \"clip\"\nalpha = 2.5\n" + layers)));
+  CHECK(canonical(network) != canonical(load("scheme = \"pact\"\nalpha = 2.5\n" + layers)));
   require_error<InputError>([&] { load("scheme = \"pacts\"\n" + layers); },
-                            {"scheme = \"pacts\"", "dorefa, hwgq, clip"});
-  require_error<InputError>([&] { load("scheme = \"clip\"\nalpha = 9\n" + layers); },
+                            {"scheme = \"pacts\"", "pact, hwgq"});
+  require_error<InputError>([&] { load("scheme = \"pact\"\nalpha = 9\n" + layers); },
                             {"alpha = 9", "0.0625 to 8"});
   require_error<InputError>([&] { load(layers); },
                             {"alpha = 4", "no parameter of scheme dorefa", "leave it out"});
   // A parameter that no layer uses would change nothing; a scheme that is asked for may do without.
   const std::string plain = "alpha = 3\n[[layer]]\ntype = \"fc\"\n";
   require_error<InputError>([&] { load(plain); },
-                            {"alpha = 3", "any layer's scheme", "set scheme = \"clip\""});
+                            {"alpha = 3", "any layer's scheme", "set scheme = \"pact\""});
   CHECK(load(plain, "hwgq").layers[0].scheme == "hwgq");
 }
 
@@ -171,7 +189,7 @@ TEST_CASE("Every scheme has a name of its own and says where it comes from", "[s
   std::set<std::string> names;
   for (const Scheme* scheme : schemes()) {
     CHECK(names.insert(scheme->name()).second);
-    CHECK(std::string(scheme->paper()).find("arXiv") != std::string::npos);
+    CHECK(std::string(scheme->paper()).find(" 20") != std::string::npos);  // a year
     CHECK(find_scheme(scheme->name()) == scheme);
     CHECK(scheme_names().find(scheme->name()) != std::string::npos);
   }
