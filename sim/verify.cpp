@@ -248,13 +248,18 @@ class Case {
     if (!fully_connected) {
       l.kernel_height = random_.in(1, 4);
       l.kernel_width = random_.in(1, 4);
-      l.stride = 1 << random_.in(0, 2);
-      l.padding = random_.in(0, std::min(l.kernel_height, l.kernel_width) - 1);
-      l.in_height = random_.in(std::max(1, l.kernel_height - 2 * l.padding), most);
-      l.in_width = random_.in(std::max(1, l.kernel_width - 2 * l.padding), most);
+      l.stride_height = random_.in(1, 5);
+      l.stride_width = random_.chance(50) ? l.stride_height : random_.in(1, 5);
+      l.padding_height = random_.in(0, l.kernel_height - 1);
+      l.padding_width = random_.in(0, l.kernel_width - 1);
+      l.in_height = random_.in(std::max(1, l.kernel_height - 2 * l.padding_height), most);
+      l.in_width = random_.in(std::max(1, l.kernel_width - 2 * l.padding_width), most);
     }
-    l.out_height = (l.in_height + 2 * l.padding - l.kernel_height) / l.stride + 1;
-    l.out_width = (l.in_width + 2 * l.padding - l.kernel_width) / l.stride + 1;
+    const auto outs = [](int in, int kernel, int stride, int padding) {
+      return (in + 2 * padding - kernel) / stride + 1;
+    };
+    l.out_height = outs(l.in_height, l.kernel_height, l.stride_height, l.padding_height);
+    l.out_width = outs(l.in_width, l.kernel_width, l.stride_width, l.padding_width);
     return l;
   }
   /// Planes of two operands whose products the accumulators hold.

@@ -25,21 +25,18 @@ std::uint32_t gemm_tiles(const Descriptor& d) {
 std::vector<ArrayOperation> tile_operations(const Config& config, const Descriptor& d,
                                             std::uint32_t tile) {
   const auto group = tile % d.column_groups;
-  const std::uint32_t tile_x = tile / d.column_groups % d.tile_x_count + d.tile_x_first;
-  const std::uint32_t tile_y = tile / d.column_groups / d.tile_x_count + d.tile_y_first;
+  const std::uint32_t tile_x = tile / d.column_groups % d.tile_x_count;
+  const std::uint32_t tile_y = tile / d.column_groups / d.tile_x_count;
   const int width = static_cast<int>(d.window_width), taps_x = static_cast<int>(d.tap_x_count);
-  const auto ys = window_taps(d, tile_y, d.tap_y_first, d.tap_y_count, d.window_height);
-  const auto xs = window_taps(d, tile_x, 0, d.tap_x_count, d.window_width);
+  const auto ys = window_taps(window_axis(d, true), tile_y);
+  const auto xs = window_taps(window_axis(d, false), tile_x);
   std::vector<ArrayOperation> list;
   for (const WindowTap& y : ys)
     for (const WindowTap& x : xs) {
-      const int row_y = y.index - static_cast<int>(d.row_y_origin);
-      const int row_tap_y = y.tap - static_cast<int>(d.row_y_origin);
-      const int column_y = y.index - static_cast<int>(d.column_y_origin);
-      const int column_tap_y = y.tap - static_cast<int>(d.column_y_origin);
-      const int row_pixel = d.rows_by_tap ? row_tap_y * taps_x + x.tap : row_y * width + x.index;
-      const int column_pixel = d.rows_by_tap || d.columns_by_tile ? column_y * width + x.index
-                                                                  : column_tap_y * taps_x + x.tap;
+      const int by_tap = y.tap * taps_x + x.tap;
+      const int by_index = (y.index - static_cast<int>(d.map_y_first)) * width + x.index;
+      const int row_pixel = d.rows_by_tap ? by_tap : by_index;
+      const int column_pixel = d.rows_by_tap || d.columns_by_tile ? by_index : by_tap;
       for (std::uint32_t word = 0; word < d.words; ++word)
         for (std::uint32_t j = 0; j < d.column_planes; ++j)
           for (std::uint32_t i = 0; i < d.row_planes; ++i) {

@@ -45,6 +45,11 @@ std::string resolve(const std::string& name_or_path) {
       folder, name_or_path, fmt::join(shipped_networks(folder), ", ")));
 }
 
+/// A quantity of both axes of a map.
+struct Axes {
+  int height, width;
+};
+
 /// One table of the file: the top level, or one [[layer]].
 class Section {
  public:
@@ -94,6 +99,42 @@ class Section {
              fmt::to_string(value < min ? min : max));
     }
     return static_cast<int>(value);
+  }
+
+  /// A number for both axes, or a list [height, width].
+  std::optional<Axes> by_axis(std::string_view name, int min, int max) const {
+    const toml::node* node = table_.get(name);
+    if (node == nullptr || node->is_integer()) {
+      const std::optional<int> both = integer(name, min, max);
+      return both ? std::optional<Axes>({*both, *both}) : std::nullopt;
+    }
+    const toml::array* list = node->as_array();
+    const std::string range = fmt::format("{} to {}, or a list [height, width] of such", min, max);
+    const std::string example = fmt::format("[{0}, {0}]", std::max(min, 1));
+    if (list == nullptr || list->size() != 2)
+      refuse(name, describe(*node), "is neither an integer nor a list of two", range, example);
+    int sides[2];
+    for (std::size_t i = 0; i < 2; ++i) {
+      const toml::node& element = *list->get(i);
+      if (!element.is_integer())
+        refuse(name, value(name), "is not a list of integers", range, example);
+      const std::int64_t side = element.as_integer()->get();
+      if (side < min || side > max) refuse(name, value(name), "is out of range", range, example);
+      sides[i] = static_cast<int>(side);
+    }
+    return Axes{sides[0], sides[1]};
+  }
+
+  /// The key's value as the file has it.
+  std::string value(std::string_view name) const {
+    const toml::node* node = table_.get(name);
+    const toml::array* list = node->as_array();
+    if (list == nullptr) return describe(*node);
+    std::vector<std::string> elements;
+    for (const toml::node& element : *list)
+      elements.push_back(element.is_integer() ? fmt::to_string(element.as_integer()->get())
+                                              : describe(element));
+    return fmt::format("[{}]", fmt::join(elements, ", "));
   }
 
   /// A finite number that `allowed` accepts; `range` says the same in words.
@@ -189,35 +230,43 @@ void read_channels(const Section& section, Position position, int classes, Layer
   layer.out_channels = *channels;
 }
 
-int output_size(int in, int kernel, const Layer& layer) {
-  return (in + 2 * layer.padding - kernel) / layer.stride + 1;
+int output_size(int in, int kernel, int stride, int padding) {
+  return (in + 2 * padding - kernel) / stride + 1;
+}
+
+/// Refuses a kernel that does not fit its axis, of `in` pixels, and a padding that would give
+/// output pixels that see no input at all.
+void check_axis(const Section& section, const Layer& layer, int in, int kernel, int padding) {
+  if (padding >= kernel)
+    section.refuse("padding", section.value("padding"), "is not less than the kernel",
+                   fmt::format("0 to {}", kernel - 1), fmt::to_string(kernel / 2));
+  const int most = in + 2 * padding;
+  if (kernel > most)
+    section.refuse(
+        "kernel", section.value("kernel"),
+        fmt::format("does not fit the layer's input of {} x {} pixels with padding {}",
+                    layer.in_height, layer.in_width, padding),
+        fmt::format("1 to {}", most),
+        fmt::format("{}, raise the padding, or lower the stride of a layer before", most));
 }
 
 void read_convolution(const Section& section, Layer& layer) {
-  const std::optional<int> kernel = section.integer("kernel", 1, kMaxKernel);
+  const auto kernel = section.by_axis("kernel", 1, kMaxKernel);
   if (!kernel) {
     section.refuse("kernel", "(nothing)", "is missing", fmt::format("1 to {}", kMaxKernel), "3");
   }
-  layer.kernel_height = layer.kernel_width = *kernel;
-  layer.stride = section.integer("stride", 1, 4).value_or(1);
-  if (layer.stride == 3) section.refuse("stride", "3", "is not a power of two", "1, 2, 4", "2");
-  // A wider padding would give output pixels that see no input at all.
-  layer.padding = section.integer("padding", 0, kMaxKernel).value_or(0);
-  if (layer.padding >= *kernel) {
-    section.refuse("padding", fmt::to_string(layer.padding), "is not less than the kernel",
-                   fmt::format("0 to {}", *kernel - 1), fmt::to_string(*kernel / 2));
-  }
-  const int smaller = std::min(layer.in_height, layer.in_width) + 2 * layer.padding;
-  if (*kernel > smaller) {
-    section.refuse(
-        "kernel", fmt::to_string(*kernel),
-        fmt::format("does not fit the layer's input of {} x {} pixels with padding {}",
-                    layer.in_height, layer.in_width, layer.padding),
-        fmt::format("1 to {}", smaller),
-        fmt::format("{}, raise the padding, or lower the stride of a layer before", smaller));
-  }
-  layer.out_height = output_size(layer.in_height, *kernel, layer);
-  layer.out_width = output_size(layer.in_width, *kernel, layer);
+  const Axes stride = section.by_axis("stride", 1, kMaxStride).value_or(Axes{1, 1});
+  const Axes padding = section.by_axis("padding", 0, kMaxKernel).value_or(Axes{0, 0});
+  layer.kernel_height = kernel->height;
+  layer.kernel_width = kernel->width;
+  layer.stride_height = stride.height;
+  layer.stride_width = stride.width;
+  layer.padding_height = padding.height;
+  layer.padding_width = padding.width;
+  check_axis(section, layer, layer.in_height, kernel->height, padding.height);
+  check_axis(section, layer, layer.in_width, kernel->width, padding.width);
+  layer.out_height = output_size(layer.in_height, kernel->height, stride.height, padding.height);
+  layer.out_width = output_size(layer.in_width, kernel->width, stride.width, padding.width);
 }
 
 /// What stands between the convolution and the codes: batch normalisation, pooling, dropout.
@@ -508,11 +557,13 @@ std::string canonical(const Network& network) {
                                  network.in_width, network.in_channels, network.classes);
   for (const Layer& layer : network.layers) {
     text += fmt::format(
-        "layer = {} {} kernel {} {} stride {} padding {} batch_norm {} pool {} dropout {} residual "
+        "layer = {} {} kernel {} {} stride {} {} padding {} {} batch_norm {} pool {} dropout {} "
+        "residual "
         "{} bits {} {} {} {}\n",
-        layer.name, layer.out_channels, layer.kernel_height, layer.kernel_width, layer.stride,
-        layer.padding, layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual,
-        layer.weight_bits, layer.input_bits, layer.output_bits, layer.gradient_bits);
+        layer.name, layer.out_channels, layer.kernel_height, layer.kernel_width,
+        layer.stride_height, layer.stride_width, layer.padding_height, layer.padding_width,
+        layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual, layer.weight_bits,
+        layer.input_bits, layer.output_bits, layer.gradient_bits);
     if (layer.scheme != "dorefa") text += fmt::format("scheme = {}\n", layer.scheme);
     for (const auto& [name, value] : layer.scheme_parameters)
       text += fmt::format("{} = {}\n", name, value);

@@ -24,6 +24,9 @@ std::vector<NetworkKey> make_network_keys() {
   const Network network;
   const std::string below_one = "0 to below 1";
   const auto up_to = [](int min, auto max) { return fmt::format("{} to {}", min, max); };
+  const auto by_axis = [](int min, int max) {
+    return fmt::format("{} to {}, or [height, width]", min, max);
+  };
   const auto top = [](const char* name, const char* type, std::string range, std::string fallback,
                       const char* meaning) {
     return NetworkKey{name,   true, false, false, type, std::move(range), std::move(fallback),
@@ -60,12 +63,14 @@ std::vector<NetworkKey> make_network_keys() {
             "The name in reports and in residual. No two layers have the same."),
       layer("channels", true, "integer", up_to(1, kMaxChannels), "required; last layer: classes",
             "The output channels. In the last layer they are the classes."),
-      layer("kernel", false, "integer", up_to(1, kMaxKernel), "required",
-            "The side of the square kernel, in pixels. It fits into the padded map."),
-      layer("stride", false, "integer", "1, 2, 4", "1",
-            "The distance of two positions of the kernel, in pixels."),
-      layer("padding", false, "integer", "0 to kernel - 1", "0",
-            "The pixels of value 0 around the map, on each side."),
+      layer("kernel", false, "integer or list", by_axis(1, kMaxKernel), "required",
+            "The side of the square kernel in pixels, or [height, width]. It fits into the padded "
+            "map."),
+      layer("stride", false, "integer or list", by_axis(1, kMaxStride), "1",
+            "The distance of two positions of the kernel in pixels, or [height, width]."),
+      layer("padding", false, "integer or list", "0 to kernel - 1, or [height, width]", "0",
+            "The pixels of value 0 around the map, on each side, or [height, width]: above and "
+            "below, left and right."),
       layer("batch_norm", true, "truth value", "true, false", "false",
             "Batch normalisation of the sums, in place of a bias. Not in the last layer."),
       layer("pool", false, "integer", up_to(1, kMaxPool), "1",

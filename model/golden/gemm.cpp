@@ -71,29 +71,35 @@ double GoldenGemm::product_peak() const {
          std::abs(static_cast<double>(affine_.lanes));
 }
 
+GoldenGemm::Axis GoldenGemm::axis(bool y) const {
+  const int stride = static_cast<int>(y ? d_.stride_y : d_.stride_x);
+  const int unit = d_.window_mode == WindowMode::kForward ? 1 : stride;
+  const int place = static_cast<std::int16_t>(y ? d_.place_y : d_.place_x);
+  return {stride, place * unit + static_cast<int>(y ? d_.phase_y : d_.phase_x),
+          static_cast<int>(y ? d_.tap_y_count : d_.tap_x_count),
+          static_cast<int>(y ? d_.window_height : d_.window_width)};
+}
+
 /// One axis of a window: for tile position p, the taps that meet the operand. Written as the
 /// definition, by trying every tap.
-GoldenGemm::Meetings GoldenGemm::meetings(int position, int tap_first, int tap_count,
-                                          int limit) const {
-  const int stride = 1 << d_.stride_log2, padding = static_cast<int>(d_.padding);
+GoldenGemm::Meetings GoldenGemm::meetings(const Axis& axis, int position) const {
   Meetings list;
-  for (int tap = tap_first; tap < tap_first + tap_count; ++tap) {
-    int index = 0;
+  for (int tap = 0; tap < axis.taps; ++tap) {
+    int index = axis.origin + position;
     switch (d_.window_mode) {
       case WindowMode::kForward:
-        index = stride * position + tap - padding;
+        index = axis.origin + axis.stride * position + tap;
         break;
-      case WindowMode::kBackwardInput: {
-        const int distance = position + padding - tap;
-        if (distance < 0 || distance % stride != 0) continue;
-        index = distance / stride;
+      case WindowMode::kBackwardInput:
+        index -= tap;
+        if (index < 0 || index % axis.stride != 0) continue;
+        index /= axis.stride;
         break;
-      }
       case WindowMode::kBackwardWeight:
-        index = stride * tap + position - padding;
+        index += axis.stride * tap;
         break;
     }
-    if (index >= 0 && index < limit) list.push_back({tap, index});
+    if (index >= 0 && index < axis.map) list.push_back({tap, index});
   }
   return list;
 }
@@ -101,16 +107,13 @@ GoldenGemm::Meetings GoldenGemm::meetings(int position, int tap_first, int tap_c
 void GoldenGemm::pairs(int tile, std::vector<Pair>& list) const {
   const auto x_count = static_cast<int>(d_.tile_x_count);
   const int map_width = static_cast<int>(d_.window_width), taps = static_cast<int>(d_.tap_x_count);
-  const int row_origin = static_cast<int>(d_.row_y_origin),
-            column_origin = static_cast<int>(d_.column_y_origin);
+  const int first = static_cast<int>(d_.map_y_first);
   list.clear();
   for (const Meeting& y : meetings_y_[static_cast<std::size_t>(tile / x_count)]) {
     for (const Meeting& x : meetings_x_[static_cast<std::size_t>(tile % x_count)]) {
-      auto by_map = [&](int origin) { return (y.index - origin) * map_width + x.index; };
-      auto by_tap = [&](int origin) { return (y.tap - origin) * taps + x.tap; };
-      list.push_back(
-          {d_.rows_by_tap ? by_tap(row_origin) : by_map(row_origin),
-           d_.rows_by_tap || d_.columns_by_tile ? by_map(column_origin) : by_tap(column_origin)});
+      const int by_map = (y.index - first) * map_width + x.index, by_tap = y.tap * taps + x.tap;
+      list.push_back({d_.rows_by_tap ? by_tap : by_map,
+                      d_.rows_by_tap || d_.columns_by_tile ? by_map : by_tap});
     }
   }
 }
@@ -118,14 +121,11 @@ void GoldenGemm::pairs(int tile, std::vector<Pair>& list) const {
 /// Which pixels of the operands the tiles meet.
 void GoldenGemm::prepare() {
   tiles_ = static_cast<int>(d_.tile_y_count * d_.tile_x_count);
+  const Axis axis_y = axis(true), axis_x = axis(false);
   for (std::uint32_t y = 0; y < d_.tile_y_count; ++y)
-    meetings_y_.push_back(
-        meetings(static_cast<int>(d_.tile_y_first + y), static_cast<int>(d_.tap_y_first),
-                 static_cast<int>(d_.tap_y_count), static_cast<int>(d_.window_height)));
+    meetings_y_.push_back(meetings(axis_y, static_cast<int>(y)));
   for (std::uint32_t x = 0; x < d_.tile_x_count; ++x)
-    meetings_x_.push_back(meetings(static_cast<int>(d_.tile_x_first + x), 0,
-                                   static_cast<int>(d_.tap_x_count),
-                                   static_cast<int>(d_.window_width)));
+    meetings_x_.push_back(meetings(axis_x, static_cast<int>(x)));
   std::vector<Pair> list;
   for (int tile = 0; tile < tiles_; ++tile) {
     pairs(tile, list);

@@ -17,6 +17,10 @@ class GoldenGemm {
   void run();
 
  private:
+  /// The window along one axis, as the descriptor has it.
+  struct Axis {
+    int stride, origin, taps, map;
+  };
   /// Taps that meet the operand, along one axis, and where; for each tile position.
   struct Meeting {
     int tap, index;
@@ -49,7 +53,8 @@ class GoldenGemm {
   bool factor();
   /// The largest magnitude of a lane's product of values.
   double product_peak() const;
-  Meetings meetings(int position, int tap_first, int tap_count, int limit) const;
+  Axis axis(bool y) const;
+  Meetings meetings(const Axis& axis, int position) const;
   void pairs(int tile, std::vector<Pair>& list) const;
   void prepare();
   template <typename Sum>

@@ -78,10 +78,11 @@ void copy_bits(std::uint64_t* target, std::size_t to, const std::uint64_t* sourc
 /// o + skip of the positions that have this phase, position mod stride. (skip may wrap below 0.)
 struct Span {
   std::size_t first, last, phase, skip;
-  static Span of(std::size_t tap, std::ptrdiff_t padding, std::size_t stride, std::size_t size,
+  static Span of(std::size_t tap, std::size_t padding, std::size_t stride, std::size_t size,
                  std::size_t outs) {
     const auto step = static_cast<std::ptrdiff_t>(stride);
-    const std::ptrdiff_t shift = static_cast<std::ptrdiff_t>(tap) - padding;
+    const std::ptrdiff_t shift =
+        static_cast<std::ptrdiff_t>(tap) - static_cast<std::ptrdiff_t>(padding);
     const std::ptrdiff_t phase = (shift % step + step) % step, skip = (shift - phase) / step;
     const std::ptrdiff_t count = (static_cast<std::ptrdiff_t>(size) - phase + step - 1) / step;
     const std::ptrdiff_t first = std::max<std::ptrdiff_t>(0, -skip);
@@ -135,18 +136,18 @@ class Unfolder {
                 d_.target_words,
                 group(geometry, d_.target_columns),
                 bytes_},
-        stride_(std::size_t{1} << d_.unfold_stride_log2),
-        padding_(static_cast<std::ptrdiff_t>(d_.unfold_padding)),
-        phase_bits_((width_ + stride_ - 1) / stride_),
-        map_words_((height_ * stride_ * phase_bits_ + 63) / 64 + 2),
+        stride_x_(d_.unfold_stride_width),
+        stride_y_(d_.unfold_stride_height),
+        phase_bits_((width_ + stride_x_ - 1) / stride_x_),
+        map_words_((height_ * stride_x_ * phase_bits_ + 63) / 64 + 2),
         piece_(std::min<std::size_t>(lanes_, 64)),
         parts_(64 / piece_),
         pixel_step_(d_.unfold_planes * d_.source_words * source_.group * bytes_),
         out_width_(d_.unfold_out_width),
         out_height_(d_.unfold_out_height),
-        phase_rows_((height_ + stride_ - 1) / stride_),
+        phase_rows_((height_ + stride_y_ - 1) / stride_y_),
         pixels_(height_ * width_),
-        row_words_(stride_ * phase_rows_ * out_width_ / 64 + 2),
+        row_words_(stride_y_ * phase_rows_ * out_width_ / 64 + 2),
         groups_((d_.source_rows + source_.group - 1) / source_.group) {
     // Rows are written in whole beats of one source word: surplus ones are what the source has.
     const auto beat = static_cast<std::size_t>(geometry.side(d_.target_columns).turned_members);
@@ -182,8 +183,7 @@ class Unfolder {
   const At at_;
   const std::size_t lanes_, bytes_, height_, width_;
   const Planes source_, target_;
-  const std::size_t stride_;
-  const std::ptrdiff_t padding_;
+  const std::size_t stride_x_, stride_y_;
   // A channel's map as bits: rows of `stride` runs, run q the pixels x = q mod stride, so that the
   // pixels a row of outputs meets are consecutive.
   const std::size_t phase_bits_, map_words_;
@@ -215,13 +215,13 @@ std::vector<std::uint64_t> Unfolder::turn(std::size_t first_sample, std::size_t 
         for (std::size_t c = 0; c < count; ++c) {
           const std::uint64_t bits = square[piece_ * g + c];
           std::uint64_t* map = maps.data() + (member * count + c) * map_words_;
-          if (stride_ == 1) {
+          if (stride_x_ == 1) {
             map[pixel / 64] = bits;
             continue;
           }
           for (std::size_t k = 0; k < 64 && pixel + k < pixels_; ++k) {
             const std::size_t y = (pixel + k) / width_, x = (pixel + k) % width_;
-            const std::size_t bit = (y * stride_ + x % stride_) * phase_bits_ + x / stride_;
+            const std::size_t bit = (y * stride_x_ + x % stride_x_) * phase_bits_ + x / stride_x_;
             map[bit / 64] |= (bits >> k & 1) << (bit % 64);
           }
         }
@@ -237,18 +237,18 @@ void Unfolder::write_taps(const std::uint64_t* maps, std::size_t sample, std::si
                           std::size_t channel, std::size_t count, Scratch& scratch) const {
   const std::size_t step = target_.group * bytes_;
   for (std::size_t tap_x = 0; tap_x < d_.unfold_kernel_width; ++tap_x) {
-    const Span x = Span::of(tap_x, padding_, stride_, width_, out_width_);
+    const Span x = Span::of(tap_x, d_.unfold_padding_width, stride_x_, width_, out_width_);
     // Rows as they are in the map serve as they are.
-    const bool same = stride_ == 1 && x.skip == 0 && out_width_ == width_;
+    const bool same = stride_x_ == 1 && stride_y_ == 1 && x.skip == 0 && out_width_ == width_;
     if (!same) std::fill(scratch.rows.begin(), scratch.rows.end(), 0);
     for (std::size_t c = 0; c < count && !same && x.first < x.last; ++c)
       for (std::size_t y = 0; y < height_; ++y)
         copy_bits(scratch.rows.data() + c * row_words_,
-                  (y % stride_ * phase_rows_ + y / stride_) * out_width_ + x.first,
-                  maps + c * map_words_, (y * stride_ + x.phase) * phase_bits_ + x.first + x.skip,
+                  (y % stride_y_ * phase_rows_ + y / stride_y_) * out_width_ + x.first,
+                  maps + c * map_words_, (y * stride_x_ + x.phase) * phase_bits_ + x.first + x.skip,
                   x.last - x.first);
     for (std::size_t tap_y = 0; tap_y < d_.unfold_kernel_height; ++tap_y) {
-      const Span y = Span::of(tap_y, padding_, stride_, height_, out_height_);
+      const Span y = Span::of(tap_y, d_.unfold_padding_height, stride_y_, height_, out_height_);
       const std::size_t row =
           (tap_y * d_.unfold_kernel_width + tap_x) * d_.unfold_tap_rows + channel;
       for (std::size_t c = 0; c < count; ++c) {

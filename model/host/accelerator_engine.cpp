@@ -107,10 +107,10 @@ void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
       for (int x = 0; x < l.out_width; ++x) {
         std::fill(window.begin(), window.end(), std::uint8_t{0});
         for (int ky = 0; ky < l.kernel_height; ++ky) {
-          const int iy = l.stride * y + ky - l.padding;
+          const int iy = l.stride_height * y + ky - l.padding_height;
           if (iy < 0 || iy >= l.in_height) continue;
           for (int kx = 0; kx < l.kernel_width; ++kx) {
-            const int ix = l.stride * x + kx - l.padding;
+            const int ix = l.stride_width * x + kx - l.padding_width;
             if (ix < 0 || ix >= l.in_width) continue;
             std::memcpy(
                 window.data() + (ky * l.kernel_width + kx) * l.in_channels,

@@ -215,7 +215,7 @@ class Layouter {
       PackedTensor input;
       input.planes = l.input_bits;
       input.reading = input_reading(k);
-      if (l.padding > 0 && input.reading.offset != 0)
+      if (l.padding_height + l.padding_width > 0 && input.reading.offset != 0)
         input = s.input_signed =
             memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
                            l.input_bits + 1, l.in_channels, false, kSignedCodes);
@@ -302,8 +302,8 @@ TrainingLayout lay_out_training(const Config& config, Network& network, int batc
   head.in_channels = head.fan_in();
   head.in_height = head.out_height;
   head.in_width = head.out_width;
-  head.kernel_height = head.kernel_width = head.stride = 1;
-  head.padding = 0;
+  head.kernel_height = head.kernel_width = head.stride_height = head.stride_width = 1;
+  head.padding_height = head.padding_width = 0;
   return Layouter(config, network, batch).run();
 }
 

@@ -9,33 +9,43 @@
 #include "model/base/error.hpp"
 #include "model/host/tiler.hpp"
 #include "model/spec/legality.hpp"
+#include "model/spec/window.hpp"
 
 namespace solfege {
 namespace {
 
 std::uint32_t u32(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
-int log2_exact(int value) {
-  int bits = 0;
-  while ((1 << bits) < value) ++bits;
-  return bits;
+/// Of the windows of a tile and a tap on, counted from there.
+int window_origin(WindowMode mode, int stride, int padding, int tile, int tap) {
+  switch (mode) {
+    case WindowMode::kForward:
+      return stride * tile + tap - padding;
+    case WindowMode::kBackwardInput:
+      return tile + padding - tap;
+    case WindowMode::kBackwardWeight:
+      return tile + stride * tap - padding;
+  }
+  return 0;
 }
 
 /// Bit products the network's mathematics asks for: products inside the maps times the planes of
 /// the codes (G planes of a gradient, however many the schedule gives it).
 std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
                                  const PackedTensor& rows, const PackedTensor& columns) {
-  auto meetings = [&](int in, int out, int kernel) {
+  auto meetings = [](int in, int out, int kernel, int stride, int padding) {
     std::uint64_t count = 0;
     for (int o = 0; o < out; ++o)
       for (int k = 0; k < kernel; ++k) {
-        const int i = layer.stride * o + k - layer.padding;
+        const int i = stride * o + k - padding;
         if (i >= 0 && i < in) ++count;
       }
     return count;
   };
-  const std::uint64_t products = meetings(layer.in_height, layer.out_height, layer.kernel_height) *
-                                 meetings(layer.in_width, layer.out_width, layer.kernel_width) *
+  const std::uint64_t products = meetings(layer.in_height, layer.out_height, layer.kernel_height,
+                                          layer.stride_height, layer.padding_height) *
+                                 meetings(layer.in_width, layer.out_width, layer.kernel_width,
+                                          layer.stride_width, layer.padding_width) *
                                  static_cast<std::uint64_t>(layer.in_channels) *
                                  static_cast<std::uint64_t>(layer.out_channels) *
                                  static_cast<std::uint64_t>(batch);
@@ -275,8 +285,10 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_width = u32(gradient ? layer.out_width : layer.in_width);
   d.unfold_kernel_height = u32(gradient ? 1 : layer.kernel_height);
   d.unfold_kernel_width = u32(gradient ? 1 : layer.kernel_width);
-  d.unfold_padding = u32(gradient ? 0 : layer.padding);
-  d.unfold_stride_log2 = u32(gradient ? 0 : log2_exact(layer.stride));
+  d.unfold_padding_height = u32(gradient ? 0 : layer.padding_height);
+  d.unfold_padding_width = u32(gradient ? 0 : layer.padding_width);
+  d.unfold_stride_height = u32(gradient ? 1 : layer.stride_height);
+  d.unfold_stride_width = u32(gradient ? 1 : layer.stride_width);
   d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
   append_turn(d, source, target, "unfold ");
 }
@@ -444,11 +456,10 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
         d.columns_by_tile = 1;
         d.window_mode = WindowMode::kForward;
         d.column_groups = 1;
-        d.tile_y_first = u32(sample);
-        d.tile_y_count = u32(count);
+        d.tile_y_count = d.window_height = u32(count);
         d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
-        d.window_height = u32(batch);
-        d.row_y_origin = d.column_y_origin = u32(sample);
+        d.stride_y = d.stride_x = 1;
+        set_origin(d, 0, 0);
         append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
 
         Descriptor s = drain_descriptor(drain, result, row_group, tap);
@@ -495,21 +506,19 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     d.drain = t.tap + t.taps == shape.tap_height;
     d.rows_by_tap = by_tap;
     d.window_mode = mode;
-    d.stride_log2 = u32(log2_exact(layer.stride));
+    d.stride_y = u32(layer.stride_height);
+    d.stride_x = u32(layer.stride_width);
     d.column_groups = u32(t.groups);
     d.column_group_stride = u32(column_group_words);
-    d.tile_y_first = u32(t.tile_y);
     d.tile_y_count = u32(t.tiles_y);
-    d.tile_x_first = u32(t.tile_x);
     d.tile_x_count = u32(t.tiles_x);
-    d.tap_y_first = u32(t.tap);
     d.tap_y_count = u32(t.taps);
     d.tap_x_count = u32(shape.tap_width);
-    d.padding = u32(layer.padding);
     d.window_height = u32(shape.map_height);
     d.window_width = u32(shape.map_width);
-    d.row_y_origin = u32(t.row_first);
-    d.column_y_origin = u32(t.column_first);
+    d.map_y_first = u32(by_tap ? t.column_first : t.row_first);
+    set_origin(d, window_origin(mode, layer.stride_height, layer.padding_height, t.tile_y, t.tap),
+               window_origin(mode, layer.stride_width, layer.padding_width, t.tile_x, 0));
     append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
     if (!d.drain) continue;
 

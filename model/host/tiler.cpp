@@ -8,21 +8,21 @@ namespace solfege {
 
 Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
                   int tap_last, int limit) {
+  const int stride = layer.stride_height, padding = layer.padding_height;
   int low = 0, high = 0;
   switch (mode) {
     case WindowMode::kForward:
-      low = layer.stride * tile_first + tap_first - layer.padding;
-      high = layer.stride * tile_last + tap_last - layer.padding;
+      low = stride * tile_first + tap_first - padding;
+      high = stride * tile_last + tap_last - padding;
       break;
     case WindowMode::kBackwardInput:
-      low = (tile_first + layer.padding - tap_last + layer.stride - 1 + 64 * layer.stride) /
-                layer.stride -
-            64;
-      high = (tile_last + layer.padding - tap_first) / layer.stride;
+      // A negative dividend is rounded up too, and the result clamped to 0.
+      low = (tile_first + padding - tap_last + stride - 1) / stride;
+      high = (tile_last + padding - tap_first) / stride;
       break;
     case WindowMode::kBackwardWeight:
-      low = layer.stride * tap_first + tile_first - layer.padding;
-      high = layer.stride * tap_last + tile_last - layer.padding;
+      low = stride * tap_first + tile_first - padding;
+      high = stride * tap_last + tile_last - padding;
       break;
   }
   low = std::clamp(low, 0, limit - 1);

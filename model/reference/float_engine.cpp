@@ -28,11 +28,13 @@ void check_shapes(const Network& network) {
     const Layer& layer = network.layers[k];
     require(layer.in_height == height && layer.in_width == width && layer.in_channels == channels,
             k, "its input is not the pooled map of the layer before");
-    const auto output = [&](int in, int kernel) {
-      return (in + 2 * layer.padding - kernel) / layer.stride + 1;
+    const auto output = [](int in, int kernel, int stride, int padding) {
+      return (in + 2 * padding - kernel) / stride + 1;
     };
-    require(layer.out_height == output(layer.in_height, layer.kernel_height) &&
-                layer.out_width == output(layer.in_width, layer.kernel_width),
+    require(layer.out_height == output(layer.in_height, layer.kernel_height, layer.stride_height,
+                                       layer.padding_height) &&
+                layer.out_width == output(layer.in_width, layer.kernel_width, layer.stride_width,
+                                          layer.padding_width),
             k, "its output map does not follow from input, kernel, stride and padding");
     require(layer.pool >= 1 && layer.pool <= 16 && layer.out_height % layer.pool == 0 &&
                 layer.out_width % layer.pool == 0,

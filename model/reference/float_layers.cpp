@@ -30,8 +30,8 @@ using Map = Eigen::Map<Matrix>;
 
 /// True where the windows are the samples themselves, in order: a fully-connected layer.
 bool covers_input(const Layer& layer) {
-  return layer.padding == 0 && layer.kernel_height == layer.in_height &&
-         layer.kernel_width == layer.in_width;
+  return layer.padding_height == 0 && layer.padding_width == 0 &&
+         layer.kernel_height == layer.in_height && layer.kernel_width == layer.in_width;
 }
 
 std::size_t input_size(const Layer& layer) {
@@ -76,12 +76,12 @@ void for_each_run(const Layer& layer, int batch, F f) {
   for (int sample = 0; sample < batch; ++sample) {
     for (int oy = 0; oy < layer.out_height; ++oy) {
       for (int ox = 0; ox < layer.out_width; ++ox, ++row) {
-        const int x0 = ox * layer.stride - layer.padding;
+        const int x0 = ox * layer.stride_width - layer.padding_width;
         const int first = std::max(0, -x0);
         const int last = std::min(layer.kernel_width, layer.in_width - x0);
         if (first >= last) continue;
         for (int ky = 0; ky < layer.kernel_height; ++ky) {
-          const int y = oy * layer.stride - layer.padding + ky;
+          const int y = oy * layer.stride_height - layer.padding_height + ky;
           if (y < 0 || y >= layer.in_height) continue;
           const std::size_t tap =
               (static_cast<std::size_t>(ky) * layer.kernel_width + first) * layer.in_channels;
@@ -102,7 +102,7 @@ ConstMap windows(const Layer& layer, int samples, const float* input, Matrix* bu
   const Eigen::Index rows = static_cast<Eigen::Index>(samples) * out_pixels(layer);
   if (covers_input(layer)) return ConstMap(input, rows, layer.fan_in());
   buffer->resize(rows, layer.fan_in());
-  if (layer.padding > 0) buffer->setZero();
+  if (layer.padding_height > 0 || layer.padding_width > 0) buffer->setZero();
   float* const to = buffer->data();
   const std::size_t stride = layer.fan_in();
   for_each_run(layer, samples,

@@ -41,23 +41,23 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
 #define SOLFEGE_LOAD_FIELDS(X) \
   X(load_address, 2, 0, 32, Number) X(load_to_columns, 3, 31, 1, bool)                            \
   X(load_offset, 3, 0, 16, Number) X(load_words, 4, 0, 16, Number)
-/// GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane)
+/// GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane); see
+/// Windows below
 #define SOLFEGE_GEMM_FIELDS(X) \
   X(row_base, 2, 0, 16, Number) X(column_base, 2, 16, 16, Number) X(row_planes, 3, 0, 6, Number)  \
   X(row_signed, 3, 6, 1, bool) X(column_planes, 3, 8, 6, Number)                                  \
   X(column_signed, 3, 14, 1, bool) X(clear, 3, 16, 1, bool) X(drain, 3, 17, 1, bool)              \
   X(rows_by_tap, 3, 18, 1, bool) X(columns_by_tile, 3, 19, 1, bool)                               \
-  X(window_mode, 3, 20, 2, WindowMode) X(stride_log2, 3, 24, 2, Number)                           \
+  X(window_mode, 3, 20, 2, WindowMode)                                                            \
   X(words, 4, 0, 16, Number) X(tail_lanes, 4, 16, 16, Number) X(column_groups, 5, 0, 16, Number)  \
-  X(column_group_stride, 5, 16, 16, Number) X(tile_y_first, 6, 0, 16, Number)                     \
-  X(tile_y_count, 6, 16, 16, Number) X(tile_x_first, 7, 0, 16, Number)                            \
-  X(tile_x_count, 7, 16, 16, Number) X(tap_y_first, 8, 0, 16, Number)                             \
-  X(tap_y_count, 8, 16, 16, Number) X(tap_x_count, 9, 0, 16, Number)                              \
-  X(padding, 9, 16, 16, Number) X(window_height, 10, 0, 16, Number)                               \
-  X(window_width, 10, 16, 16, Number) X(row_y_origin, 11, 0, 16, Number)                          \
-  X(column_y_origin, 11, 16, 16, Number) X(affine_shift, 12, 0, 2, Number)                        \
+  X(column_group_stride, 5, 16, 16, Number) X(tile_y_count, 6, 0, 16, Number)                     \
+  X(tile_x_count, 6, 16, 16, Number) X(tap_y_count, 7, 0, 16, Number)                             \
+  X(tap_x_count, 7, 16, 16, Number) X(window_height, 8, 0, 16, Number)                            \
+  X(window_width, 8, 16, 16, Number) X(place_y, 9, 0, 16, Number) X(place_x, 9, 16, 16, Number)   \
+  X(reach_y, 10, 0, 16, Number) X(reach_x, 10, 16, 16, Number) X(map_y_first, 11, 0, 16, Number)  \
+  X(phase_y, 11, 16, 6, Number) X(phase_x, 11, 24, 6, Number) X(affine_shift, 12, 0, 2, Number)   \
   X(affine_row, 12, 8, 10, Number) X(affine_column, 12, 20, 10, Number)                           \
-  X(affine_lanes, 13, 0, 18, Number)
+  X(affine_lanes, 13, 0, 18, Number) X(stride_y, 13, 18, 6, Number) X(stride_x, 13, 24, 6, Number)
 /// STREAM: one pass over elements; see Loops and Stages below
 #define SOLFEGE_STREAM_FIELDS(X) \
   X(pool_enable, 1, 16, 1, bool) X(route_enable, 1, 17, 1, bool)                                  \
@@ -103,8 +103,9 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
   X(unfold_height, 8, 0, 16, Number) X(unfold_width, 8, 16, 16, Number)                           \
   X(unfold_out_height, 9, 0, 16, Number) X(unfold_out_width, 9, 16, 16, Number)                   \
   X(unfold_kernel_height, 10, 0, 8, Number) X(unfold_kernel_width, 10, 8, 8, Number)              \
-  X(unfold_padding, 10, 16, 8, Number) X(unfold_stride_log2, 10, 24, 2, Number)                   \
-  X(unfold_tap_rows, 11, 0, 16, Number)
+  X(unfold_padding_height, 10, 16, 8, Number) X(unfold_padding_width, 10, 24, 8, Number)          \
+  X(unfold_tap_rows, 11, 0, 16, Number) X(unfold_stride_height, 11, 16, 8, Number)                \
+  X(unfold_stride_width, 11, 24, 8, Number)
 #define SOLFEGE_DESCRIPTOR_FIELDS(X)                                                              \
   SOLFEGE_COMMON_FIELDS(X) SOLFEGE_LOAD_FIELDS(X) SOLFEGE_GEMM_FIELDS(X) SOLFEGE_STREAM_FIELDS(X) \
   SOLFEGE_TURN_FIELDS(X)
@@ -118,6 +119,16 @@ constexpr int kDescriptorBytes = 4 * kDescriptorWords;
 using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 
 // What of all this is legal is a list of rules: model/spec/legality.hpp.
+//
+// GEMM, windows. Along an axis (y, x) with origin o and stride s, tile p meets operand index d at
+// tap t where the window's mode says so; p, t and d count from 0, and d ends with the map. Taps are
+// those that the operand in the buffer has; indices begin with row map_y_first of its map.
+//   forward          d = o + s p + t            unit 1, fine index d
+//   backward input   s d + t = o + p            unit s, fine index t
+//   backward weight  d = o + p + s t            unit s, fine index d
+// So that no address generator divides, o = place unit + phase with a phase below the unit (place
+// is in two's complement), and reach is the number of units that hold all of the fine index.
+// model/spec/window.hpp works them out.
 //
 // STREAM, loops. Elements lie in blocks of 16 rows x 16 channels (model/spec/program.hpp). Six
 // loops, count0 innermost; index i0..i5. S stream lanes make a chunk; a block row is 16 / S chunks.

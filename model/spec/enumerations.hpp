@@ -21,11 +21,12 @@ namespace solfege {
   X(kTranspose, TRANSPOSE, 4, "packed planes, rows and lanes exchanged", Engine::kTurner)         \
   X(kUnfold, UNFOLD, 5, "packed planes, lanes along channels to lanes along output pixels", Engine::kTurner)
 
-/// Which window of the two spatial indices (p: tile, t: contraction) meets the operand index d.
+/// Which window of the two spatial indices (p: tile, t: contraction) meets the operand index d, from
+/// an origin o.
 #define SOLFEGE_WINDOW_MODES(X)                                                                   \
-  X(kForward, FORWARD, 0, "d = stride * p + t - padding")                                         \
-  X(kBackwardInput, BACKWARD_INPUT, 1, "d = (p + padding - t) / stride where it divides")         \
-  X(kBackwardWeight, BACKWARD_WEIGHT, 2, "d = stride * t + p - padding")
+  X(kForward, FORWARD, 0, "d = o + stride * p + t")                                               \
+  X(kBackwardInput, BACKWARD_INPUT, 1, "d = (o + p - t) / stride where it divides")               \
+  X(kBackwardWeight, BACKWARD_WEIGHT, 2, "d = o + stride * t + p")
 
 /// Elements in memory. Attribute: bytes of one. The tag is the place of a pooled maximum in its
 /// window, and travels with the value.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/spec/legality.hpp"
 
+#include "model/spec/window.hpp"
+
 namespace solfege {
 namespace {
 
@@ -68,6 +70,12 @@ const std::vector<LegalityRule> kLoadRules = {
      }},
 };
 
+/// Whether `reach` units, and no fewer, hold the fine index.
+bool reaches(const WindowAxis& axis, std::uint32_t reach) {
+  const std::int64_t end = axis.unit() * reach;
+  return axis.fine() <= end && axis.fine() > end - axis.unit();
+}
+
 const std::vector<LegalityRule> kGemmRules = {
     {"its rows have 1 to bits.wide planes",
      [](const D& d, const G& g) { return one_to(d.row_planes, g.config.wide_bits); }},
@@ -83,6 +91,16 @@ const std::vector<LegalityRule> kGemmRules = {
     {"it has taps", [](const D& d, const G&) { return d.tap_y_count != 0 && d.tap_x_count != 0; }},
     {"its window has a map",
      [](const D& d, const G&) { return d.window_height != 0 && d.window_width != 0; }},
+    {"its window has strides",
+     [](const D& d, const G&) { return d.stride_y != 0 && d.stride_x != 0; }},
+    {"its phases are less than its units",
+     [](const D& d, const G&) {
+       return d.phase_y < window_axis(d, true).unit() && d.phase_x < window_axis(d, false).unit();
+     }},
+    {"its reaches hold the map, or the taps of backward input, and no more",
+     [](const D& d, const G&) {
+       return reaches(window_axis(d, true), d.reach_y) && reaches(window_axis(d, false), d.reach_x);
+     }},
     {"it has one tap if its columns go by tile",
      [](const D& d, const G&) {
        return !d.columns_by_tile || (d.tap_y_count == 1 && d.tap_x_count == 1);
@@ -259,8 +277,12 @@ const std::vector<LegalityRule> kUnfoldRules = turner({
      }},
     {"its windows reach no further than 2^16 lines and places",
      [](const D& d, const G&) {
-       return d.unfold_out_height << d.unfold_stride_log2 <= 65536 &&
-              d.unfold_out_width << d.unfold_stride_log2 <= 65536;
+       return d.unfold_out_height * d.unfold_stride_height <= 65536 &&
+              d.unfold_out_width * d.unfold_stride_width <= 65536;
+     }},
+    {"its windows have strides",
+     [](const D& d, const G&) {
+       return d.unfold_stride_height != 0 && d.unfold_stride_width != 0;
      }},
     {"it has taps",
      [](const D& d, const G&) {

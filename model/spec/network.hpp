@@ -12,6 +12,9 @@ namespace solfege {
 constexpr double kBatchNormEpsilon = 1e-4;
 constexpr double kRunningMomentum = 0.9;
 
+/// Bits of a descriptor's stride.
+constexpr int kMaxStride = 63;
+
 /// A convolutional or fully-connected layer with everything resolved. A fully-connected layer is a
 /// convolution whose kernel covers its whole input map (valid padding, one output pixel).
 struct Layer {
@@ -19,8 +22,8 @@ struct Layer {
   int in_height = 1, in_width = 1, in_channels = 1;
   int out_height = 1, out_width = 1, out_channels = 1;
   int kernel_height = 1, kernel_width = 1;
-  int stride = 1;           ///< 1, 2 or 4 (the address generator divides by shifting)
-  int padding = 0;          ///< < kernel
+  int stride_height = 1, stride_width = 1;    ///< at most kMaxStride
+  int padding_height = 0, padding_width = 0;  ///< on each side; < kernel
   bool batch_norm = false;  ///< between convolution and pooling; then there is no bias
   int pool = 1;             ///< max-pooling window and stride, dividing the output map; 1: none
   double dropout = 0.0;     ///< probability that a code of its output is dropped, kept ones scaled

@@ -34,6 +34,6 @@ static_assert(kLaneStages == kResultStage + kCoderStages + 1,
 constexpr int kTileBase = 3, kTileReady = 8;
 constexpr int kTileInterval = kTileReady - kTileBase + 1;  ///< the shortest between tiles
 /// sf_unfold: states before it runs.
-constexpr unsigned kUnfoldPreparation = 7;
+constexpr unsigned kUnfoldPreparation = 10;
 
 }  // namespace solfege

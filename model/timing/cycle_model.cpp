@@ -18,12 +18,9 @@ constexpr std::uint64_t kStreamOverhead = 6;             ///< start, emit, reduc
 constexpr std::uint64_t kUnfoldOverhead = kUnfoldPreparation + 2;  ///< and start, wait
 
 /// Taps of one axis that meet the operand at each tile position.
-std::vector<std::uint64_t> tap_counts(const Descriptor& d, std::uint32_t tile_first,
-                                      std::uint32_t tile_count, std::uint32_t tap_first,
-                                      std::uint32_t tap_count, std::uint32_t limit) {
+std::vector<std::uint64_t> tap_counts(const WindowAxis& axis, std::uint32_t tiles) {
   std::vector<std::uint64_t> counts;
-  for (std::uint32_t i = 0; i < tile_count; ++i)
-    counts.push_back(window_taps(d, tile_first + i, tap_first, tap_count, limit).size());
+  for (std::uint32_t p = 0; p < tiles; ++p) counts.push_back(window_taps(axis, p).size());
   return counts;
 }
 
@@ -81,9 +78,8 @@ std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
 }  // namespace
 
 std::vector<std::uint32_t> tile_operations(const Descriptor& d) {
-  const auto y =
-      tap_counts(d, d.tile_y_first, d.tile_y_count, d.tap_y_first, d.tap_y_count, d.window_height);
-  const auto x = tap_counts(d, d.tile_x_first, d.tile_x_count, 0, d.tap_x_count, d.window_width);
+  const auto y = tap_counts(window_axis(d, true), d.tile_y_count);
+  const auto x = tap_counts(window_axis(d, false), d.tile_x_count);
   const std::uint64_t a_tap = std::uint64_t{d.words} * d.row_planes * d.column_planes;
   std::vector<std::uint32_t> tiles;
   for (const std::uint64_t ny : y)

@@ -129,17 +129,16 @@ void TimedUnfold::step_asker(bool response) {
   if (response) ++answers_;
   if (take_answer_) --answers_;
   if (step_) {
-    const std::int64_t stride = std::int64_t{1} << d_.unfold_stride_log2;
     const bool ended = scan_end();
     lane_ = lane_ + 1 == lanes_ ? 0 : lane_ + 1;
     if (out_x_ + 1 == d_.unfold_out_width) {
       out_x_ = 0;
       x_ = x_first_;
       ++out_y_;
-      y_ += stride;
+      y_ += d_.unfold_stride_height;
     } else {
       ++out_x_;
-      x_ += stride;
+      x_ += d_.unfold_stride_width;
     }
     if (ended) scan_ = false;
   }
@@ -156,8 +155,8 @@ void TimedUnfold::load_scan() {
   const bool last_tap_y = tap_y_ + 1 == d_.unfold_kernel_height;
   scan_ = true;
   out_x_ = out_y_ = lane_ = 0;
-  x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding;
-  y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding;
+  x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding_width;
+  y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding_height;
   block_.lanes = last_word ? lanes_left : lanes_;
   block_.samples = last_sample ? samples_left : samples_step_;
   block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;

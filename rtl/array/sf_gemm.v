@@ -51,19 +51,17 @@ module sf_gemm #(
   wire        rows_by_tap         = descriptor_i[F_ROWS_BY_TAP];
   wire        columns_by_index    = rows_by_tap | descriptor_i[F_COLUMNS_BY_TILE];
   wire [1:0]  window_mode         = descriptor_i[F_WINDOW_MODE+:2];
-  wire [1:0]  stride_log2         = descriptor_i[F_STRIDE_LOG2+:2];
+  wire [5:0]  stride_y            = descriptor_i[F_STRIDE_Y+:6];
+  wire [5:0]  stride_x            = descriptor_i[F_STRIDE_X+:6];
   wire [15:0] words               = descriptor_i[F_WORDS+:16];
   wire [15:0] tail_lanes          = descriptor_i[F_TAIL_LANES+:16];
   wire [15:0] column_groups       = descriptor_i[F_COLUMN_GROUPS+:16];
   wire [15:0] column_group_stride = descriptor_i[F_COLUMN_GROUP_STRIDE+:16];
-  wire [15:0] tile_y_first        = descriptor_i[F_TILE_Y_FIRST+:16];
   wire [15:0] tile_y_count        = descriptor_i[F_TILE_Y_COUNT+:16];
-  wire [15:0] tile_x_first        = descriptor_i[F_TILE_X_FIRST+:16];
   wire [15:0] tile_x_count        = descriptor_i[F_TILE_X_COUNT+:16];
   wire [15:0] tap_x_count         = descriptor_i[F_TAP_X_COUNT+:16];
   wire [15:0] window_width        = descriptor_i[F_WINDOW_WIDTH+:16];
-  wire [15:0] row_y_origin        = descriptor_i[F_ROW_Y_ORIGIN+:16];
-  wire [15:0] column_y_origin     = descriptor_i[F_COLUMN_Y_ORIGIN+:16];
+  wire [15:0] map_y_first         = descriptor_i[F_MAP_Y_FIRST+:16];
 
   wire go = enable_i & ~stall_o;
 
@@ -78,14 +76,14 @@ module sf_gemm #(
   wire [15:0] column_line  = column_width * column_pixel_q;
 
   // How far tap and operand index move per step, by window mode (see sf_window_axis)
-  function [15:0] tap_step(input [1:0] mode, input [1:0] stride, input [15:0] unit);
-    tap_step = (mode == WINDOW_BACKWARD_INPUT) ? unit << stride : unit;
+  function [15:0] tap_step(input [1:0] mode, input [5:0] stride, input [15:0] unit);
+    tap_step = (mode == WINDOW_BACKWARD_INPUT) ? unit * {10'd0, stride} : unit;
   endfunction
-  function [15:0] index_step(input [1:0] mode, input [1:0] stride, input [15:0] unit);
+  function [15:0] index_step(input [1:0] mode, input [5:0] stride, input [15:0] unit);
     case (mode)
       WINDOW_FORWARD:        index_step = unit;
       WINDOW_BACKWARD_INPUT: index_step = 16'd0 - unit;
-      default:               index_step = unit << stride;
+      default:               index_step = unit * {10'd0, stride};
     endcase
   endfunction
 
@@ -106,17 +104,22 @@ module sf_gemm #(
   wire last_x     = tile_x_q + 16'd1 == tile_x_count;
   wire last_y     = tile_y_q + 16'd1 == tile_y_count;
 
+  // Next tile: column group fastest, then x, then y
+  wire first_tile = prepare_q == PREPARE_PIXEL;
+  wire next_x     = next_valid & take_next & last_group;
   wire [15:0] tap_y, tap_x, index_y, index_x, count_y, count_x;
   sf_window_axis u_axis_y (
       .clk_i        (clk_i),
       .enable_i     (go),
+      .load_i       (first_tile),
+      .next_i       (next_x & last_x),
       .mode_i       (window_mode),
-      .stride_log2_i(stride_log2),
-      .padding_i    (descriptor_i[F_PADDING+:16]),
-      .position_i   (tile_y_first + tile_y_q),
-      .tap_first_i  (descriptor_i[F_TAP_Y_FIRST+:16]),
-      .tap_count_i  (descriptor_i[F_TAP_Y_COUNT+:16]),
-      .limit_i      (descriptor_i[F_WINDOW_HEIGHT+:16]),
+      .stride_i     (stride_y),
+      .place_i      (descriptor_i[F_PLACE_Y+:16]),
+      .phase_i      (descriptor_i[F_PHASE_Y+:6]),
+      .reach_i      (descriptor_i[F_REACH_Y+:16]),
+      .taps_i       (descriptor_i[F_TAP_Y_COUNT+:16]),
+      .map_i        (descriptor_i[F_WINDOW_HEIGHT+:16]),
       .first_tap_o  (tap_y),
       .first_index_o(index_y),
       .count_o      (count_y)
@@ -124,19 +127,22 @@ module sf_gemm #(
   sf_window_axis u_axis_x (
       .clk_i        (clk_i),
       .enable_i     (go),
+      .load_i       (first_tile | (next_x & last_x)),
+      .next_i       (next_x),
       .mode_i       (window_mode),
-      .stride_log2_i(stride_log2),
-      .padding_i    (descriptor_i[F_PADDING+:16]),
-      .position_i   (tile_x_first + tile_x_q),
-      .tap_first_i  (16'd0),
-      .tap_count_i  (tap_x_count),
-      .limit_i      (window_width),
+      .stride_i     (stride_x),
+      .place_i      (descriptor_i[F_PLACE_X+:16]),
+      .phase_i      (descriptor_i[F_PHASE_X+:6]),
+      .reach_i      (descriptor_i[F_REACH_X+:16]),
+      .taps_i       (tap_x_count),
+      .map_i        (window_width),
       .first_tap_o  (tap_x),
       .first_index_o(index_x),
       .count_o      (count_x)
   );
-  wire [15:0] row_y    = (rows_by_tap ? tap_y : index_y) - row_y_origin;
-  wire [15:0] column_y = (columns_by_index ? index_y : tap_y) - column_y_origin;
+  wire [15:0] map_y    = index_y - map_y_first;
+  wire [15:0] row_y    = rows_by_tap ? tap_y : map_y;
+  wire [15:0] column_y = columns_by_index ? map_y : tap_y;
 
   always @(posedge clk_i) begin : preparing
     integer lane;
@@ -148,14 +154,14 @@ module sf_gemm #(
           for (lane = 0; lane < Lanes; lane = lane + 1) tail_mask_q[lane] <= lane < {16'd0, tail_lanes};
         end
         PREPARE_STEP: begin
-          row_step_x_q <= rows_by_tap ? tap_step(window_mode, stride_log2, row_pixel_q)
-                                      : index_step(window_mode, stride_log2, row_pixel_q);
-          row_step_y_q <= rows_by_tap ? tap_step(window_mode, stride_log2, row_line)
-                                      : index_step(window_mode, stride_log2, row_line);
-          column_step_x_q <= columns_by_index ? index_step(window_mode, stride_log2, column_pixel_q)
-                                         : tap_step(window_mode, stride_log2, column_pixel_q);
-          column_step_y_q <= columns_by_index ? index_step(window_mode, stride_log2, column_line)
-                                         : tap_step(window_mode, stride_log2, column_line);
+          row_step_x_q <= rows_by_tap ? tap_step(window_mode, stride_x, row_pixel_q)
+                                      : index_step(window_mode, stride_x, row_pixel_q);
+          row_step_y_q <= rows_by_tap ? tap_step(window_mode, stride_y, row_line)
+                                      : index_step(window_mode, stride_y, row_line);
+          column_step_x_q <= columns_by_index ? index_step(window_mode, stride_x, column_pixel_q)
+                                              : tap_step(window_mode, stride_x, column_pixel_q);
+          column_step_y_q <= columns_by_index ? index_step(window_mode, stride_y, column_line)
+                                              : tap_step(window_mode, stride_y, column_line);
         end
         PREPARE_INDEX: begin
           row_index_q    <= row_y * row_width + (rows_by_tap ? tap_x : index_x);
@@ -191,7 +197,6 @@ module sf_gemm #(
         if (take_next) begin
           if (next_last_q) prepare_q <= PREPARE_IDLE;
           else prepare_q <= PREPARE_BASE;
-          // Next tile: column group fastest, then x, then y
           group_q        <= last_group ? 16'd0 : group_q + 16'd1;
           group_offset_q <= last_group ? 16'd0 : group_offset_q + column_group_stride;
           if (last_group) tile_x_q <= last_x ? 16'd0 : tile_x_q + 16'd1;

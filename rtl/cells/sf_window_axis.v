@@ -1,85 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
-// One axis of a convolution window: which taps t of [tap_first, tap_first + tap_count) meet an operand
-// index d inside [0, limit), for tile position p. Padding and stride holes are thereby never visited.
-//   forward          d = (p << s) + t - padding        t steps by 1
-//   backward input   d = (p + padding - t) >> s        t steps by 1 << s, where it divides
-//   backward weight  d = (t << s) + p - padding        t steps by 1
-// Latency 3 cycles while enable_i; inputs held stable meanwhile. count_o = 0: no tap is valid.
-// 18-bit signed arithmetic holds every sum for positions below 2^15; maps are far smaller.
+// One axis of a convolution window: which taps t of [0, taps) meet an operand index d inside [0, map), at tile
+// position p. Padding and stride holes are thereby never visited.
+//   forward          d = origin + stride p + t      t and d step by 1         unit 1,      fine index d
+//   backward input   stride d + t = origin + p      t by stride, d by -1      unit stride, fine index t
+//   backward weight  d = origin + p + stride t      t by 1, d by stride       unit stride, fine index d
+// Nothing is divided: origin = place * unit + phase, and place and phase move on with p. The fine indices of a
+// phase are every unit-th from it on, and the last of the reach units lacks those from rest on.
+// load_i: p = 0. next_i: p + 1. Outputs follow after 3 cycles of enable_i; other inputs are held from a cycle before
+// load_i on. count_o = 0: no tap is valid. 18-bit signed arithmetic holds every sum for positions below 2^16.
 `default_nettype none
 module sf_window_axis (
     input  wire        clk_i,
     input  wire        enable_i,
+    input  wire        load_i,
+    input  wire        next_i,
     input  wire [1:0]  mode_i,
-    input  wire [1:0]  stride_log2_i,
-    input  wire [15:0] padding_i,
-    input  wire [15:0] position_i,
-    input  wire [15:0] tap_first_i,
-    input  wire [15:0] tap_count_i,
-    input  wire [15:0] limit_i,
+    input  wire [5:0]  stride_i,
+    input  wire [15:0] place_i,  // two's complement
+    input  wire [5:0]  phase_i,  // below the unit
+    input  wire [15:0] reach_i,  // units that hold the fine index
+    input  wire [15:0] taps_i,
+    input  wire [15:0] map_i,
     output reg  [15:0] first_tap_o,
     output reg  [15:0] first_index_o,
     output reg  [15:0] count_o
 );
   `include "sf_descriptor.vh"
 
-  wire signed [17:0] position  = {2'b00, position_i};
-  wire signed [17:0] padding   = {2'b00, padding_i};
-  wire signed [17:0] tap_first = {2'b00, tap_first_i};
-  wire signed [17:0] tap_last  = {2'b00, tap_first_i} + {2'b00, tap_count_i} - 18'd1;
-  wire signed [17:0] index_last = {2'b00, limit_i} - 18'd1;
-  wire signed [17:0] stride_mask = (18'sd1 <<< stride_log2_i) - 18'sd1;
+  wire        backwards = mode_i == WINDOW_BACKWARD_INPUT;
+  wire [5:0]  unit   = (mode_i == WINDOW_FORWARD) ? 6'd1 : stride_i;
+  wire [15:0] fine   = backwards ? taps_i : map_i;
+  wire [15:0] coarse = backwards ? map_i : taps_i;
 
-  // Cycle 1: the index at tap 0
-  reg signed [17:0] base_q;
-  // Cycle 2: bounds of the tap
-  reg signed [17:0] low, high;
-  reg signed [17:0] low_q, high_q;
-  wire signed [17:0] low_clamped = (low > tap_first) ? low : tap_first;
-  always @* begin
-    case (mode_i)
-      WINDOW_FORWARD: begin
-        low  = -base_q;
-        high = index_last - base_q;
-      end
-      WINDOW_BACKWARD_INPUT: begin
-        low  = base_q - (index_last <<< stride_log2_i);
-        high = base_q;
-      end
-      default: begin
-        low  = (stride_mask - base_q) >>> stride_log2_i;
-        high = (index_last - base_q) >>> stride_log2_i;
-      end
-    endcase
-  end
-  // Cycle 3: index and count
-  wire signed [17:0] span = high_q - low_q;
-  wire signed [17:0] back_index = (base_q - low_q) >>> stride_log2_i;
-  wire signed [17:0] forward_index = base_q + low_q;
-  wire signed [17:0] weight_index = base_q + (low_q <<< stride_log2_i);
-  wire signed [17:0] back_count = (span >>> stride_log2_i) + 18'sd1;
-  wire signed [17:0] step_count = span + 18'sd1;
+  // Where the tile is
+  reg signed [17:0] place_q;
+  reg [5:0]         phase_q;
+  wire              wraps = phase_q + 6'd1 == stride_i;
+  // Of a descriptor: fine indices in the last unit, 1 to unit
+  reg [6:0]         rest_q;
+  wire [15:0]       whole = (reach_i - 16'd1) * {10'd0, unit};
+
+  // Cycle 1: the first step of the window, counted by units, and the fine indices of its phase
+  reg signed [17:0] first_q;
+  reg [16:0]        members_q;
+  wire signed [17:0] too_early = backwards ? place_q - {2'b00, coarse} + 18'sd1 : -place_q;
+  // Cycle 2: the last step, and what the stride multiplies
+  reg signed [17:0] last_q, first_2_q, coarse_q, strides_q;
+  wire signed [17:0] members_end = $signed({1'b0, members_q}) - 18'sd1;
+  wire signed [17:0] fine_last   = backwards ? members_end : members_end - place_q;
+  wire signed [17:0] coarse_last = backwards ? place_q : $signed({2'b00, coarse}) - 18'sd1;
+  // Cycle 3: tap, index and count
+  wire signed [17:0] steps = last_q - first_2_q + 18'sd1;
+  wire [15:0]        fine_first = strides_q[15:0] * {10'd0, unit} + {10'd0, phase_q};
 
   always @(posedge clk_i) begin
     if (enable_i) begin
-      case (mode_i)
-        WINDOW_FORWARD:        base_q <= (position <<< stride_log2_i) - padding;
-        WINDOW_BACKWARD_INPUT: base_q <= position + padding;
-        default:               base_q <= position - padding;
-      endcase
+      rest_q <= fine[6:0] - whole[6:0];
+      if (load_i) begin
+        place_q <= {{2{place_i[15]}}, place_i};
+        phase_q <= phase_i;
+      end else if (next_i) begin
+        if (mode_i == WINDOW_FORWARD) place_q <= place_q + {12'd0, stride_i};
+        else begin
+          place_q <= place_q + {17'd0, wraps};
+          phase_q <= wraps ? 6'd0 : phase_q + 6'd1;
+        end
+      end
 
-      low_q  <= (mode_i == WINDOW_BACKWARD_INPUT)
-                ? low_clamped + ((base_q - low_clamped) & stride_mask) : low_clamped;
-      high_q <= (high < tap_last) ? high : tap_last;
+      first_q   <= too_early[17] ? 18'sd0 : too_early;
+      members_q <= {1'b0, reach_i} - {16'd0, {1'b0, phase_q} >= rest_q};
 
-      first_tap_o <= low_q[15:0];
-      case (mode_i)
-        WINDOW_FORWARD:        first_index_o <= forward_index[15:0];
-        WINDOW_BACKWARD_INPUT: first_index_o <= back_index[15:0];
-        default:               first_index_o <= weight_index[15:0];
-      endcase
-      if (span < 18'sd0) count_o <= 16'd0;
-      else count_o <= (mode_i == WINDOW_BACKWARD_INPUT) ? back_count[15:0] : step_count[15:0];
+      last_q    <= (fine_last < coarse_last) ? fine_last : coarse_last;
+      first_2_q <= first_q;
+      coarse_q  <= backwards ? place_q - first_q : first_q;
+      strides_q <= backwards ? first_q : place_q + first_q;
+
+      first_tap_o   <= backwards ? fine_first : coarse_q[15:0];
+      first_index_o <= backwards ? coarse_q[15:0] : fine_first;
+      count_o       <= steps[17] ? 16'd0 : steps[15:0];
     end
   end
 endmodule

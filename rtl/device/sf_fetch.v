@@ -117,7 +117,24 @@ module sf_fetch #(
       && (descriptor_q[F_LOAD_ADDRESS+:32] & (BusBytes - 32'd1)) == 32'd0
       && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth
       && load_end <= 33'h100000000;
-  wire gemm_ok = descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
+  // Windows: a phase within its unit, and as many units as hold the fine index (see sf_window_axis)
+  function window_ok(input [1:0] mode, input [5:0] stride, input [5:0] phase, input [15:0] reach, input [15:0] taps,
+                     input [15:0] map);
+    reg [5:0]  unit;
+    reg [22:0] fine, span;
+    begin
+      unit = (mode == WINDOW_FORWARD) ? 6'd1 : stride;
+      fine = {7'd0, (mode == WINDOW_BACKWARD_INPUT) ? taps : map};
+      span = {7'd0, reach} * {17'd0, unit};
+      window_ok = stride != 6'd0 && phase < unit && fine <= span && span < fine + {17'd0, unit};
+    end
+  endfunction
+  wire windows_ok = window_ok(descriptor_q[F_WINDOW_MODE+:2], descriptor_q[F_STRIDE_Y+:6], descriptor_q[F_PHASE_Y+:6],
+                              descriptor_q[F_REACH_Y+:16], descriptor_q[F_TAP_Y_COUNT+:16],
+                              descriptor_q[F_WINDOW_HEIGHT+:16])
+      && window_ok(descriptor_q[F_WINDOW_MODE+:2], descriptor_q[F_STRIDE_X+:6], descriptor_q[F_PHASE_X+:6],
+                   descriptor_q[F_REACH_X+:16], descriptor_q[F_TAP_X_COUNT+:16], descriptor_q[F_WINDOW_WIDTH+:16]);
+  wire gemm_ok = windows_ok && descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
       && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
       && descriptor_q[F_WINDOW_MODE+:2] != 2'd3 && descriptor_q[F_WORDS+:16] != 16'd0
       && descriptor_q[F_TAIL_LANES+:16] != 16'd0 && {16'd0, descriptor_q[F_TAIL_LANES+:16]} <= Lanes
@@ -239,8 +256,10 @@ module sf_fetch #(
       && {16'd0, descriptor_q[F_SOURCE_ROWS+:16]} <= target_reach;
   wire [15:0] taps = {8'd0, descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8]} * {8'd0, descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8]};
   wire [31:0] unfolded_rows = {16'd0, taps} * {16'd0, descriptor_q[F_UNFOLD_TAP_ROWS+:16]};
-  wire [18:0] last_line  = {3'd0, descriptor_q[F_UNFOLD_OUT_HEIGHT+:16]} << descriptor_q[F_UNFOLD_STRIDE_LOG2+:2];
-  wire [18:0] last_place = {3'd0, descriptor_q[F_UNFOLD_OUT_WIDTH+:16]} << descriptor_q[F_UNFOLD_STRIDE_LOG2+:2];
+  wire [7:0]  stride_height = descriptor_q[F_UNFOLD_STRIDE_HEIGHT+:8];
+  wire [7:0]  stride_width  = descriptor_q[F_UNFOLD_STRIDE_WIDTH+:8];
+  wire [23:0] last_line  = {8'd0, descriptor_q[F_UNFOLD_OUT_HEIGHT+:16]} * {16'd0, stride_height};
+  wire [23:0] last_place = {8'd0, descriptor_q[F_UNFOLD_OUT_WIDTH+:16]} * {16'd0, stride_width};
   wire [15:0] target_members = descriptor_q[F_TARGET_COLUMNS] ? ColumnMembers : RowMembers;
   wire unfold_ok = turn_ok && descriptor_q[F_UNFOLD_PLANES+:6] != 6'd0
       && descriptor_q[F_UNFOLD_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_WIDTH+:16] != 16'd0
@@ -249,7 +268,8 @@ module sf_fetch #(
       && (descriptor_q[F_UNFOLD_TAP_ROWS+:16] & (target_members - 16'd1)) == 16'd0
       && descriptor_q[F_SOURCE_LANES+:16] <= descriptor_q[F_UNFOLD_TAP_ROWS+:16] && unfolded_rows[31:16] == 16'd0
       && !descriptor_q[F_UNFOLD_HEIGHT+15] && !descriptor_q[F_UNFOLD_WIDTH+15]
-      && last_line <= 19'd65536 && last_place <= 19'd65536 && product <= target_reach;
+      && stride_height != 8'd0 && stride_width != 8'd0
+      && last_line <= 24'd65536 && last_place <= 24'd65536 && product <= target_reach;
   wire legal = (is_load & load_ok) | (is_gemm & gemm_ok) | (is_stream & stream_ok)
       | (is_transpose & transpose_ok) | (is_unfold & unfold_ok);
 

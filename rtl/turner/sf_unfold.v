@@ -10,7 +10,7 @@
 // a block of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
 // Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
 // the last and outside the map are 0.
-// Cycles not stalled: 9 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
+// Cycles not stalled: 12 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
 `default_nettype none
 module sf_unfold #(
     parameter Rows = 16,
@@ -94,9 +94,11 @@ module sf_unfold #(
   wire [15:0] width        = descriptor_i[F_UNFOLD_WIDTH+:16];
   wire [15:0] out_height   = descriptor_i[F_UNFOLD_OUT_HEIGHT+:16];
   wire [15:0] out_width    = descriptor_i[F_UNFOLD_OUT_WIDTH+:16];
-  wire [7:0]  padding      = descriptor_i[F_UNFOLD_PADDING+:8];
+  wire [7:0]  padding_y    = descriptor_i[F_UNFOLD_PADDING_HEIGHT+:8];
+  wire [7:0]  padding_x    = descriptor_i[F_UNFOLD_PADDING_WIDTH+:8];
+  wire [7:0]  stride_y     = descriptor_i[F_UNFOLD_STRIDE_HEIGHT+:8];
+  wire [7:0]  stride_x     = descriptor_i[F_UNFOLD_STRIDE_WIDTH+:8];
   wire [5:0]  planes       = descriptor_i[F_UNFOLD_PLANES+:6];
-  wire [1:0]  stride_log2  = descriptor_i[F_UNFOLD_STRIDE_LOG2+:2];
   wire        source_columns = descriptor_i[F_SOURCE_COLUMNS];
   wire        target_columns = descriptor_i[F_TARGET_COLUMNS];
   wire [4:0]  source_shift = source_columns ? ColumnShift : RowShift;
@@ -109,8 +111,9 @@ module sf_unfold #(
 
   // ---- States: strides first (a product a cycle), then running, then the writes' answers ----
   localparam [3:0] STATE_IDLE = 4'd0, STATE_SOURCE_PIXEL = 4'd1, STATE_SOURCE_LINE = 4'd2, STATE_SOURCE_GROUP = 4'd3,
-                   STATE_PADDING = 4'd4, STATE_TARGET_PIXEL = 4'd5, STATE_TARGET_GROUP = 4'd6, STATE_BEGIN = 4'd7,
-                   STATE_RUN = 4'd8, STATE_WAIT = 4'd9;
+                   STATE_PADDING_Y = 4'd4, STATE_PADDING_X = 4'd5, STATE_STEP_Y = 4'd6, STATE_STEP_X = 4'd7,
+                   STATE_TARGET_PIXEL = 4'd8, STATE_TARGET_GROUP = 4'd9, STATE_BEGIN = 4'd10, STATE_RUN = 4'd11,
+                   STATE_WAIT = 4'd12;
   reg [3:0] state_q;
   wire run = enable_i & (state_q == STATE_RUN);
   wire finish;
@@ -120,7 +123,9 @@ module sf_unfold #(
   wire [31:0] source_plane = {16'd0, descriptor_i[F_SOURCE_WORDS+:16]} << (source_shift + WordLog2);
   wire [31:0] target_word  = 32'd1 << (target_shift + WordLog2);
   wire [31:0] target_plane = {16'd0, descriptor_i[F_TARGET_WORDS+:16]} << (target_shift + WordLog2);
-  reg  [31:0] source_pixel_q, source_line_q, source_group_q, padding_q, target_pixel_q, target_group_q;
+  reg  [31:0] source_pixel_q, source_line_q, source_group_q, target_pixel_q, target_group_q;
+  reg  [31:0] padding_y_q, padding_x_q;  // what lies before the map
+  reg  [31:0] step_y_q, step_x_q;        // from one output pixel to the next
   wire [31:0] samples_bytes = {16'd0, samples_step} << WordShift;
   wire [31:0] members_bytes = {16'd0, members_step} << WordShift;
 
@@ -155,7 +160,10 @@ module sf_unfold #(
       STATE_SOURCE_PIXEL: begin factor = source_plane; times = {10'd0, planes}; end
       STATE_SOURCE_LINE:  begin factor = source_pixel_q; times = width; end
       STATE_SOURCE_GROUP: begin factor = source_line_q; times = height; end
-      STATE_PADDING:      begin factor = source_line_q + source_pixel_q; times = {8'd0, padding}; end
+      STATE_PADDING_Y:    begin factor = source_line_q; times = {8'd0, padding_y}; end
+      STATE_PADDING_X:    begin factor = source_pixel_q; times = {8'd0, padding_x}; end
+      STATE_STEP_Y:       begin factor = source_line_q; times = {8'd0, stride_y}; end
+      STATE_STEP_X:       begin factor = source_pixel_q; times = {8'd0, stride_x}; end
       STATE_TARGET_PIXEL: begin factor = target_plane; times = {10'd0, planes}; end
       STATE_TARGET_GROUP: begin factor = target_pixel_q; times = source_rows; end
       default:            begin factor = target_group_q; times = target_row >> target_shift; end
@@ -190,7 +198,10 @@ module sf_unfold #(
         STATE_SOURCE_PIXEL: source_pixel_q <= product;
         STATE_SOURCE_LINE:  source_line_q <= product;
         STATE_SOURCE_GROUP: source_group_q <= product;
-        STATE_PADDING:      padding_q <= product;
+        STATE_PADDING_Y:    padding_y_q <= product;
+        STATE_PADDING_X:    padding_x_q <= product;
+        STATE_STEP_Y:       step_y_q <= product;
+        STATE_STEP_X:       step_x_q <= product;
         STATE_TARGET_PIXEL: target_pixel_q <= product;
         STATE_TARGET_GROUP: target_group_q <= product;
         default:            product_q <= product;
@@ -203,8 +214,8 @@ module sf_unfold #(
         tap_y_q      <= 8'd0;
         tap_x_q      <= 8'd0;
         tap_row_q    <= 16'd0;
-        tap_line_q   <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_q;
-        tap_at_q     <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_q;
+        tap_line_q   <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_y_q - padding_x_q;
+        tap_at_q     <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_y_q - padding_x_q;
         lane_first_q <= 16'd0;
         word_at_q    <= 32'd0;
         plane_q      <= 6'd0;
@@ -274,9 +285,8 @@ module sf_unfold #(
   assign load = run & (next_q == NEXT_READY) & (~scan_q | (step & scan_end));
   wire take_answer;
 
-  wire signed [17:0] tap_x_place = {10'd0, tap_x_q} - {10'd0, padding};
-  wire signed [17:0] tap_y_place = {10'd0, tap_y_q} - {10'd0, padding};
-  wire [31:0] source_line_step = source_line_q << stride_log2;
+  wire signed [17:0] tap_x_place = {10'd0, tap_x_q} - {10'd0, padding_x};
+  wire signed [17:0] tap_y_place = {10'd0, tap_y_q} - {10'd0, padding_y};
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       scan_q     <= 1'b0;
@@ -310,12 +320,12 @@ module sf_unfold #(
       lane_q <= lane_q + 1'b1;
       if (&lane_q) block_at_q <= block_at_q + target_word;
       out_x_q <= last_x ? 16'd0 : out_x_q + 16'd1;
-      x_q     <= last_x ? x_first_q : x_q + (18'sd1 <<< stride_log2);
-      at_q    <= last_x ? line_at_q + source_line_step : at_q + (source_pixel_q << stride_log2);
+      x_q     <= last_x ? x_first_q : x_q + {10'd0, stride_x};
+      at_q    <= last_x ? line_at_q + step_y_q : at_q + step_x_q;
       if (last_x) begin
         out_y_q   <= out_y_q + 16'd1;
-        y_q       <= y_q + (18'sd1 <<< stride_log2);
-        line_at_q <= line_at_q + source_line_step;
+        y_q       <= y_q + {10'd0, stride_y};
+        line_at_q <= line_at_q + step_y_q;
       end
     end
   end

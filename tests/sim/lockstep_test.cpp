@@ -59,6 +59,11 @@ const std::vector<Kind> kKinds = {
       "conv; channels = 6; kernel = 3; padding = 1; batch_norm = true; residual = 1; "
       "dropout = 0.25",
       "conv; channels = 6; kernel = 1; residual = 3"}},
+    {"strided",
+     5,
+     {"conv; channels = 6; kernel = [2, 3]; padding = [0, 1]",
+      "conv; channels = 18; kernel = [3, 4]; stride = [2, 3]; padding = [1, 2]; batch_norm = true",
+      "conv; channels = 7; kernel = [2, 3]; stride = [3, 2]; padding = [1, 2]"}},
 };
 
 struct Options {
@@ -235,7 +240,8 @@ int main(int argc, char** argv) {
   session.cli(
       session.cli() | Opt(options.config, "file")["--config"]("the machine") |
       Opt(options.bits, "W,A,G")["--bits"]("only this row of the table") |
-      Opt(options.kind, "kind")["--kind"]("only this network: fc, conv, pooled or residual") |
+      Opt(options.kind,
+          "kind")["--kind"]("only this network: fc, conv, pooled, residual or strided") |
       Opt(options.scheme, "name")["--scheme"]("only this scheme") |
       Opt(options.memory.latency_cycles, "cycles")["--memory-latency"]("of the memory") |
       Opt(options.memory.bytes_per_cycle, "bytes")["--memory-bytes-per-cycle"]("of the memory") |

@@ -68,8 +68,8 @@ inline Layer conv_layer(int height, int width, int in_channels, int out_channels
   layer.in_width = width;
   layer.in_channels = in_channels;
   layer.kernel_height = layer.kernel_width = kernel;
-  layer.stride = stride;
-  layer.padding = padding;
+  layer.stride_height = layer.stride_width = stride;
+  layer.padding_height = layer.padding_width = padding;
   layer.out_height = (height + 2 * padding - kernel) / stride + 1;
   layer.out_width = (width + 2 * padding - kernel) / stride + 1;
   layer.out_channels = out_channels;
@@ -103,8 +103,8 @@ inline std::vector<float> direct_convolution(const Layer& layer, int batch,
           double sum = 0.0;
           for (int ky = 0; ky < layer.kernel_height; ++ky) {
             for (int kx = 0; kx < layer.kernel_width; ++kx) {
-              const int y = oy * layer.stride + ky - layer.padding;
-              const int x = ox * layer.stride + kx - layer.padding;
+              const int y = oy * layer.stride_height + ky - layer.padding_height;
+              const int x = ox * layer.stride_width + kx - layer.padding_width;
               if (y < 0 || y >= layer.in_height || x < 0 || x >= layer.in_width) continue;
               for (int ic = 0; ic < layer.in_channels; ++ic) {
                 const int in =

@@ -101,19 +101,23 @@ Integer NaiveDevice::operand(const Descriptor& d, bool of_rows, int pixel, int g
 }
 
 void NaiveDevice::gemm(const Descriptor& d) {
-  const int stride = 1 << d.stride_log2, padding = static_cast<int>(d.padding);
-  auto meets = [&](int p, int t, int limit, int* index) {
+  auto meets = [&](bool of_y, int p, int t, int* index) {
+    const int stride = static_cast<int>(of_y ? d.stride_y : d.stride_x);
+    const int limit = static_cast<int>(of_y ? d.window_height : d.window_width);
+    const int place = static_cast<int>(as_signed(of_y ? d.place_y : d.place_x, 16));
+    const int phase = static_cast<int>(of_y ? d.phase_y : d.phase_x);
     switch (d.window_mode) {
       case WindowMode::kForward:
-        *index = stride * p + t - padding;
+        *index = place + phase + stride * p + t;
         break;
-      case WindowMode::kBackwardInput:
-        if ((p + padding - t) % stride != 0) return false;
-        *index = (p + padding - t) / stride;
-        if (p + padding - t < 0) return false;
+      case WindowMode::kBackwardInput: {
+        const int times = stride * place + phase + p - t;
+        if (times < 0 || times % stride != 0) return false;
+        *index = times / stride;
         break;
+      }
       case WindowMode::kBackwardWeight:
-        *index = stride * t + p - padding;
+        *index = stride * (place + t) + phase + p;
         break;
     }
     return *index >= 0 && *index < limit;
@@ -127,21 +131,14 @@ void NaiveDevice::gemm(const Descriptor& d) {
           for (int c = 0; c < c_.columns; ++c) {
             Integer& sum = running_[static_cast<std::size_t>(r * c_.columns + c)];
             if (d.clear) sum = 0;
-            for (int tap_y = static_cast<int>(d.tap_y_first);
-                 tap_y < static_cast<int>(d.tap_y_first + d.tap_y_count); ++tap_y)
+            for (int tap_y = 0; tap_y < static_cast<int>(d.tap_y_count); ++tap_y)
               for (int tap_x = 0; tap_x < taps_x; ++tap_x) {
                 int y = 0, x = 0;
-                if (!meets(static_cast<int>(d.tile_y_first) + tile_y, tap_y,
-                           static_cast<int>(d.window_height), &y) ||
-                    !meets(static_cast<int>(d.tile_x_first) + tile_x, tap_x, width, &x))
-                  continue;
-                const int row_origin = static_cast<int>(d.row_y_origin);
-                const int column_origin = static_cast<int>(d.column_y_origin);
-                const int row_pixel = d.rows_by_tap ? (tap_y - row_origin) * taps_x + tap_x
-                                                    : (y - row_origin) * width + x;
-                const int column_pixel = d.rows_by_tap || d.columns_by_tile
-                                             ? (y - column_origin) * width + x
-                                             : (tap_y - column_origin) * taps_x + tap_x;
+                if (!meets(true, tile_y, tap_y, &y) || !meets(false, tile_x, tap_x, &x)) continue;
+                const int by_tap = tap_y * taps_x + tap_x;
+                const int by_index = (y - static_cast<int>(d.map_y_first)) * width + x;
+                const int row_pixel = d.rows_by_tap ? by_tap : by_index;
+                const int column_pixel = d.rows_by_tap || d.columns_by_tile ? by_index : by_tap;
                 for (int lane = 0; lane < length; ++lane) {
                   const Integer row = operand(d, true, row_pixel, 0, r, lane);
                   const Integer column = operand(d, false, column_pixel, group, c, lane);
@@ -449,14 +446,17 @@ void NaiveDevice::unfold(const Descriptor& d) {
   const int taps = static_cast<int>(d.unfold_kernel_height) * kernel_width;
   const int out_width = static_cast<int>(d.unfold_out_width);
   const int outs = static_cast<int>(d.unfold_out_height) * out_width;
-  const int stride = 1 << d.unfold_stride_log2, padding = static_cast<int>(d.unfold_padding);
+  const int stride_y = static_cast<int>(d.unfold_stride_height);
+  const int stride_x = static_cast<int>(d.unfold_stride_width);
+  const int padding_y = static_cast<int>(d.unfold_padding_height);
+  const int padding_x = static_cast<int>(d.unfold_padding_width);
   for (int tap = 0; tap < taps; ++tap)
     for (int channel = 0; channel < turned_lanes(d); ++channel)
       for (int sample = 0; sample < static_cast<int>(d.source_rows); ++sample)
         for (int plane = 0; plane < planes; ++plane)
           for (int o = 0; o < static_cast<int>(d.target_words) * c_.lanes; ++o) {
-            const int y = o / out_width * stride + tap / kernel_width - padding;
-            const int x = o % out_width * stride + tap % kernel_width - padding;
+            const int y = o / out_width * stride_y + tap / kernel_width - padding_y;
+            const int x = o % out_width * stride_x + tap % kernel_width - padding_x;
             const bool inside = o < outs && y >= 0 && y < height && x >= 0 && x < width;
             set_bit(target, tap * static_cast<int>(d.unfold_tap_rows) + channel, sample, plane, o,
                     inside && bit(source, sample, y * width + x, plane, channel));

@@ -62,11 +62,13 @@ Descriptor random_unfold(const Geometry& g, SeededRandom& random, std::uint32_t 
   const bool small = random.chance(30);
   const int height = small ? 1 : random.between(1, 9), width = small ? 1 : random.between(1, 11);
   const int kernel_y = random.between(1, 3), kernel_x = random.between(1, 3);
-  const int padding = random.between(0, 2), stride_log2 = random.between(0, 2);
-  const auto outs = [&](int size, int kernel) {
-    return (std::max(0, size + 2 * padding - kernel) >> stride_log2) + 1;
+  const int padding_y = random.between(0, 2), padding_x = random.between(0, 2);
+  const int stride_y = random.between(1, 4), stride_x = random.between(1, 4);
+  const auto outs = [](int size, int kernel, int stride, int padding) {
+    return std::max(0, size + 2 * padding - kernel) / stride + 1;
   };
-  const int out_y = outs(height, kernel_y), out_x = outs(width, kernel_x);
+  const int out_y = outs(height, kernel_y, stride_y, padding_y);
+  const int out_x = outs(width, kernel_x, stride_x, padding_x);
   const bool columns = random.chance(50);
   const Geometry::Side& side = g.side(columns);
   // Taps begin with a group of the target's rows, as in every schedule, or with any beat.
@@ -83,8 +85,10 @@ Descriptor random_unfold(const Geometry& g, SeededRandom& random, std::uint32_t 
   d.unfold_out_width = u32(out_x);
   d.unfold_kernel_height = u32(kernel_y);
   d.unfold_kernel_width = u32(kernel_x);
-  d.unfold_padding = u32(padding);
-  d.unfold_stride_log2 = u32(stride_log2);
+  d.unfold_padding_height = u32(padding_y);
+  d.unfold_padding_width = u32(padding_x);
+  d.unfold_stride_height = u32(stride_y);
+  d.unfold_stride_width = u32(stride_x);
   d.unfold_tap_rows = u32(tap_rows);
   return d;
 }

@@ -21,21 +21,25 @@ struct Operation {
 struct Tap {
   int tap, index;
 };
-/// Taps of one axis that meet the map, with the operand index.
-std::vector<Tap> taps(int mode, int stride, int padding, int position, int first, int count,
-                      int limit) {
+/// One axis of the windows.
+struct Axis {
+  int mode, stride, origin, taps, map;
+  int unit() const { return mode == 0 ? 1 : stride; }
+  int phase() const { return ((origin % unit()) + unit()) % unit(); }
+  int place() const { return (origin - phase()) / unit(); }
+  int reach() const { return ((mode == 1 ? taps : map) + unit() - 1) / unit(); }
+};
+/// Its taps that meet the map at a tile, with the operand index.
+std::vector<Tap> taps(const Axis& axis, int position) {
   std::vector<Tap> valid;
-  for (int tap = first; tap < first + count; ++tap) {
-    int index = 0;
-    if (mode == 0) index = stride * position + tap - padding;
-    if (mode == 1) {
-      const int distance = position + padding - tap;
-      if (distance < 0 || distance % stride != 0) continue;
-      index = distance / stride;
+  for (int tap = 0; tap < axis.taps; ++tap)
+    for (int index = 0; index < axis.map; ++index) {
+      const int p = axis.origin + position;
+      const bool meets = axis.mode == 0   ? index == axis.origin + axis.stride * position + tap
+                         : axis.mode == 1 ? axis.stride * index + tap == p
+                                          : index == p + axis.stride * tap;
+      if (meets) valid.push_back({tap, index});
     }
-    if (mode == 2) index = stride * tap + position - padding;
-    if (index >= 0 && index < limit) valid.push_back({tap, index});
-  }
   return valid;
 }
 }  // namespace
@@ -46,15 +50,16 @@ TEST_CASE("operations follow the loops of the contract") {
   top.clear_i = top.enable_i = top.start_i = top.hold_i = 0;
   reset(top);
   for (int pass = 0; pass < 400; ++pass) {
-    const int mode = random.between(0, 2), stride_log2 = random.between(0, 2);
-    const int padding = random.between(0, 2), stride = 1 << stride_log2;
+    const int mode = random.between(0, 2);
     const bool rows_by_tap = random.chance(40), columns_by_tile = random.chance(40);
-    const int tap_y = columns_by_tile ? 1 : random.between(1, 3);
-    const int tap_x = columns_by_tile ? 1 : random.between(1, 3);
-    const int tap_first = random.between(0, 1);
-    const int height = random.between(1, 5), width = random.between(1, 5);
-    const int tile_y = random.between(1, 3), tile_x = random.between(1, 3);
-    const int tile_y_first = random.between(0, 2), tile_x_first = random.between(0, 2);
+    const auto axis = [&](int tap_count) {
+      const bool wide = random.chance(10);
+      return Axis{mode, wide ? random.between(6, 63) : random.between(1, 5), random.between(-9, 7),
+                  tap_count, wide ? random.between(1, 200) : random.between(1, 9)};
+    };
+    const Axis y = axis(columns_by_tile ? 1 : random.between(1, 7));
+    const Axis x = axis(columns_by_tile ? 1 : random.between(1, 7));
+    const int tile_y = random.between(1, 5), tile_x = random.between(1, 5);
     const int groups = random.between(1, 2), words = random.between(1, 3);
     const int row_planes = random.between(1, 3), column_planes = random.between(1, 3);
     const int tail = random.between(1, SF_LANES);
@@ -62,7 +67,8 @@ TEST_CASE("operations follow the loops of the contract") {
     const bool clear = random.chance(80), drain = random.chance(80);
     const int row_base = random.between(0, 63), column_base = random.between(0, 63);
     const int group_stride = random.between(0, 300);
-    CAPTURE(seed(), pass, mode, stride, padding, rows_by_tap, columns_by_tile);
+    CAPTURE(seed(), pass, mode, y.stride, y.origin, x.stride, x.origin, rows_by_tap,
+            columns_by_tile);
     for (int i = 0; i < solfege::kDescriptorWords; ++i) top.descriptor_i[i] = random.bits(32);
     auto set = [&](int field, int bits, uint64_t value) {
       set_field(top.descriptor_i, field, bits, value);
@@ -78,25 +84,27 @@ TEST_CASE("operations follow the loops of the contract") {
     set(F_ROWS_BY_TAP, 1, rows_by_tap);
     set(F_COLUMNS_BY_TILE, 1, columns_by_tile);
     set(F_WINDOW_MODE, 2, mode);
-    set(F_STRIDE_LOG2, 2, stride_log2);
     set(F_WORDS, 16, words);
     set(F_TAIL_LANES, 16, tail);
     set(F_COLUMN_GROUPS, 16, groups);
     set(F_COLUMN_GROUP_STRIDE, 16, group_stride);
-    set(F_TILE_Y_FIRST, 16, tile_y_first);
     set(F_TILE_Y_COUNT, 16, tile_y);
-    set(F_TILE_X_FIRST, 16, tile_x_first);
     set(F_TILE_X_COUNT, 16, tile_x);
-    set(F_TAP_Y_FIRST, 16, tap_first);
-    set(F_TAP_Y_COUNT, 16, tap_y);
-    set(F_TAP_X_COUNT, 16, tap_x);
-    set(F_PADDING, 16, padding);
-    set(F_WINDOW_HEIGHT, 16, height);
-    set(F_WINDOW_WIDTH, 16, width);
-    // What the buffers hold begins with these rows of the operands' maps.
-    const int row_origin = random.between(0, 3), column_origin = random.between(0, 3);
-    set(F_ROW_Y_ORIGIN, 16, row_origin);
-    set(F_COLUMN_Y_ORIGIN, 16, column_origin);
+    set(F_TAP_Y_COUNT, 16, y.taps);
+    set(F_TAP_X_COUNT, 16, x.taps);
+    set(F_WINDOW_HEIGHT, 16, y.map);
+    set(F_WINDOW_WIDTH, 16, x.map);
+    set(F_STRIDE_Y, 6, y.stride);
+    set(F_STRIDE_X, 6, x.stride);
+    set(F_PLACE_Y, 16, y.place());
+    set(F_PLACE_X, 16, x.place());
+    set(F_PHASE_Y, 6, y.phase());
+    set(F_PHASE_X, 6, x.phase());
+    set(F_REACH_Y, 16, y.reach());
+    set(F_REACH_X, 16, x.reach());
+    // What the buffers hold begins with this row of the operand's map.
+    const int map_first = random.between(0, 3);
+    set(F_MAP_Y_FIRST, 16, map_first);
     const uint64_t affine = random.bits(40);
     set(F_AFFINE_SHIFT, 2, affine & 3);
     set(F_AFFINE_ROW, 10, affine >> 2 & 0x3ff);
@@ -106,22 +114,18 @@ TEST_CASE("operations follow the loops of the contract") {
     // The definition: row operand by index unless by tap; columns the other way, unless by tile too
     std::vector<Operation> wanted;
     std::vector<long> tile_operations;
-    for (int py = tile_y_first; py < tile_y_first + tile_y; ++py)
-      for (int px = tile_x_first; px < tile_x_first + tile_x; ++px)
+    for (int py = 0; py < tile_y; ++py)
+      for (int px = 0; px < tile_x; ++px)
         for (int group = 0; group < groups; ++group) {
-          const auto ys = taps(mode, stride, padding, py, tap_first, tap_y, height);
-          const auto xs = taps(mode, stride, padding, px, 0, tap_x, width);
           const std::size_t begin = wanted.size();
-          for (const Tap& y : ys)
-            for (const Tap& x : xs) {
-              const auto place = [&](bool index, int origin) {
-                return index ? (y.index - origin) * width + x.index
-                             : (y.tap - origin) * tap_x + x.tap;
-              };
+          for (const Tap& ty : taps(y, py))
+            for (const Tap& tx : taps(x, px)) {
+              const int by_index = (ty.index - map_first) * x.map + tx.index;
+              const int by_tap = ty.tap * x.taps + tx.tap;
               const bool columns_by_index = rows_by_tap || columns_by_tile;
-              const int row = row_base + place(!rows_by_tap, row_origin) * row_planes * words;
+              const int row = row_base + (rows_by_tap ? by_tap : by_index) * row_planes * words;
               const int column = column_base + group * group_stride +
-                                 place(columns_by_index, column_origin) * column_planes * words;
+                                 (columns_by_index ? by_index : by_tap) * column_planes * words;
               for (int word = 0; word < words; ++word)
                 for (int cp = 0; cp < column_planes; ++cp)
                   for (int rp = 0; rp < row_planes; ++rp)

@@ -126,7 +126,17 @@ Descriptor gemm() {
   d.opcode = Opcode::kGemm;
   d.row_planes = d.column_planes = d.words = d.tail_lanes = d.column_groups = 1;
   d.tile_y_count = d.tile_x_count = d.tap_y_count = d.tap_x_count = 1;
-  d.window_height = d.window_width = 1;
+  d.window_height = d.window_width = d.stride_y = d.stride_x = d.reach_y = d.reach_x = 1;
+  return d;
+}
+
+/// Of stride 3, whose taps take two strides.
+Descriptor backward_gemm() {
+  Descriptor d = gemm();
+  d.window_mode = WindowMode::kBackwardInput;
+  d.stride_y = d.stride_x = 3;
+  d.reach_y = d.reach_x = 2;
+  d.tap_y_count = d.tap_x_count = 5;
   return d;
 }
 
@@ -145,6 +155,7 @@ Descriptor unfold() {
   d.unfold_planes = d.unfold_height = d.unfold_width = 1;
   d.unfold_out_height = d.unfold_out_width = 1;
   d.unfold_kernel_height = d.unfold_kernel_width = 1;
+  d.unfold_stride_height = d.unfold_stride_width = 1;
   d.unfold_tap_rows = 64;
   return d;
 }
@@ -427,6 +438,15 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.row_planes = SF_WIDE_BITS + 1; }},
       {"gemm by tile", gemm, [](Descriptor& d) { d.columns_by_tile = 1; },
        [](Descriptor& d) { d.columns_by_tile = 1, d.tap_y_count = 2; }},
+      {"gemm without a stride", gemm, same, [](Descriptor& d) { d.stride_x = 0; }},
+      {"gemm of a phase of a stride", backward_gemm, [](Descriptor& d) { d.phase_y = 2; },
+       [](Descriptor& d) { d.phase_y = 3; }},
+      {"forward gemm of a phase", gemm, same, [](Descriptor& d) { d.phase_y = 1; }},
+      {"gemm of a reach too short", backward_gemm, [](Descriptor& d) { d.tap_x_count = 6; },
+       [](Descriptor& d) { d.tap_x_count = 7; }},
+      {"gemm of a reach too far", backward_gemm, [](Descriptor& d) { d.tap_y_count = 4; },
+       [](Descriptor& d) { d.tap_y_count = 3; }},
+      {"gemm whose map exceeds its reach", gemm, same, [](Descriptor& d) { d.window_width = 2; }},
       {"transposition of no plane", transpose, same, [](Descriptor& d) { d.plane_words = 0; }},
       {"transposition from beside words", transpose,
        [=](Descriptor& d) { d.source_address = row_unit; },
@@ -446,11 +466,13 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
        [](Descriptor& d) { d.unfold_height = 32768; }},
       {"unfolding too far", unfold,
        [](Descriptor& d) {
-         d.unfold_out_width = 8192, d.unfold_stride_log2 = 3, d.target_words = 8192;
+         d.unfold_out_width = 4096, d.unfold_stride_width = 16, d.target_words = 8192;
        },
        [](Descriptor& d) {
-         d.unfold_out_width = 8193, d.unfold_stride_log2 = 3, d.target_words = 8192;
+         d.unfold_out_width = 4097, d.unfold_stride_width = 16, d.target_words = 8192;
        }},
+      {"unfolding without a stride", unfold, same,
+       [](Descriptor& d) { d.unfold_stride_height = 0; }},
       {"unfolding of more pixels than the target", unfold,
        [](Descriptor& d) { d.unfold_out_height = kLanes / 4, d.unfold_out_width = 4; },
        [](Descriptor& d) { d.unfold_out_height = kLanes / 4 + 1, d.unfold_out_width = 4; }},
@@ -596,14 +618,15 @@ TEST_CASE("the device and the model call the same descriptors legal") {
   routing.x_from_array = 0;
   routing.z_enable = routing.route_enable = 1;
   routing.z_type = ElementType::kTagged;
-  const std::vector<Kind> kinds = {{{load()}, place("load_address"), place("load_words")},
-                                   {{gemm()}, place("row_base"), place("affine_lanes")},
-                                   {{from_memory(), from_array(), table(), sample_table, thresholds,
-                                     rounding, sums, by_sample, routing},
-                                    place("pool_enable"),
-                                    place("table")},
-                                   {{transpose()}, place("source_address"), place("target_words")},
-                                   {{unfold()}, place("source_address"), place("unfold_tap_rows")}};
+  const std::vector<Kind> kinds = {
+      {{load()}, place("load_address"), place("load_words")},
+      {{gemm()}, place("row_base"), place("stride_x")},
+      {{from_memory(), from_array(), table(), sample_table, thresholds, rounding, sums, by_sample,
+        routing},
+       place("pool_enable"),
+       place("table")},
+      {{transpose()}, place("source_address"), place("target_words")},
+      {{unfold()}, place("source_address"), place("unfold_stride_width")}};
   const std::vector<uint32_t> limits = {1,
                                         2,
                                         4,

@@ -30,9 +30,10 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     random.fill(naive.memory);
     const Descriptor d = random_unfold(geometry, random, 0x4000);
     CAPTURE(seed(), pass, d.unfold_planes, d.source_rows, d.source_lanes, d.unfold_height,
-            d.unfold_width, d.unfold_stride_log2, d.unfold_kernel_height, d.unfold_kernel_width,
-            d.unfold_padding, d.unfold_out_height, d.unfold_out_width, d.source_columns,
-            d.target_columns, d.unfold_tap_rows);
+            d.unfold_width, d.unfold_stride_height, d.unfold_stride_width, d.unfold_kernel_height,
+            d.unfold_kernel_width, d.unfold_padding_height, d.unfold_padding_width,
+            d.unfold_out_height, d.unfold_out_width, d.source_columns, d.target_columns,
+            d.unfold_tap_rows);
     give(top, d);
     const int members = geometry.side(d.target_columns).turned_members;
     const int samples = geometry.side(d.source_columns).unfold_samples;
@@ -88,7 +89,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     CHECK(written == taps * planes * rows * d.target_words * steps_of(lanes, members) * members *
                          SF_LANES / 8);
 
-    long formula = 9, before = 0;
+    long formula = 12, before = 0;
     for (int scan = 0; scan < scans; ++scan)
       for (int first = 0; first < rows; first += samples) {
         const int left = lanes - scan / planes % static_cast<int>(d.source_words) * SF_LANES;

@@ -3,6 +3,7 @@
 
 #include "cost/energy/energy_model.hpp"
 #include "model/base/error.hpp"
+#include "model/spec/window.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace solfege {
@@ -44,7 +45,7 @@ Descriptor gemm() {
   d.column_planes = 4;
   d.words = 3;
   d.column_groups = d.tile_y_count = d.tile_x_count = d.tap_y_count = d.tap_x_count = 1;
-  d.window_height = d.window_width = 1;
+  d.window_height = d.window_width = d.stride_y = d.stride_x = 1;
   d.drain = 1;
   return d;
 }
@@ -73,8 +74,8 @@ TEST_CASE("a GEMM's actions and energy are those counted by hand", "[energy]") {
 TEST_CASE("padding's taps are not priced", "[energy]") {
   Descriptor d = gemm();
   d.tap_x_count = 3;  // one pixel wide, padding 1: one of three taps is inside
-  d.padding = 1;
   d.tap_y_count = 3;
+  set_origin(d, -1, -1);
   Program program;
   program.operations.push_back(operation(d, "forward"));
   CHECK(find(price(small(), {program}), "row buffer word read").count == 24);

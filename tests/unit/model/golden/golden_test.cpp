@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "model/golden/patch.hpp"
+#include "model/spec/window.hpp"
 #include "tests/support/naive_device.hpp"
 #include "tests/support/random_stream.hpp"
 #include "tests/support/random_turn.hpp"
@@ -72,14 +73,14 @@ class Bench : public SeededRandom {
     d.column_groups = by_tile ? 1 : field(1, 3);
     int kernel_y = between(1, 3), kernel_x = between(1, 3), out_y = between(1, 4),
         out_x = between(1, 4);
-    d.stride_log2 = field(0, 1);
-    d.padding = field(0, 2);
-    int map_y = between(1, 5), map_x = between(1, 5);
+    d.stride_y = field(1, 4);
+    d.stride_x = field(1, 4);
+    int map_y = between(1, 5), map_x = between(1, 5), origin_y = between(-3, 3);
     if (by_tile) {
       kernel_y = kernel_x = map_x = out_x = 1;
-      d.padding = d.stride_log2 = 0;
-      d.row_y_origin = d.column_y_origin = d.tile_y_first = field(0, 2);
-      map_y = out_y + static_cast<int>(d.tile_y_first);
+      d.stride_y = d.stride_x = 1;
+      origin_y = static_cast<int>(d.map_y_first = field(0, 2));
+      map_y = out_y + origin_y;
     }
     d.window_height = static_cast<std::uint32_t>(map_y);
     d.window_width = static_cast<std::uint32_t>(map_x);
@@ -91,17 +92,20 @@ class Bench : public SeededRandom {
     d.row_base = field(0, c_.row_buffer_depth - 1);
     d.column_base = field(0, c_.column_buffer_depth - 1);
     d.column_group_stride = field(0, 40);
+    set_origin(d, origin_y, by_tile ? 0 : between(-3, 3));
     const bool split = chance(20) && !by_tile;
     if (split) {
       // The contraction of one tile in two descriptors
       d.tile_y_count = d.tile_x_count = d.column_groups = 1;
       d.clear = 1;
       d.tap_y_count = 1;
+      set_origin(d, origin_y, 0);
       run(d);
       d.clear = 0;
-      d.tap_y_first = d.row_y_origin = d.column_y_origin = d.tap_y_count;
-      if (!d.rows_by_tap) d.row_y_origin = 0;
-      if (d.rows_by_tap) d.column_y_origin = 0;
+      const int step = d.window_mode == WindowMode::kForward         ? 1
+                       : d.window_mode == WindowMode::kBackwardInput ? -1
+                                                                     : static_cast<int>(d.stride_y);
+      set_origin(d, origin_y + step, 0);
     }
     d.clear = !split;
     d.drain = 1;
@@ -109,6 +113,7 @@ class Bench : public SeededRandom {
     if (!split && chance(15)) {
       // Many tiles, so that the pass that takes them is shared by threads
       d.words = d.tap_y_count = d.tap_x_count = d.row_planes = d.column_planes = 1;
+      set_origin(d, 0, 0);
       d.tail_lanes = 4;
       repeats = 12;
     }

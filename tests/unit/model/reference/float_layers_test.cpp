@@ -51,7 +51,7 @@ TEST_CASE("Convolution and its gradients agree with definition and differences",
       conv_layer(7, 6, 3, 2, 3, 2, 1), conv_layer(6, 7, 1, 4, 5, 2, 2),
       conv_layer(4, 4, 3, 2, 1, 2, 0), fc_layer(3, 4, 2, 5)};
   for (const Layer& layer : layers) {
-    CAPTURE(layer.kernel_height, layer.stride, layer.padding);
+    CAPTURE(layer.kernel_height, layer.stride_height, layer.padding_height);
     const std::vector<float> input = random_values(input_size(layer, batch), &random);
     const std::vector<float> weights =
         random_values(static_cast<std::size_t>(layer.out_channels) * layer.fan_in(), &random);
@@ -91,7 +91,7 @@ TEST_CASE("Convolutions of many samples are those of each, whatever the threads"
   const std::vector<Layer> layers = {conv_layer(8, 8, 4, 6, 3, 1, 1),
                                      conv_layer(9, 9, 3, 5, 3, 2, 1), fc_layer(5, 5, 8, 24)};
   for (const Layer& layer : layers) {
-    CAPTURE(layer.in_height, layer.stride);
+    CAPTURE(layer.in_height, layer.stride_height);
     const std::vector<float> input = random_values(input_size(layer, batch), &random);
     const std::vector<float> weights =
         random_values(static_cast<std::size_t>(layer.out_channels) * layer.fan_in(), &random);
