@@ -193,6 +193,7 @@ void Training::run() {
       Interrupt::check();
       batches.next(pixels, labels);
       const std::vector<std::uint64_t> before = engine_->weight_fingerprints();
+      engine_->set_progress(static_cast<double>(state_.step) / static_cast<double>(steps_));
       const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
       const std::vector<std::uint64_t> after = engine_->weight_fingerprints();
       layers_unchanged_.push_back(static_cast<int>(std::inner_product(

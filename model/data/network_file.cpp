@@ -571,6 +571,40 @@ std::string canonical(const Network& network) {
   return text;
 }
 
+namespace {
+
+/// The precisions that the scheme asks for and the configuration holds.
+void read_curriculum(const Config& config, Network& network) {
+  const Layer& last = network.layers.back();
+  const Scheme& scheme = scheme_of(last);
+  network.curriculum = scheme.curriculum();
+  if (network.curriculum == Curriculum::kSingle) return;
+  network.guidance = scheme.guidance(last);
+  int most_weight = 0, most_activation = 0;
+  for (std::size_t k = 0; k + 1 < network.layers.size(); ++k) {
+    if (k > 0) most_weight = std::max(most_weight, network.layers[k].weight_bits);
+    most_activation = std::max(most_activation, network.layers[k].output_bits);
+  }
+  const bool phases = network.curriculum == Curriculum::kPhases;
+  network.precisions.clear();
+  for (Precision one : scheme.precisions()) {
+    const bool own = one.weight_bits == 0 && one.activation_bits == 0;
+    if (network.curriculum == Curriculum::kJoint && one.activation_bits > config.activation_bits)
+      continue;
+    one.activation_bits = std::min(one.activation_bits, config.activation_bits);
+    // A phase is a step down to what the network has.
+    if (phases && !own && one.weight_bits <= most_weight && one.activation_bits <= most_activation)
+      continue;
+    if (phases && one.weight_bits != 0) one.weight_bits = std::max(one.weight_bits, most_weight);
+    if (phases && one.activation_bits != 0)
+      one.activation_bits = std::max(one.activation_bits, most_activation);
+    network.precisions.push_back(one);
+  }
+  network = network.at(phases ? network.precisions.back() : network.precisions.front());
+}
+
+}  // namespace
+
 Network load_network(const std::string& name_or_path, const Config& config,
                      const ImageShape& images, const std::string& scheme) {
   const std::string path = resolve(name_or_path);
@@ -617,6 +651,7 @@ Network load_network(const std::string& name_or_path, const Config& config,
         used.insert(parameter.name);
     refuse_other_parameters(top, used, "any layer's scheme");
   }
+  read_curriculum(config, network);
   return network;
 }
 

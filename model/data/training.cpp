@@ -60,6 +60,28 @@ std::vector<float> initial_weights(const Network& network, int index, std::uint6
   return weights;
 }
 
+std::vector<StepPart> step_parts(const Network& network, std::size_t phase) {
+  const std::size_t count = network.precisions.size();
+  std::vector<StepPart> parts;
+  switch (network.curriculum) {
+    case Curriculum::kSingle:
+    case Curriculum::kPhases:
+      return {{phase}};
+    case Curriculum::kJoint:
+      for (std::size_t p = 0; p < count; ++p)
+        parts.push_back({p, true, true, p == 0, p + 1 == count});
+      return parts;
+    case Curriculum::kGuided:
+      return {{1, true, false}, {0, true, true}, {1, false, true}};
+  }
+  return parts;
+}
+
+std::size_t phase_at(const Network& network, double share) {
+  const auto phases = network.precisions.size();
+  return std::min(phases - 1, static_cast<std::size_t>(share * static_cast<double>(phases)));
+}
+
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
   for (int first = 0; first < images.count(); first += batch) {

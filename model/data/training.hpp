@@ -11,6 +11,17 @@ namespace solfege {
 
 struct Images;
 
+/// What a training step does with one of the network's precisions.
+struct StepPart {
+  std::size_t precision = 0;
+  bool forward = true, backward = true;
+  bool first = true, last = true;  ///< of those whose gradients update the same weights
+};
+/// All of a step, in order; `phase` is the precision that a curriculum of phases has come to.
+std::vector<StepPart> step_parts(const Network& network, std::size_t phase);
+/// The phase of a training of which this share is done.
+std::size_t phase_at(const Network& network, double share);
+
 /// One way of training a network: float reference, golden model, or RTL. All see the same batches.
 class TrainingEngine {
  public:
@@ -21,6 +32,11 @@ class TrainingEngine {
   /// Classes of `batch` images by the current weights.
   virtual std::vector<int> predict(const std::uint8_t* pixels, int batch) = 0;
   virtual void set_learning_rate(double learning_rate) = 0;
+  /// The share of the training that is done, for a curriculum of phases.
+  virtual void set_progress(double) {}
+  /// Precisions that predict() has a choice of, the first by default; training needs no choice.
+  virtual std::size_t precisions() const { return 1; }
+  virtual void set_precision(std::size_t) {}
   /// A number for each layer that is another one once its master weights have moved.
   virtual std::vector<std::uint64_t> weight_fingerprints() = 0;
 };

@@ -19,7 +19,7 @@ namespace solfege {
 AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& network, int batch,
                                      std::uint64_t seed, const MakeDevice& make_device)
     : config_(config),
-      network_(network),
+      network_(with_pointwise_head(network)),
       batch_(batch),
       learning_rate_(network.learning_rate),
       image_layer_(network.layers.front()),
@@ -30,12 +30,40 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
         batch < 1 ? "choose 1 or more"
                   : advise_at_least("stream.max_batch", batch, "lower --batch") +
                         fmt::format(" or --batch {}", config.max_batch)));
-  layout_ = lay_out_training(config_, network_, batch_);
-  device_ = make_device(layout_.size_bytes);
-  if (device_->memory().size() < layout_.size_bytes)
+  TrainingLayouts layouts = lay_out_training(config_, network_, batch_);
+  device_ = make_device(layouts.size_bytes);
+  if (device_->memory().size() < layouts.size_bytes)
     throw std::logic_error("device memory too small");
-  host_ = HostMemory(*device_, layout_.regions);
-  initialise_weights(seed);
+  host_ = HostMemory(*device_, layouts.regions);
+  precisions_ = std::move(layouts.precisions);
+  std::swap(layout_, precisions_[0]);
+  const std::size_t own_weights = network_.curriculum == Curriculum::kGuided ? 2 : 1;
+  for (std::size_t p = own_weights; p-- > 0;) {
+    activate(p);
+    initialise_weights(seed);
+  }
+}
+
+/// The precision that programs are of from now on. The layouts of the others wait in `precisions_`.
+void AcceleratorEngine::activate(std::size_t precision) {
+  if (precision == active_) return;
+  swap_to(precision);
+  write_weight_constants();
+}
+
+void AcceleratorEngine::swap_to(std::size_t precision) {
+  std::swap(layout_, precisions_[active_]);
+  active_ = precision;
+  std::swap(layout_, precisions_[active_]);
+}
+
+std::size_t AcceleratorEngine::precisions() const {
+  return network_.curriculum == Curriculum::kPhases ? 1 : precisions_.size();
+}
+
+void AcceleratorEngine::set_precision(std::size_t index) {
+  if (index >= precisions()) throw std::logic_error("no such precision");
+  if (network_.curriculum != Curriculum::kPhases) activate(index);
 }
 
 AcceleratorEngine::~AcceleratorEngine() = default;
@@ -404,6 +432,28 @@ void AcceleratorEngine::clip_gradient(ProgramBuilder& builder, std::size_t k) {
   builder.stream(s.gradient, pass, "clip the gradient");
 }
 
+/// Adds the gradient of guidance / 2 times the mean square of this layer's p minus the other
+/// network's.
+void AcceleratorEngine::join_guidance(ProgramBuilder& builder, std::size_t k) {
+  LayerState& s = layout_.layers[k];
+  const LayerState& other = precisions_[1 - active_].layers[k];
+  const double elements = static_cast<double>(s.sum.rows) * s.sum.pixels * s.sum.channels;
+  const double factor = std::ldexp(network_.guidance, -kSumFractionBits) / elements;
+  for (const LayerState* of : {static_cast<const LayerState*>(&s), &other}) {
+    const FixedScale scale = fixed_scale((of == &s ? factor : -factor) / s.gradient_unit);
+    StreamPass join;
+    join.x = &s.gradient;
+    join.z = &of->sum;
+    join.scale_z = scale.mantissa;
+    join.shift_z = scale.shift;
+    join.limit_shift = kNarrow;
+    join.store = &s.gradient;
+    join.max_address = s.gradient_max;
+    join.max_per_sample = true;
+    builder.stream(s.gradient, join, "guidance");
+  }
+}
+
 /// Adds the gradients that come back through shortcuts, then sums g and g o per channel.
 void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
@@ -422,6 +472,8 @@ void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
     join.max_per_sample = true;
     builder.stream(s.gradient, join, "add shortcut's gradient");
   }
+  if (network_.curriculum == Curriculum::kGuided && s.layer.batch_norm && !s.pooled())
+    join_guidance(builder, k);
   StreamPass measure;
   measure.limit_shift = kNarrow;
   measure.sum_address = s.gradient_sums;
@@ -508,13 +560,36 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
   if (batch != batch_) throw std::logic_error("a training step takes whole batches");
   const std::uint64_t accesses_before = host_.accesses(MemoryContent::kElements);
   write_images(pixels, batch);
+  std::vector<double> targets = one_hot(labels);
+  double loss = 0.0;
+  for (const StepPart& part : step_parts(network_, active_)) {
+    activate(part.precision);
+    part_ = part;
+    if (part.forward) run_forward();
+    if (!part.backward) continue;
+    const double own_loss = write_loss_gradient(targets);
+    if (part.precision == 0 || network_.curriculum == Curriculum::kPhases) loss = own_loss;
+    // Each precision learns the probabilities of the one before.
+    if (network_.curriculum == Curriculum::kJoint) targets = probabilities();
+    run_backward();
+    update_scalars();
+  }
+  if (network_.curriculum != Curriculum::kPhases) activate(0);
+  write_weight_constants();
+  host_element_operations_ += host_.accesses(MemoryContent::kElements) - accesses_before;
+  return loss;
+}
+
+void AcceleratorEngine::run_forward() {
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     write_output_scale(k, true);
     device_->run(forward_program(k, true));
     read_statistics(layout_.layers[k], true);
     write_activation_constants(layout_.layers[k]);
   }
-  const double loss = write_loss_gradient(labels);
+}
+
+void AcceleratorEngine::run_backward() {
   for (std::size_t k = layout_.layers.size(); k-- > 0;) {
     write_gradient_constants(k);
     device_->run(backward_program(k));
@@ -522,10 +597,15 @@ double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint
     for (const std::size_t updated : differentiated_by(k))
       if (on_grid(updated)) device_->run(grid_program(updated));
   }
-  update_scalars();
-  write_weight_constants();
-  host_element_operations_ += host_.accesses(MemoryContent::kElements) - accesses_before;
-  return loss;
+}
+
+void AcceleratorEngine::set_progress(double share) {
+  if (network_.curriculum != Curriculum::kPhases) return;
+  const std::size_t phase = phase_at(network_, share);
+  if (phase == active_) return;
+  const std::vector<LayerState> before = layout_.layers;
+  activate(phase);
+  for (std::size_t k = 0; k < before.size(); ++k) layout_.layers[k].continue_from(before[k]);
 }
 
 std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batch) {
@@ -552,15 +632,28 @@ std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batc
 std::vector<Program> AcceleratorEngine::step_programs() {
   const std::uint64_t state = random_state_;
   std::vector<Program> programs;
-  for (std::size_t k = 0; k < layout_.layers.size(); ++k)
-    programs.push_back(forward_program(k, true));
+  const std::size_t active = active_;
+  for (const StepPart& part : step_parts(network_, active_)) {
+    activate(part.precision);
+    part_ = part;
+    append_programs(programs);
+  }
+  activate(active);
+  random_state_ = state;
+  return programs;
+}
+
+/// Those of a part of a step.
+void AcceleratorEngine::append_programs(std::vector<Program>& programs) {
+  if (part_.forward)
+    for (std::size_t k = 0; k < layout_.layers.size(); ++k)
+      programs.push_back(forward_program(k, true));
+  if (!part_.backward) return;
   for (std::size_t k = layout_.layers.size(); k-- > 0;) {
     programs.push_back(backward_program(k));
     for (const std::size_t updated : differentiated_by(k))
       if (on_grid(updated)) programs.push_back(grid_program(updated));
   }
-  random_state_ = state;
-  return programs;
 }
 
 }  // namespace solfege

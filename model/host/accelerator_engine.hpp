@@ -32,6 +32,9 @@ class AcceleratorEngine : public TrainingEngine {
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
+  void set_progress(double share) override;
+  std::size_t precisions() const override;
+  void set_precision(std::size_t index) override;
   std::vector<std::uint64_t> weight_fingerprints() override;
 
   /// Elements (and packed planes) that the host has read or written in device memory during
@@ -57,6 +60,11 @@ class AcceleratorEngine : public TrainingEngine {
   void restore(const std::vector<std::uint8_t>& state);
 
  private:
+  void swap_to(std::size_t precision);
+  void activate(std::size_t precision);
+  void run_forward();
+  void run_backward();
+  void append_programs(std::vector<Program>& programs);
   void initialise_weights(std::uint64_t seed);
   void write_images(const std::uint8_t* pixels, int count);
   Program forward_program(std::size_t k, bool training);
@@ -87,6 +95,7 @@ class AcceleratorEngine : public TrainingEngine {
   bool on_grid(std::size_t k) const;
   Program grid_program(std::size_t k);
   void join_residual(ProgramBuilder& builder, std::size_t k);
+  void join_guidance(ProgramBuilder& builder, std::size_t k);
   void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
                      const LayerState& s, const std::string& label);
   void load_samples(ProgramBuilder& builder, const LayerState& s, int shift);
@@ -103,7 +112,9 @@ class AcceleratorEngine : public TrainingEngine {
   std::uint32_t gradient_peak(const LayerState& s);
   bool gradient_fits(std::size_t k);
   void fit_gradient(std::size_t k);
-  double write_loss_gradient(const std::uint8_t* labels);
+  std::vector<double> one_hot(const std::uint8_t* labels) const;
+  std::vector<double> probabilities(std::vector<double>* logarithms = nullptr);
+  double write_loss_gradient(const std::vector<double>& targets);
   void update_scalars();
   void update_bound(LayerState& s);
   void refresh_activations();
@@ -115,13 +126,18 @@ class AcceleratorEngine : public TrainingEngine {
   std::uint64_t draw(const ElementTensor& tensor);
   template <typename Archive>
   void visit_state(Archive&& archive);
+  template <typename Archive>
+  void visit_layers(TrainingLayout& layout, Archive&& archive);
 
   Config config_;
   Network network_;
   int batch_;
   double learning_rate_;
-  Layer image_layer_;  ///< the first layer as the network has it
-  TrainingLayout layout_;
+  Layer image_layer_;                       ///< the first layer as the network has it
+  TrainingLayout layout_;                   ///< of the active precision
+  std::vector<TrainingLayout> precisions_;  ///< of the others; the active one's place is empty
+  std::size_t active_ = 0;
+  StepPart part_;
   std::unique_ptr<Device> device_;
   HostMemory host_;
   std::uint64_t random_state_;

@@ -396,26 +396,48 @@ std::vector<double> AcceleratorEngine::read_logits(int count) {
   return logits;
 }
 
-double AcceleratorEngine::write_loss_gradient(const std::uint8_t* labels) {
-  LayerState& s = layout_.layers.back();
-  const auto logits = read_logits(batch_);
-  const bool squares = scheme_of(s.layer).loss() == Loss::kSquares;
-  const std::size_t classes = static_cast<std::size_t>(s.layer.out_channels);
-  double loss = 0.0;
-  for (int sample = 0; sample < batch_; ++sample) {
-    const double* row = logits.data() + static_cast<std::size_t>(sample) * classes;
+std::vector<double> AcceleratorEngine::one_hot(const std::uint8_t* labels) const {
+  const auto classes = static_cast<std::size_t>(network_.classes);
+  std::vector<double> targets(static_cast<std::size_t>(batch_) * classes, 0.0);
+  for (std::size_t sample = 0; sample < static_cast<std::size_t>(batch_); ++sample)
+    targets[sample * classes + labels[sample]] = 1.0;
+  return targets;
+}
+
+/// The softmax of the logits, [sample][class].
+std::vector<double> AcceleratorEngine::probabilities(std::vector<double>* logarithms) {
+  std::vector<double> list = read_logits(batch_);
+  const auto classes = static_cast<std::ptrdiff_t>(network_.classes);
+  for (auto row = list.begin(); row != list.end(); row += classes) {
     const double peak = *std::max_element(row, row + classes);
     double total = 0.0;
-    for (std::size_t c = 0; c < classes; ++c) total += std::exp(row[c] - peak);
-    for (std::size_t c = 0; c < classes; ++c) {
-      const double got = squares ? row[c] : std::exp(row[c] - peak) / total;
-      const double error = got - (c == labels[sample] ? 1.0 : 0.0);
-      *host_.write<std::int16_t>(s.gradient.element_address(sample, 0, static_cast<int>(c))) =
-          static_cast<std::int16_t>(
-              std::lround(std::clamp(std::ldexp(error, kLogitGradientBits), -32767.0, 32767.0)));
-      if (squares) loss += 0.5 * error * error;
+    for (auto logit = row; logit != row + classes; ++logit) total += std::exp(*logit - peak);
+    for (auto logit = row; logit != row + classes; ++logit) {
+      if (logarithms != nullptr) logarithms->push_back(*logit - peak - std::log(total));
+      *logit = std::exp(*logit - peak) / total;
     }
-    if (!squares) loss -= row[labels[sample]] - peak - std::log(total);
+  }
+  return list;
+}
+
+/// The gradient of the logits for these targets, [sample][class], and the loss.
+double AcceleratorEngine::write_loss_gradient(const std::vector<double>& targets) {
+  LayerState& s = layout_.layers.back();
+  const bool squares = scheme_of(s.layer).loss() == Loss::kSquares;
+  std::vector<double> logarithms;
+  const std::vector<double> outputs = squares ? read_logits(batch_) : probabilities(&logarithms);
+  const auto classes = static_cast<std::size_t>(network_.classes);
+  double loss = 0.0;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const double error = outputs[i] - targets[i];
+    const auto sample = static_cast<int>(i / classes), channel = static_cast<int>(i % classes);
+    *host_.write<std::int16_t>(s.gradient.element_address(sample, 0, channel)) =
+        static_cast<std::int16_t>(
+            std::lround(std::clamp(std::ldexp(error, kLogitGradientBits), -32767.0, 32767.0)));
+    if (squares)
+      loss += 0.5 * error * error;
+    else if (targets[i] > 0.0)
+      loss -= targets[i] * logarithms[i];
   }
   s.gradient_unit = std::ldexp(1.0, -kLogitGradientBits) / (squares ? 1 : batch_);
   return loss / batch_;
@@ -502,7 +524,18 @@ void AcceleratorEngine::visit_state(Archive&& archive) {
   auto scalar = [&](auto& value) { archive(&value, sizeof value); };
   scalar(random_state_);
   scalar(learning_rate_);
-  for (LayerState& s : layout_.layers) {
+  std::uint64_t active = active_;
+  scalar(active);
+  if (active >= precisions_.size()) throw InputError("the saved state is of another curriculum");
+  swap_to(active);
+  for (std::size_t p = 0; p < precisions_.size(); ++p)
+    visit_layers(p == active_ ? layout_ : precisions_[p], archive);
+}
+
+template <typename Archive>
+void AcceleratorEngine::visit_layers(TrainingLayout& layout, Archive&& archive) {
+  auto scalar = [&](auto& value) { archive(&value, sizeof value); };
+  for (LayerState& s : layout.layers) {
     s.visit(archive);
     scalar(s.layer.activation_bound);
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})

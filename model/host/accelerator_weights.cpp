@@ -95,8 +95,9 @@ void AcceleratorEngine::update_weights(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
   builder.set_place(s.layer.name, "update");
   const FixedScale gradient = fixed_scale(weight_gradient_factor(s) / s.weight.slope_divisor),
-                   decay = fixed_scale(network_.weight_decay),
-                   momentum = fixed_scale(network_.momentum), rate = fixed_scale(-learning_rate_);
+                   decay = fixed_scale(part_.first ? network_.weight_decay : 0.0),
+                   momentum = fixed_scale(part_.first ? network_.momentum : 1.0),
+                   rate = fixed_scale(-learning_rate_);
   StreamPass accumulate;
   accumulate.x = &s.weight_gradient;
   accumulate.scale_x = gradient.mantissa;
@@ -128,6 +129,7 @@ void AcceleratorEngine::update_weights(ProgramBuilder& builder, std::size_t k) {
   accumulate.shift_z = momentum.shift;
   accumulate.store = &s.momentum;
   builder.stream(s.weights, accumulate, "momentum");
+  if (!part_.last) return;
   StreamPass update;
   update.x = &s.momentum;
   update.scale_x = rate.mantissa;

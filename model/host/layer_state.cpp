@@ -56,22 +56,30 @@ int estimated_gradient_shift(const LayerState& s) {
 
 class Layouter {
  public:
-  Layouter(const Config& config, const Network& network, int batch)
-      : config_(config), network_(network), batch_(batch), memory_(config) {}
+  /// With the images, and the master weights of `sharing`, of layouts that are there already.
+  Layouter(const Config& config, const Network& network, int batch, MemoryLayout& memory,
+           const TrainingLayout* first, const TrainingLayout* sharing)
+      : config_(config),
+        network_(network),
+        batch_(batch),
+        memory_(memory),
+        first_(first),
+        sharing_(sharing) {}
 
   TrainingLayout run() {
     TrainingLayout layout;
     const Layer& head = network_.layers.front();
-    layout.images =
-        memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
-                         ElementType::kUnsigned8, MemoryContent::kImages);
+    if (first_ != nullptr)
+      layout.images = first_->images;
+    else
+      layout.images =
+          memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
+                           ElementType::kUnsigned8, MemoryContent::kImages);
     layout.image_codes = memory_.planes("image codes", batch_, layout.images.pixels,
                                         head.input_bits, head.in_channels, false, kUnsignedCodes);
     for (std::size_t k = 0; k < network_.layers.size(); ++k) layout.layers.push_back(layer(k));
     for (std::size_t k = 1; k < layout.layers.size(); ++k)
       layout.layers[k - 1].gradient_shift = estimated_gradient_shift(layout.layers[k]);
-    layout.regions = memory_.regions();
-    layout.size_bytes = memory_.size();
     return layout;
   }
 
@@ -129,15 +137,31 @@ class Layouter {
     return s;
   }
 
+  void measures(LayerState& s) {
+    const Scheme& scheme = scheme_of(s.layer);
+    s.weight_max = memory_.take(8);
+    s.weight_sum = memory_.take(8);
+    s.weight_gradient_max = memory_.take(8);
+    if (scheme.measures_rows(s.layer)) s.weight_row_sums = memory_.take(8 * channel_words(s.layer));
+    if (!scheme.measures_range(s.layer)) return;
+    s.weight_high = memory_.take(8);
+    s.weight_low = memory_.take(8);
+  }
+
   void weights(LayerState& s, std::size_t k) {
     const Layer& l = s.layer;
     auto tensor = [&](const char* name) {
       return memory_.elements(l.name + name, l.out_channels, s.taps(), l.in_channels,
                               ElementType::kSigned32);
     };
-    s.weights = tensor(".weights");
-    s.momentum = tensor(".momentum");
-    s.weight_gradient = tensor(".weight_gradient");
+    if (sharing_ != nullptr) {
+      static_cast<MasterWeights&>(s) = sharing_->layers[k];
+    } else {
+      s.weights = tensor(".weights");
+      s.momentum = tensor(".momentum");
+      s.weight_gradient = tensor(".weight_gradient");
+      measures(s);
+    }
     s.weight_codes =
         memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), l.weight_bits,
                        l.in_channels, true, scheme_of(l).weight_reading(l));
@@ -147,20 +171,11 @@ class Layouter {
                          l.out_channels, true, scheme_of(l).weight_reading(l));
     s.threshold_table =
         memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << l.weight_bits);
-    s.weight_max = memory_.take(8);
-    s.weight_sum = memory_.take(8);
-    s.weight_gradient_max = memory_.take(8);
     const Scheme& scheme = scheme_of(l);
-    if (scheme.measures_rows(l)) {
-      s.weight_row_sums = memory_.take(8 * channel_words(l));
-      // Loaded by as many words as the table of samples has.
+    // Loaded by as many words as the table of samples has.
+    if (scheme.measures_rows(l))
       s.row_slope_table =
           memory_.take(4 * (channel_words(l) + static_cast<std::uint64_t>(config_.max_batch)));
-    }
-    if (scheme.measures_range(l)) {
-      s.weight_high = memory_.take(8);
-      s.weight_low = memory_.take(8);
-    }
     if (scheme.measures_range(l) || scheme.bound_rule(l) == BoundRule::kAveraged)
       s.range_offsets = memory_.take(12 * static_cast<std::uint64_t>(config_.table_channels));
   }
@@ -292,19 +307,49 @@ class Layouter {
   const Config& config_;
   const Network& network_;
   int batch_;
-  MemoryLayout memory_;
+  MemoryLayout& memory_;
+  const TrainingLayout* first_;
+  const TrainingLayout* sharing_;
 };
 
 }  // namespace
 
-TrainingLayout lay_out_training(const Config& config, Network& network, int batch) {
+void LayerState::continue_from(const LayerState& other) {
+  LearnedScalars learned = other;
+  // Shifts suit the precision that they were found with.
+  learned.output_shift = output_shift;
+  learned.gradient_shift = gradient_shift;
+  learned.output_gradient_exponent = output_gradient_exponent;
+  learned.weight_gradient_shift = weight_gradient_shift;
+  static_cast<LearnedScalars&>(*this) = learned;
+  layer.activation_bound = other.layer.activation_bound;
+}
+
+Network with_pointwise_head(Network network) {
   Layer& head = network.layers.front();
   head.in_channels = head.fan_in();
   head.in_height = head.out_height;
   head.in_width = head.out_width;
   head.kernel_height = head.kernel_width = head.stride_height = head.stride_width = 1;
   head.padding_height = head.padding_width = 0;
-  return Layouter(config, network, batch).run();
+  return network;
+}
+
+TrainingLayouts lay_out_training(const Config& config, const Network& network, int batch) {
+  MemoryLayout memory(config);
+  TrainingLayouts layouts;
+  for (const Precision& precision : network.precisions) {
+    const TrainingLayout* first =
+        layouts.precisions.empty() ? nullptr : &layouts.precisions.front();
+    const bool shares = network.curriculum != Curriculum::kGuided;
+    const Network one = network.at(precision);
+    TrainingLayout layout =
+        Layouter(config, one, batch, memory, first, shares ? first : nullptr).run();
+    layouts.precisions.push_back(std::move(layout));
+  }
+  layouts.regions = memory.regions();
+  layouts.size_bytes = memory.size();
+  return layouts;
 }
 
 }  // namespace solfege

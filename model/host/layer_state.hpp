@@ -27,12 +27,20 @@ enum class WeightGradientLanes {
   kSamples,  ///< samples: the gradient operand is M (2c - n), an integer of G + 16 planes
 };
 
+/// Where a layer's master weights lie in device memory, with what is measured of them. Precisions
+/// of a network may share them.
+struct MasterWeights {
+  ElementTensor weights, momentum, weight_gradient;  ///< fixed point; sums of codes, shifted
+  std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
+  std::uint32_t weight_row_sums = 0;              ///< sum |w| per output channel
+  std::uint32_t weight_high = 0, weight_low = 0;  ///< largest kWeightRange + w, and - w
+};
+
 /// Where a layer's numbers lie in device memory. Symbols as in model/spec/network.hpp: o the
 /// convolution's output, p what the clip sees before pooling.
-struct LayerTensors {
-  ElementTensor weights, momentum, weight_gradient;  ///< fixed point; sums of codes, shifted
-  ElementTensor output;                              ///< o, or logits
-  ElementTensor sum;                                 ///< p in units of 2^-kSumFractionBits
+struct LayerTensors : MasterWeights {
+  ElementTensor output;    ///< o, or logits
+  ElementTensor sum;       ///< p in units of 2^-kSumFractionBits
   ElementTensor kept;      ///< p pooled, dropped elements marked; what the clip's mask tests
   ElementTensor gradient;  ///< of p, at kept's places, masked by the clip
   PackedTensor weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
@@ -56,11 +64,8 @@ struct LayerTensors {
   std::uint32_t cut_low_table = 0, cut_high_table = 0;  ///< where the activation's bound cuts off
   std::uint32_t cut_sum = 0;                            ///< sum of the gradients there
   std::uint32_t sum_max = 0;                            ///< largest p + kSumRange
-  std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
-  std::uint32_t weight_row_sums = 0;              ///< sum |w| per output channel
-  std::uint32_t weight_high = 0, weight_low = 0;  ///< largest kWeightRange + w, and - w
-  std::uint32_t row_slope_table = 0;              ///< factors of dC/dw per output channel
-  std::uint32_t range_offsets = 0;                ///< tables of constants: RangeOffset
+  std::uint32_t row_slope_table = 0;                    ///< factors of dC/dw per output channel
+  std::uint32_t range_offsets = 0;                      ///< tables of constants: RangeOffset
 };
 
 /// The host's scalars about a layer that a training carries from step to step.
@@ -109,6 +114,8 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   bool has_sum = false;  ///< p is a tensor of its own: a residual ends or starts here
   WeightGradientLanes lanes = WeightGradientLanes::kPixels;
 
+  /// Takes over what another precision of the layer has learned.
+  void continue_from(const LayerState& other);
   bool has_fine_gradient() const {
     return layer.batch_norm && output_pixels() >= kFineGradientPixels;
   }
@@ -132,18 +139,27 @@ enum class RangeOffset { kHigh, kLow, kSum };
 /// Planes of the last layer's gradient, softmax - one-hot.
 constexpr int kLogitPlanes = 16;
 
-/// The device's memory for training a network: images and layers. The first layer of `network`
-/// becomes pointwise: it sees each of its windows as one pixel of kernel x kernel x channels, for
-/// one or three channels would leave most lanes idle.
+/// The device's memory for training a network at one of its precisions: images and layers.
 struct TrainingLayout {
   ElementTensor images;
   PackedTensor image_codes;
   std::vector<LayerState> layers;
+};
+
+/// All precisions in one memory. They have the same images, and but for a teacher's the same master
+/// weights.
+struct TrainingLayouts {
+  std::vector<TrainingLayout> precisions;
   std::vector<MemoryRegion> regions;
   std::uint32_t size_bytes = 0;
 };
 
-/// Lays out everything. Throws InputError where the configuration is too small for the network.
-TrainingLayout lay_out_training(const Config& config, Network& network, int batch);
+/// The first layer becomes pointwise: it sees each of its windows as one pixel of kernel x kernel x
+/// channels, for one or three channels would leave most lanes idle.
+Network with_pointwise_head(Network network);
+
+/// Lays out everything, of a network with a pointwise head. Throws InputError where the
+/// configuration is too small for it.
+TrainingLayouts lay_out_training(const Config& config, const Network& network, int batch);
 
 }  // namespace solfege

@@ -93,6 +93,13 @@ std::vector<float> activate(const Layer& layer, const std::vector<float>& x) {
   return codes;
 }
 
+/// Adds the gradient of weight / 2 times the mean square of p - other.
+void add_guidance(double weight, const std::vector<float>& p, const std::vector<float>& other,
+                  std::vector<float>* gradient) {
+  const auto factor = static_cast<float>(weight / static_cast<double>(p.size()));
+  for (std::size_t i = 0; i < p.size(); ++i) (*gradient)[i] += factor * (p[i] - other[i]);
+}
+
 void add(std::vector<float>* x, const std::vector<float>& y) {
   for (std::size_t i = 0; i < x->size(); ++i) (*x)[i] += y[i];
 }
@@ -105,31 +112,85 @@ FloatEngine::FloatEngine(const Network& network, std::uint64_t seed, bool quanti
       learning_rate_(network.learning_rate),
       max_gradient_(max_gradient),
       optimizer_(optimizer),
-      random_(~seed),
-      states_(network.layers.size()) {
+      random_(~seed) {
   check_shapes(network);
   if (!quantized) {
     for (Layer& layer : network_.layers) {
       layer.weight_bits = layer.input_bits = layer.output_bits = layer.gradient_bits = 32;
     }
   }
-  for (Layer& layer : network_.layers)
-    layer.activation_bound = scheme_of(layer).initial_bound(layer);
-  for (std::size_t k = 0; k < states_.size(); ++k) {
-    State& state = states_[k];
-    std::vector<float> weights = initial_weights(network_, static_cast<int>(k), seed);
-    fill(&state.weights, weights.size(), 0.0f, optimizer);
+  if (!quantized) network_.precisions = {{}};
+  if (!quantized) network_.curriculum = Curriculum::kSingle;
+  for (const Precision& precision : network_.precisions) {
+    Network one = network_.at(precision);
+    for (Layer& layer : one.layers) layer.activation_bound = scheme_of(layer).initial_bound(layer);
+    precisions_.push_back({one, initial_states(one, seed)});
+  }
+  std::swap(network_, precisions_[0].network);
+  std::swap(states_, precisions_[0].states);
+}
+
+std::vector<FloatEngine::State> FloatEngine::initial_states(const Network& network,
+                                                            std::uint64_t seed) const {
+  std::vector<State> states(network.layers.size());
+  for (std::size_t k = 0; k < states.size(); ++k) {
+    State& state = states[k];
+    std::vector<float> weights = initial_weights(network, static_cast<int>(k), seed);
+    fill(&state.weights, weights.size(), 0.0f, optimizer_);
     state.weights.value = std::move(weights);
-    const std::size_t channels = network_.layers[k].out_channels;
-    if (network_.layers[k].batch_norm) {
-      fill(&state.gamma, channels, 1.0f, optimizer);
-      fill(&state.beta, channels, 0.0f, optimizer);
+    const std::size_t channels = network.layers[k].out_channels;
+    if (network.layers[k].batch_norm) {
+      fill(&state.gamma, channels, 1.0f, optimizer_);
+      fill(&state.beta, channels, 0.0f, optimizer_);
       state.running_mean.assign(channels, 0.0f);
       state.running_variance.assign(channels, 1.0f);
     } else {
-      fill(&state.bias, channels, 0.0f, optimizer);
+      fill(&state.bias, channels, 0.0f, optimizer_);
     }
   }
+  return states;
+}
+
+/// The precision that everything is of from now on; master weights go along but for a teacher's.
+void FloatEngine::switch_to(std::size_t precision) {
+  if (precision == active_) return;
+  Variant& next = precisions_[precision];
+  if (network_.curriculum != Curriculum::kGuided)
+    for (std::size_t k = 0; k < states_.size(); ++k)
+      std::swap(states_[k].weights, next.states[k].weights);
+  Variant& place = precisions_[active_];
+  std::swap(place.network, network_);
+  std::swap(place.states, states_);
+  std::swap(next.network, network_);
+  std::swap(next.states, states_);
+  active_ = precision;
+}
+
+void FloatEngine::set_progress(double share) {
+  if (network_.curriculum != Curriculum::kPhases) return;
+  const std::size_t phase = phase_at(network_, share), before = active_;
+  if (phase == before) return;
+  switch_to(phase);
+  for (std::size_t k = 0; k < states_.size(); ++k) {
+    const State& learned = precisions_[before].states[k];
+    State& state = states_[k];
+    state.bias = learned.bias;
+    state.gamma = learned.gamma;
+    state.beta = learned.beta;
+    state.running_mean = learned.running_mean;
+    state.running_variance = learned.running_variance;
+    state.bound_velocity = learned.bound_velocity;
+    network_.layers[k].activation_bound = precisions_[before].network.layers[k].activation_bound;
+  }
+}
+
+std::size_t FloatEngine::precisions() const {
+  return network_.curriculum == Curriculum::kPhases ? 1 : precisions_.size();
+}
+
+void FloatEngine::set_precision(std::size_t index) {
+  if (index >= precisions()) throw std::logic_error("no such precision");
+  if (network_.curriculum != Curriculum::kPhases) switch_to(index);
 }
 
 namespace {
@@ -252,6 +313,9 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
     // A later layer that adds this one's p has left its share.
     if (!state.output_gradient.empty()) add(&gradient, state.output_gradient);
     state.output_gradient = std::move(gradient);
+    if (network_.curriculum == Curriculum::kGuided && layer.batch_norm && layer.pool == 1)
+      add_guidance(network_.guidance, state.output, precisions_[1 - active_].states[k].output,
+                   &state.output_gradient);
     if (layer.residual >= 0) {
       std::vector<float>& other = this->state(layer.residual).output_gradient;
       if (other.empty()) {
@@ -274,10 +338,12 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
     else
       quantize_gradient(state.quantized_gradient.data(), batch,
                         state.quantized_gradient.size() / batch, layer.gradient_bits, &random_);
+    const std::vector<float> before = std::move(state.weights.gradient);
     state.weights.gradient = scheme_of(layer).weight_gradient(
         layer, state.weights.value,
         conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
         max_gradient_);
+    if (!part_.first) add(&state.weights.gradient, before);
     if (k > 0) {
       gradient =
           conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
@@ -349,22 +415,39 @@ void FloatEngine::update_bound(std::size_t k) {
 }
 
 double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) {
-  forward(pixels, batch);
-  std::vector<float> gradient;
-  const bool squares = scheme_of(network_.layers.back()).loss() == Loss::kSquares;
-  const double loss = (squares ? squared_error : softmax_cross_entropy)(
-      states_.back().output, labels, batch, network_.classes, &gradient);
-  backward(batch, std::move(gradient));
   ++steps_;
+  double loss = 0.0;
+  std::vector<float> targets;  // none: the labels
+  for (const StepPart& part : step_parts(network_, active_)) {
+    switch_to(part.precision);
+    part_ = part;
+    if (part.forward) forward(pixels, batch);
+    if (!part.backward) continue;
+    std::vector<float> gradient;
+    const std::vector<float>& logits = states_.back().output;
+    const bool squares = scheme_of(network_.layers.back()).loss() == Loss::kSquares;
+    const double own_loss = !targets.empty()
+                                ? cross_entropy(logits, targets, batch, network_.classes, &gradient)
+                                : (squares ? squared_error : softmax_cross_entropy)(
+                                      logits, labels, batch, network_.classes, &gradient);
+    if (part.precision == 0 || network_.curriculum == Curriculum::kPhases) loss = own_loss;
+    if (network_.curriculum == Curriculum::kJoint) targets = softmax(logits, network_.classes);
+    backward(batch, std::move(gradient));
+    update();
+  }
+  if (network_.curriculum != Curriculum::kPhases) switch_to(0);
+  return loss;
+}
+
+void FloatEngine::update() {
   for (std::size_t k = 0; k < states_.size(); ++k) {
     State& state = states_[k];
-    update_weights(k);
+    if (part_.last) update_weights(k);
     if (k + 1 < states_.size()) update_bound(k);
     const Layer& layer = network_.layers[k];
     if (scheme_of(layer).learns_bias(layer)) update(&state.bias, 0.0);
     for (Parameter* parameter : {&state.gamma, &state.beta}) update(parameter, 0.0);
   }
-  return loss;
 }
 
 std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {

@@ -69,6 +69,9 @@ class FloatEngine : public TrainingEngine {
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
   std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
+  void set_progress(double share) override;
+  std::size_t precisions() const override;
+  void set_precision(std::size_t index) override;
   std::vector<std::uint64_t> weight_fingerprints() override;
 
   /// Logits of inference, [batch][classes].
@@ -84,20 +87,32 @@ class FloatEngine : public TrainingEngine {
   }
 
  private:
+  /// A network at one of its precisions.
+  struct Variant {
+    Network network;
+    std::vector<State> states;
+  };
+
+  std::vector<State> initial_states(const Network& network, std::uint64_t seed) const;
+  void switch_to(std::size_t precision);
   void forward(const std::uint8_t* pixels, int batch);
   void backward(int batch, std::vector<float> logit_gradient);
+  void update();
   void update(Parameter* parameter, double decay);
   void update_weights(std::size_t k);
   void update_bound(std::size_t k);
 
-  Network network_;
+  Network network_;  ///< at the active precision
   double learning_rate_;
   MaxGradient max_gradient_;
   Optimizer optimizer_;
   int steps_ = 0;
   SplitMix64 random_;
   std::vector<float> images_;
-  std::vector<State> states_;
+  std::vector<State> states_;        ///< of the active precision
+  std::vector<Variant> precisions_;  ///< the others; the active one's place is empty
+  std::size_t active_ = 0;
+  StepPart part_;
 };
 
 }  // namespace solfege

@@ -521,4 +521,29 @@ double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_
   return loss / batch;
 }
 
+std::vector<float> softmax(const std::vector<float>& logits, int classes) {
+  std::vector<float> list(logits.size());
+  for (std::size_t first = 0; first < logits.size(); first += static_cast<std::size_t>(classes)) {
+    const auto row = logits.begin() + static_cast<std::ptrdiff_t>(first);
+    const double largest = *std::max_element(row, row + classes);
+    double sum = 0.0;
+    for (int i = 0; i < classes; ++i) sum += std::exp(row[i] - largest);
+    for (int i = 0; i < classes; ++i)
+      list[first + static_cast<std::size_t>(i)] =
+          static_cast<float>(std::exp(row[i] - largest) / sum);
+  }
+  return list;
+}
+
+double cross_entropy(const std::vector<float>& logits, const std::vector<float>& targets, int batch,
+                     int classes, std::vector<float>* gradient) {
+  *gradient = softmax(logits, classes);
+  double loss = 0.0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    if (targets[i] > 0.0f) loss -= targets[i] * std::log(std::max(double{(*gradient)[i]}, 1e-30));
+    (*gradient)[i] = ((*gradient)[i] - targets[i]) / static_cast<float>(batch);
+  }
+  return loss / batch;
+}
+
 }  // namespace solfege

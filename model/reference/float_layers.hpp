@@ -99,4 +99,12 @@ double squared_error(const std::vector<float>& logits, const std::uint8_t* label
 double softmax_cross_entropy(const std::vector<float>& logits, const std::uint8_t* labels,
                              int batch, int classes, std::vector<float>* gradient);
 
+/// The softmax of logits [batch][classes].
+std::vector<float> softmax(const std::vector<float>& logits, int classes);
+
+/// Mean cross-entropy over the batch of the softmax of logits with probabilities [batch][classes].
+/// `gradient` becomes dLoss/dlogits.
+double cross_entropy(const std::vector<float>& logits, const std::vector<float>& targets, int batch,
+                     int classes, std::vector<float>* gradient);
+
 }  // namespace solfege

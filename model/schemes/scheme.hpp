@@ -142,8 +142,13 @@ class Scheme {
   /// Whether biases are learned; else they stay 0.
   virtual bool learns_bias(const Layer&) const { return true; }
   virtual GradientRule gradient_rule(const Layer&) const { return GradientRule::kStochastic; }
-  /// Of a network whose last layer has this scheme.
+  // Of a network whose last layer has this scheme
   virtual Loss loss() const { return Loss::kCrossEntropy; }
+  virtual Curriculum curriculum() const { return Curriculum::kSingle; }
+  /// In the order of the curriculum. More bits of activations than the configuration has are as
+  /// many as it has.
+  virtual std::vector<Precision> precisions() const { return {{}}; }
+  virtual double guidance(const Layer&) const { return 0.0; }
   /// Whether larger master weights make larger products. If not, their scale sets the pace of
   /// learning only, and initial weights are chosen accordingly.
   virtual bool keeps_weight_scale(const Layer& layer) const = 0;

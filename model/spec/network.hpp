@@ -45,6 +45,26 @@ struct Layer {
   int fan_in() const { return kernel_height * kernel_width * in_channels; }
 };
 
+/// Bits of the weights of layers between the first and the last, and of all activations; 0: what
+/// the layers have.
+struct Precision {
+  int weight_bits = 0, activation_bits = 0;
+};
+
+/// What a training makes of a network's precisions.
+enum class Curriculum {
+  kSingle,  ///< there is one
+  /// One after another, an equal share of the training each: the weights go on, batch norm and
+  /// biases too.
+  kPhases,
+  /// All in every step, with one set of weights, whose gradients are summed, and a batch norm and
+  /// biases for each. The first learns the labels, each other the probabilities of the one before.
+  kJoint,
+  /// A student and a teacher, each with weights of its own, learn the labels; their layers with
+  /// batch norm draw each other's p near.
+  kGuided,
+};
+
 /// A network as layers in order. A layer is
 ///   o = conv(codes of the layer before, f_W(w))   (backward: f_G on dLoss/do)
 ///   p = batch_norm(o) or o + bias, + p of the residual layer if any (same shape, no pooling)
@@ -56,7 +76,12 @@ struct Network {
   double learning_rate = 0.05, momentum = 0.9, weight_decay = 1e-4;
   /// Learning rate is multiplied by this after each epoch.
   double learning_rate_decay = 1.0;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers;  ///< as the last of the phases has them, else the first precision
+  Curriculum curriculum = Curriculum::kSingle;
+  std::vector<Precision> precisions = {{}};
+  double guidance = 0.0;  ///< kGuided: weight of the mean square of the differences of p
+
+  Network at(const Precision& precision) const;
 };
 
 /// What a network sees and tells apart.

@@ -133,6 +133,7 @@ Training train(const Config& config, const Network& network, const Kind& kind, s
     for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.next());
     for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.next() % kClasses);
     const std::vector<std::uint64_t> before = engine.weight_fingerprints();
+    engine.set_progress(static_cast<double>(step) / steps);
     result.losses.push_back(engine.train_step(pixels.data(), labels.data(), kind.batch));
     const std::vector<std::uint64_t> after = engine.weight_fingerprints();
     for (std::size_t k = 0; k < after.size(); ++k) {
@@ -177,12 +178,16 @@ TEST_CASE("Training steps of every kind of layer agree with golden and cycle mod
     Network network = load_network(path, config, {kSide, kSide, kImageChannels, kClasses});
     const Layer& middle = network.layers[1];
     REQUIRE(middle.scheme == scheme);
-    REQUIRE(middle.weight_bits == bits.weight);
-    REQUIRE(middle.input_bits == bits.activation);
+    // Some schemes say themselves which bits they train.
+    if (network.curriculum != Curriculum::kJoint) {
+      REQUIRE(middle.weight_bits == bits.weight);
+      REQUIRE(middle.input_bits == bits.activation);
+    }
     REQUIRE(middle.gradient_bits == bits.gradient);
     cases.push_back({bits, &kind, scheme, network});
-    memory_bytes = std::max<std::size_t>(memory_bytes,
-                                         lay_out_training(config, network, kind.batch).size_bytes);
+    memory_bytes = std::max<std::size_t>(
+        memory_bytes,
+        lay_out_training(config, with_pointwise_head(network), kind.batch).size_bytes);
   };
   for (const Bits& bits : kBits)
     for (const Kind& kind : kKinds) add("dorefa", bits, kind);

@@ -132,6 +132,57 @@ TEST_CASE("Weights of every scheme: thresholds say what the float equations say"
       }
 }
 
+TEST_CASE("Any-Precision's truncated codes are the high planes of 8-bit codes", "[schemes]") {
+  const Scheme& scheme = *find_scheme("any_precision");
+  const Scheme& dorefa = *find_scheme("dorefa");
+  SplitMix64 random(test_seed());
+  const std::vector<float> w = random_values(500, &random);
+  const WeightMeasures measures = measures_of(w, 5);
+  const auto code_of = [](const std::vector<double>& thresholds, double x) {
+    return std::upper_bound(thresholds.begin(), thresholds.end(), x) - thresholds.begin();
+  };
+  Layer whole = layer_of(dorefa, 8);
+  const std::vector<double> all = dorefa.weight_codes(whole, measures).thresholds;
+  const ActivationCodes f_a = dorefa.activation_codes(whole);
+  for (int bits = 2; bits <= 7; ++bits) {
+    CAPTURE(bits);
+    Layer layer = layer_of(scheme, bits);
+    const WeightCodes anew = scheme.weight_codes(layer, measures);
+    layer.scheme_parameters["truncate"] = 1.0;
+    const WeightCodes cut = scheme.weight_codes(layer, measures);
+    const std::vector<float> values = scheme.quantize_weights(layer, w);
+    int apart = 0, wrong = 0;
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      const auto code = code_of(cut.thresholds, w[i]);
+      CHECK(code == code_of(all, w[i]) >> (8 - bits));
+      apart += code != code_of(anew.thresholds, w[i]);
+      const double n = (1 << bits) - 1;
+      wrong += std::abs(values[i] - cut.scale * (2.0 * static_cast<double>(code) - n) / n) > 1e-5;
+    }
+    CHECK(apart > 0);
+    CHECK(wrong <= 2);  // within float rounding of a threshold
+    CHECK(disagreements(scheme, layer, scheme.activation_codes(layer), 1) == 0);
+    // Of the 256 codes of activations, those that quantizing anew would make another of: as many as
+    // the paper's authors' code has (2 to 6 bits).
+    Layer other = layer_of(dorefa, bits);
+    const ActivationCodes few = dorefa.activation_codes(other),
+                          high = scheme.activation_codes(layer);
+    int differing = 0;
+    for (int code = 0; code < 256; ++code) {
+      const auto count = [&](const ActivationCodes& codes) {
+        return std::count_if(codes.thresholds.begin(), codes.thresholds.end(),
+                             [&](const Bound& bound) { return bound.reached_by(code / 255.0); });
+      };
+      differing += count(few) != count(high);
+    }
+    if (bits <= 6)
+      CHECK((differing >= 42 && differing <= 56));
+    else
+      CHECK(differing == 0);
+  }
+  CHECK(f_a.thresholds.size() == 255);
+}
+
 TEST_CASE("HWGQ has the paper's levels and bounds", "[schemes]") {
   const Scheme& scheme = *find_scheme("hwgq");
   const ActivationCodes codes = scheme.activation_codes(layer_of(scheme, 2));
