@@ -29,17 +29,25 @@ struct StepOptions {
   std::string plot_path;  ///< empty: none
 };
 
-struct TrainOptions : StepOptions {
+/// A network that an engine runs on images.
+struct RunOptions : StepOptions {
   std::string engine = "golden";
+  int test_images = -1;   ///< -1: all for golden and float, one batch's worth for the RTL
+  std::string init_path;  ///< parameters to start from; empty: none
+  RtlOptions simulation;
+};
+
+struct TrainOptions : RunOptions {
   int steps = 0;                      ///< of this run and those it continues; 0: by epochs
   double epochs = 0;                  ///< likewise; 0 with steps 0: one epoch
   bool evaluate_every_epoch = false;  ///< also when `epochs` is set
-  int test_images = -1;  ///< -1: all for golden and float, one batch's worth for the RTL
   std::uint64_t seed = 1;
-  std::string weights_path;  ///< master weights in hexadecimal text, to compare runs
-  std::string checkpoint_path, resume_path;
+  std::string export_path, checkpoint_path, resume_path;
   int checkpoint_every = 0;  ///< steps; 0: only at the end
-  RtlOptions simulation;
+};
+
+struct EvaluateOptions : RunOptions {
+  std::string outputs_path;  ///< logits and codes of the images; empty: none
 };
 
 struct VerifyOptions {
@@ -77,6 +85,9 @@ Dataset load_images(const std::string& data, int resize, const std::string& netw
 /// network's own.
 ImageShape images_shape(const std::string& data, int resize, const std::string& network);
 
+/// Leaves only those test images that a run is to classify; returns how many.
+int keep_test_images(Dataset& data, const RunOptions& options);
+
 /// The programs of one training step of a network on a configuration.
 std::vector<Program> programs_of(const Config& config, const StepOptions& options);
 
@@ -84,6 +95,9 @@ std::vector<Program> programs_of(const Config& config, const StepOptions& option
 // failed, 128 + a signal if that ended it.
 int run_generate(const CommonOptions& common, const std::string& directory);
 int run_train(const CommonOptions& common, const TrainOptions& options);
+int run_evaluate(const CommonOptions& common, const EvaluateOptions& options);
+int run_export(const CommonOptions& common, const std::string& checkpoint,
+               const std::string& output);
 int run_verify(const CommonOptions& common, VerifyOptions options);
 int run_cycles(const CommonOptions& common, const CyclesOptions& options);
 int run_energy(const CommonOptions& common, const EnergyOptions& options);

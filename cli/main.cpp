@@ -102,34 +102,50 @@ constexpr const char* kDataOfStep =
     "data set: the shape of its images, and for energy their pixels; none: the network's, or "
     "built-in digits";
 
-void add_training(CLI::App* app, solfege::TrainOptions& o) {
+/// Of a network that an engine runs. Returns the option of the file to start from.
+CLI::Option* add_run(CLI::App* app, solfege::RunOptions& o, const char* init) {
   add_step(app, o, "folder with IDX, CIFAR or SVHN files; none: built-in digits");
+  app->add_option("--engine", o.engine, "golden, rtl, lockstep or float")
+      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
+      ->capture_default_str();
+  app->add_option("--test-images", o.test_images,
+                  "images of the test set to classify at the end; default all, for the RTL a batch")
+      ->check(whole_number(0, kMostSamples));
+  add_simulation(app, o.simulation);
+  return app->add_option("--init", o.init_path, init);
+}
+
+void add_training(CLI::App* app, solfege::TrainOptions& o) {
+  auto* init =
+      add_run(app, o,
+              "start from the weights of this safetensors file, of --export or of PyTorch, "
+              "instead of random ones");
   auto* steps =
       app->add_option("--steps", o.steps, "training steps, those before --resume included")
           ->check(whole_number(1, kMostRepeats));
   app->add_option("--epochs", o.epochs, "passes over the training images (default 1)")
       ->check(positive_number(1e6))
       ->excludes(steps);
-  app->add_option("--engine", o.engine, "golden, rtl, lockstep or float")
-      ->check(CLI::IsMember({"golden", "rtl", "lockstep", "float"}))
-      ->capture_default_str();
   add_whole(app, "--seed", o.seed, "seed of the initial weights and of the order of the images", 0);
-  app->add_option("--test-images", o.test_images,
-                  "images of the test set to classify at the end; default all, for the RTL a batch")
-      ->check(whole_number(0, kMostSamples));
   app->add_flag("--evaluate-every-epoch", o.evaluate_every_epoch,
                 "accuracy after each epoch, not only at the end; --epochs does so too");
-  add_output(app, "--weights", o.weights_path,
-             "write the trained master weights, one number a line");
+  add_output(app, "--export", o.export_path,
+             "write what was trained to this safetensors file: weights, their codes, batch norm");
   auto* checkpoint = add_output(app, "--checkpoint", o.checkpoint_path,
                                 "write the state of the training to this file");
   app->add_option("--checkpoint-every", o.checkpoint_every,
                   "steps between checkpoints; default only at the end and at Ctrl-C")
       ->check(whole_number(1, kMostRepeats))
       ->needs(checkpoint);
-  app->add_option("--resume", o.resume_path, "continue from this checkpoint");
+  app->add_option("--resume", o.resume_path, "continue from this checkpoint")->excludes(init);
   add_output(app, "--plot", o.plot_path, "draw loss and accuracy to this .svg or .png");
-  add_simulation(app, o.simulation);
+}
+
+void add_evaluation(CLI::App* app, solfege::EvaluateOptions& o) {
+  add_run(app, o, "the weights: a safetensors file of --export, of solfege export or of PyTorch")
+      ->required();
+  add_output(app, "--outputs", o.outputs_path,
+             "write logits and codes of the images to this safetensors file");
 }
 
 void add_verification(CLI::App* app, solfege::VerifyOptions& o) {
@@ -254,6 +270,7 @@ int run(int argc, char** argv) {
 
   std::string directory;
   TrainOptions train;
+  EvaluateOptions evaluate;
   VerifyOptions verify;
   CyclesOptions cycles;
   EnergyOptions energy;
@@ -265,6 +282,9 @@ int run(int argc, char** argv) {
       ->required()
       ->check(output_folder());
   add_training(add("train", "train a network", [&] { return run_train(common, train); }), train);
+  add_evaluation(add("evaluate", "classify images with weights of a file",
+                     [&] { return run_evaluate(common, evaluate); }),
+                 evaluate);
   add_verification(
       add("verify", "random operations on the RTL against the golden and the cycle model",
           [&] { return run_verify(common, verify); }),
@@ -278,6 +298,13 @@ int run(int argc, char** argv) {
   add_synthesis(add("synth", "area, clock and look-up tables, by Yosys and OpenSTA",
                     [&] { return run_synth(common, synth); }),
                 synth);
+
+  std::string checkpoint, tensors;
+  CLI::App* exported = add_plain("export", "what a checkpoint has trained, as safetensors",
+                                 [&] { return run_export(common, checkpoint, tensors); });
+  exported->add_option("CHECKPOINT", checkpoint, "file of train --checkpoint")->required();
+  add_output(exported, "-o,--output", tensors, "safetensors file to write")->required();
+  add_json(exported);
 
   CLI::App* keys = add_plain("keys", "the keys of a configuration and their ranges",
                              [&] { return run_keys(common); });

@@ -37,6 +37,7 @@ ReportKind train_report() {
        {"steps", "The steps that were trained, those before --resume included."},
        {"resumed_from", "The step of the checkpoint that the run went on from, or null."},
        {"steps_per_epoch", "The steps that pass over all training images once."},
+       {"notes[]", "What of the file of --init is not taken as it stands."},
        {"loss[]", "The mean loss of each step, from the first."},
        {"layers_unchanged[]", "Of each step of this run, how many layers kept all their weights."},
        {"accuracy", "The share of test images that are classified rightly at the end, or null."},
@@ -57,6 +58,40 @@ ReportKind train_report() {
        {"host_element_operations", "The elements that the host read or wrote within steps."},
        {"seconds", "The time that the run took."},
        {"failure", "Why the run ended early; it is left out where it did not."}}};
+}
+
+ReportKind evaluate_report() {
+  return {
+      "evaluate",
+      "Images were classified with weights of a file. The keys of bits, cycles and descriptors "
+      "count what the RTL did; they are 0 for the golden and the float engine.",
+      {{"network", "The name of the network."},
+       {"data", "The name of the data set."},
+       {"engine", "golden, rtl, lockstep or float."},
+       {"batch", "The samples that are classified at once."},
+       {"test_images", "The test images that were classified."},
+       {"accuracy", "The share of them that is classified rightly, or null."},
+       {"notes[]", "What of the file is not taken as it stands."},
+       {"mismatched_bits", "The bits that differ between RTL and golden model."},
+       {"compared_bits", "The bits that were compared."},
+       {"cycles.simulated", "The cycles in which descriptors advanced, summed over descriptors."},
+       {"cycles.predicted", "The same by the cycle model."},
+       {"cycles.stall", "The cycles in which descriptors waited."},
+       {"cycles.total", "The cycles in which the device was busy."},
+       {"cycles.predicted_total",
+        "The same by the cycle model; it is left out where the memory pauses at random."},
+       {"cycles.descriptors", "The descriptors that ran."},
+       {"cycles.descriptors_apart", "Those whose advancing cycles differ from the prediction."},
+       {"seconds", "The time that the run took."},
+       {"failure", "Why the run ended early; it is left out where it did not."}}};
+}
+
+ReportKind export_report() {
+  return {"export",
+          "What a checkpoint has trained was written as safetensors.",
+          {{"network", "The name of the network."},
+           {"engine", "golden, for all engines of integers, or float."},
+           {"steps", "The steps after which the checkpoint was written."}}};
 }
 
 ReportKind verify_report() {
@@ -343,8 +378,9 @@ ReportKind schemes_report() {
 
 const std::vector<ReportKind>& report_kinds() {
   static const std::vector<ReportKind> kinds = {
-      generate_report(),   train_report(), verify_report(),  cycles_report(), energy_report(),
-      comparison_report(), synth_report(), netlist_report(), keys_report(),   schemes_report()};
+      generate_report(), train_report(),   evaluate_report(), export_report(),
+      verify_report(),   cycles_report(),  energy_report(),   comparison_report(),
+      synth_report(),    netlist_report(), keys_report(),     schemes_report()};
   return kinds;
 }
 

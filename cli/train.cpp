@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cli/commands.hpp"
+#include "cli/engines.hpp"
 #include "cli/training_charts.hpp"
 #include "model/base/error.hpp"
 #include "model/base/files.hpp"
@@ -18,42 +19,18 @@
 #include "model/data/checkpoint.hpp"
 #include "model/data/dataset.hpp"
 #include "model/data/network_file.hpp"
-#include "model/host/accelerator_engine.hpp"
-#include "model/reference/float_engine.hpp"
-#include "model/reference/float_layers.hpp"
-#include "model/schemes/dorefa.hpp"
+#include "model/data/network_tensors.hpp"
 
 namespace solfege {
 
 namespace {
-
-void write_weights(const std::string& path, AcceleratorEngine& engine) {
-  std::string text;
-  for (int layer = 0; layer < static_cast<int>(engine.network().layers.size()); ++layer)
-    for (const std::int32_t weight : engine.weights(layer)) text += fmt::format("{}\n", weight);
-  write_file(path, text);
-}
 
 void validate(const TrainOptions& options, const Images& train) {
   if (options.batch > train.count())
     throw InputError(
         fmt::format("--batch {}: the data set has {} training images; choose a smaller batch",
                     options.batch, train.count()));
-  if (options.engine != "rtl" && options.engine != "lockstep" &&
-      !options.simulation.fst_path.empty())
-    throw InputError(
-        fmt::format("--fst: engine {} has no waveforms; use rtl or lockstep", options.engine));
-  if (options.engine == "float") {
-    if (!options.weights_path.empty())
-      throw InputError(
-          "--weights: the float engine has no fixed-point weights; use golden, rtl or lockstep");
-    for (const auto& [option, path] : {std::pair{"--checkpoint", &options.checkpoint_path},
-                                       std::pair{"--resume", &options.resume_path}})
-      if (!path->empty())
-        throw InputError(
-            fmt::format("{} {}: the float engine has no checkpoints; use golden, rtl or lockstep",
-                        option, *path));
-  }
+  validate_simulation(options.engine, options.simulation);
   if (!options.plot_path.empty()) require_plottable("--plot", options.plot_path);
 }
 
@@ -71,18 +48,16 @@ class Training {
 
   std::string failure;  ///< what a check found; then the run is over
   void finish_waveforms() {
-    if (rtl_ != nullptr) rtl_->finish_waveforms();
+    if (engine_.rtl != nullptr) engine_.rtl->finish_waveforms();
   }
-  RtlTally tally() const { return rtl_ != nullptr ? rtl_->tally() : RtlTally{}; }
-  AcceleratorEngine* accelerator() const { return accelerator_; }
+  void export_to(const std::string& path) { export_from(engine_, network_, config_, path); }
+  const RunEngine& engine() const { return engine_; }
 
  private:
-  void make_engine();
   void resume();
   void evaluate();
   void keep();  ///< what save() writes
   void save();
-  bool simulated() const { return options_.engine == "rtl" || options_.engine == "lockstep"; }
 
   const Config config_;
   const TrainOptions& options_;
@@ -90,12 +65,11 @@ class Training {
   const Network network_;
   int per_epoch_, test_images_;
   std::uint64_t steps_;
-  std::unique_ptr<TrainingEngine> engine_;
-  AcceleratorEngine* accelerator_ = nullptr;  ///< the engine, if it is one
-  RtlDevice* rtl_ = nullptr;                  ///< its device, if it is one
+  RunEngine engine_;
   Checkpoint state_;
   std::uint64_t resumed_from_ = 0;
   std::uint64_t saved_step_ = ~std::uint64_t{0}, evaluated_step_ = ~std::uint64_t{0};
+  std::vector<std::string> notes_;
   std::vector<int> layers_unchanged_;  ///< of each step of this run
   double accuracy_ = 0;
 };
@@ -111,13 +85,18 @@ Training::Training(const Config& config, const TrainOptions& options, Dataset da
                : std::max<std::uint64_t>(
                      1, static_cast<std::uint64_t>((options.epochs > 0 ? options.epochs : 1.0) *
                                                    per_epoch_));
-  state_.run = RunIdentity::of(config_, network_, data_, options.seed, options.batch);
-  test_images_ = std::min(options.test_images >= 0 ? options.test_images
-                          : simulated()            ? options.batch
-                                                   : data_.test.count(),
-                          data_.test.count());
-  data_.test.labels.resize(static_cast<std::size_t>(test_images_));
-  make_engine();
+  state_.run = RunIdentity::of(options.engine != "float", config_, network_, data_, options.seed,
+                               options.batch);
+  const ImageShape& images = data_.train;
+  state_.recipe = {config_.canonical(), network_file_text(options.network),
+                   options.scheme,      images.height,
+                   images.width,        images.channels,
+                   images.classes};
+  test_images_ = keep_test_images(data_, options);
+  if (!options.export_path.empty()) require_tensor_names(network_);
+  engine_ = make_engine(options.engine, config_, network_, options.batch, options.seed,
+                        options.simulation);
+  if (!options.init_path.empty()) notes_ = load_into(engine_, network_, options.init_path);
   if (!options.resume_path.empty()) resume();
   fmt::print("{} on {}, W={} A={} G={}, batch {}, {} steps, engine {}\n", network_.name, data_.name,
              config_.weight_bits, config_.activation_bits, config_.gradient_bits, options.batch,
@@ -126,28 +105,9 @@ Training::Training(const Config& config, const TrainOptions& options, Dataset da
   std::fflush(stdout);  // a step may take long
 }
 
-void Training::make_engine() {
-  if (options_.engine == "float") {
-    engine_ = std::make_unique<FloatEngine>(network_, options_.seed);
-    return;
-  }
-  auto made = std::make_unique<AcceleratorEngine>(
-      config_, network_, options_.batch, options_.seed,
-      [&](std::size_t bytes) -> std::unique_ptr<Device> {
-        if (!simulated()) return std::make_unique<GoldenOnly>(config_, bytes);
-        RtlOptions simulation = options_.simulation;
-        simulation.lockstep = options_.engine == "lockstep";
-        auto device = std::make_unique<RtlDevice>(config_, bytes, simulation);
-        rtl_ = device.get();
-        return device;
-      });
-  accelerator_ = made.get();
-  engine_ = std::move(made);
-}
-
 void Training::resume() {
   state_ = Checkpoint::load(options_.resume_path, state_.run);
-  accelerator_->restore(state_.payload);
+  engine_.training->restore(state_.payload);
   resumed_from_ = saved_step_ = state_.step;
   if (steps_ < state_.step)
     throw InputError(fmt::format(
@@ -157,7 +117,7 @@ void Training::resume() {
 }
 
 void Training::keep() {
-  if (!options_.checkpoint_path.empty()) state_.payload = accelerator_->state();
+  if (!options_.checkpoint_path.empty()) state_.payload = engine_.training->state();
 }
 
 void Training::save() {
@@ -169,7 +129,7 @@ void Training::save() {
 
 void Training::evaluate() {
   if (test_images_ == 0 || evaluated_step_ == state_.step) return;
-  accuracy_ = accuracy(*engine_, data_.test, options_.batch);
+  accuracy_ = accuracy(*engine_.training, data_.test, options_.batch);
   evaluated_step_ = state_.step;
   state_.accuracies.push_back({state_.step, accuracy_});
 }
@@ -181,7 +141,7 @@ void Training::run() {
   double learning_rate = network_.learning_rate;
   for (std::uint64_t epoch = 0; epoch < state_.step / per_epoch; ++epoch)
     learning_rate *= network_.learning_rate_decay;
-  engine_->set_learning_rate(learning_rate);
+  engine_.training->set_learning_rate(learning_rate);
 
   Progress progress("training", static_cast<long>(steps_), static_cast<long>(state_.step));
   const std::uint64_t report_every = std::max<std::uint64_t>(1, steps_ / 20);
@@ -192,10 +152,12 @@ void Training::run() {
     while (state_.step < steps_) {
       Interrupt::check();
       batches.next(pixels, labels);
-      const std::vector<std::uint64_t> before = engine_->weight_fingerprints();
-      engine_->set_progress(static_cast<double>(state_.step) / static_cast<double>(steps_));
-      const double loss = engine_->train_step(pixels.data(), labels.data(), options_.batch);
-      const std::vector<std::uint64_t> after = engine_->weight_fingerprints();
+      const std::vector<std::uint64_t> before = engine_.training->weight_fingerprints();
+      engine_.training->set_progress(static_cast<double>(state_.step) /
+                                     static_cast<double>(steps_));
+      const double loss =
+          engine_.training->train_step(pixels.data(), labels.data(), options_.batch);
+      const std::vector<std::uint64_t> after = engine_.training->weight_fingerprints();
       layers_unchanged_.push_back(static_cast<int>(std::inner_product(
           before.begin(), before.end(), after.begin(), 0, std::plus<>(), std::equal_to<>())));
       state_.losses.push_back(loss);
@@ -205,7 +167,7 @@ void Training::run() {
       if (step % report_every == 0 || step == 1 || step == steps_)
         fmt::print("step {:5}  loss {:.4f}\n", step, loss);
       if (step % per_epoch == 0) {
-        engine_->set_learning_rate(learning_rate *= network_.learning_rate_decay);
+        engine_.training->set_learning_rate(learning_rate *= network_.learning_rate_decay);
         if ((options_.evaluate_every_epoch || options_.epochs > 0) && test_images_ > 0) {
           evaluate();
           fmt::print("epoch {:4}  accuracy {:.2f} %\n", step / per_epoch, 100.0 * accuracy_);
@@ -239,6 +201,7 @@ void Training::report_to(Json& report) {
   report["steps"] = state_.losses.size();
   report["resumed_from"] = resumed_from_ > 0 ? Json(resumed_from_) : Json(nullptr);
   report["steps_per_epoch"] = per_epoch_;
+  report["notes"] = notes_;
   report["loss"] = state_.losses;
   report["layers_unchanged"] = layers_unchanged_;
   report["accuracy"] = evaluated_step_ == state_.step ? Json(accuracy_) : Json(nullptr);
@@ -248,39 +211,9 @@ void Training::report_to(Json& report) {
     report["accuracy_history"].push_back({{"step", point.step},
                                           {"epoch", static_cast<double>(point.step) / per_epoch_},
                                           {"accuracy", point.accuracy}});
-  const RtlTally counted = tally();
-  report["mismatched_bits"] = counted.mismatched_bits;
-  report["compared_bits"] = counted.compared_bits;
-  report["cycles"] = {
-      {"simulated", counted.simulated_cycles}, {"predicted", counted.predicted_cycles},
-      {"stall", counted.stall_cycles},         {"total", counted.counters.cycles},
-      {"descriptors", counted.descriptors},    {"descriptors_apart", counted.cycles_apart}};
-  if (counted.predicted_device_cycles != 0)
-    report["cycles"]["predicted_total"] = counted.predicted_device_cycles;
+  report_tally(engine_.tally(), report);
   report["host_element_operations"] =
-      accelerator_ != nullptr ? accelerator_->host_element_operations() : 0;
-}
-
-bool cycles_differ(const RtlTally& tally) {
-  return tally.cycles_apart != 0 || (tally.predicted_device_cycles != 0 &&
-                                     tally.predicted_device_cycles != tally.counters.cycles);
-}
-
-void print_tally(const TrainOptions& options, const RtlTally& tally) {
-  if (tally.predicted_device_cycles != 0)
-    fmt::print("cycles   {} simulated, {} predicted (device busy, all steps)\n",
-               tally.counters.cycles, tally.predicted_device_cycles);
-  else
-    fmt::print("cycles   {} (device busy; not predicted where memory pauses at random)\n",
-               tally.counters.cycles);
-  fmt::print("         {} advancing, {} predicted; {} waiting; {} of {} descriptors apart\n",
-             tally.simulated_cycles, tally.predicted_cycles, tally.stall_cycles, tally.cycles_apart,
-             tally.descriptors);
-  if (!tally.first_difference_in_cycles.empty())
-    fmt::print("         first: {}\n", tally.first_difference_in_cycles);
-  if (options.engine == "lockstep")
-    fmt::print("lockstep {} bits compared, {} differ\n", tally.compared_bits,
-               tally.mismatched_bits);
+      engine_.accelerator != nullptr ? engine_.accelerator->host_element_operations() : 0;
 }
 
 }  // namespace
@@ -309,6 +242,15 @@ ImageShape images_shape(const std::string& data, int resize, const std::string& 
   return shape;
 }
 
+int keep_test_images(Dataset& data, const RunOptions& options) {
+  const int all = data.test.count();
+  const int wanted = options.test_images >= 0                  ? options.test_images
+                     : RunEngine::is_simulated(options.engine) ? options.batch
+                                                               : all;
+  data.test.labels.resize(static_cast<std::size_t>(std::min(wanted, all)));
+  return data.test.count();
+}
+
 int run_train(const CommonOptions& common, const TrainOptions& options) {
   const Config config = Config::load(common.config_path);
   Dataset data = load_images(options.data, options.resize, options.network);
@@ -328,6 +270,7 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   if (training.failure.empty()) {
     try {
       training.evaluate_at_end();
+      if (!options.export_path.empty()) training.export_to(options.export_path);
     } catch (const CheckFailed& check) {
       training.failure = check.what();
     }
@@ -339,12 +282,10 @@ int run_train(const CommonOptions& common, const TrainOptions& options) {
   training.report_to(report);
   report["seconds"] =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  const RtlTally tally = training.tally();
-  if (options.engine == "rtl" || options.engine == "lockstep") print_tally(options, tally);
-  if (AcceleratorEngine* accelerator = training.accelerator(); accelerator != nullptr) {
+  const RtlTally tally = training.engine().tally();
+  print_tally(training.engine(), tally);
+  if (const AcceleratorEngine* accelerator = training.engine().accelerator; accelerator != nullptr)
     fmt::print("host     {} operations on elements\n", accelerator->host_element_operations());
-    if (!options.weights_path.empty()) write_weights(options.weights_path, *accelerator);
-  }
   if (!training.failure.empty()) {
     report["failure"] = training.failure;
     say(fmt::format("solfege: {}", training.failure));

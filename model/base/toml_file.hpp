@@ -14,15 +14,19 @@
 
 namespace solfege {
 
-/// Reads a TOML file. Throws InputError, in one line, when it cannot be read or is not TOML.
-inline toml::table parse_toml_file(const std::string& path) {
-  const std::string text = read_file(path);
+/// Parses the text of a TOML file. Throws InputError, in one line, when it is not TOML.
+inline toml::table parse_toml(const std::string& text, const std::string& path) {
   try {
     return toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     throw InputError(fmt::format("{}:{}: not valid TOML: {}; correct this line", path,
                                  error.source().begin.line, error.description()));
   }
+}
+
+/// Reads a TOML file. Throws InputError, in one line, when it cannot be read or is not TOML.
+inline toml::table parse_toml_file(const std::string& path) {
+  return parse_toml(read_file(path), path);
 }
 
 /// "file:line" of a node, the way editors can jump to.

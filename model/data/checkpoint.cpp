@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "model/base/hash.hpp"
 #include "model/data/dataset.hpp"
 #include "model/data/network_file.hpp"
+#include "model/data/network_keys.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/network.hpp"
 
@@ -23,7 +25,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 constexpr char kMagic[] = "SOLFCKPT";
 constexpr std::size_t kMagicBytes = sizeof kMagic - 1;
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kLengthPlace = kMagicBytes + 4, kHashBytes = 8;
 constexpr std::size_t kSmallest = kLengthPlace + 8 + kHashBytes;
 
@@ -65,6 +67,12 @@ class Reader {
       : path_(path), bytes_(bytes), next_(first), end_(end) {}
 
   std::uint64_t number() { return little_endian(take(8), 8); }
+  /// A number from 1.
+  int number_to(int most) {
+    const std::uint64_t value = number();
+    if (value < 1 || value > static_cast<std::uint64_t>(most)) fail();
+    return static_cast<int>(value);
+  }
   double real() {
     const std::uint64_t bits = number();
     double value = 0;
@@ -98,8 +106,10 @@ class Reader {
     return bytes_.data() + next_ - size;
   }
   [[noreturn]] void fail() const {
-    throw InputError(fmt::format(
-        "{}: the checkpoint's lengths contradict each other; start again without --resume", path_));
+    throw InputError(
+        fmt::format("{}: the checkpoint's lengths and numbers contradict each other; use another "
+                    "one, or start again without --resume",
+                    path_));
   }
 
   const std::string& path_;
@@ -156,6 +166,8 @@ void require_same(const std::string& path, const RunIdentity& found, const RunId
   const auto named = [](const std::string& name, const std::string& hash) {
     return fmt::format("'{}' ({})", name, hash);
   };
+  require(found.numbers == expected.numbers, "engine", found.numbers, expected.numbers,
+          found.numbers == "float" ? "use --engine float" : "use --engine golden, rtl or lockstep");
   require(found.config_hash == expected.config_hash, "configuration",
           named(found.config, found.config_hash), named(expected.config, expected.config_hash),
           "resume with that configuration");
@@ -172,9 +184,10 @@ void require_same(const std::string& path, const RunIdentity& found, const RunId
 
 }  // namespace
 
-RunIdentity RunIdentity::of(const Config& config, const Network& network, const Dataset& data,
-                            std::uint64_t seed, int batch) {
+RunIdentity RunIdentity::of(bool fixed_point, const Config& config, const Network& network,
+                            const Dataset& data, std::uint64_t seed, int batch) {
   RunIdentity run;
+  run.numbers = fixed_point ? "fixed-point" : "float";
   run.config = config.name;
   run.config_hash = config.hash();
   run.network = network.name;
@@ -198,11 +211,15 @@ void Checkpoint::save(const std::string& path) const {
   writer.bytes(kMagic, kMagicBytes);
   writer.number(kVersion, 4);
   writer.number(0);  // the length, once it is known
-  for (const std::string* text :
-       {&run.config, &run.config_hash, &run.network, &run.network_hash, &run.data, &run.data_hash})
+  for (const std::string* text : {&run.numbers, &run.config, &run.config_hash, &run.network,
+                                  &run.network_hash, &run.data, &run.data_hash})
     writer.text(*text);
   writer.number(run.seed);
   writer.number(static_cast<std::uint64_t>(run.batch));
+  for (const std::string* text : {&recipe.config, &recipe.network, &recipe.scheme})
+    writer.text(*text);
+  for (const int size : {recipe.height, recipe.width, recipe.channels, recipe.classes})
+    writer.number(static_cast<std::uint64_t>(size));
   writer.number(step);
   writer.number(losses.size());
   for (const double loss : losses) writer.real(loss);
@@ -223,17 +240,28 @@ void Checkpoint::save(const std::string& path) const {
 }
 
 Checkpoint Checkpoint::load(const std::string& path, const RunIdentity& expected) {
-  const Bytes bytes = read_bytes(path, "check the path, or leave out --resume");
+  Checkpoint result = load(path);
+  require_same(path, result.run, expected);
+  return result;
+}
+
+Checkpoint Checkpoint::load(const std::string& path) {
+  const Bytes bytes = read_bytes(path, "check the path of the checkpoint");
   require_intact(path, bytes);
   Reader reader(path, bytes, kLengthPlace + 8, bytes.size() - kHashBytes);
   Checkpoint result;
   RunIdentity& run = result.run;
-  for (std::string* text :
-       {&run.config, &run.config_hash, &run.network, &run.network_hash, &run.data, &run.data_hash})
+  for (std::string* text : {&run.numbers, &run.config, &run.config_hash, &run.network,
+                            &run.network_hash, &run.data, &run.data_hash})
     *text = reader.text();
   run.seed = reader.number();
-  run.batch = static_cast<int>(reader.number());
-  require_same(path, run, expected);
+  run.batch = reader.number_to(std::numeric_limits<int>::max());
+  RunRecipe& recipe = result.recipe;
+  for (std::string* text : {&recipe.config, &recipe.network, &recipe.scheme}) *text = reader.text();
+  recipe.height = reader.number_to(kMaxSide);
+  recipe.width = reader.number_to(kMaxSide);
+  recipe.channels = reader.number_to(kMaxChannels);
+  recipe.classes = reader.number_to(kMaxChannels);
   result.step = reader.number();
   result.losses.resize(reader.length(8));
   for (double& loss : result.losses) loss = reader.real();

@@ -470,6 +470,7 @@ Layer read_layer(const std::string& path, const toml::table& table, Position pos
     read_convolution(section, layer);
   } else {
     section.allow([](const NetworkKey& key) { return key.fc; }, "an fc layer");
+    layer.fully_connected = true;
     layer.kernel_height = layer.in_height;
     layer.kernel_width = layer.in_width;
   }
@@ -608,7 +609,16 @@ void read_curriculum(const Config& config, Network& network) {
 Network load_network(const std::string& name_or_path, const Config& config,
                      const ImageShape& images, const std::string& scheme) {
   const std::string path = resolve(name_or_path);
-  const toml::table root = parse_toml_file(path);
+  return parse_network(read_file(path), path, config, images, scheme);
+}
+
+std::string network_file_text(const std::string& name_or_path) {
+  return read_file(resolve(name_or_path));
+}
+
+Network parse_network(const std::string& text, const std::string& path, const Config& config,
+                      const ImageShape& images, const std::string& scheme) {
+  const toml::table root = parse_toml(text, path);
   if (std::max(config.activation_bits, config.edge_bits) < kPixelBits) {
     throw InputError(fmt::format(
         "{}: bits.edge = {} of configuration '{}' is too narrow for the first layer, whose pixels "

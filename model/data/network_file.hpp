@@ -23,5 +23,10 @@ std::string canonical(const Network& network);
 /// `scheme` that is given is that of all layers that name none.
 Network load_network(const std::string& name_or_path, const Config& config,
                      const ImageShape& images, const std::string& scheme = {});
+/// The text of that file.
+std::string network_file_text(const std::string& name_or_path);
+/// Builds a network from such a text; `path` is for messages, and a name where the text has none.
+Network parse_network(const std::string& text, const std::string& path, const Config& config,
+                      const ImageShape& images, const std::string& scheme);
 
 }  // namespace solfege

@@ -82,6 +82,11 @@ std::size_t phase_at(const Network& network, double share) {
   return std::min(phases - 1, static_cast<std::size_t>(share * static_cast<double>(phases)));
 }
 
+std::vector<int> TrainingEngine::predict(const std::uint8_t* pixels, int images) {
+  const std::vector<double> logits = infer(pixels, images, false).logits;
+  return classes_of(logits, static_cast<int>(logits.size()) / images);
+}
+
 double accuracy(TrainingEngine& engine, const Images& images, int batch) {
   int correct = 0;
   for (int first = 0; first < images.count(); first += batch) {

@@ -69,18 +69,17 @@ void AcceleratorEngine::set_precision(std::size_t index) {
 AcceleratorEngine::~AcceleratorEngine() = default;
 
 void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
-  ProgramBuilder builder(config_);
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
-    LayerState& s = layout_.layers[k];
     const auto initial = initial_weights(network_, static_cast<int>(k), seed);
-    auto* weights =
-        host_.write<std::int32_t>(s.weights.address, static_cast<std::size_t>(s.weights.size()));
-    std::size_t next = 0;
-    for (int row = 0; row < s.weights.rows; ++row)
-      for (int tap = 0; tap < s.weights.pixels; ++tap)
-        for (int channel = 0; channel < s.weights.channels; ++channel)
-          weights[s.weights.offset(row, tap, channel)] = static_cast<std::int32_t>(
-              std::lround(std::ldexp(static_cast<double>(initial[next++]), kWeightFractionBits)));
+    write_fixed(layout_.layers[k].weights, {initial.begin(), initial.end()});
+  }
+  measure_all_weights();
+}
+
+/// The scalars of f_W, of master weights that the host has written.
+void AcceleratorEngine::measure_all_weights() {
+  ProgramBuilder builder(config_);
+  for (LayerState& s : layout_.layers) {
     builder.set_place(s.layer.name, "initial");
     write_range_offsets(s);
     StreamPass pass;
@@ -89,17 +88,6 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
   }
   device_->run(builder.take());
   write_weight_constants();
-}
-
-std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
-  const ElementTensor& t = layout_.layers[static_cast<std::size_t>(layer)].weights;
-  std::vector<std::int32_t> values;
-  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
-  for (int row = 0; row < t.rows; ++row)
-    for (int tap = 0; tap < t.pixels; ++tap)
-      for (int channel = 0; channel < t.channels; ++channel)
-        values.push_back(memory[t.offset(row, tap, channel)]);
-  return values;
 }
 
 double AcceleratorEngine::zero_gradient_share(int layer) {
@@ -608,25 +596,30 @@ void AcceleratorEngine::set_progress(double share) {
   for (std::size_t k = 0; k < before.size(); ++k) layout_.layers[k].continue_from(before[k]);
 }
 
-std::vector<int> AcceleratorEngine::predict(const std::uint8_t* pixels, int batch) {
-  std::vector<int> classes;
+Inference AcceleratorEngine::infer(const std::uint8_t* pixels, int images, bool with_codes) {
+  Inference result;
+  if (with_codes) result.codes.resize(layout_.layers.size() - 1);
   const Layer& l = image_layer_;
   const std::size_t image = static_cast<std::size_t>(l.in_height) *
                             static_cast<std::size_t>(l.in_width) *
                             static_cast<std::size_t>(l.in_channels);
-  for (int first = 0; first < batch; first += batch_) {
-    const int count = std::min(batch_, batch - first);
+  for (int first = 0; first < images; first += batch_) {
+    const int count = std::min(batch_, images - first);
     write_images(pixels + static_cast<std::size_t>(first) * image, count);
     for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
-      write_output_scale(k, false);
-      read_statistics(layout_.layers[k], false);
-      write_activation_constants(layout_.layers[k]);
+      const int training_shift = layout_.layers[k].output_shift;
+      write_inference_constants(k);
       device_->run(forward_program(k, false));
+      layout_.layers[k].output_shift = training_shift;
     }
-    for (const int one : classes_of(read_logits(count), layout_.layers.back().layer.out_channels))
-      classes.push_back(one);
+    const std::vector<double> logits = read_logits(count);
+    result.logits.insert(result.logits.end(), logits.begin(), logits.end());
+    for (std::size_t k = 0; k < result.codes.size(); ++k) {
+      const std::vector<std::int32_t> codes = read_codes(layout_.layers[k].codes, count);
+      result.codes[k].insert(result.codes[k].end(), codes.begin(), codes.end());
+    }
   }
-  return classes;
+  return result;
 }
 
 std::vector<Program> AcceleratorEngine::step_programs() {

@@ -30,12 +30,18 @@ class AcceleratorEngine : public TrainingEngine {
   ~AcceleratorEngine() override;
 
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
-  std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
+  Inference infer(const std::uint8_t* pixels, int images, bool with_codes) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
   void set_progress(double share) override;
   std::size_t precisions() const override;
   void set_precision(std::size_t index) override;
   std::vector<std::uint64_t> weight_fingerprints() override;
+  std::vector<LayerParameters> parameters() override;
+  /// Weights and momenta are rounded to fixed point, in whose range they must be.
+  void set_parameters(const std::vector<LayerParameters>& parameters) override;
+  std::vector<LayerCodes> codes() override;
+  std::vector<std::uint8_t> state() override;
+  void restore(const std::vector<std::uint8_t>& state) override;
 
   /// Elements (and packed planes) that the host has read or written in device memory during
   /// training steps, as HostMemory counted them. Initial weights and checkpoints lie outside steps.
@@ -53,12 +59,6 @@ class AcceleratorEngine : public TrainingEngine {
   /// The programs of one training step, for the cycle and energy models.
   std::vector<Program> step_programs();
 
-  /// Everything the next step depends on: weights, momenta, statistics, shifts, random state.
-  std::vector<std::uint8_t> state();
-  /// Continues from what state() gave for the same configuration, network and batch. Throws
-  /// InputError if the size differs.
-  void restore(const std::vector<std::uint8_t>& state);
-
  private:
   void swap_to(std::size_t precision);
   void activate(std::size_t precision);
@@ -66,6 +66,11 @@ class AcceleratorEngine : public TrainingEngine {
   void run_backward();
   void append_programs(std::vector<Program>& programs);
   void initialise_weights(std::uint64_t seed);
+  void measure_all_weights();
+  std::vector<double> read_fixed(const ElementTensor& tensor);
+  void write_fixed(const ElementTensor& tensor, const std::vector<double>& values);
+  std::vector<std::int32_t> read_codes(const PackedTensor& tensor, int rows);
+  InferenceIntegers inference_integers(const LayerState& s);
   void write_images(const std::uint8_t* pixels, int count);
   Program forward_program(std::size_t k, bool training);
   Program backward_program(std::size_t k);
@@ -104,6 +109,7 @@ class AcceleratorEngine : public TrainingEngine {
   WeightMeasures read_weight_measures(const LayerState& s);
   void write_weight_constants();
   void write_output_scale(std::size_t k, bool training);
+  void write_inference_constants(std::size_t k);
   void read_statistics(LayerState& s, bool training);
   void write_activation_constants(LayerState& s);
   void write_gradient_constants(std::size_t k);

@@ -18,6 +18,8 @@ constexpr int kLogitGradientBits = 14;
 /// Pre-activations without batch norm are kept so that the stored width spans at least this many
 /// times the range in which gradients pass.
 constexpr double kPreActivationRange = 8.0;
+/// With batch norm, so many deviations fit the stored width.
+constexpr double kDeviations = 8.0;
 /// A gradient with fewer bits is made once more with a finer shift.
 constexpr int kLeastGradientBits = 8;
 /// Where 16 bits saturate.
@@ -42,22 +44,6 @@ double last_integer(const Bound& high) {
 /// Whether x lies above an upper bound.
 bool beyond(const Bound& high, double x) { return high.inclusive ? x > high.at : x >= high.at; }
 
-int bit_length(std::uint64_t value) {
-  int bits = 0;
-  while (value >> bits) ++bits;
-  return bits;
-}
-
-/// Calls visit(node, rank) for each node of a threshold tree in heap order: node j holds the
-/// rank-th threshold, counted from 1.
-template <typename Visit>
-void for_each_threshold(int bits, Visit visit) {
-  for (int node = 1; node < 1 << bits; ++node) {
-    const int level = bit_length(static_cast<std::uint64_t>(node)) - 1;
-    visit(node, (2 * (node - (1 << level)) + 1) << (bits - level - 1));
-  }
-}
-
 /// The rank-th of a scheme's thresholds, counted from 1; a tree may have more than the scheme.
 template <typename Threshold>
 Threshold threshold_at(const std::vector<Threshold>& thresholds, int rank,
@@ -67,6 +53,15 @@ Threshold threshold_at(const std::vector<Threshold>& thresholds, int rank,
 }
 /// No value reaches it.
 constexpr double never = std::numeric_limits<double>::infinity();
+
+/// The shift of sums with batch norm, of which the largest are about `spread` units large: narrow
+/// sums are exact, and wide ones fit the stored elements.
+int batch_norm_shift(const Layer& layer, double spread) {
+  const double bound =
+      layer.fan_in() * code_levels(layer.input_bits) * code_levels(layer.weight_bits);
+  if (bound <= 32767.0) return 0;
+  return std::max(0, static_cast<int>(std::ceil(std::log2(std::min(bound, spread) / 32767.0))));
+}
 
 /// Mantissas of 15 bits with a shift they share.
 int shared_shift(const std::vector<double>& factors) {
@@ -134,7 +129,8 @@ void AcceleratorEngine::write_weight_constants() {
 }
 
 /// Value of a unit of o. Without batch norm the shift follows from the scales; with it, from the
-/// deviation of earlier steps. Dropout's scale of the kept codes holds in training only.
+/// deviation of earlier steps, for inference that of the running statistics, so that inference
+/// depends on the parameters alone. Dropout's scale of the kept codes holds in training only.
 void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
@@ -146,7 +142,23 @@ void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
     const double wanted = std::min(bound, range / std::max(sum_unit, 1e-30));
     s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(wanted / 32767.0))));
   }
+  if (!training && l.batch_norm) {
+    double spread = 0.0;
+    for (std::size_t c = 0; c < s.running_mean.size(); ++c)
+      spread =
+          std::max(spread, (std::abs(s.running_mean[c]) +
+                            kDeviations * std::sqrt(s.running_variance[c] + kBatchNormEpsilon)) /
+                               s.weight.row_scale(c));
+    s.output_shift = batch_norm_shift(l, spread / std::max(sum_unit, 1e-30));
+  }
   s.output_unit = std::ldexp(sum_unit, s.output_shift);
+}
+
+/// All that inference takes of layer k beside its weights. Leaves output_shift as inference has it.
+void AcceleratorEngine::write_inference_constants(std::size_t k) {
+  write_output_scale(k, false);
+  read_statistics(layout_.layers[k], false);
+  write_activation_constants(layout_.layers[k]);
 }
 
 /// Batch norm: mean and deviation of o in its own units, from the sums of this batch or from the
@@ -455,20 +467,14 @@ void AcceleratorEngine::update_scalars() {
       for (std::size_t c = 0; c < s.gamma.size(); ++c) {
         s.gamma[c] -= learning_rate_ * s.gamma_momentum[c];
         s.beta[c] -= learning_rate_ * s.beta_momentum[c];
-        spread = std::max(spread, std::abs(s.mean[c]) + 8.0 * s.deviation[c]);
+        spread = std::max(spread, std::abs(s.mean[c]) + kDeviations * s.deviation[c]);
       }
       const auto* maxima =
           host_.read<std::uint32_t>(s.sample_max, static_cast<std::size_t>(batch_));
       const std::uint32_t peak = *std::max_element(maxima, maxima + batch_);
       if (peak != 0)
         s.output_gradient_exponent += bit_length(peak) - s.fine_bits - kGradientTargetBits;
-      // Wide sums are kept so that eight deviations fit; narrow ones are exact.
-      const double bound =
-          s.layer.fan_in() * code_levels(s.layer.input_bits) * code_levels(s.layer.weight_bits);
-      if (bound > 32767.0) {
-        const double range = std::min(bound, std::ldexp(spread, s.output_shift));
-        s.output_shift = std::max(0, static_cast<int>(std::ceil(std::log2(range / 32767.0))));
-      }
+      s.output_shift = batch_norm_shift(s.layer, std::ldexp(spread, s.output_shift));
     } else if (scheme_of(s.layer).learns_bias(s.layer)) {
       const auto* sums = host_.read<std::int64_t>(s.gradient_sums, s.bias.size());
       for (std::size_t c = 0; c < s.bias.size(); ++c) {

@@ -18,4 +18,21 @@ struct FixedScale {
 };
 FixedScale fixed_scale(double factor);
 
+/// Bits up to the highest that is set.
+inline int bit_length(std::uint64_t value) {
+  int bits = 0;
+  while (value >> bits) ++bits;
+  return bits;
+}
+
+/// Calls visit(node, rank) for each node of a threshold tree in heap order: node j holds the
+/// rank-th threshold, counted from 1.
+template <typename Visit>
+void for_each_threshold(int bits, Visit visit) {
+  for (int node = 1; node < 1 << bits; ++node) {
+    const int level = bit_length(static_cast<std::uint64_t>(node)) - 1;
+    visit(node, (2 * (node - (1 << level)) + 1) << (bits - level - 1));
+  }
+}
+
 }  // namespace solfege

@@ -459,13 +459,18 @@ std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {
 }
 
 std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) const {
-  std::vector<float> codes = from_pixels(network_, pixels, batch);
+  return outputs(pixels, batch, nullptr);
+}
+
+std::vector<float> FloatEngine::outputs(const std::uint8_t* pixels, int images,
+                                        std::vector<std::vector<float>>* values) const {
+  std::vector<float> codes = from_pixels(network_, pixels, images);
   std::vector<std::vector<float>> outputs(states_.size());
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Layer& layer = network_.layers[k];
     const State& state = states_[k];
     std::vector<float>& output = outputs[k];
-    output = convolve(layer, batch, input_integers(network_, k, codes, false),
+    output = convolve(layer, images, input_integers(network_, k, codes, false),
                       scheme_of(layer).quantize_weights(layer, state.weights.value));
     if (layer.batch_norm) {
       output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
@@ -476,13 +481,10 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
     if (layer.residual >= 0) add(&output, outputs[static_cast<std::size_t>(layer.residual)]);
     if (k + 1 == states_.size()) break;
     codes =
-        activate(layer, layer.pool > 1 ? max_pool_forward(layer, batch, output, nullptr) : output);
+        activate(layer, layer.pool > 1 ? max_pool_forward(layer, images, output, nullptr) : output);
+    if (values != nullptr) values->push_back(codes);
   }
   return std::move(outputs.back());
-}
-
-std::vector<int> FloatEngine::predict(const std::uint8_t* pixels, int batch) {
-  return classes_of(logits(pixels, batch), network_.classes);
 }
 
 }  // namespace solfege

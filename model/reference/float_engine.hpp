@@ -67,12 +67,17 @@ class FloatEngine : public TrainingEngine {
               Optimizer optimizer = Optimizer::kMomentum);
 
   double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) override;
-  std::vector<int> predict(const std::uint8_t* pixels, int batch) override;
+  Inference infer(const std::uint8_t* pixels, int images, bool with_codes) override;
   void set_learning_rate(double learning_rate) override { learning_rate_ = learning_rate; }
   void set_progress(double share) override;
   std::size_t precisions() const override;
   void set_precision(std::size_t index) override;
   std::vector<std::uint64_t> weight_fingerprints() override;
+  std::vector<LayerParameters> parameters() override;
+  void set_parameters(const std::vector<LayerParameters>& parameters) override;
+  std::vector<LayerCodes> codes() override;
+  std::vector<std::uint8_t> state() override;
+  void restore(const std::vector<std::uint8_t>& state) override;
 
   /// Logits of inference, [batch][classes].
   std::vector<float> logits(const std::uint8_t* pixels, int batch) const;
@@ -101,6 +106,11 @@ class FloatEngine : public TrainingEngine {
   void update(Parameter* parameter, double decay);
   void update_weights(std::size_t k);
   void update_bound(std::size_t k);
+  /// Inference; appends the values of each layer's codes to `values`, if that is not null.
+  std::vector<float> outputs(const std::uint8_t* pixels, int images,
+                             std::vector<std::vector<float>>* values) const;
+  template <typename Archive>
+  void visit_state(Archive&& archive);
 
   Network network_;  ///< at the active precision
   double learning_rate_;

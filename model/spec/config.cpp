@@ -270,8 +270,10 @@ void check_bus(const Config& config, const std::string& where) {
 
 }  // namespace
 
-Config Config::load(const std::string& path) {
-  const toml::table root = parse_toml_file(path);
+Config Config::load(const std::string& path) { return parse(read_file(path), path); }
+
+Config Config::parse(const std::string& text, const std::string& path) {
+  const toml::table root = parse_toml(text, path);
   Config config;
   config.name = std::filesystem::path(path).stem().string();
   for (const auto& [section, node] : root) {

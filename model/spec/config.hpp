@@ -46,6 +46,8 @@ struct Config {
 
   /// Reads and validates a TOML file. Throws InputError naming file, key, value, range and fix.
   static Config load(const std::string& path);
+  /// The same of a file's text, such as canonical()'s.
+  static Config parse(const std::string& text, const std::string& path);
   /// Checks ranges and relations. `where` is the file name for messages. Throws InputError.
   void validate(const std::string& where) const;
   /// Every field as canonical "section.key = value" lines, in fixed order (without `name`).

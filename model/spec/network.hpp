@@ -19,6 +19,7 @@ constexpr int kMaxStride = 63;
 /// convolution whose kernel covers its whole input map (valid padding, one output pixel).
 struct Layer {
   std::string name;
+  bool fully_connected = false;  ///< as its file says; only names and shapes of files depend on it
   int in_height = 1, in_width = 1, in_channels = 1;
   int out_height = 1, out_width = 1, out_channels = 1;
   int kernel_height = 1, kernel_width = 1;

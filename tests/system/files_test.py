@@ -65,7 +65,8 @@ class SpecialFiles(SystemTest):
             for arguments in (["cycles", path], ["train", TINY, "--network", path],
                               ["synth", TINY, "--top", "sf_pe", "--liberty", path],
                               ["energy", TINY, *MLP, "--memory", path],
-                              ["train", TINY, *MLP, "--resume", path]):
+                              ["train", TINY, *MLP, "--resume", path], ["train", TINY, *MLP, "--init", path],
+                              ["evaluate", TINY, *MLP, "--init", path]):
                 with self.subTest(f"{arguments}"):
                     done = self.solfege(*arguments, code=2, timeout=20)
                     self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
@@ -118,7 +119,8 @@ class Outputs(SystemTest):
         folder.mkdir()
         options = {
             "train": (["train", TINY, *MLP, "--steps", 1000000],
-                      ["--json", "--weights", "--checkpoint", "--plot", "--fst"]),
+                      ["--json", "--export", "--checkpoint", "--plot", "--fst"]),
+            "evaluate": (["evaluate", TINY, *MLP, "--init", file], ["--json", "--outputs", "--fst"]),
             "verify": (["verify", TINY, "--cases", 1000000], ["--json", "--fst"]),
             "cycles": (["cycles", TINY, *MLP], ["--json", "--plot"]),
             "energy": (["energy", TINY, *MLP], ["--json", "--csv", "--ert", "--art", "--plot"]),
@@ -202,7 +204,7 @@ class FullDisk(SystemTest):
         self.solfege(*small, "--engine", "rtl")  # built beforehand
         outputs = {
             "report.json": ["cycles", TINY, *MLP, "--json"],
-            "weights.txt": [*small, "--weights"],
+            "weights.safetensors": [*small, "--export"],
             "run.ckpt": [*small, "--checkpoint"],
             "plot.svg": ["plot", pictures, "-o"],
             "plot.png": ["plot", pictures, "-o"],

@@ -21,7 +21,7 @@ import unittest
 
 import yaml
 
-from support import DATA, DEFAULT, GATES, PROGRAM, SEED, SOURCE, SQUARE, TALL, TINY, WIDE, X64, SystemTest, matlab_file
+from support import DATA, DEFAULT, GATES, PROGRAM, SEED, SOURCE, SQUARE, TALL, TINY, WIDE, X64, SystemTest, matlab_file, read_tensors
 
 
 class BadInput(SystemTest):
@@ -179,12 +179,12 @@ class Engines(SystemTest):
     """One training, several engines, shapes and memories: every bit the same."""
 
     def train(self, config, engine, *more, network="tiny_mlp", steps=4):
-        weights = self.folder / "weights.txt"
+        weights = self.folder / "weights.safetensors"
         report = self.report("train", config, "--network", network, "--batch", 8, "--steps", steps, "--engine", engine,
-                             "--weights", weights, "--test-images", 16, *more)
+                             "--export", weights, "--test-images", 16, *more)
         self.assertEqual(report["steps"], steps)
         self.assertEqual(report["host_element_operations"], 0)
-        return report, weights.read_text()
+        return report, read_tensors(weights)[0]
 
     def lockstep(self, config, *more, **kwargs):
         report, weights = self.train(config, "lockstep", *more, **kwargs)
@@ -279,10 +279,10 @@ class Runs(SystemTest):
     ARGUMENTS = ("train", TINY, "--batch", 32, "--network", "tiny_mlp")
 
     def train(self, *more, network="tiny_mlp"):
-        weights = self.folder / "weights.txt"
+        weights = self.folder / "weights.safetensors"
         weights.unlink(missing_ok=True)
-        report = self.report(*self.ARGUMENTS[:-1], network, "--test-images", 64, "--weights", weights, *more)
-        return report, weights.read_text()
+        report = self.report(*self.ARGUMENTS[:-1], network, "--test-images", 64, "--export", weights, *more)
+        return report, read_tensors(weights)[0]
 
     def test_resumed_is_uninterrupted(self):
         checkpoint = self.folder / "run.ckpt"
@@ -335,7 +335,7 @@ class Runs(SystemTest):
             ("seed", ("--seed", 2), ["use --seed 1"]),
             ("network", ("--network", "tiny_cnn"), ["another network", "tiny_mlp"]),
             ("steps", ("--steps", 2), ["after step 3"]),
-            ("engine", ("--engine", "float"), ["--resume", "golden, rtl or lockstep"]),
+            ("engine", ("--engine", "float"), ["another engine", "golden, rtl or lockstep"]),
         ):
             with self.subTest(name):
                 changed = [a for i, a in enumerate(arguments) if a != more[0] and arguments[i - 1] != more[0]]
@@ -355,7 +355,7 @@ class Runs(SystemTest):
         checkpoint, never = self.folder / "run.ckpt", self.folder / "never"
         never.mkdir()
         process = subprocess.Popen([PROGRAM, *map(str, self.ARGUMENTS), "--steps", "1000000", "--checkpoint", checkpoint,
-                                    "--json", never / "report.json", "--weights", never / "weights.txt",
+                                    "--json", never / "report.json", "--export", never / "weights.safetensors",
                                     "--plot", never / "plot.svg"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in process.stdout:
             if line.startswith("step "):

@@ -75,6 +75,28 @@ class SystemTest(unittest.TestCase):
         return path
 
 
+def read_tensors(path):
+    """The tensors of a safetensors file, name to (dtype, shape, bytes), and its metadata."""
+    data = pathlib.Path(path).read_bytes()
+    length = struct.unpack_from("<Q", data)[0]
+    header = json.loads(data[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    data = data[8 + length :]
+    return {name: (t["dtype"], t["shape"], data[slice(*t["data_offsets"])]) for name, t in header.items()}, metadata
+
+
+def write_tensors(path, tensors, metadata=None):
+    """The same file from tensors, name to (dtype, shape, bytes)."""
+    header, data = {}, b""
+    for name, (dtype, shape, numbers) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(numbers)]}
+        data += numbers
+    if metadata is not None:
+        header["__metadata__"] = metadata
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
 def matlab_file(**variables):
     """A MATLAB 5 file of byte arrays: name = (sizes, bytes in column order)."""
     def element(kind, data):

@@ -25,7 +25,8 @@ namespace {
 RunIdentity some_run() {
   const Dataset digits = make_digits(20, 1, 1);
   const Config config;
-  return RunIdentity::of(config, load_network("tiny_mlp", config, {28, 28, 1, 10}), digits, 5, 4);
+  return RunIdentity::of(true, config, load_network("tiny_mlp", config, {28, 28, 1, 10}), digits, 5,
+                         4);
 }
 
 Checkpoint some_checkpoint() {
@@ -107,7 +108,7 @@ TEST_CASE("a checkpoint with any byte changed is refused", "[checkpoint]") {
     changed[i] = static_cast<char>(changed[i] ^ 0x10);
     scratch.write("c.ckpt", changed);
     const char* message = i < 8    ? "does not begin with SOLFCKPT"
-                          : i < 12 ? "this program reads version 2"
+                          : i < 12 ? "this program reads version 3"
                           : i < 20 ? " checkpoint: "
                                    : "a corrupt checkpoint";
     require_refused(path, {message});
@@ -138,7 +139,7 @@ TEST_CASE("a checkpoint of another run is refused", "[checkpoint]") {
   Config config;
   const Network network = load_network("tiny_mlp", config, {28, 28, 1, 10});
   const auto run = [&](const Config& c, const Network& n, const Dataset& d, std::uint64_t seed,
-                       int batch) { return RunIdentity::of(c, n, d, seed, batch); };
+                       int batch) { return RunIdentity::of(true, c, n, d, seed, batch); };
   CHECK_NOTHROW(Checkpoint::load(path, run(config, network, digits, 5, 4)));
 
   Config other_config;

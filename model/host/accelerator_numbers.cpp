@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes in and out of the engine outside of steps: parameters, and the codes made of them.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "model/host/accelerator_engine.hpp"
+#include "model/host/accelerator_host.hpp"
+
+namespace solfege {
+namespace {
+
+/// Calls visit(offset) for each element but padding, [row][pixel][channel].
+template <typename Visit>
+void for_each_element(const ElementTensor& tensor, Visit visit) {
+  for (int row = 0; row < tensor.rows; ++row)
+    for (int pixel = 0; pixel < tensor.pixels; ++pixel)
+      for (int channel = 0; channel < tensor.channels; ++channel)
+        visit(tensor.offset(row, pixel, channel));
+}
+
+}  // namespace
+
+std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
+  const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).weights;
+  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
+  std::vector<std::int32_t> values;
+  for_each_element(t, [&](std::size_t offset) { values.push_back(memory[offset]); });
+  return values;
+}
+
+/// Fixed-point numbers as what they mean.
+std::vector<double> AcceleratorEngine::read_fixed(const ElementTensor& tensor) {
+  const auto* memory =
+      host_.read<std::int32_t>(tensor.address, static_cast<std::size_t>(tensor.size()));
+  std::vector<double> values;
+  for_each_element(tensor,
+                   [&](std::size_t offset) { values.push_back(memory[offset] * kWeightUnit); });
+  return values;
+}
+
+void AcceleratorEngine::write_fixed(const ElementTensor& tensor,
+                                    const std::vector<double>& values) {
+  auto* memory = host_.write<std::int32_t>(tensor.address, static_cast<std::size_t>(tensor.size()));
+  auto next = values.begin();
+  for_each_element(tensor, [&](std::size_t offset) {
+    memory[offset] = static_cast<std::int32_t>(std::lround(*next++ / kWeightUnit));
+  });
+}
+
+/// The codes of the first rows of packed planes, [row][pixel][lane], those of two's complement with
+/// their sign.
+std::vector<std::int32_t> AcceleratorEngine::read_codes(const PackedTensor& tensor, int rows) {
+  const auto* memory = host_.read<std::uint8_t>(tensor.address, tensor.size_bytes());
+  const auto group = static_cast<std::size_t>(tensor.group);
+  const auto word_bytes = static_cast<std::size_t>(tensor.word_lanes / 8);
+  std::vector<std::int32_t> codes;
+  for (int row = 0; row < rows; ++row) {
+    for (int pixel = 0; pixel < tensor.pixels; ++pixel) {
+      const std::uint8_t* first =
+          memory + static_cast<std::size_t>(row / tensor.group) * tensor.group_stride();
+      for (int lane = 0; lane < tensor.lanes; ++lane) {
+        std::int32_t code = 0;
+        for (int plane = 0; plane < tensor.planes; ++plane) {
+          const auto word = static_cast<std::size_t>(
+              pixel * tensor.pixel_words() + plane * tensor.words() + lane / tensor.word_lanes);
+          const int bit = lane % tensor.word_lanes;
+          const std::uint8_t byte =
+              first[(word * group + static_cast<std::size_t>(row) % group) * word_bytes +
+                    static_cast<std::size_t>(bit / 8)];
+          code |= (byte >> (bit % 8) & 1) << plane;
+        }
+        if (tensor.reading.is_signed && code >> (tensor.planes - 1) != 0)
+          code -= 1 << tensor.planes;
+        codes.push_back(code);
+      }
+    }
+  }
+  return codes;
+}
+
+std::vector<LayerParameters> AcceleratorEngine::parameters() {
+  std::vector<LayerParameters> list;
+  for (const LayerState& s : layout_.layers) {
+    LayerParameters& p = list.emplace_back();
+    p.weights.value = read_fixed(s.weights);
+    if (scheme_of(s.layer).weight_grid_log2(s.layer) == kNoWeightGrid)
+      p.weights.momentum = read_fixed(s.momentum);
+    if (!s.is_last && scheme_of(s.layer).bound_rule(s.layer) != BoundRule::kFixed)
+      p.bound = {{s.layer.activation_bound}, {s.bound_momentum}};
+    if (s.layer.batch_norm) {
+      p.gamma = {s.gamma, s.gamma_momentum};
+      p.beta = {s.beta, s.beta_momentum};
+      p.running_mean = s.running_mean;
+      p.running_variance = s.running_variance;
+    } else {
+      p.bias = {s.bias, s.bias_momentum};
+    }
+  }
+  return list;
+}
+
+void AcceleratorEngine::set_parameters(const std::vector<LayerParameters>& parameters) {
+  const auto take = [](const TrainedValues& from, std::vector<double>& value,
+                       std::vector<double>& momentum) {
+    value = from.value;
+    momentum = from.momentum;
+    momentum.resize(value.size(), 0.0);
+  };
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    const LayerParameters& p = parameters.at(k);
+    LayerState& s = layout_.layers[k];
+    std::vector<double> weights, momentum;
+    take(p.weights, weights, momentum);
+    write_fixed(s.weights, weights);
+    write_fixed(s.momentum, momentum);
+    if (!p.bound.value.empty()) {
+      s.layer.activation_bound = p.bound.value[0];
+      s.bound_momentum = p.bound.momentum.empty() ? 0.0 : p.bound.momentum[0];
+    }
+    if (s.layer.batch_norm) {
+      take(p.gamma, s.gamma, s.gamma_momentum);
+      take(p.beta, s.beta, s.beta_momentum);
+      s.running_mean = p.running_mean;
+      s.running_variance = p.running_variance;
+    } else {
+      take(p.bias, s.bias, s.bias_momentum);
+    }
+  }
+  refresh_activations();
+  measure_all_weights();
+  // The running statistics say how large sums are, where no step has.
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) write_output_scale(k, false);
+}
+
+InferenceIntegers AcceleratorEngine::inference_integers(const LayerState& s) {
+  InferenceIntegers integers;
+  integers.output_shift = s.output_shift;
+  integers.output_limit = std::numeric_limits<std::int32_t>::max() >>
+                          (s.output.type == ElementType::kSigned16 ? kNarrow : 0);
+  integers.output_scale = s.output_unit;
+  if (s.is_last) return integers;
+  const int lanes = config_.stream_lanes, channels = s.layer.out_channels;
+  const int nodes = (1 << s.layer.output_bits) - 1;
+  const auto* table = host_.read<std::int32_t>(
+      s.activation_table, static_cast<std::size_t>(blocks(channels) * kBlock * nodes));
+  integers.thresholds.resize(static_cast<std::size_t>(channels * nodes));
+  for (int channel = 0; channel < channels; ++channel) {
+    integers.sign.push_back(static_cast<std::int32_t>(s.sign[static_cast<std::size_t>(channel)]));
+    for_each_threshold(s.layer.output_bits, [&](int node, int rank) {
+      integers.thresholds[static_cast<std::size_t>(channel * nodes + rank - 1)] =
+          table[(channel / lanes * nodes + node - 1) * lanes + channel % lanes];
+    });
+  }
+  if (s.has_sum) {
+    const auto count = static_cast<std::size_t>(channels);
+    const auto* scale = host_.read<std::int32_t>(s.sum_scale_table, count);
+    const auto* offset = host_.read<std::int32_t>(s.sum_offset_table, count);
+    integers.sum_scale.assign(scale, scale + count);
+    integers.sum_offset.assign(offset, offset + count);
+    integers.sum_shift = s.sum_shift;
+  }
+  return integers;
+}
+
+std::vector<LayerCodes> AcceleratorEngine::codes() {
+  ProgramBuilder builder(config_);
+  for (LayerState& s : layout_.layers) quantize_weights(builder, s, false);
+  device_->run(builder.take());
+  std::vector<LayerCodes> list;
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    LayerState& s = layout_.layers[k];
+    const int training_shift = s.output_shift;
+    write_inference_constants(k);
+    std::vector<double> scale = s.weight.row_scales;
+    if (scale.empty()) scale.push_back(1.0);
+    for (double& each : scale) each *= s.weight.scale / s.weight.levels;
+    list.push_back({read_codes(s.weight_codes, s.layer.out_channels),
+                    std::move(scale),
+                    s.weight_codes.reading,
+                    s.activation,
+                    {inference_integers(s)}});
+    s.output_shift = training_shift;
+  }
+  return list;
+}
+
+}  // namespace solfege

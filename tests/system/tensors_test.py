@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks in and out by safetensors files: train --init --export, evaluate, export.
+
+Run by ctest as `tensors_test.py PROGRAM`.
+"""
+import struct
+import unittest
+
+from support import SQUARE, TINY, SystemTest, read_tensors, write_tensors
+
+
+def floats(tensor):
+    return list(struct.unpack(f"<{len(tensor[2]) // 8}d", tensor[2]))
+
+
+class Tensors(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.trained = self.folder / "trained.safetensors"
+
+    def train(self, network, *more, steps=3, export=None):
+        return self.report("train", TINY, "--network", network, "--batch", 16, "--steps", steps, "--test-images", 64,
+                           "--export", export or self.trained, *more)
+
+    def evaluate(self, network, init, *more, config=TINY):
+        return self.report("evaluate", config, "--network", network, "--batch", 16, "--test-images", 64, "--init", init, *more)
+
+    def test_exported_evaluates_alike(self):
+        """Of both engines: the same accuracy, the same tensors after a round trip, and names with shapes."""
+        again = self.folder / "again.safetensors"
+        for network in ("tiny_cnn", "tiny_pool", "tiny_residual", "tiny_dropout"):
+            for engine in ("golden", "float"):
+                with self.subTest(f"{network} {engine}"):
+                    trained = self.train(network, "--engine", engine, steps=8)
+                    found = self.evaluate(network, self.trained, "--engine", engine)
+                    self.assertEqual(found["accuracy"], trained["accuracy"])
+                    self.assertEqual((found["notes"], found["mismatched_bits"]), ([], 0))
+                    tensors, metadata = read_tensors(self.trained)
+                    self.assertEqual(metadata["network"], network)
+                    self.assertEqual(metadata["engine"], engine)
+                    first, *_, last = metadata["layers"].split()
+                    self.assertEqual(len(tensors[f"{first}.weight"][1]), 4 if metadata[f"{first}.type"] == "conv" else 2)
+                    self.assertEqual(tensors[f"{last}.weight"][1][0], 10)
+                    self.assertEqual(tensors[f"{first}.weight_codes"][:2], ("U8", tensors[f"{first}.weight"][1]))
+                    self.assertEqual(f"{first}.device.thresholds" in tensors, engine == "golden")
+                    # A checkpoint of the same training has the same, and so has a run that goes on without a step.
+                    checkpoint = self.folder / "run.ckpt"
+                    self.train(network, "--engine", engine, "--checkpoint", checkpoint, steps=8)
+                    self.assertEqual(self.report("export", checkpoint, "-o", again)["steps"], 8)
+                    self.assertEqual(read_tensors(again), read_tensors(self.trained))
+        # Known bad: other weights
+        self.train(network, "--engine", engine, steps=7)
+        self.assertNotEqual(read_tensors(again)[0], read_tensors(self.trained)[0])
+
+    def test_training_goes_on(self):
+        """From what was trained; and its master weights serve machines of other shapes and bitwidths."""
+        for engine, other in (("golden", "float"), ("float", "golden")):
+            self.train("tiny_mlp", "--engine", engine, steps=100)
+            fresh = self.train("tiny_mlp", "--engine", other, export=self.folder / "fresh.safetensors")
+            more = self.train("tiny_mlp", "--engine", other, "--init", self.trained, export=self.folder / "more.safetensors")
+            self.assertLess(max(more["loss"]), min(fresh["loss"]))
+            report = self.evaluate("tiny_mlp", self.trained, config=SQUARE)
+            self.assertGreater(report["accuracy"], 0.3)
+
+    def test_lockstep(self):
+        """The RTL evaluates and exports what the golden model does, bit by bit."""
+        outputs, locked = self.folder / "o.safetensors", self.folder / "l.safetensors"
+        self.train("tiny_pool")
+        other = self.folder / "other.safetensors"
+        report = self.train("tiny_pool", "--engine", "lockstep", steps=2, export=other)
+        self.assertEqual(report["mismatched_bits"], 0)
+        self.train("tiny_pool", steps=2, export=self.trained)
+        self.assertEqual(read_tensors(other)[0], read_tensors(self.trained)[0])
+        self.evaluate("tiny_pool", self.trained, "--outputs", outputs)
+        report = self.evaluate("tiny_pool", self.trained, "--outputs", locked, "--engine", "lockstep")
+        self.assertEqual(report["mismatched_bits"], 0)
+        self.assertGreater(report["compared_bits"], 100_000)
+        self.assertEqual(report["cycles"]["total"], report["cycles"]["predicted_total"])
+        tensors = read_tensors(outputs)[0]
+        self.assertEqual(tensors, read_tensors(locked)[0])
+        shapes = {name: (tensor[0], tensor[1]) for name, tensor in tensors.items()}
+        self.assertEqual(shapes, {"images": ("U8", [64, 1, 28, 28]), "labels": ("I64", [64]), "logits": ("F64", [64, 10]),
+                                  "conv0.activation_codes": ("U8", [64, 8, 7, 7]), "conv1.activation_codes": ("U8", [64, 16, 5, 5])})
+        self.assertLessEqual(set(tensors["conv1.activation_codes"][2]), set(range(4)))
+        # A broken array is caught here too.
+        self.report("evaluate", TINY, "--network", "tiny_pool", "--batch", 16, "--init", self.trained, "--engine", "lockstep",
+                    "--outputs", self.folder / "none.safetensors", "--define", "SF_BREAK_PE_TERM", code=1)
+        self.assertFalse((self.folder / "none.safetensors").exists())
+
+    def plain(self):
+        """A file as PyTorch writes one: parameters alone, in 32 bits, with a bias before batch norm."""
+        self.train("tiny_pool")
+        tensors, _ = read_tensors(self.trained)
+        plain = {}
+        for name, tensor in tensors.items():
+            if name.endswith(("weight", "bias", "running_mean", "running_var")):
+                values = floats(tensor)
+                plain[name] = ("F32", tensor[1], struct.pack(f"<{len(values)}f", *values))
+        plain["conv0.batch_norm.num_batches_tracked"] = ("I64", [], struct.pack("<q", 3))
+        return plain
+
+    def test_plain_file(self):
+        path, outputs, shifted = (self.folder / f"{name}.safetensors" for name in ("plain", "o", "s"))
+        plain = self.plain()
+        write_tensors(path, plain)
+        accuracy = self.evaluate("tiny_pool", path, "--outputs", outputs)["accuracy"]
+        self.assertEqual(accuracy, self.evaluate("tiny_pool", self.trained)["accuracy"])
+        # A bias that batch norm takes off again changes nothing.
+        mean = struct.unpack("<8f", plain["conv0.batch_norm.running_mean"][2])
+        moved = dict(plain)
+        moved["conv0.batch_norm.running_mean"] = ("F32", [8], struct.pack("<8f", *(m + 0.5 for m in mean)))
+        moved["conv0.bias"] = ("F32", [8], struct.pack("<8f", *[0.5] * 8))
+        write_tensors(path, moved)
+        report = self.evaluate("tiny_pool", path, "--outputs", shifted)
+        self.assertIn("conv0.bias", report["notes"][0])
+        self.assertEqual(read_tensors(shifted)[0]["conv0.activation_codes"], read_tensors(outputs)[0]["conv0.activation_codes"])
+        # Weights beyond fixed point, or a scheme's range, are clipped, and it is said.
+        large = dict(plain)
+        large["fc2.weight"] = ("F32", plain["fc2.weight"][1], struct.pack("<f", 1000.0) + plain["fc2.weight"][2][4:])
+        write_tensors(path, large)
+        note = self.evaluate("tiny_pool", path)["notes"][0]
+        self.assertIn("1 of 4000 numbers of fc2.weight", note)
+        notes = self.evaluate("tiny_pool", path, "--scheme", "binary_connect")["notes"]
+        self.assertRegex(notes[-1], r"1 of 4000 .* beyond \+-1, ")
+
+    def test_refused(self):
+        path = self.folder / "bad.safetensors"
+        plain = self.plain()
+        evaluate = ["evaluate", TINY, "--network", "tiny_pool", "--batch", 16, "--init", path]
+        nan = struct.pack("<f", float("nan"))
+
+        def changed(name, tensor):
+            return {**plain, name: tensor}
+
+        weight = plain["conv0.weight"]
+        cases = [
+            ({k: v for k, v in plain.items() if k != "conv1.batch_norm.bias"}, ["missing: conv1.batch_norm.bias"]),
+            (changed("bn1.weight", plain["conv1.batch_norm.bias"]), ["unexpected: bn1.weight", "conv0, conv1, fc2"]),
+            (changed("conv0.weight", ("F32", [8, 9], weight[2])), ["another shape", "F32 [8, 9]", "[8, 1, 3, 3]"]),
+            (changed("conv0.weight", ("I32", weight[1], weight[2])), ["I32", "floating-point"]),
+            (changed("conv0.weight", ("F32", weight[1], nan + weight[2][4:])), ["conv0.weight has the number nan"]),
+            (changed("conv0.batch_norm.running_var", ("F32", [8], struct.pack("<8f", *[-1] * 8))), ["running_var", "-1", "from 0"]),
+        ]
+        for tensors, message in cases:
+            with self.subTest(message[0]):
+                write_tensors(path, tensors)
+                self.refused(*evaluate, message=["bad.safetensors", *message])
+                self.refused("train", TINY, "--network", "tiny_pool", "--batch", 16, "--steps", 1, "--init", path,
+                             "--export", self.trained, message=message)
+        write_tensors(path, plain)
+        self.refused("evaluate", TINY, "--network", "tiny_mlp", "--batch", 16, "--init", path, message=["tiny_mlp", "missing: fc0.weight", "more"])
+        path.write_bytes(path.read_bytes()[:-1])
+        self.refused(*evaluate, message=["bad.safetensors", "bytes"])
+        path.write_text("[[layer]]")
+        self.refused(*evaluate, message=["bad.safetensors", "safetensors file"])
+        self.refused("export", path, "-o", self.trained, message=["bad.safetensors", "checkpoint"])
+        self.refused("train", TINY, "--init", path, "--resume", path, message=["--init", "--resume"])
+        self.refused("evaluate", TINY, message=["--init"])
+
+    def test_names_that_meet(self):
+        network = self.folder / "n.toml"
+        layer = '[[layer]]\nname = "{}"\ntype = "fc"\nchannels = 10\nbatch_norm = {}\n'
+        network.write_text(layer.format("a", "true") + layer.format("a.batch_norm", "false") + '[[layer]]\ntype = "fc"\n')
+        self.refused("train", TINY, "--network", network, "--steps", 1, "--export", self.trained,
+                     message=["a.batch_norm", "another name"])
+        self.assertFalse(self.trained.exists())
+
+    def test_float_checkpoint(self):
+        checkpoint, whole = self.folder / "run.ckpt", self.folder / "whole.safetensors"
+        for network in ("tiny_pool", "tiny_dropout"):
+            with self.subTest(network):
+                report = self.train(network, "--engine", "float", steps=6, export=whole)
+                self.train(network, "--engine", "float", "--checkpoint", checkpoint, steps=3)
+                resumed = self.train(network, "--engine", "float", "--resume", checkpoint, steps=6)
+                self.assertEqual(resumed["loss"], report["loss"])
+                self.assertEqual(resumed["resumed_from"], 3)
+                self.assertEqual(read_tensors(self.trained), read_tensors(whole))
+        self.refused("train", TINY, "--network", network, "--batch", 16, "--steps", 6, "--resume", checkpoint,
+                     message=["another engine", "--engine float"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
