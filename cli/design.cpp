@@ -79,17 +79,19 @@ namespace {
 double ratio(double a, std::uint64_t b) { return b == 0 ? 0.0 : a / static_cast<double>(b); }
 
 void print_cycles(const StepCycles& step) {
-  fmt::print("{:<8} {:<18} {:>11} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  bound by\n", "layer",
-             "pass", "ideal", "array", "used", "stream", "turner", "step", "bytes");
+  std::size_t width = 8;
+  for (const PassCycles& pass : step.passes) width = std::max(width, pass.name.size());
+  fmt::print("{:<{}} {:<18} {:>11} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  bound by\n", "layer",
+             width, "pass", "ideal", "array", "used", "stream", "turner", "step", "bytes");
   for (const PassCycles& pass : step.passes) {
     const std::string used =
         pass.array_cycles == 0 ? ""
                                : fmt::format("{:.3f}", ratio(pass.ideal_cycles, pass.array_cycles));
-    fmt::print("{:<8} {:<18} {:>11.0f} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  {}\n", pass.name,
-               pass.pass, pass.ideal_cycles, pass.array_cycles, used, pass.stream_cycles,
+    fmt::print("{:<{}} {:<18} {:>11.0f} {:>11} {:>6} {:>11} {:>11} {:>11} {:>12}  {}\n", pass.name,
+               width, pass.pass, pass.ideal_cycles, pass.array_cycles, used, pass.stream_cycles,
                pass.turner_cycles, pass.cycles, pass.bytes(), pass.bound_by);
   }
-  fmt::print("{:<27} {:>11.0f} {:>11} {:>42} {:>12}\n", "step", step.ideal_cycles,
+  fmt::print("{:<{}} {:>11.0f} {:>11} {:>42} {:>12}\n", "step", width + 19, step.ideal_cycles,
              step.array_cycles, step.cycles, step.bytes_moved);
   fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
              ratio(step.ideal_cycles, step.array_cycles), ratio(step.ideal_cycles, step.cycles));

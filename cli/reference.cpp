@@ -65,6 +65,15 @@ std::string configuration_page() {
   return page("Configuration keys", text);
 }
 
+/// The types of layers that take the key.
+std::string types_of(const NetworkKey& key) {
+  std::vector<std::string> types;
+  if (key.conv) types.push_back("conv");
+  if (key.fc) types.push_back("fc");
+  if (key.average) types.push_back("avgpool");
+  return fmt::format("{}", fmt::join(types, ", "));
+}
+
 std::string network_page() {
   std::string text =
       "A network is a TOML file with one `[[layer]]` section for each layer, from the images to "
@@ -79,7 +88,7 @@ std::string network_page() {
       if (key.top != top) continue;
       std::vector<std::string> cells = {code(key.name), key.type, key.range, key.fallback,
                                         key.meaning};
-      if (!top) cells.insert(cells.begin() + 1, key.fc ? "conv, fc" : "conv");
+      if (!top) cells.insert(cells.begin() + 1, types_of(key));
       text += row(cells);
     }
   }

@@ -207,7 +207,7 @@ class Case {
     if (z == nullptr) return;
     p.z = z;
     p.mask = tables_fit && random_.chance(35);
-    if (p.route == 1 && random_.chance(30))
+    if (p.window_use != WindowUse::kRoute && random_.chance(30))
       p.slope = random_.pick({SlopeFunction::kTanh, SlopeFunction::kTriangle});
     p.scale_z = random_.in(-32767, 32767);
     p.scale_z_per_channel = tables_fit && random_.chance(30);
@@ -370,29 +370,31 @@ class Case {
     const int most = std::min(config_.threshold_channels, config_.table_channels);
     int channels = random_.in(1, std::min(most, 5 * kBlock));
     StreamPass p;
-    int pixels = random_.in(1, 5), result_pixels = pixels;
+    int pixels = random_.in(1, 5), x_pixels = pixels, result_pixels = pixels;
     int side = random_.pick({1, 1, 2, 3});
     // Now and then all that the tables hold
     const bool full_samples = random_.chance(6), full_channels = !full_samples && random_.chance(6);
     if (full_samples) rows = config_.max_batch - random_.in(0, 1);
     if (full_channels) channels = most - random_.in(0, 1);
-    if (full_samples || full_channels) pixels = result_pixels = side = 1;
+    if (full_samples || full_channels) pixels = x_pixels = result_pixels = side = 1;
     if (full_samples) channels = random_.in(1, kBlock);
     if (full_channels) rows = random_.in(1, kBlock);
     if (side > 1) {
-      const int windows_x = random_.in(1, 2), windows_y = random_.in(1, 2);
-      (random_.chance(50) ? p.pool : p.route) = side;
-      p.map_width = side * windows_x;
-      pixels = side * side * windows_x * windows_y;
-      result_pixels = p.pool > 1 ? windows_x * windows_y : pixels;
+      windows(p, side);
+      pixels = x_pixels = result_pixels = p.windows.y.map * p.windows.x.map;
+      if (p.window_use == WindowUse::kPool) result_pixels = p.windows.windows();
+      if (p.window_use == WindowUse::kSpread) x_pixels = p.windows.windows();
     }
-    ElementTensor x = noise("x", rows, pixels, channels, element_type()), z;
-    const bool stochastic = p.pool == 1 && p.route == 1 && random_.chance(25);
+    const bool pools = p.window_use == WindowUse::kPool;
+    const bool only_stores = p.windows.y.runs(!pools).size() * p.windows.x.runs(!pools).size() > 1;
+    const bool packs = !only_stores && (pools || p.windows.tiles());
+    ElementTensor x = noise("x", rows, x_pixels, channels, element_type()), z;
+    const bool stochastic = p.window_use == WindowUse::kNone && random_.chance(25);
     if (stochastic) {
       x = gradient(p, rows, pixels, channels);
     } else {
-      if (p.route > 1) {
-        z = routed(rows, pixels / (side * side), channels, side * side);
+      if (p.window_use == WindowUse::kRoute) {
+        z = routed(rows, p.windows.windows(), channels, side * side);
       } else if (random_.chance(60)) {
         z = noise("z", rows, pixels, channels, element_type());
       }
@@ -401,15 +403,15 @@ class Case {
         p.scale_x_source = Scalar::kSample;
         sample_table(0, 32767);
       }
-      if (random_.chance(25)) drop(p);
-      if (p.limit_shift != 0 && random_.chance(15)) {
+      if (!only_stores && random_.chance(25)) drop(p);
+      if (!only_stores && p.limit_shift != 0 && random_.chance(15)) {
         p.grid = true;
         p.random_state = random_.bits() | 1;
       }
     }
     p.x = &x;
     PackedTensor packed;
-    if (stochastic || random_.chance(60)) {
+    if (packs && (stochastic || random_.chance(60))) {
       int count = p.quantizer_bits;
       if (p.quantizer == Quantizer::kStochasticScaled)
         count = std::min(config_.wide_bits, p.quantizer_bits + 16);
@@ -431,11 +433,21 @@ class Case {
     }
     const ElementTensor result = destination(p, rows, result_pixels, channels);
     if (random_.chance(60)) p.store = &result;
-    reductions(p, result, true);
+    if (!only_stores) reductions(p, result, true);
     if (p.store == nullptr && p.pack == nullptr && p.max_address == 0 && p.sum_address == 0)
       p.store = &result;
     tables(channels, p);
-    builder_.stream(x, p, "random pass");
+    builder_.stream(p.window_use == WindowUse::kSpread ? result : x, p, "random pass");
+  }
+  /// Windows of this side; they may overlap, leave pixels out, or reach over the edge.
+  void windows(StreamPass& p, int side) {
+    p.window_use = random_.pick({WindowUse::kPool, WindowUse::kRoute, WindowUse::kSpread});
+    for (PoolingAxis* axis : {&p.windows.y, &p.windows.x}) {
+      const int stride = random_.chance(50) ? side : random_.in(1, side + 1);
+      const int padding = random_.chance(25) ? random_.in(0, side / 2) : 0;
+      const int covered = side + stride * random_.in(0, 2) - 2 * padding;
+      *axis = {std::max(1, covered + random_.in(0, stride - 1)), side, stride, padding};
+    }
   }
   /// Pooled values with the places of their maxima.
   ElementTensor routed(int rows, int pixels, int channels, int places) {

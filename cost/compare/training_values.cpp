@@ -23,8 +23,9 @@ double multiply_accumulates(const Layer& layer) {
 std::size_t busiest_inner_layer(const Network& network) {
   std::size_t busiest = 0;
   for (std::size_t k = 1; k + 1 < network.layers.size(); ++k)
-    if (busiest == 0 ||
-        multiply_accumulates(network.layers[k]) > multiply_accumulates(network.layers[busiest]))
+    if (!network.layers[k].is_average &&
+        (busiest == 0 ||
+         multiply_accumulates(network.layers[k]) > multiply_accumulates(network.layers[busiest])))
       busiest = k;
   return busiest;
 }

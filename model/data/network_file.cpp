@@ -15,6 +15,7 @@
 #include "model/base/share.hpp"
 #include "model/base/toml_file.hpp"
 #include "model/data/network_keys.hpp"
+#include "model/data/network_section.hpp"
 #include "model/schemes/scheme.hpp"
 #include "model/spec/config.hpp"
 
@@ -45,170 +46,11 @@ std::string resolve(const std::string& name_or_path) {
       folder, name_or_path, fmt::join(shipped_networks(folder), ", ")));
 }
 
-/// A quantity of both axes of a map.
-struct Axes {
-  int height, width;
-};
-
-/// One table of the file: the top level, or one [[layer]].
-class Section {
- public:
-  Section(const std::string& path, std::string prefix, const toml::table& table)
-      : path_(path), prefix_(std::move(prefix)), table_(table) {}
-
-  std::string where() const { return fmt::format("{}:{}", path_, table_.source().begin.line); }
-  std::string where(std::string_view name) const {
-    const toml::node* node = table_.get(name);
-    return node == nullptr ? where() : location(path_, *node);
-  }
-  std::string key(std::string_view key) const { return fmt::format("{}{}", prefix_, key); }
-  bool has(std::string_view key) const { return table_.contains(key); }
-
-  /// Refuses keys that `is_key` does not find in network_keys(). `what` names the kind of table.
-  template <typename IsKey>
-  void allow(IsKey is_key, std::string_view what) const {
-    std::vector<std::string> names;
-    for (const NetworkKey& known : network_keys())
-      if (is_key(known)) names.push_back(known.name);
-    for (const auto& [name, node] : table_) {
-      if (std::find(names.begin(), names.end(), name.str()) != names.end()) continue;
-      throw InputError(fmt::format(
-          "{}: {} = {} is not a key of {}: allowed are {}; correct or remove it",
-          location(path_, node), key(name.str()), describe(node), what, fmt::join(names, ", ")));
-    }
-  }
-
-  std::optional<std::string> text(std::string_view name, std::string_view range,
-                                  std::string_view example) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr) return std::nullopt;
-    if (node->is_string()) return node->as_string()->get();
-    refuse(name, describe(*node), "is not a string", range, example);
-  }
-
-  std::optional<int> integer(std::string_view name, int min, int max) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr) return std::nullopt;
-    const std::string range = fmt::format("{} to {}", min, max);
-    if (!node->is_integer()) {
-      refuse(name, describe(*node), "is not an integer", range, fmt::to_string(min));
-    }
-    const std::int64_t value = node->as_integer()->get();
-    if (value < min || value > max) {
-      refuse(name, fmt::to_string(value), "is out of range", range,
-             fmt::to_string(value < min ? min : max));
-    }
-    return static_cast<int>(value);
-  }
-
-  /// A number for both axes, or a list [height, width].
-  std::optional<Axes> by_axis(std::string_view name, int min, int max) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr || node->is_integer()) {
-      const std::optional<int> both = integer(name, min, max);
-      return both ? std::optional<Axes>({*both, *both}) : std::nullopt;
-    }
-    const toml::array* list = node->as_array();
-    const std::string range = fmt::format("{} to {}, or a list [height, width] of such", min, max);
-    const std::string example = fmt::format("[{0}, {0}]", std::max(min, 1));
-    if (list == nullptr || list->size() != 2)
-      refuse(name, describe(*node), "is neither an integer nor a list of two", range, example);
-    int sides[2];
-    for (std::size_t i = 0; i < 2; ++i) {
-      const toml::node& element = *list->get(i);
-      if (!element.is_integer())
-        refuse(name, value(name), "is not a list of integers", range, example);
-      const std::int64_t side = element.as_integer()->get();
-      if (side < min || side > max) refuse(name, value(name), "is out of range", range, example);
-      sides[i] = static_cast<int>(side);
-    }
-    return Axes{sides[0], sides[1]};
-  }
-
-  /// The key's value as the file has it.
-  std::string value(std::string_view name) const {
-    const toml::node* node = table_.get(name);
-    const toml::array* list = node->as_array();
-    if (list == nullptr) return describe(*node);
-    std::vector<std::string> elements;
-    for (const toml::node& element : *list)
-      elements.push_back(element.is_integer() ? fmt::to_string(element.as_integer()->get())
-                                              : describe(element));
-    return fmt::format("[{}]", fmt::join(elements, ", "));
-  }
-
-  /// A finite number that `allowed` accepts; `range` says the same in words.
-  template <typename Allowed>
-  double number(std::string_view name, double fallback, Allowed allowed,
-                std::string_view range) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr) return fallback;
-    const std::string example = fmt::to_string(fallback);
-    if (!node->is_number()) refuse(name, describe(*node), "is not a number", range, example);
-    const double value = *node->value<double>();
-    // Written so that NaN is refused: it allows nothing.
-    if (!(std::isfinite(value) && allowed(value))) {
-      refuse(name, fmt::to_string(value), "is out of range", range, example);
-    }
-    return value;
-  }
-
-  bool flag(std::string_view name) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr) return false;
-    if (node->is_boolean()) return node->as_boolean()->get();
-    refuse(name, describe(*node), "is not a truth value", "true, false", "true");
-  }
-
-  /// A list of `min` to `max` positive integers, each up to `limit`; empty if the key is not there.
-  std::vector<int> integers(std::string_view name, std::size_t min, std::size_t max, int limit,
-                            std::string_view range, std::string_view example) const {
-    const toml::node* node = table_.get(name);
-    if (node == nullptr) return {};
-    const toml::array* array = node->as_array();
-    if (array == nullptr || array->size() < min || array->size() > max)
-      refuse(name, describe(*node), "is not such a list", range, example);
-    std::vector<int> values;
-    for (const toml::node& element : *array) {
-      const std::int64_t value = element.is_integer() ? element.as_integer()->get() : 0;
-      if (value < 1 || value > limit)
-        refuse(name, fmt::format("[... {} ...]", describe(element)), "is out of range", range,
-               example);
-      values.push_back(static_cast<int>(value));
-    }
-    return values;
-  }
-
-  const toml::node* node(std::string_view name) const { return table_.get(name); }
-
-  [[noreturn]] void refuse(std::string_view name, std::string_view value, std::string_view wrong,
-                           std::string_view range, std::string_view example) const {
-    fail(name, value, wrong, range, fmt::format("set {} = {}", name, example));
-  }
-
-  [[noreturn]] void fail(std::string_view name, std::string_view value, std::string_view wrong,
-                         std::string_view range, std::string_view fix) const {
-    throw InputError(fmt::format("{}: {} = {} {}: allowed are {}; {}", where(name), key(name),
-                                 value, wrong, range, fix));
-  }
-
- private:
-  const std::string& path_;
-  std::string prefix_;
-  const toml::table& table_;
-};
-
-struct Position {
-  int index = 0, count = 0;
-  bool first() const { return index == 0; }
-  bool last() const { return index == count - 1; }
-};
-
 std::string read_type(const Section& section) {
-  constexpr std::string_view kTypes = "\"conv\", \"fc\"";
+  constexpr std::string_view kTypes = "\"conv\", \"fc\", \"avgpool\"";
   const std::optional<std::string> type = section.text("type", kTypes, "\"conv\"");
   if (!type) section.refuse("type", "(nothing)", "is missing", kTypes, "\"conv\"");
-  if (*type != "conv" && *type != "fc") {
+  if (*type != "conv" && *type != "fc" && *type != "avgpool") {
     section.refuse("type", fmt::format("\"{}\"", *type), "is unknown", kTypes, "\"conv\"");
   }
   return *type;
@@ -269,10 +111,57 @@ void read_convolution(const Section& section, Layer& layer) {
   layer.out_width = output_size(layer.in_width, kernel->width, stride.width, padding.width);
 }
 
+/// An averaging layer's windows: the whole map, or squares.
+void read_windows(const Section& section, Position position, Layer& layer) {
+  layer.is_average = true;
+  if (position.first() || position.last())
+    section.refuse("type", "\"avgpool\"",
+                   position.first() ? "is the first layer, which sees the images"
+                                    : "is the last layer, whose sums are the logits",
+                   "\"conv\", \"fc\"", "\"fc\"");
+  const Axes map{layer.in_height, layer.in_width};
+  const auto given = section.by_axis("kernel", 1, kMaxKernel);
+  const Axes kernel = given.value_or(map);
+  check_axis(section, layer, map.height, kernel.height, 0);
+  check_axis(section, layer, map.width, kernel.width, 0);
+  // One window has no stride, and the whole map may be larger than any.
+  const Axes stride = section.by_axis("stride", 1, kMaxStride).value_or(kernel);
+  layer.kernel_height = kernel.height;
+  layer.kernel_width = kernel.width;
+  layer.stride_height = kernel.height == map.height ? 1 : stride.height;
+  layer.stride_width = kernel.width == map.width ? 1 : stride.width;
+  layer.out_height = output_size(map.height, kernel.height, layer.stride_height, 0);
+  layer.out_width = output_size(map.width, kernel.width, layer.stride_width, 0);
+  layer.out_channels = layer.in_channels;
+}
+
+void read_pooling(const Section& section, Layer& layer) {
+  layer.pool = section.integer("pool", 1, kMaxPool).value_or(1);
+  layer.pool_stride = section.integer("pool_stride", 1, kMaxPool).value_or(0);
+  layer.pool_padding = section.integer("pool_padding", 0, kMaxPool).value_or(0);
+  if (layer.pool == 1)
+    for (const char* name : {"pool_stride", "pool_padding"})
+      if (section.has(name))
+        section.fail(name, describe(*section.node(name)), "belongs to a layer that pools",
+                     "layers with pool = 2 or more", "leave it out, or set pool = 3");
+  // A window must not lie outside the map, and a maximum must not be taken twice by its edge.
+  if (layer.pool_padding > layer.pool / 2)
+    section.refuse("pool_padding", fmt::to_string(layer.pool_padding),
+                   "is more than half of the window", fmt::format("0 to {}", layer.pool / 2),
+                   fmt::to_string(layer.pool / 2));
+  const int smaller = std::min(layer.out_height, layer.out_width) + 2 * layer.pool_padding;
+  if (layer.pool > smaller)
+    section.refuse(
+        "pool", fmt::to_string(layer.pool),
+        fmt::format("does not fit the layer's map of {} x {} pixels with pool_padding {}",
+                    layer.out_height, layer.out_width, layer.pool_padding),
+        fmt::format("1 to {}", smaller), fmt::to_string(smaller));
+}
+
 /// What stands between the convolution and the codes: batch normalisation, pooling, dropout.
 void read_stages(const Section& section, Position position, Layer& layer) {
   layer.batch_norm = section.flag("batch_norm");
-  layer.pool = section.integer("pool", 1, kMaxPool).value_or(1);
+  read_pooling(section, layer);
   layer.dropout = section.number(
       "dropout", 0.0, [](double x) { return x >= 0 && x <= kMaxDropout; },
       fmt::format("numbers from 0 to {}", kMaxDropout));
@@ -285,74 +174,99 @@ void read_stages(const Section& section, Position position, Layer& layer) {
     if (layer.pool != 1) refuse("pool", fmt::to_string(layer.pool), "1");
     if (layer.dropout != 0) refuse("dropout", fmt::to_string(layer.dropout), "0");
   }
-  if (layer.out_height % layer.pool == 0 && layer.out_width % layer.pool == 0) return;
-  std::vector<int> divisors;
-  for (int pool = 1; pool <= kMaxPool; ++pool)
-    if (layer.out_height % pool == 0 && layer.out_width % pool == 0) divisors.push_back(pool);
-  section.refuse("pool", fmt::to_string(layer.pool),
-                 fmt::format("does not divide the layer's map of {} x {} pixels", layer.out_height,
-                             layer.out_width),
-                 fmt::format("{}", fmt::join(divisors, ", ")),
-                 fmt::format("{}, or change the padding or kernel",
-                             *std::min_element(divisors.begin(), divisors.end(), [&](int a, int b) {
-                               return std::abs(a - layer.pool) < std::abs(b - layer.pool);
-                             })));
 }
 
-/// Why the sum of layer `from` cannot be added to that of `layer`, its successor at the end of
-/// `before`; empty if it can.
-std::string residual_fault(const std::vector<Layer>& before, std::size_t from, const Layer& layer) {
-  const Layer& source = before[from];
-  const auto shape = [](const Layer& l) {
-    return fmt::format("{} x {} pixels of {} channels", l.out_height, l.out_width, l.out_channels);
-  };
-  if (shape(source) != shape(layer))
-    return fmt::format("has {}, this layer {}", shape(source), shape(layer));
-  if (layer.pool != 1) return "cannot be added to a layer that pools";
-  for (std::size_t i = from; i < before.size(); ++i)
-    if (before[i].pool != 1)
-      return i == from ? "pools" : fmt::format("lies before {}, which pools", before[i].name);
-  return "";
-}
-
-void read_residual(const Section& section, Position position, const std::vector<Layer>& before,
-                   Layer& layer) {
-  const toml::node* node = section.node("residual");
-  if (node == nullptr) return;
-  if (position.first() || position.last()) {
-    section.fail("residual", describe(*node),
-                 position.first() ? "is set in the first layer, which has none before it"
-                                  : "is set in the last layer, whose sums are the logits",
-                 "layers between the first and the last", "leave it out");
+/// Index of the earlier layer that the key names, by its name or by its number in the file, which
+/// does not count projections: `numbered` has the index for each.
+std::size_t read_earlier(const Section& section, const char* key, const std::vector<Layer>& before,
+                         const std::vector<std::size_t>& numbered) {
+  const toml::node& node = *section.node(key);
+  if (node.is_integer()) {
+    const std::int64_t number = node.as_integer()->get();
+    if (number >= 1 && number <= static_cast<std::int64_t>(numbered.size()))
+      return numbered[static_cast<std::size_t>(number - 1)];
+  } else if (node.is_string()) {
+    const auto named = std::find_if(before.begin(), before.end(), [&](const Layer& l) {
+      return l.name == node.as_string()->get();
+    });
+    if (named != before.end()) return static_cast<std::size_t>(named - before.begin());
   }
   std::vector<std::string> allowed;
-  std::string fix = "leave it out, or change the shapes";
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    if (!residual_fault(before, i, layer).empty()) continue;
-    allowed.push_back(fmt::format("\"{}\" ({})", before[i].name, i + 1));
-    fix = fmt::format("set residual = \"{}\"", before[i].name);
-  }
-  const std::string range =
-      fmt::format("earlier layers of the same output shape without pooling, by name or number: {}",
-                  allowed.empty() ? "there are none" : fmt::format("{}", fmt::join(allowed, ", ")));
-  std::size_t from = before.size();
-  if (node->is_integer()) {
-    const std::int64_t number = node->as_integer()->get();
-    if (number >= 1 && number <= static_cast<std::int64_t>(before.size()))
-      from = static_cast<std::size_t>(number - 1);
-  } else if (node->is_string()) {
-    const std::string& name = node->as_string()->get();
-    from = static_cast<std::size_t>(
-        std::find_if(before.begin(), before.end(), [&](const Layer& l) { return l.name == name; }) -
-        before.begin());
-  }
-  if (from == before.size())
-    section.fail("residual", describe(*node), "is not an earlier layer", range, fix);
-  const std::string fault = residual_fault(before, from, layer);
-  if (!fault.empty())
-    section.fail("residual", describe(*node), fmt::format("does not fit: it {}", fault), range,
-                 fix);
+  for (std::size_t i = 0; i < numbered.size(); ++i)
+    allowed.push_back(fmt::format("\"{}\" ({})", before[numbered[i]].name, i + 1));
+  section.fail(
+      key, describe(node), "is not an earlier layer",
+      fmt::format("earlier layers by name or number: {}",
+                  allowed.empty() ? "there are none" : fmt::format("{}", fmt::join(allowed, ", "))),
+      allowed.empty() ? "leave it out"
+                      : fmt::format("set {} = \"{}\"", key, before[numbered.back()].name));
+}
+
+/// The stride of a 1 x 1 kernel that leads from `in` pixels to `out`; 0: none does.
+int projection_stride(int in, int out) {
+  for (int stride = 1; stride <= kMaxStride; ++stride)
+    if (output_size(in, 1, stride, 0) == out) return stride;
+  return 0;
+}
+
+/// A shortcut's layer of its own: from the codes of the source to the shape of the layer.
+Layer projection(const Layer& source, int source_index, Axes stride, const Layer& layer) {
+  Layer result = layer;
+  result.name = layer.name + ".projection";
+  result.input = source_index;
+  result.in_height = source.pooled_height();
+  result.in_width = source.pooled_width();
+  result.in_channels = source.out_channels;
+  result.input_bits = source.output_bits;
+  result.kernel_height = result.kernel_width = 1;
+  result.stride_height = stride.height;
+  result.stride_width = stride.width;
+  result.padding_height = result.padding_width = 0;
+  result.dropout = 0.0;
+  return result;
+}
+
+/// Reads the key `residual`; where the shapes differ, a projection goes to the end of `before`.
+void read_residual(const Section& section, Position position,
+                   const std::vector<std::size_t>& numbered, std::vector<Layer>& before,
+                   Layer& layer) {
+  if (!section.has("residual")) return;
+  const auto refuse = [&](const std::string& wrong, const char* allowed, const std::string& fix) {
+    section.fail("residual", describe(*section.node("residual")), wrong, allowed, fix);
+  };
+  if (position.first() || position.last())
+    refuse(position.first() ? "is set in the first layer, which has none before it"
+                            : "is set in the last layer, whose sums are the logits",
+           "layers between the first and the last", "leave it out");
+  if (layer.pool != 1)
+    refuse("is set in a layer that pools", "layers that do not pool",
+           "leave it out, or pool in a layer after this one");
+  const std::size_t from = read_earlier(section, "residual", before, numbered);
+  const Layer& source = before[from];
+  const auto shape = [](int height, int width, int channels) {
+    return fmt::format("{} x {} pixels of {} channels", height, width, channels);
+  };
+  const std::string own = shape(layer.out_height, layer.out_width, layer.out_channels);
   layer.residual = static_cast<int>(from);
+  if (shape(source.out_height, source.out_width, source.out_channels) == own && source.pool == 1 &&
+      !source.is_average)
+    return;
+  const Axes stride{projection_stride(source.pooled_height(), layer.out_height),
+                    projection_stride(source.pooled_width(), layer.out_width)};
+  if (stride.height == 0 || stride.width == 0)
+    refuse(
+        fmt::format("does not fit: it hands on {}, this layer has {}",
+                    shape(source.pooled_height(), source.pooled_width(), source.out_channels), own),
+        "earlier layers of this layer's map, or of one that a stride leads from",
+        "leave it out, or change the strides between the two layers");
+  Layer shortcut = projection(source, layer.residual, stride, layer);
+  shortcut.residual = -1;
+  for (const Layer& other : before)
+    if (other.name == shortcut.name)
+      refuse(fmt::format("needs a projection, whose name {} another layer has", shortcut.name),
+             "names that no other layer has", fmt::format("rename layer {}", other.name));
+  layer.residual = static_cast<int>(before.size());
+  before.push_back(shortcut);
 }
 
 std::string read_name(const Section& section, const std::string& fallback,
@@ -398,6 +312,22 @@ void read_bits(const Section& section, Position position, const Config& config, 
   layer.gradient_bits =
       section.integer("gradient_bits", 1, std::max(config.gradient_bits, config.edge_bits))
           .value_or(position.first() ? config.edge_bits : config.gradient_bits);
+}
+
+/// An averaging layer's: it has no weights, and its gradient is not quantized.
+void read_average_bits(const Section& section, Position position, const Config& config,
+                       const Network& network, Layer& layer) {
+  const Layer& input = network.layers[static_cast<std::size_t>(layer.input)];
+  layer.input_bits = input.output_bits;
+  layer.weight_bits = 1;
+  layer.gradient_bits = 0;
+  // Means of both signs have a sign of their own.
+  const PlaneReading reading = output_codes(network, layer.input).reading;
+  const int least = reading.is_signed || reading.offset < 0 ? 2 : 1;
+  const int most = std::max({least, config.activation_bits, config.edge_bits});
+  const int usual =
+      position.index + 2 == position.count ? config.edge_bits : config.activation_bits;
+  layer.output_bits = section.integer("output_bits", least, most).value_or(std::max(least, usual));
 }
 
 /// The scheme that a section names, or else `otherwise`.
@@ -451,41 +381,73 @@ void read_layer_scheme(const Section& section, const Inherited& network, Layer& 
   read_parameters(section, scheme, layer.scheme_parameters);
 }
 
-/// The layer after those of `before`; the first sees `images`.
-Layer read_layer(const std::string& path, const toml::table& table, Position position,
-                 const Config& config, const Layer& images, const std::vector<Layer>& before,
-                 int classes, const Inherited& inherited) {
+/// Appends the next layer to the network's, and before it the projection that it may ask for. The
+/// first layer sees `images`.
+void read_layer(const std::string& path, const toml::table& table, Position position,
+                const Config& config, const Layer& images, const Inherited& inherited,
+                Network& network, std::vector<std::size_t>& numbered) {
+  std::vector<Layer>& before = network.layers;
   const Section unnamed(path, fmt::format("layer {}: layer.", position.index + 1), table);
   const std::string type = read_type(unnamed);
-  const Layer& input = before.empty() ? images : before.back();
   Layer layer;
   layer.name = read_name(unnamed, fmt::format("{}{}", type, position.index), before);
+  const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
+  section.allow(
+      [&](const NetworkKey& key) {
+        return type == "conv" ? key.conv : type == "fc" ? key.fc : key.average;
+      },
+      type == "conv" ? "a conv layer"
+      : type == "fc" ? "an fc layer"
+                     : "an avgpool layer");
+  // A projection may stand between this layer and the one before it in the file.
+  if (section.has("input"))
+    layer.input = static_cast<int>(read_earlier(section, "input", before, numbered));
+  else if (!numbered.empty())
+    layer.input = static_cast<int>(numbered.back());
+  const Layer& input = layer.input < 0 ? images : before[static_cast<std::size_t>(layer.input)];
   layer.in_height = input.pooled_height();
   layer.in_width = input.pooled_width();
   layer.in_channels = input.out_channels;
-
-  const Section section(path, fmt::format("layer {}: layer.", layer.name), table);
   if (type == "conv") {
-    section.allow([](const NetworkKey& key) { return key.conv; }, "a conv layer");
     read_convolution(section, layer);
-  } else {
-    section.allow([](const NetworkKey& key) { return key.fc; }, "an fc layer");
+  } else if (type == "fc") {
     layer.fully_connected = true;
     layer.kernel_height = layer.in_height;
     layer.kernel_width = layer.in_width;
+  } else {
+    read_windows(section, position, layer);
   }
-  read_channels(section, position, classes, layer);
-  read_stages(section, position, layer);
-  read_residual(section, position, before, layer);
-  read_bits(section, position, config, input.output_bits, layer);
-  read_layer_scheme(section, inherited, layer);
+  if (layer.is_average) {
+    read_average_bits(section, position, config, network, layer);
+  } else {
+    read_channels(section, position, network.classes, layer);
+    read_bits(section, position, config, input.output_bits, layer);
+    read_stages(section, position, layer);
+    read_layer_scheme(section, inherited, layer);
+  }
   if (position.last() && layer.out_height * layer.out_width != 1) {
     section.refuse("type", "\"conv\"",
                    fmt::format("leaves {} x {} pixels in the last layer, not one logit a class",
                                layer.out_height, layer.out_width),
                    "layers with one output pixel", "\"fc\"");
   }
-  return layer;
+  read_residual(section, position, numbered, before, layer);
+  numbered.push_back(before.size());
+  before.push_back(layer);
+}
+
+/// Refuses a layer that nothing comes of.
+void require_readers(const std::string& path, const toml::array& tables,
+                     const std::vector<std::size_t>& numbered, const Network& network) {
+  for (std::size_t i = 0; i + 1 < numbered.size(); ++i) {
+    const int k = static_cast<int>(numbered[i]);
+    if (!network.readers(k).empty() || !network.adders(k).empty()) continue;
+    const std::string& name = network.layers[numbered[i]].name;
+    throw InputError(fmt::format(
+        "{}: layer {} is read by no layer: allowed are layers that a later one names as its input "
+        "or residual, or follows; set input = \"{}\" in a later layer, or remove this one",
+        location(path, *tables.get(i)), name, name));
+  }
 }
 
 void read_layers(const std::string& path, const toml::table& root, const Config& config,
@@ -504,11 +466,12 @@ void read_layers(const std::string& path, const toml::table& root, const Config&
   images.out_channels = network.in_channels;
   images.output_bits = kPixelBits;
   const int count = static_cast<int>(array->size());
+  std::vector<std::size_t> numbered;
   for (int index = 0; index < count; ++index) {
     const toml::table& table = *array->get_as<toml::table>(static_cast<std::size_t>(index));
-    network.layers.push_back(read_layer(path, table, {index, count}, config, images, network.layers,
-                                        network.classes, inherited));
+    read_layer(path, table, {index, count}, config, images, inherited, network, numbered);
   }
+  require_readers(path, *array, numbered, network);
 }
 
 std::vector<int> read_input(const Section& top) {
@@ -565,6 +528,11 @@ std::string canonical(const Network& network) {
         layer.stride_height, layer.stride_width, layer.padding_height, layer.padding_width,
         layer.batch_norm ? 1 : 0, layer.pool, layer.dropout, layer.residual, layer.weight_bits,
         layer.input_bits, layer.output_bits, layer.gradient_bits);
+    if (layer.input >= 0 && layer.input + 1 != static_cast<int>(&layer - network.layers.data()))
+      text += fmt::format("input = {}\n", layer.input);
+    if (layer.pool_stride > 0 || layer.pool_padding > 0)
+      text += fmt::format("pool_stride = {} {}\n", layer.pool_stride, layer.pool_padding);
+    if (layer.is_average) text += "average\n";
     if (layer.scheme != "dorefa") text += fmt::format("scheme = {}\n", layer.scheme);
     for (const auto& [name, value] : layer.scheme_parameters)
       text += fmt::format("{} = {}\n", name, value);
@@ -583,6 +551,7 @@ void read_curriculum(const Config& config, Network& network) {
   network.guidance = scheme.guidance(last);
   int most_weight = 0, most_activation = 0;
   for (std::size_t k = 0; k + 1 < network.layers.size(); ++k) {
+    if (network.layers[k].is_average) continue;
     if (k > 0) most_weight = std::max(most_weight, network.layers[k].weight_bits);
     most_activation = std::max(most_activation, network.layers[k].output_bits);
   }

@@ -23,9 +23,9 @@ constexpr std::string_view kInputRange =
 /// A key of a network's file.
 struct NetworkKey {
   std::string name;
-  bool top;          ///< of the file itself; otherwise of a [[layer]]
-  bool conv, fc;     ///< of a layer: the types that take the key
-  std::string type;  ///< "string", "integer", "number", "truth value" or "list"
+  bool top;                ///< of the file itself; otherwise of a [[layer]]
+  bool conv, fc, average;  ///< of a layer: the types that take the key
+  std::string type;        ///< "string", "integer", "number", "truth value" or "list"
   std::string range;
   std::string fallback;  ///< what holds when the file does not say
   std::string meaning;   ///< sentences

@@ -58,6 +58,7 @@ struct NamedParameter {
 };
 
 std::vector<NamedParameter> named(const Layer& layer, LayerParameters& p) {
+  if (layer.is_average) return {};
   const Scheme& scheme = scheme_of(layer);
   const auto channels = static_cast<std::uint64_t>(layer.out_channels);
   std::vector<NamedParameter> list = {{"weight", &p.weights.value, &p.weights.momentum, 0}};
@@ -274,6 +275,7 @@ class Loader {
   }
 
   void check_numbers(const Layer& layer, LayerParameters& p) {
+    if (layer.is_average) return;
     for (const NamedParameter& parameter : named(layer, p)) {
       for (const std::vector<double>* values : {parameter.value, parameter.momentum}) {
         if (values == nullptr) continue;

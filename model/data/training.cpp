@@ -41,6 +41,7 @@ double initial_gain(const Network& network, const Layer& layer, bool first_or_la
 
 std::vector<float> initial_weights(const Network& network, int index, std::uint64_t seed) {
   const Layer& layer = network.layers.at(static_cast<std::size_t>(index));
+  if (layer.is_average) return {};
   const bool first_or_last = index == 0 || index + 1 == static_cast<int>(network.layers.size());
   const double bound = scheme_of(layer).initial_limit(layer).value_or(
       initial_gain(network, layer, first_or_last) * std::sqrt(6.0 / layer.fan_in()));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programs of a training step. The host's scalars are in accelerator_host.cpp.
+// The programs of a training step. The host's scalars are in accelerator_host.cpp; gradients that
+// come from windows or from several layers are in accelerator_gradients.cpp.
 #include "model/host/accelerator_engine.hpp"
 
 #include <fmt/format.h>
@@ -38,9 +39,10 @@ AcceleratorEngine::AcceleratorEngine(const Config& config, const Network& networ
   precisions_ = std::move(layouts.precisions);
   std::swap(layout_, precisions_[0]);
   const std::size_t own_weights = network_.curriculum == Curriculum::kGuided ? 2 : 1;
-  for (std::size_t p = own_weights; p-- > 0;) {
+  for (std::size_t p = precisions_.size(); p-- > 0;) {
     activate(p);
-    initialise_weights(seed);
+    initialise_constants();
+    if (p < own_weights) initialise_weights(seed);
   }
 }
 
@@ -70,16 +72,34 @@ AcceleratorEngine::~AcceleratorEngine() = default;
 
 void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    LayerState& s = layout_.layers[k];
+    if (!s.has_weights()) continue;
     const auto initial = initial_weights(network_, static_cast<int>(k), seed);
-    write_fixed(layout_.layers[k].weights, {initial.begin(), initial.end()});
+    write_fixed(s.weights, {initial.begin(), initial.end()});
   }
   measure_all_weights();
+}
+
+/// What of a layout never changes: zeros outside of windows, and the weights of averages.
+void AcceleratorEngine::initialise_constants() {
+  ProgramBuilder builder(config_);
+  bool is_empty = true;
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
+    LayerState& s = layout_.layers[k];
+    builder.set_place(s.layer.name, "initial");
+    if (!s.has_weights()) write_unit_matrix(s.weight_codes);
+    if (s.scattered.address == 0) continue;
+    clear(builder, s.layer.is_average ? input_of(k).gradient : s.output, s.scattered);
+    is_empty = false;
+  }
+  if (!is_empty) device_->run(builder.take());
 }
 
 /// The scalars of f_W, of master weights that the host has written.
 void AcceleratorEngine::measure_all_weights() {
   ProgramBuilder builder(config_);
   for (LayerState& s : layout_.layers) {
+    if (!s.has_weights()) continue;
     builder.set_place(s.layer.name, "initial");
     write_range_offsets(s);
     StreamPass pass;
@@ -105,6 +125,7 @@ double AcceleratorEngine::zero_gradient_share(int layer) {
 std::vector<std::uint64_t> AcceleratorEngine::weight_fingerprints() {
   std::vector<std::uint64_t> fingerprints;
   for (const LayerState& s : layout_.layers) {
+    if (!s.has_weights()) continue;
     const std::size_t bytes = s.weights.size_bytes();
     fingerprints.push_back(fingerprint(host_.read<std::uint8_t>(s.weights.address, bytes), bytes));
   }
@@ -161,14 +182,15 @@ void AcceleratorEngine::load_channels(ProgramBuilder& builder, Table table, std:
 /// M of each sample: in the units of what f_G quantizes, or, as the factor of products, `shift`
 /// bits shorter.
 void AcceleratorEngine::load_samples(ProgramBuilder& builder, const LayerState& s, int shift) {
-  builder.load_table(Table::kSample, s.layer.batch_norm ? s.sample_max : s.gradient_max,
-                     Geometry(config_).sample_rows, 0, "load sample maxima", shift);
+  builder.load_table(Table::kSample, s.quantized_max(), Geometry(config_).sample_rows, 0,
+                     "load sample maxima", shift);
 }
 
 // ---- Forward ----
 
 void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s, bool training) {
   const Layer& l = s.layer;
+  if (!s.has_weights()) return;
   builder.set_place(l.name, "f_W");
   builder.load_table(Table::kThreshold, s.threshold_table, (1 << l.weight_bits) - 1, l.weight_bits,
                      "load f_W thresholds");
@@ -182,68 +204,96 @@ void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s,
     builder.transpose(s.weight_codes, s.weight_codes_by_output);
 }
 
+/// p of layer k where it is a tensor, and its codes where a layer reads them.
 void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, std::size_t k,
                                              bool training) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
   builder.set_place(l.name, "f_A");
-  if (s.has_sum) {
-    load_channels(builder, Table::kScaleX, s.sum_scale_table, s, "load batch-norm scales");
-    load_channels(builder, Table::kOffset, s.sum_offset_table, s, "load batch-norm offsets");
-    StreamPass normalise;
-    normalise.x = &s.output;
-    normalise.scale_x_source = Scalar::kChannel;
-    normalise.shift_x = s.sum_shift;
-    normalise.offset = true;
-    if (l.residual >= 0) {
-      normalise.z = &layout_.layers[static_cast<std::size_t>(l.residual)].sum;
-      normalise.scale_z = 1;
-    }
-    normalise.limit_shift = kNarrow;
-    normalise.store = &s.sum;
-    builder.stream(s.output, normalise, "batch norm and residual");
-    if (training && s.sum_max != 0) {
-      load_channels(builder, Table::kOffset, range_offsets(s, RangeOffset::kSum), s,
-                    "load offsets");
-      StreamPass largest;
-      largest.x = &s.sum;
-      largest.offset = true;
-      largest.max_address = s.sum_max;
-      builder.stream(s.sum, largest, "largest p");
-    }
+  if (s.has_sum) sum_residual(builder, s, training);
+  if (s.first_reader < 0) return;
+  StreamPass quantize;
+  quantize.pack = &s.codes;
+  if (!s.is_clipped()) {
+    quantize.x = &s.output;
+    quantize.scale_x = s.code_factor;
+    quantize.shift_x = s.code_factor_shift;
+    return builder.stream(s.output, quantize, "codes of the means");
   }
   builder.load_table(Table::kThreshold, s.activation_table,
                      Geometry(config_).chunks(l.out_channels) * ((1 << l.output_bits) - 1),
                      l.output_bits, "load f_A thresholds");
-  StreamPass quantize;
   quantize.x = &s.preactivation();
   quantize.limit_shift = s.preactivation().type == ElementType::kSigned16 ? kNarrow : 0;
   if (l.batch_norm && !s.has_sum) {
     load_channels(builder, Table::kScaleX, s.sign_table, s, "load signs");
     quantize.scale_x_source = Scalar::kChannel;
   }
+  const ElementTensor* shape = &s.output;
+  if (s.pooled()) {
+    quantize.window_use = WindowUse::kPool;
+    quantize.windows = l.pooling();
+  }
+  if (l.pool_padding > 0) {  // several descriptors, which cannot pack
+    StreamPass pool = quantize;
+    pool.pack = nullptr;
+    pool.store = &s.kept;
+    builder.stream(s.output, pool, "max-pool");
+    quantize = StreamPass{};
+    quantize.x = &s.kept;
+    quantize.limit_shift = kNarrow;
+    quantize.pack = &s.codes;
+    shape = &s.kept;
+  }
   quantize.quantizer = Quantizer::kThreshold;
   quantize.quantizer_bits = l.output_bits;
   quantize.threshold_per_channel = true;
-  quantize.pack = &s.codes;
-  quantize.pool = l.pool;
-  quantize.map_width = l.out_width;
-  if (training && s.keeps()) {
+  if (training && s.keeps() && (l.pool_padding == 0 || l.dropout > 0.0)) {
     quantize.store = &s.kept;
+    if (l.pool_padding > 0) quantize.z = &s.kept;  // for its tags: its factor is 0
     if (l.dropout > 0.0) {
       quantize.drop_threshold =
           static_cast<std::uint32_t>(std::lround(std::ldexp(l.dropout, config_.random_bits)));
       quantize.random_state = draw(s.kept);
     }
   }
-  builder.stream(s.output, quantize, s.pooled() ? "max-pool and f_A" : "f_A");
-  const PackedTensor& values = layout_.layers[k + 1].input_signed;
-  if (!training || values.address == 0) return;
-  quantize.pack = &values;
+  builder.stream(*shape, quantize,
+                 quantize.window_use == WindowUse::kPool ? "max-pool and f_A" : "f_A");
+  const PackedTensor* values = nullptr;
+  for (const LayerState& reader : layout_.layers)
+    if (reader.input == static_cast<int>(k) && reader.input_signed.address != 0)
+      values = &reader.input_signed;
+  if (!training || values == nullptr) return;
+  quantize.pack = values;
   quantize.store = nullptr;
   quantize.code_shift = s.codes.reading.step / 2;  // log2 of 1 or 2
   quantize.code_offset = s.codes.reading.offset;
-  builder.stream(s.output, quantize, "f_A, as values");
+  builder.stream(*shape, quantize, "f_A, as values");
+}
+
+void AcceleratorEngine::sum_residual(ProgramBuilder& builder, LayerState& s, bool training) {
+  const Layer& l = s.layer;
+  load_channels(builder, Table::kScaleX, s.sum_scale_table, s, "load batch-norm scales");
+  load_channels(builder, Table::kOffset, s.sum_offset_table, s, "load batch-norm offsets");
+  StreamPass normalise;
+  normalise.x = &s.output;
+  normalise.scale_x_source = Scalar::kChannel;
+  normalise.shift_x = s.sum_shift;
+  normalise.offset = true;
+  if (l.residual >= 0) {
+    normalise.z = &layout_.layers[static_cast<std::size_t>(l.residual)].sum;
+    normalise.scale_z = 1;
+  }
+  normalise.limit_shift = kNarrow;
+  normalise.store = &s.sum;
+  builder.stream(s.output, normalise, "batch norm and residual");
+  if (!training || s.sum_max == 0) return;
+  load_channels(builder, Table::kOffset, range_offsets(s, RangeOffset::kSum), s, "load offsets");
+  StreamPass largest;
+  largest.x = &s.sum;
+  largest.offset = true;
+  largest.max_address = s.sum_max;
+  builder.stream(s.sum, largest, "largest p");
 }
 
 /// Layer k's product, and before it what makes its operands: f_A of the layer before. The first
@@ -261,7 +311,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   } else {
     quantize_activations(builder, k - 1, training);
   }
-  if (training && s.lanes == WeightGradientLanes::kPixels) {
+  if (training && s.has_weights() && s.lanes == WeightGradientLanes::kPixels) {
     builder.set_place(s.layer.name, "unfold");
     builder.unfold(s.input_signed.address != 0 ? s.input_signed : input_codes(k), s.input_unfolded,
                    s.layer, false);
@@ -288,6 +338,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
 void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
+  if (!s.has_weights()) return;
   builder.set_place(l.name, "quantize gradient");
   if (s.is_last) {
     StreamPass pack;
@@ -306,9 +357,13 @@ void AcceleratorEngine::quantize_gradient(ProgramBuilder& builder, std::size_t k
   if (l.batch_norm || s.pooled()) {
     pass.x = &s.output;
     pass.z = &s.gradient;
-    pass.route = l.pool;
-    pass.map_width = l.out_width;
     pass.scale_x = 0;
+    if (s.scattered.address != 0) {
+      pass.z = &s.scattered;
+    } else if (s.pooled()) {
+      pass.window_use = WindowUse::kRoute;
+      pass.windows = l.pooling();
+    }
     pass.scale_z = 1;
     if (l.batch_norm) {
       load_channels(builder, Table::kScaleX, s.output_scale_table, s, "load B");
@@ -361,36 +416,42 @@ void AcceleratorEngine::unfold_gradient(ProgramBuilder& builder, std::size_t k) 
   builder.unfold(s.gradient_codes, s.gradient_unfolded, s.layer, true);
 }
 
+/// The gradient of the layer that layer k reads, as far as it comes through k: that gradient itself
+/// if k is its first reader, else a branch.
 void AcceleratorEngine::backward_input(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
-  LayerState& below = layout_.layers[k - 1];
+  LayerState& below = input_of(k);
   builder.set_place(s.layer.name, "backward_input");
+  const bool is_first = is_first_reader(k);
   // The gradient of a bound is of what the clip cuts off, so that must come before the clip.
   const bool clips_later = below.cut_sum != 0;
-  if (!clips_later) load_clip(builder, below, below.low_table, below.high_table);
-  if (!s.has_value_codes()) load_samples(builder, s, s.fine_bits);
   StreamPass drain;
-  drain.store = &below.gradient;
+  drain.store = is_first ? &below.gradient : &s.branch;
   drain.limit_shift = kNarrow;
-  drain.z = &below.kept;
-  drain.mask = !clips_later;  // else z is read for its tags, times 0
-  if (below.activation.triangle) drain.slope = SlopeFunction::kTriangle;
-  drain.scale_x_source = s.has_value_codes() ? Scalar::kConstant : Scalar::kSample;
-  drain.shift_x = below.gradient_shift;
-  drain.max_address = below.gradient_max;
+  drain.shift_x = is_first ? below.gradient_shift : s.branch_shift;
+  drain.max_address = is_first ? below.gradient_max : s.branch_max;
   drain.max_per_sample = true;
-  if (!clips_later) sum_gradient(drain, below);
-  builder.multiply(WindowMode::kBackwardInput, s.layer,
-                   s.is_last ? s.scaled_gradient : s.gradient_codes, s.weight_codes_by_output,
-                   below.gradient, drain, "backward_input");
-  if (clips_later) clip_gradient(builder, k - 1);
-  if (below.has_sum) join_residual(builder, k - 1);
+  if (below.is_clipped()) {
+    if (!clips_later) load_clip(builder, below, below.low_table, below.high_table);
+    drain.z = &below.kept;
+    drain.mask = !clips_later;  // else z is read for its tags, times 0
+    if (below.activation.triangle) drain.slope = SlopeFunction::kTriangle;
+    if (!clips_later) sum_gradient(drain, below);
+  }
+  if (s.has_weights()) {
+    if (!s.has_value_codes()) load_samples(builder, s, s.fine_bits);
+    drain.scale_x_source = s.has_value_codes() ? Scalar::kConstant : Scalar::kSample;
+    builder.multiply(WindowMode::kBackwardInput, s.layer,
+                     s.is_last ? s.scaled_gradient : s.gradient_codes, s.weight_codes_by_output,
+                     *drain.store, drain, "backward_input");
+  } else {
+    spread_gradient(builder, s, drain);
+  }
 }
 
-/// The sums per channel that bias or batch norm ask for, unless shortcuts still add to the
-/// gradient.
+/// The sums per channel that bias or batch norm ask for, unless other gradients are still added.
 void AcceleratorEngine::sum_gradient(StreamPass& pass, const LayerState& s) {
-  if (s.has_sum) return;
+  if (s.has_joint) return;
   pass.sum_address = s.gradient_sums;
   pass.sum_per_channel = true;
   if (s.layer.batch_norm) pass.second_sum = SecondSum::kDot;
@@ -420,75 +481,11 @@ void AcceleratorEngine::clip_gradient(ProgramBuilder& builder, std::size_t k) {
   builder.stream(s.gradient, pass, "clip the gradient");
 }
 
-/// Adds the gradient of guidance / 2 times the mean square of this layer's p minus the other
-/// network's.
-void AcceleratorEngine::join_guidance(ProgramBuilder& builder, std::size_t k) {
-  LayerState& s = layout_.layers[k];
-  const LayerState& other = precisions_[1 - active_].layers[k];
-  const double elements = static_cast<double>(s.sum.rows) * s.sum.pixels * s.sum.channels;
-  const double factor = std::ldexp(network_.guidance, -kSumFractionBits) / elements;
-  for (const LayerState* of : {static_cast<const LayerState*>(&s), &other}) {
-    const FixedScale scale = fixed_scale((of == &s ? factor : -factor) / s.gradient_unit);
-    StreamPass join;
-    join.x = &s.gradient;
-    join.z = &of->sum;
-    join.scale_z = scale.mantissa;
-    join.shift_z = scale.shift;
-    join.limit_shift = kNarrow;
-    join.store = &s.gradient;
-    join.max_address = s.gradient_max;
-    join.max_per_sample = true;
-    builder.stream(s.gradient, join, "guidance");
-  }
-}
-
-/// Adds the gradients that come back through shortcuts, then sums g and g o per channel.
-void AcceleratorEngine::join_residual(ProgramBuilder& builder, std::size_t k) {
-  LayerState& s = layout_.layers[k];
-  builder.set_place(s.layer.name, "residual backward");
-  for (const LayerState& later : layout_.layers) {
-    if (later.layer.residual != static_cast<int>(k)) continue;
-    const FixedScale ratio = fixed_scale(later.gradient_unit / s.gradient_unit);
-    StreamPass join;
-    join.x = &s.gradient;
-    join.z = &later.gradient;
-    join.scale_z = ratio.mantissa;
-    join.shift_z = ratio.shift;
-    join.limit_shift = kNarrow;
-    join.store = &s.gradient;
-    join.max_address = s.gradient_max;
-    join.max_per_sample = true;
-    builder.stream(s.gradient, join, "add shortcut's gradient");
-  }
-  if (network_.curriculum == Curriculum::kGuided && s.layer.batch_norm && !s.pooled())
-    join_guidance(builder, k);
-  StreamPass measure;
-  measure.limit_shift = kNarrow;
-  measure.sum_address = s.gradient_sums;
-  measure.sum_per_channel = true;
-  if (s.layer.batch_norm && s.pooled()) {
-    // Products with o at the places of the maxima. Its own sums make way for those of g.
-    StreamPass products = measure;
-    products.x = &s.output;
-    products.z = &s.gradient;
-    products.scale_z = 0;
-    products.route = s.layer.pool;
-    products.map_width = s.layer.out_width;
-    products.second_sum = SecondSum::kDot;
-    builder.stream(s.output, products, "products of the gradient");
-  }
-  measure.x = &s.gradient;
-  if (s.layer.batch_norm && !s.pooled()) {
-    measure.z = &s.output;
-    measure.second_sum = SecondSum::kDot;
-  }
-  builder.stream(s.gradient, measure, "sums of the gradient");
-}
-
 /// The weight gradient, and the update unless it waits for the gradient's maximum.
 void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
+  if (!s.has_weights()) return;
   builder.set_place(l.name, "backward_weight");
   StreamPass drain;
   drain.store = &s.weight_gradient;
@@ -513,12 +510,15 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
 }
 
 /// f_G of layer k, the weight gradient of the layer above while the turner unfolds layer k's
-/// gradient, and the gradient of the layer below.
+/// gradient, and the gradient of the layer that it reads. Then the gradient of the layer below is
+/// complete.
 Program AcceleratorEngine::backward_program(std::size_t k) {
   ProgramBuilder builder(config_);
   quantize_gradient(builder, k);
   for (const std::size_t one : differentiated_by(k)) backward_weight(builder, one);
-  if (k > 0) backward_input(builder, k);
+  if (k == 0) return builder.take();
+  if (layout_.layers[k].input >= 0) backward_input(builder, k);
+  complete_gradient(builder, k - 1);
   return builder.take();
 }
 
@@ -528,19 +528,6 @@ std::vector<std::size_t> AcceleratorEngine::differentiated_by(std::size_t k) con
   if (k + 1 < layout_.layers.size()) layers.push_back(k + 1);
   if (k == 0) layers.push_back(0);
   return layers;
-}
-
-/// Makes the gradient of the layer below once more where the shift that the step before left did
-/// not fit it.
-void AcceleratorEngine::fit_gradient(std::size_t k) {
-  LayerState& below = layout_.layers[k - 1];
-  const int shift_before = below.gradient_shift;
-  while (!gradient_fits(k)) {
-    ProgramBuilder builder(config_);
-    backward_input(builder, k);
-    device_->run(builder.take());
-  }
-  if (gradient_peak(below) == 0) below.gradient_shift = shift_before;  // 0 is no measurement
 }
 
 double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels,
@@ -581,7 +568,7 @@ void AcceleratorEngine::run_backward() {
   for (std::size_t k = layout_.layers.size(); k-- > 0;) {
     write_gradient_constants(k);
     device_->run(backward_program(k));
-    if (k > 0) fit_gradient(k);
+    if (k > 0) fit_gradients(k);
     for (const std::size_t updated : differentiated_by(k))
       if (on_grid(updated)) device_->run(grid_program(updated));
   }

@@ -35,6 +35,7 @@ class AcceleratorEngine : public TrainingEngine {
   void set_progress(double share) override;
   std::size_t precisions() const override;
   void set_precision(std::size_t index) override;
+  /// Of the layers that have weights.
   std::vector<std::uint64_t> weight_fingerprints() override;
   std::vector<LayerParameters> parameters() override;
   /// Weights and momenta are rounded to fixed point, in whose range they must be.
@@ -65,6 +66,7 @@ class AcceleratorEngine : public TrainingEngine {
   void run_forward();
   void run_backward();
   void append_programs(std::vector<Program>& programs);
+  void initialise_constants();
   void initialise_weights(std::uint64_t seed);
   void measure_all_weights();
   std::vector<double> read_fixed(const ElementTensor& tensor);
@@ -76,6 +78,7 @@ class AcceleratorEngine : public TrainingEngine {
   Program backward_program(std::size_t k);
   void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
   void quantize_activations(ProgramBuilder& builder, std::size_t k, bool training);
+  void sum_residual(ProgramBuilder& builder, LayerState& s, bool training);
   void quantize_gradient(ProgramBuilder& builder, std::size_t k);
   void backward_input(ProgramBuilder& builder, std::size_t k);
   void unfold_gradient(ProgramBuilder& builder, std::size_t k);
@@ -99,8 +102,18 @@ class AcceleratorEngine : public TrainingEngine {
   void store_weights(ProgramBuilder& builder, LayerState& s, StreamPass update);
   bool on_grid(std::size_t k) const;
   Program grid_program(std::size_t k);
-  void join_residual(ProgramBuilder& builder, std::size_t k);
   void join_guidance(ProgramBuilder& builder, std::size_t k);
+  void spread_gradient(ProgramBuilder& builder, LayerState& s, StreamPass pass);
+  void complete_gradient(ProgramBuilder& builder, std::size_t k);
+  static void add_share(ProgramBuilder& builder, LayerState& s, bool is_begun,
+                        const ElementTensor& share, double unit, const std::string& label);
+  void join_branches(ProgramBuilder& builder, std::size_t k);
+  void join_residuals(ProgramBuilder& builder, std::size_t k);
+  static void measure_gradient(ProgramBuilder& builder, const LayerState& s);
+  void write_unit_matrix(const PackedTensor& planes);
+  static void clear(ProgramBuilder& builder, const ElementTensor& map, const ElementTensor& tensor);
+  static void scatter(ProgramBuilder& builder, const ElementTensor& map, StreamPass pass,
+                      const ElementTensor& scattered, const Pooling& windows);
   void load_channels(ProgramBuilder& builder, Table table, std::uint32_t address,
                      const LayerState& s, const std::string& label);
   void load_samples(ProgramBuilder& builder, const LayerState& s, int shift);
@@ -115,9 +128,8 @@ class AcceleratorEngine : public TrainingEngine {
   void write_gradient_constants(std::size_t k);
   void write_row_slopes(LayerState& s);
   void write_gradient_unit(std::size_t k);
-  std::uint32_t gradient_peak(const LayerState& s);
-  bool gradient_fits(std::size_t k);
-  void fit_gradient(std::size_t k);
+  std::uint32_t largest_of(std::uint32_t maxima);
+  void fit_gradients(std::size_t k);
   std::vector<double> one_hot(const std::uint8_t* labels) const;
   std::vector<double> probabilities(std::vector<double>* logarithms = nullptr);
   double write_loss_gradient(const std::vector<double>& targets);
@@ -127,8 +139,16 @@ class AcceleratorEngine : public TrainingEngine {
   std::vector<double> read_logits(int count);
 
   const PackedTensor& input_codes(std::size_t k) const {
-    return k == 0 ? layout_.image_codes : layout_.layers[k - 1].codes;
+    const int input = layout_.layers[k].input;
+    return input < 0 ? layout_.image_codes : layout_.layers[static_cast<std::size_t>(input)].codes;
   }
+  /// The layer that layer `k`, not of the images, reads.
+  LayerState& input_of(std::size_t k) {
+    return layout_.layers[static_cast<std::size_t>(layout_.layers[k].input)];
+  }
+  /// Whether backward_input(k) writes the gradient of its input itself, not a branch of it.
+  bool is_first_reader(std::size_t k) { return input_of(k).first_reader == static_cast<int>(k); }
+  static bool refit(std::uint32_t peak, int* shift);
   std::uint64_t draw(const ElementTensor& tensor);
   template <typename Archive>
   void visit_state(Archive&& archive);

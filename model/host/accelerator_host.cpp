@@ -113,6 +113,7 @@ WeightMeasures AcceleratorEngine::read_weight_measures(const LayerState& s) {
 /// Per-layer scalars of f_W.
 void AcceleratorEngine::write_weight_constants() {
   for (LayerState& s : layout_.layers) {
+    if (!s.has_weights()) continue;
     const int bits = s.layer.weight_bits;
     s.weight = scheme_of(s.layer).weight_codes(s.layer, read_weight_measures(s));
     if (s.weight.reading)
@@ -135,7 +136,7 @@ void AcceleratorEngine::write_output_scale(std::size_t k, bool training) {
   LayerState& s = layout_.layers[k];
   const Layer& l = s.layer;
   double sum_unit = s.input_scale * s.weight.scale / s.weight.levels;
-  if (!training && k > 0) sum_unit *= 1.0 - layout_.layers[k - 1].layer.dropout;
+  if (!training && s.input >= 0) sum_unit *= 1.0 - input_of(k).layer.dropout;
   if (!s.is_last && !l.batch_norm && s.output.type == ElementType::kSigned16) {
     const double bound = l.fan_in() * code_levels(l.input_bits) * code_levels(l.weight_bits);
     const double range = kPreActivationRange * s.activation.high.at;
@@ -190,6 +191,12 @@ void AcceleratorEngine::read_statistics(LayerState& s, bool training) {
 /// units v of what f_A sees, crosses those of the scheme.
 void AcceleratorEngine::write_activation_constants(LayerState& s) {
   if (s.is_last) return;
+  if (!s.is_clipped()) {
+    const FixedScale scale = fixed_scale(s.output_unit / s.code_step);
+    s.code_factor = scale.mantissa;
+    s.code_factor_shift = scale.shift;
+    return;
+  }
   const Layer& l = s.layer;
   const std::size_t channels = s.gamma.size();
   std::vector<double> slope(channels), offset(channels);  // p = slope o + offset
@@ -277,7 +284,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
   LayerState& s = layout_.layers[k];
   s.output_gradient_unit = s.gradient_unit;
   if (s.has_value_codes() && !s.is_last) {
-    const std::uint32_t peak = gradient_peak(s);
+    const std::uint32_t peak = largest_of(s.quantized_max());
     const int power = peak == 0 ? 0 : static_cast<int>(std::lround(std::log2(peak)));
     s.nearest_shift = std::max(0, power - (s.layer.gradient_bits - 1));
     s.output_gradient_unit = std::ldexp(s.gradient_unit, s.nearest_shift);
@@ -285,7 +292,8 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
   if (s.layer.batch_norm) {
     const std::size_t channels = s.gamma.size();
     const auto* sums = host_.read<std::int64_t>(s.gradient_sums, 2 * channels);
-    const double largest_g = s.is_last ? std::ldexp(1.0, kLogitGradientBits) : gradient_peak(s);
+    const double largest_g =
+        s.is_last ? std::ldexp(1.0, kLogitGradientBits) : largest_of(s.gradient_max);
     const double count = static_cast<double>(batch_) * s.output_pixels();
     std::vector<double> a(channels), b(channels);
     std::vector<std::size_t> live;
@@ -348,8 +356,7 @@ void AcceleratorEngine::write_gradient_constants(std::size_t k) {
     }
   }
   write_row_slopes(s);
-  if (k == 0) return;
-  write_gradient_unit(k);
+  if (s.input >= 0) write_gradient_unit(k);
 }
 
 /// dC/dw by output channel: the factor of the weight gradient times the channel's slope.
@@ -366,35 +373,32 @@ void AcceleratorEngine::write_row_slopes(LayerState& s) {
 
 /// Value of a unit of the gradient that backward_input(k) makes with its drain's shift.
 void AcceleratorEngine::write_gradient_unit(std::size_t k) {
-  const LayerState& s = layout_.layers[k];
-  LayerState& below = layout_.layers[k - 1];
-  below.gradient_unit = s.output_gradient_unit * s.weight.scale / s.weight.levels *
-                        std::ldexp(1.0, below.gradient_shift) / (1.0 - below.layer.dropout);
-  if (below.activation.triangle) below.gradient_unit *= 2.0;  // of 2 - 2 |p|
-  if (!s.has_value_codes()) below.gradient_unit /= code_levels(s.layer.gradient_bits);
+  LayerState& s = layout_.layers[k];
+  LayerState& below = input_of(k);
+  const bool is_first = is_first_reader(k);
+  double unit = s.output_gradient_unit * s.weight.scale / s.weight.levels *
+                std::ldexp(1.0, is_first ? below.gradient_shift : s.branch_shift) /
+                (1.0 - below.layer.dropout);
+  if (below.activation.triangle) unit *= 2.0;  // of 2 - 2 |p|
+  if (s.has_weights() && !s.has_value_codes()) unit /= code_levels(s.layer.gradient_bits);
+  (is_first ? below.gradient_unit : s.branch_unit) = unit;
 }
 
-/// The largest |gradient| of the layer in this step, in units of its tensor.
-std::uint32_t AcceleratorEngine::gradient_peak(const LayerState& s) {
-  const auto* maxima = host_.read<std::uint32_t>(s.gradient_max, static_cast<std::size_t>(batch_));
-  return *std::max_element(maxima, maxima + batch_);
+/// The largest of the words of all samples, of this step.
+std::uint32_t AcceleratorEngine::largest_of(std::uint32_t maxima) {
+  const auto* words = host_.read<std::uint32_t>(maxima, static_cast<std::size_t>(batch_));
+  return *std::max_element(words, words + batch_);
 }
 
-/// Whether the gradient that backward_input(k) made fits its 16 bits: if it is cut off, or so small
-/// that little or nothing is left of it, sets a shift that suits it better and returns false.
-bool AcceleratorEngine::gradient_fits(std::size_t k) {
-  LayerState& below = layout_.layers[k - 1];
-  const std::uint32_t peak = gradient_peak(below);
-  const int bits = bit_length(peak);
-  if (bits >= kLeastGradientBits && peak < kGradientLimit) return true;
-  int shift = below.gradient_shift;
+/// Whether a gradient whose largest magnitude is `peak` does not fit its 16 bits: if it is cut off,
+/// or so small that little or nothing is left of it, sets a shift that suits it better.
+bool AcceleratorEngine::refit(std::uint32_t peak, int* shift) {
+  const int bits = bit_length(peak), before = *shift;
+  if (bits >= kLeastGradientBits && peak < kGradientLimit) return false;
   // What is 0 after rounding is below half a unit: 14 bits finer it is below 2^13.
-  shift += bits > kGradientTargetBits ? kGradientTargetBits / 2 : bits - kGradientTargetBits;
-  shift = std::clamp(shift, 0, 62);
-  if (shift == below.gradient_shift) return true;  // exact as it is
-  below.gradient_shift = shift;
-  write_gradient_unit(k);
-  return false;
+  *shift += bits > kGradientTargetBits ? kGradientTargetBits / 2 : bits - kGradientTargetBits;
+  *shift = std::clamp(*shift, 0, 62);
+  return *shift != before;  // else exact as it is
 }
 
 std::vector<double> AcceleratorEngine::read_logits(int count) {
@@ -457,7 +461,14 @@ double AcceleratorEngine::write_loss_gradient(const std::vector<double>& targets
 
 /// Biases, gamma and beta; and the shifts of the next step from the maxima of this one.
 void AcceleratorEngine::update_scalars() {
+  const auto follow = [&](std::uint32_t maxima, int* shift) {
+    if (const std::uint32_t peak = largest_of(maxima); peak != 0)
+      *shift = std::clamp(*shift + bit_length(peak) - kGradientTargetBits, 0, 62);
+  };
   for (LayerState& s : layout_.layers) {
+    if (s.branch.address != 0) follow(s.branch_max, &s.branch_shift);
+    if (!s.is_last) follow(s.gradient_max, &s.gradient_shift);
+    if (!s.has_weights()) continue;
     const std::uint32_t weight_gradient_peak = *host_.read<std::uint32_t>(s.weight_gradient_max);
     s.weight_gradient_shift = std::clamp(
         s.weight_gradient_shift + bit_length(weight_gradient_peak) - kWeightGradientTargetBits, 0,
@@ -483,16 +494,13 @@ void AcceleratorEngine::update_scalars() {
         s.bias[c] -= learning_rate_ * s.bias_momentum[c];
       }
     }
-    if (s.is_last) continue;
-    if (const std::uint32_t peak = gradient_peak(s); peak != 0)
-      s.gradient_shift =
-          std::clamp(s.gradient_shift + bit_length(peak) - kGradientTargetBits, 0, 62);
-    update_bound(s);
+    if (!s.is_last) update_bound(s);
   }
   refresh_activations();
 }
 
 void AcceleratorEngine::update_bound(LayerState& s) {
+  if (s.first_reader < 0) return;  // it bounds nothing
   double& bound = s.layer.activation_bound;
   switch (scheme_of(s.layer).bound_rule(s.layer)) {
     case BoundRule::kFixed:
@@ -513,12 +521,15 @@ void AcceleratorEngine::update_bound(LayerState& s) {
   bound = std::max(bound, kLeastBound);
 }
 
-/// f_A of layers whose bound has moved, and what its codes are worth to the layers above.
+/// f_A of layers whose bound has moved, and what its codes are worth to the layers that read them.
 void AcceleratorEngine::refresh_activations() {
-  for (std::size_t k = 0; k + 1 < layout_.layers.size(); ++k) {
+  for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     LayerState& s = layout_.layers[k];
-    s.activation = scheme_of(s.layer).activation_codes(s.layer);
-    layout_.layers[k + 1].input_scale = s.activation.step / (1.0 - s.layer.dropout);
+    layout_.network.layers[k].activation_bound = s.layer.activation_bound;
+    s.input_scale = output_codes(layout_.network, s.input).step;
+    if (s.is_last) continue;
+    if (s.is_clipped()) s.activation = scheme_of(s.layer).activation_codes(s.layer);
+    s.code_step = output_codes(layout_.network, static_cast<int>(k)).step;
   }
 }
 
@@ -544,6 +555,7 @@ void AcceleratorEngine::visit_layers(TrainingLayout& layout, Archive&& archive) 
   for (LayerState& s : layout.layers) {
     s.visit(archive);
     scalar(s.layer.activation_bound);
+    if (!s.has_weights()) continue;
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})
       archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
               tensor->size_bytes());

@@ -24,6 +24,7 @@ void for_each_element(const ElementTensor& tensor, Visit visit) {
 
 std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
   const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).weights;
+  if (t.address == 0) return {};
   const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
   std::vector<std::int32_t> values;
   for_each_element(t, [&](std::size_t offset) { values.push_back(memory[offset]); });
@@ -84,6 +85,7 @@ std::vector<LayerParameters> AcceleratorEngine::parameters() {
   std::vector<LayerParameters> list;
   for (const LayerState& s : layout_.layers) {
     LayerParameters& p = list.emplace_back();
+    if (!s.has_weights()) continue;
     p.weights.value = read_fixed(s.weights);
     if (scheme_of(s.layer).weight_grid_log2(s.layer) == kNoWeightGrid)
       p.weights.momentum = read_fixed(s.momentum);
@@ -113,6 +115,7 @@ void AcceleratorEngine::set_parameters(const std::vector<LayerParameters>& param
     LayerState& s = layout_.layers[k];
     std::vector<double> weights, momentum;
     take(p.weights, weights, momentum);
+    if (!s.has_weights()) continue;
     write_fixed(s.weights, weights);
     write_fixed(s.momentum, momentum);
     if (!p.bound.value.empty()) {
@@ -171,6 +174,10 @@ std::vector<LayerCodes> AcceleratorEngine::codes() {
   std::vector<LayerCodes> list;
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     LayerState& s = layout_.layers[k];
+    if (!s.has_weights()) {
+      list.emplace_back();
+      continue;
+    }
     const int training_shift = s.output_shift;
     write_inference_constants(k);
     std::vector<double> scale = s.weight.row_scales;

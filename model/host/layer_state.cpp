@@ -45,6 +45,7 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
 /// about four standard deviations, or one product where the terms are few. Most codes of f_G lie
 /// next to the middle, for few gradients are as large as their sample's M.
 int estimated_gradient_shift(const LayerState& s) {
+  if (s.layer.is_average) return 0;
   const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
   const double largest_code = s.has_value_codes() ? 1.0 : code_levels(s.layer.gradient_bits);
   const int scale_bits =
@@ -68,6 +69,7 @@ class Layouter {
 
   TrainingLayout run() {
     TrainingLayout layout;
+    layout.network = network_;
     const Layer& head = network_.layers.front();
     if (first_ != nullptr)
       layout.images = first_->images;
@@ -77,9 +79,14 @@ class Layouter {
                            ElementType::kUnsigned8, MemoryContent::kImages);
     layout.image_codes = memory_.planes("image codes", batch_, layout.images.pixels,
                                         head.input_bits, head.in_channels, false, kUnsignedCodes);
-    for (std::size_t k = 0; k < network_.layers.size(); ++k) layout.layers.push_back(layer(k));
-    for (std::size_t k = 1; k < layout.layers.size(); ++k)
-      layout.layers[k - 1].gradient_shift = estimated_gradient_shift(layout.layers[k]);
+    for (std::size_t k = 0; k < network_.layers.size(); ++k)
+      layout.layers.push_back(layer(static_cast<int>(k), layout.layers));
+    for (LayerState& s : layout.layers) {
+      s.branch_shift = estimated_gradient_shift(s);
+      if (s.first_reader >= 0)
+        s.gradient_shift =
+            estimated_gradient_shift(layout.layers[static_cast<std::size_t>(s.first_reader)]);
+    }
     return layout;
   }
 
@@ -101,16 +108,19 @@ class Layouter {
                                       "lower --batch, or the layer's bits, channels or kernel")));
   }
 
-  LayerState layer(std::size_t k) {
-    const Layer& l = network_.layers[k];
+  /// Layer `k`, after those before it.
+  LayerState layer(int k, const std::vector<LayerState>& before) {
+    const Layer& l = network_.layers[static_cast<std::size_t>(k)];
+    const std::vector<int> readers = network_.readers(k);
     LayerState s;
     s.layer = l;
-    s.is_last = k + 1 == network_.layers.size();
+    s.input = network_.input_of(k);
+    s.first_reader = readers.empty() ? -1 : readers.front();
+    s.is_last = k + 1 == static_cast<int>(network_.layers.size());
     const Scheme& scheme = scheme_of(l);
-    s.layer.activation_bound = scheme.initial_bound(l);
-    s.has_sum = l.residual >= 0 || (!s.is_last && scheme.keeps_preactivation(l));
-    for (const Layer& later : network_.layers)
-      s.has_sum = s.has_sum || later.residual == static_cast<int>(k);
+    s.has_sum = l.residual >= 0 || !network_.adders(k).empty() ||
+                (!s.is_last && scheme.keeps_preactivation(l));
+    s.has_joint = !s.is_last && (s.has_sum || readers.size() != 1);
     s.lanes = s.is_last               ? WeightGradientLanes::kSamples
               : s.has_fine_gradient() ? WeightGradientLanes::kPixels
                                       : cheaper_lanes(config_, l, batch_);
@@ -129,10 +139,17 @@ class Layouter {
           "key, or choose another scheme",
           l.name, l.scheme));
     need_channels(l, config_.table_channels, "table_channels");
-    if (!s.is_last) need_channels(l, config_.threshold_channels, "threshold_channels");
-    weights(s, k);
-    activations(s);
-    gradients(s, k);
+    if (!s.is_last && s.is_clipped())
+      need_channels(l, config_.threshold_channels, "threshold_channels");
+    if (s.has_weights())
+      weights(s, static_cast<std::size_t>(k));
+    else
+      constant_weights(s);
+    activations(s, k);
+    gradients(s);
+    if (s.input >= 0) input_gradients(s, before[static_cast<std::size_t>(s.input)], k);
+    if (s.has_weights()) weight_gradients(s, before);
+    need_bits(l, "forward", l.fan_in(), l.input_bits, l.weight_bits);
     scalars(s, k);
     return s;
   }
@@ -146,6 +163,14 @@ class Layouter {
     if (!scheme.measures_range(s.layer)) return;
     s.weight_high = memory_.take(8);
     s.weight_low = memory_.take(8);
+  }
+
+  /// Each channel's sum is a product with a unit matrix, whose planes never change.
+  void constant_weights(LayerState& s) {
+    const Layer& l = s.layer;
+    s.weight_codes = memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), 1,
+                                    l.in_channels, true, kUnsignedCodes);
+    s.weight.levels = s.taps();
   }
 
   void weights(LayerState& s, std::size_t k) {
@@ -165,7 +190,7 @@ class Layouter {
     s.weight_codes =
         memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), l.weight_bits,
                        l.in_channels, true, scheme_of(l).weight_reading(l));
-    if (k > 0)
+    if (s.input >= 0)
       s.weight_codes_by_output =
           memory_.planes(l.name + ".weight_codes_by_output", l.in_channels, s.taps(), l.weight_bits,
                          l.out_channels, true, scheme_of(l).weight_reading(l));
@@ -180,16 +205,21 @@ class Layouter {
       s.range_offsets = memory_.take(12 * static_cast<std::uint64_t>(config_.table_channels));
   }
 
-  void activations(LayerState& s) {
+  void activations(LayerState& s, int k) {
     const Layer& l = s.layer;
     // Logits are few and wanted exactly; pre-activations have the stored width.
     s.output = memory_.elements(
         l.name + (s.is_last ? ".logits" : ".output"), batch_, s.output_pixels(), l.out_channels,
-        s.is_last || (config_.stored_bits == 32 && !l.batch_norm) ? ElementType::kSigned32
-                                                                  : ElementType::kSigned16,
+        s.is_last || l.is_average || (config_.stored_bits == 32 && !l.batch_norm)
+            ? ElementType::kSigned32
+            : ElementType::kSigned16,
         s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
     s.statistics = memory_.take(channel_words(l) * 16);
     if (s.is_last) return;
+    if (s.first_reader >= 0)
+      s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
+                               l.out_channels, false, output_codes(network_, k).reading);
+    if (!s.is_clipped()) return;
     if (s.has_sum)
       s.sum = memory_.elements(l.name + ".sum", batch_, s.output_pixels(), l.out_channels,
                                ElementType::kSigned16);
@@ -197,12 +227,10 @@ class Layouter {
                  ? memory_.elements(l.name + ".kept", batch_, s.kept_pixels(), l.out_channels,
                                     s.pooled() ? ElementType::kTagged : ElementType::kSigned16)
                  : s.preactivation();
-    s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
-                             l.out_channels, false, scheme_of(l).activation_reading(l));
     s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
     const BoundRule rule = scheme_of(l).bound_rule(l);
     if (rule == BoundRule::kAveraged) s.sum_max = memory_.take(8);
-    if (rule == BoundRule::kLearned) {
+    if (rule == BoundRule::kLearned && s.first_reader >= 0) {
       s.cut_sum = memory_.take(8);
       for (std::uint32_t* table : {&s.cut_low_table, &s.cut_high_table})
         *table = memory_.take(4 * channel_words(l));
@@ -213,12 +241,37 @@ class Layouter {
       *table = memory_.take(4 * channel_words(l));
   }
 
-  void gradients(LayerState& s, std::size_t k) {
+  void gradients(LayerState& s) {
     const Layer& l = s.layer;
-    const int pixels = s.output_pixels();
     s.gradient = memory_.elements(l.name + ".gradient", batch_, s.kept_pixels(), l.out_channels,
                                   s.pooled() ? ElementType::kTagged : ElementType::kSigned16,
                                   s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
+    if (s.pooled() && !l.pooling().tiles())
+      s.scattered = memory_.elements(l.name + ".scattered_gradient", batch_, s.output_pixels(),
+                                     l.out_channels, ElementType::kSigned32);
+    s.sample_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
+    s.gradient_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
+    s.gradient_sums = memory_.take(channel_words(l) * 16);
+  }
+
+  /// What of the layer's own the gradient of its input is made in.
+  void input_gradients(LayerState& s, const LayerState& input, int k) {
+    const Layer& l = s.layer;
+    if (l.is_average && !l.averaging().tiles())
+      s.scattered =
+          memory_.elements(l.name + ".scattered_gradient", batch_, l.in_height * l.in_width,
+                           l.in_channels, ElementType::kSigned32);
+    if (input.first_reader == k) return;
+    s.branch = memory_.elements(l.name + ".branch", batch_, input.gradient.pixels, l.in_channels,
+                                input.gradient.type);
+    s.branch_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
+  }
+
+  /// The operands of the weight gradient.
+  void weight_gradients(LayerState& s, const std::vector<LayerState>& before) {
+    const Layer& l = s.layer;
+    const int pixels = s.output_pixels();
+    const PlaneReading input_reading = output_codes(network_, s.input).reading;
     const PlaneReading reading =
         s.has_value_codes() ? kSignedCodes : bipolar_codes(l.gradient_bits);
     if (!s.is_last)
@@ -229,11 +282,9 @@ class Layouter {
       // Padding is code 0 of what is unfolded, and must be the value 0.
       PackedTensor input;
       input.planes = l.input_bits;
-      input.reading = input_reading(k);
+      input.reading = input_reading;
       if (l.padding_height + l.padding_width > 0 && input.reading.offset != 0)
-        input = s.input_signed =
-            memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
-                           l.input_bits + 1, l.in_channels, false, kSignedCodes);
+        input = s.input_signed = signed_input(s, before);
       s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
                                            unfolded_tap_rows(l.out_channels, config_.rows), batch_,
                                            l.gradient_bits, pixels, false, reading);
@@ -251,26 +302,25 @@ class Layouter {
                          batch_, false, kSignedCodes);
       s.input_by_sample =
           memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
-                         l.input_bits, batch_, true, input_reading(k));
+                         l.input_bits, batch_, true, input_reading);
       need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, planes - 1,
                 l.input_bits);
     }
-    need_bits(l, "forward", l.fan_in(), l.input_bits, l.weight_bits);
-    if (k > 0)
+    if (s.input >= 0)
       need_bits(l, "backward_input", static_cast<double>(s.taps()) * l.out_channels,
                 s.is_last ? kLogitPlanes - 1 : l.gradient_bits, l.weight_bits);
-    s.sample_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
-    s.gradient_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
-    s.gradient_sums = memory_.take(channel_words(l) * 16);
   }
 
-  PlaneReading input_reading(std::size_t k) const {
-    if (k == 0) return kUnsignedCodes;
-    const Layer& below = network_.layers[k - 1];
-    return scheme_of(below).activation_reading(below);
+  /// All readers of a layer share its codes as two's complement.
+  PackedTensor signed_input(const LayerState& s, const std::vector<LayerState>& before) {
+    for (const LayerState& other : before)
+      if (other.input == s.input && other.input_signed.address != 0) return other.input_signed;
+    const Layer& l = s.layer;
+    return memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
+                          l.input_bits + 1, l.in_channels, false, kSignedCodes);
   }
 
-  void scalars(LayerState& s, std::size_t k) const {
+  void scalars(LayerState& s, int k) const {
     const Layer& l = s.layer;
     const auto channels = static_cast<std::size_t>(l.out_channels);
     s.bias.assign(channels, 0.0);
@@ -279,13 +329,10 @@ class Layouter {
     s.bias_momentum = s.gamma_momentum = s.beta = s.beta_momentum = s.running_mean = s.bias;
     s.mean = s.bias;
     s.deviation = s.sign = s.gamma;
-    if (!s.is_last) s.activation = scheme_of(l).activation_codes(s.layer);
-    s.input_scale = 1.0 / code_levels(l.input_bits);
-    if (k > 0) {
-      Layer before = network_.layers[k - 1];
-      before.activation_bound = scheme_of(before).initial_bound(before);
-      s.input_scale = scheme_of(before).activation_codes(before).step / (1.0 - before.dropout);
-    }
+    if (!s.is_last && s.is_clipped()) s.activation = scheme_of(l).activation_codes(l);
+    s.input_scale = output_codes(network_, s.input).step;
+    if (!s.is_last) s.code_step = output_codes(network_, k).step;
+    if (!s.has_weights()) return;
     // The sum of the products of codes, 15 bits at most of it
     const double bound = static_cast<double>(batch_) * s.output_pixels() *
                          code_levels(l.input_bits) *
@@ -342,7 +389,8 @@ TrainingLayouts lay_out_training(const Config& config, const Network& network, i
     const TrainingLayout* first =
         layouts.precisions.empty() ? nullptr : &layouts.precisions.front();
     const bool shares = network.curriculum != Curriculum::kGuided;
-    const Network one = network.at(precision);
+    Network one = network.at(precision);
+    for (Layer& layer : one.layers) layer.activation_bound = scheme_of(layer).initial_bound(layer);
     TrainingLayout layout =
         Layouter(config, one, batch, memory, first, shares ? first : nullptr).run();
     layouts.precisions.push_back(std::move(layout));

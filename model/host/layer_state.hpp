@@ -43,6 +43,12 @@ struct LayerTensors : MasterWeights {
   ElementTensor sum;       ///< p in units of 2^-kSumFractionBits
   ElementTensor kept;      ///< p pooled, dropped elements marked; what the clip's mask tests
   ElementTensor gradient;  ///< of p, at kept's places, masked by the clip
+  /// What this layer adds to the gradient of its input, where it is not the input's first reader:
+  /// that one writes it itself.
+  ElementTensor branch;
+  /// The gradient at every pixel of the map, where pooling windows do not tile it; of an averaging
+  /// layer, that of its input's map.
+  ElementTensor scattered;
   PackedTensor weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
   PackedTensor codes;                                 ///< f_A: the next layer's input
   PackedTensor gradient_codes;                        ///< f_G, lanes along cout
@@ -59,6 +65,7 @@ struct LayerTensors : MasterWeights {
   std::uint32_t gradient_scale_table = 0, output_scale_table = 0, gradient_offset_table = 0;
   std::uint32_t sample_max = 0;     ///< M per sample
   std::uint32_t gradient_max = 0;   ///< largest |gradient| per sample, for its shift
+  std::uint32_t branch_max = 0;     ///< the same of `branch`
   std::uint32_t statistics = 0;     ///< per channel: sum o, sum o^2
   std::uint32_t gradient_sums = 0;  ///< per channel: sum g, sum g z
   std::uint32_t cut_low_table = 0, cut_high_table = 0;  ///< where the activation's bound cuts off
@@ -76,6 +83,7 @@ struct LearnedScalars {
   double bound_momentum = 0.0;       ///< of Layer::activation_bound
   int output_shift = 0;              ///< o = sum >> shift
   int gradient_shift = 0;            ///< of the drain that makes `gradient`
+  int branch_shift = 0;              ///< of the drain that makes `branch`
   int output_gradient_exponent = 0;  ///< batch norm: unit of the gradient of o is 2^exponent
   int weight_gradient_shift = 0;
 
@@ -86,8 +94,8 @@ struct LearnedScalars {
                                       &beta_momentum, &running_mean, &running_variance})
       archive(list->data(), list->size() * sizeof(double));
     archive(&bound_momentum, sizeof bound_momentum);
-    for (int* value :
-         {&output_shift, &gradient_shift, &output_gradient_exponent, &weight_gradient_shift})
+    for (int* value : {&output_shift, &gradient_shift, &branch_shift, &output_gradient_exponent,
+                       &weight_gradient_shift})
       archive(value, sizeof *value);
   }
 };
@@ -97,12 +105,16 @@ struct StepScalars {
   WeightCodes weight;                   ///< f_W of the weights as they are
   ActivationCodes activation;           ///< f_A; of the last layer none
   double input_scale = 1.0;             ///< value of one input code
+  double code_step = 1.0;               ///< value of one of its own codes
   double output_unit = 1.0;             ///< value of one unit of o
   double gradient_unit = 1.0;           ///< dLoss/dp of one unit of `gradient`
+  double branch_unit = 1.0;             ///< the same of `branch`
   double output_gradient_unit = 1.0;    ///< dLoss/d(value of o) of one unit of f_G's scaled codes
   int fine_bits = 0;                    ///< of what f_G quantizes, below output_gradient_unit
   std::vector<double> mean, deviation;  ///< batch norm, in units of o
   std::vector<double> sign;             ///< f_A sees sign o, so that thresholds ascend
+  std::int32_t code_factor = 0;  ///< averaging layer: a code is sum factor / 2^shift, rounded
+  int code_factor_shift = 0;
   int sum_shift = 0, gradient_scale_shift = 0, output_scale_shift = 0, row_slope_shift = 0;
   int nearest_shift = 0;  ///< GradientRule::kNearest: a code is the gradient >> shift
 };
@@ -110,8 +122,11 @@ struct StepScalars {
 /// Everything about a layer that is trained.
 struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   Layer layer;
+  int input = -1;         ///< index of the layer that it reads; -1: the images
+  int first_reader = -1;  ///< index of the first layer that reads its codes; -1: none
   bool is_last = false;
-  bool has_sum = false;  ///< p is a tensor of its own: a residual ends or starts here
+  bool has_sum = false;    ///< p is a tensor of its own: a residual ends or starts here
+  bool has_joint = false;  ///< its gradient comes from other than one layer, or p is a sum
   WeightGradientLanes lanes = WeightGradientLanes::kPixels;
 
   /// Takes over what another precision of the layer has learned.
@@ -123,7 +138,14 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   bool has_value_codes() const {
     return is_last || scheme_of(layer).gradient_rule(layer) == GradientRule::kNearest;
   }
+  bool has_weights() const { return !layer.is_average; }
+  /// Whether the codes, and what is kept, have the clip's range and mask.
+  bool is_clipped() const { return !layer.is_average; }
   bool pooled() const { return layer.pool > 1; }
+  /// Where M of each sample lies: of what f_G quantizes.
+  std::uint32_t quantized_max() const {
+    return layer.batch_norm || layer.pooling().overlaps() ? sample_max : gradient_max;
+  }
   bool keeps() const { return pooled() || layer.dropout > 0.0; }
   int output_pixels() const { return layer.out_height * layer.out_width; }
   int kept_pixels() const { return layer.pooled_height() * layer.pooled_width(); }
@@ -141,6 +163,7 @@ constexpr int kLogitPlanes = 16;
 
 /// The device's memory for training a network at one of its precisions: images and layers.
 struct TrainingLayout {
+  Network network;  ///< with the bounds of activations as they are
   ElementTensor images;
   PackedTensor image_codes;
   std::vector<LayerState> layers;

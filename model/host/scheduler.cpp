@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <stdexcept>
 #include <utility>
 
 #include "model/base/error.hpp"
@@ -46,7 +48,7 @@ std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
                                           layer.stride_height, layer.padding_height) *
                                  meetings(layer.in_width, layer.out_width, layer.kernel_width,
                                           layer.stride_width, layer.padding_width) *
-                                 static_cast<std::uint64_t>(layer.in_channels) *
+                                 static_cast<std::uint64_t>(layer.seen_channels()) *
                                  static_cast<std::uint64_t>(layer.out_channels) *
                                  static_cast<std::uint64_t>(batch);
   const bool gradient_rows = mode != WindowMode::kForward && layer.gradient_bits > 0;
@@ -122,8 +124,8 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.slope_function = pass.slope;
   d.grid_enable = pass.grid;
   d.limit_shift = pass.limit_shift;
-  d.pool_enable = pass.pool > 1;
-  d.route_enable = pass.route > 1;
+  d.pool_enable = pass.window_use == WindowUse::kPool;
+  d.route_enable = pass.window_use == WindowUse::kRoute;
   if (pass.store != nullptr) {
     d.destination = pass.store->type == ElementType::kSigned16 ? Destination::kSigned16
                     : pass.store->type == ElementType::kTagged ? Destination::kTagged
@@ -189,38 +191,72 @@ void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
   d.count1 = u32(shape.pixels);
   d.count2 = d.count3 = d.count4 = 1;
   d.stride_a1 = pixel;
-  const int window = std::max(pass.pool, pass.route);
-  if (window > 1) {
-    // x: window step in x and y, window in x and y. The pooled map is walked by windows only.
-    const std::uint32_t side = u32(window), width = u32(pass.map_width);
-    const std::uint32_t windows_x = width / side, windows_y = u32(shape.pixels) / width / side;
-    const std::uint32_t pooled_blocks = windows_x * windows_y * pixel;
-    d.count1 = side;
-    d.stride_a1 = pixel;
-    d.count4 = windows_y;
-    d.stride_a4 = side * width * pixel;
-    d.stride_b4 = windows_x * pixel;
-    d.stride_b5 = pooled_blocks;
-    if (pass.pool > 1) {
-      // Window inside: a state for each chunk of a pixel suffices.
-      d.count2 = side;
-      d.stride_a2 = width * pixel;
-      d.count3 = windows_x;
-      d.stride_a3 = side * pixel;
-      d.stride_b3 = pixel;
-      d.destination_strides_b = 1;
-    } else {
-      // Raster order of x, which is its storage order: random numbers are drawn along it.
-      d.count2 = windows_x;
-      d.stride_a2 = side * pixel;
-      d.stride_b2 = pixel;
-      d.count3 = side;
-      d.stride_a3 = width * pixel;
-      d.z_strides_b = 1;
-    }
-  }
   d.channels = u32(shape.channels);
   d.samples = u32(shape.rows);
+  if (pass.window_use == WindowUse::kNone) return append_pass(d, pass, label);
+  const bool pools = pass.window_use == WindowUse::kPool;
+  const std::vector<WindowRun> lines = pass.windows.y.runs(!pools),
+                               places = pass.windows.x.runs(!pools);
+  if (lines.size() * places.size() > 1 && (pass.pack != nullptr || d.reduce_flush || d.draws()))
+    throw std::logic_error("a pass of several descriptors does more than store");
+  const Descriptor whole = d;
+  for (const WindowRun& y : lines)
+    for (const WindowRun& x : places) {
+      d = whole;
+      take_windows(d, pass, y, x, pixel);
+      append_pass(d, pass, label);
+    }
+}
+
+/// The loops of a pass over windows, and where it begins: places in a window, and windows, in x and
+/// in y. The pooled map is walked by windows only.
+void ProgramBuilder::take_windows(Descriptor& d, const StreamPass& pass, const WindowRun& y,
+                                  const WindowRun& x, std::uint32_t pixel) {
+  const Pooling& windows = pass.windows;
+  const std::uint32_t line = u32(windows.x.map) * pixel,
+                      pooled_line = u32(windows.x.windows()) * pixel;
+  const std::array<std::uint32_t, 4> in_map = {pixel, line, u32(x.step * windows.x.stride) * pixel,
+                                               u32(y.step * windows.y.stride) * line};
+  const std::array<std::uint32_t, 4> in_pooled = {0, 0, u32(x.step) * pixel,
+                                                  u32(y.step) * pooled_line};
+  const std::uint32_t map_start = u32(y.start) * line + u32(x.start) * pixel;
+  const std::uint32_t pooled_start = u32(y.first) * pooled_line + u32(x.first) * pixel;
+  // By loop 1 to 4: which of place x, place y, window x, window y it runs over. To pool, a window
+  // is inside, so that a state for each chunk of a pixel suffices; else raster order of the map,
+  // which is its storage order where windows tile it: random numbers are drawn along it.
+  const bool pools = pass.window_use == WindowUse::kPool;
+  const bool spreads = pass.window_use == WindowUse::kSpread;
+  const std::array<std::size_t, 4> order =
+      pools ? std::array<std::size_t, 4>{0, 1, 2, 3} : std::array<std::size_t, 4>{0, 2, 1, 3};
+  const std::array<int, 4> counts = {x.size, y.size, x.count, y.count};
+  const auto& a = spreads ? in_pooled : in_map;
+  const auto& b = spreads ? in_map : in_pooled;
+  d.count1 = u32(counts[order[0]]);
+  d.count2 = u32(counts[order[1]]);
+  d.count3 = u32(counts[order[2]]);
+  d.count4 = u32(counts[order[3]]);
+  d.stride_a1 = a[order[0]];
+  d.stride_a2 = a[order[1]];
+  d.stride_a3 = a[order[2]];
+  d.stride_a4 = a[order[3]];
+  d.stride_b1 = b[order[0]];
+  d.stride_b2 = b[order[1]];
+  d.stride_b3 = b[order[2]];
+  d.stride_b4 = b[order[3]];
+  d.stride_b5 = u32(windows.windows()) * pixel;
+  if (spreads) std::swap(d.stride_a5, d.stride_b5);
+  d.z_strides_b = !pools;
+  d.destination_strides_b = pools || spreads;
+  const auto bytes = [](const ElementTensor* tensor) {
+    return tensor == nullptr ? 0 : u32(tensor->bytes());
+  };
+  d.x_address += (spreads ? pooled_start : map_start) * bytes(pass.x);
+  d.z_address += (pass.window_use == WindowUse::kRoute ? pooled_start : map_start) * bytes(pass.z);
+  d.destination_address += (pools ? pooled_start : map_start) * bytes(pass.store);
+}
+
+void ProgramBuilder::append_pass(const Descriptor& d, const StreamPass& pass,
+                                 const std::string& label) {
   Operation& operation = append(d, label);
   operation.writes = regions(d, pass);
   if (pass.store != nullptr)

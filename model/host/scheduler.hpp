@@ -13,6 +13,14 @@
 
 namespace solfege {
 
+/// What a pass does with pooling windows.
+enum class WindowUse {
+  kNone,
+  kPool,    ///< results are the largest x of each window, with its place as the tag
+  kRoute,   ///< z is of the pooled map, and counts at its maximum's place only
+  kSpread,  ///< x is of the pooled map, and goes to every pixel of its window
+};
+
 /// The per-element work of a stream pass; unset parts are off. Addresses come from the tensors.
 struct StreamPass {
   const ElementTensor* x = nullptr;  ///< null: from the array's drain
@@ -29,9 +37,8 @@ struct StreamPass {
   bool mask = false;    ///< z only masks: low <= z <= high, tables per channel
   SlopeFunction slope = SlopeFunction::kNone;
   std::uint32_t limit_shift = 0;  ///< results saturate to +-((2^31 - 1) >> limit_shift)
-  int pool = 1;       ///< x is pooled by windows of this side; results have the pooled map
-  int route = 1;      ///< z has the map pooled by this, and counts at its maximum's place only
-  int map_width = 1;  ///< of x, for pool and route
+  WindowUse window_use = WindowUse::kNone;
+  Pooling windows;
   std::uint32_t drop_threshold = 0;  ///< 0: no dropout
   bool grid = false;                 ///< results become multiples of 2^random_bits, at random
   Quantizer quantizer = Quantizer::kRaw;
@@ -63,7 +70,9 @@ class ProgramBuilder {
   void load_table(Table table, std::uint32_t address, int rows, int threshold_bits,
                   const std::string& label, int shift = 0);
   /// A pass over all elements of a tensor in storage order. `shape` gives rows, pixels, channels
-  /// before pooling.
+  /// before pooling. With windows, over the pixels that they cover: with several descriptors where
+  /// windows overlap (but not to pool) or are cut off by padding, so that a pixel may come more
+  /// than once. Such a pass only stores elements.
   void stream(const ElementTensor& shape, const StreamPass& pass, const std::string& label);
   /// target[lane][..][row] = source[row][..][lane]
   void transpose(const PackedTensor& source, const PackedTensor& target);
@@ -115,6 +124,9 @@ class ProgramBuilder {
   void append_turn(Descriptor d, const PackedTensor& source, const PackedTensor& target,
                    const std::string& verb);
   void apply(Descriptor& d, const StreamPass& pass);
+  static void take_windows(Descriptor& d, const StreamPass& pass, const WindowRun& y,
+                           const WindowRun& x, std::uint32_t pixel);
+  void append_pass(const Descriptor& d, const StreamPass& pass, const std::string& label);
   std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
 
   Config config_;

@@ -23,11 +23,18 @@ void check_shapes(const Network& network) {
     throw InputError(fmt::format("layer {} of the network: {}; correct the layer", layer, what));
   };
   if (network.layers.empty()) throw InputError("the network has no layers; give it at least one");
-  int height = network.in_height, width = network.in_width, channels = network.in_channels;
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
     const Layer& layer = network.layers[k];
-    require(layer.in_height == height && layer.in_width == width && layer.in_channels == channels,
-            k, "its input is not the pooled map of the layer before");
+    Layer input;
+    input.out_height = network.in_height;
+    input.out_width = network.in_width;
+    input.out_channels = network.in_channels;
+    require(layer.input < static_cast<int>(k), k, "its input is not a layer before it");
+    const int from = network.input_of(static_cast<int>(k));
+    if (from >= 0) input = network.layers[static_cast<std::size_t>(from)];
+    require(layer.in_height == input.pooled_height() && layer.in_width == input.pooled_width() &&
+                layer.in_channels == input.out_channels,
+            k, "its input is not the pooled map of the layer that it reads");
     const auto output = [](int in, int kernel, int stride, int padding) {
       return (in + 2 * padding - kernel) / stride + 1;
     };
@@ -36,24 +43,28 @@ void check_shapes(const Network& network) {
                 layer.out_width == output(layer.in_width, layer.kernel_width, layer.stride_width,
                                           layer.padding_width),
             k, "its output map does not follow from input, kernel, stride and padding");
-    require(layer.pool >= 1 && layer.pool <= 16 && layer.out_height % layer.pool == 0 &&
-                layer.out_width % layer.pool == 0,
-            k, "its pooling is not 1 to 16 or does not divide its map");
+    const Pooling pooling = layer.pooling();
+    require(layer.pool >= 1 && layer.pool <= 16 && layer.pool_padding >= 0 &&
+                layer.pool_padding <= layer.pool / 2 && pooling.y.windows() >= 1 &&
+                pooling.x.windows() >= 1,
+            k, "its pooling is not 1 to 16, or does not fit its map");
     require(layer.dropout >= 0.0 && layer.dropout < 1.0, k, "its dropout is not in [0, 1)");
     require(layer.residual < static_cast<int>(k), k, "its residual is not a layer before it");
+    require(!layer.is_average ||
+                (k > 0 && layer.out_channels == layer.in_channels && layer.padding_height == 0 &&
+                 layer.padding_width == 0 && layer.pool == 1 && layer.dropout == 0.0 &&
+                 layer.residual < 0 && !layer.batch_norm),
+            k, "it averages, but does more");
     if (layer.residual >= 0) {
       const Layer& other = network.layers[static_cast<std::size_t>(layer.residual)];
       require(other.out_height == layer.out_height && other.out_width == layer.out_width &&
-                  other.out_channels == layer.out_channels,
+                  other.out_channels == layer.out_channels && !other.is_average,
               k, "its residual has another shape");
     }
-    height = layer.pooled_height();
-    width = layer.pooled_width();
-    channels = layer.out_channels;
   }
   const Layer& last = network.layers.back();
   require(last.out_height == 1 && last.out_width == 1 && last.out_channels == network.classes &&
-              last.dropout == 0.0,
+              last.dropout == 0.0 && !last.is_average,
           network.layers.size() - 1, "it is the last but does not give one logit per class");
 }
 
@@ -81,7 +92,7 @@ void add_bias(std::vector<float>* x, const std::vector<float>& bias) {
 }
 
 /// f_A of the layer's pre-activations.
-std::vector<float> activate(const Layer& layer, const std::vector<float>& x) {
+std::vector<float> quantized(const Layer& layer, const std::vector<float>& x) {
   const auto quantize = scheme_of(layer).quantize_activation(layer);
   std::vector<float> codes(x.size());
   parallel_slices(x.size(), 10.0 * static_cast<double>(x.size()),
@@ -103,6 +114,18 @@ void add_guidance(double weight, const std::vector<float>& p, const std::vector<
 void add(std::vector<float>* x, const std::vector<float>& y) {
   for (std::size_t i = 0; i < x->size(); ++i) (*x)[i] += y[i];
 }
+
+/// Adds to a sum that is empty before its first share.
+void add_share(std::vector<float>* sum, const std::vector<float>& share) {
+  if (share.empty()) return;
+  if (sum->empty())
+    *sum = share;
+  else
+    add(sum, share);
+}
+
+/// Of a code, that a tie may be missed by in float.
+constexpr double kTieTolerance = 1e-5;
 
 }  // namespace
 
@@ -138,6 +161,7 @@ std::vector<FloatEngine::State> FloatEngine::initial_states(const Network& netwo
     std::vector<float> weights = initial_weights(network, static_cast<int>(k), seed);
     fill(&state.weights, weights.size(), 0.0f, optimizer_);
     state.weights.value = std::move(weights);
+    if (network.layers[k].is_average) continue;
     const std::size_t channels = network.layers[k].out_channels;
     if (network.layers[k].batch_norm) {
       fill(&state.gamma, channels, 1.0f, optimizer_);
@@ -211,15 +235,33 @@ ScaledIntegers as_integers(const std::vector<float>& values, float scale) {
   return result;
 }
 
-/// What the network's layer `k` reads, as integers: bytes of pixels, or codes of f_A.
+/// What the network's layer `k` reads, as integers: bytes of pixels, or codes.
 ScaledIntegers input_integers(const Network& network, std::size_t k,
                               const std::vector<float>& values, bool dropped) {
-  if (k == 0) return as_integers(values, 1.0f / 255.0f);
-  const Layer& before = network.layers[k - 1];
+  const int from = network.input_of(static_cast<int>(k));
+  if (from < 0) return as_integers(values, 1.0f / 255.0f);
+  const Layer& before = network.layers[static_cast<std::size_t>(from)];
   if (!quantizes(before.output_bits)) return {values, 1.0f};
-  const double kept = dropped ? 1.0 - before.dropout : 1.0;
-  return as_integers(values,
-                     static_cast<float>(scheme_of(before).activation_codes(before).step / kept));
+  const double step = output_codes(network, from).step;
+  return as_integers(values, static_cast<float>(dropped ? step : step * (1.0 - before.dropout)));
+}
+
+/// The means of an averaging layer, and in place of them the codes' values.
+std::vector<float> average(const Network& network, std::size_t k, int batch,
+                           const ScaledIntegers& input, std::vector<float>* codes) {
+  const Layer& layer = network.layers[k];
+  std::vector<float> means = average_forward(layer, batch, input.integers);
+  *codes = means;
+  const double step =
+      quantizes(layer.output_bits) ? output_codes(network, static_cast<int>(k)).step : 0.0;
+  for (std::size_t i = 0; i < means.size(); ++i) {
+    const double mean = double{means[i]} * input.scale;
+    means[i] = static_cast<float>(mean);
+    // Rounded up at a tie; but for the float of the scale, ties are exact.
+    (*codes)[i] = static_cast<float>(
+        step == 0.0 ? mean : step * std::floor(mean / step + 0.5 + kTieTolerance));
+  }
+  return means;
 }
 
 /// o = input * weights, of values that the quantizers have made. The weights of each output channel
@@ -252,10 +294,13 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Layer& layer = network_.layers[k];
     State& state = states_[k];
+    const ScaledIntegers in = input_integers(network_, k, input(static_cast<int>(k)), true);
+    if (layer.is_average) {
+      state.output = average(network_, k, batch, in, &state.codes);
+      continue;
+    }
     state.quantized_weights = scheme_of(layer).quantize_weights(layer, state.weights.value);
-    state.convolution =
-        convolve(layer, batch, input_integers(network_, k, input(static_cast<int>(k)), true),
-                 state.quantized_weights);
+    state.convolution = convolve(layer, batch, in, state.quantized_weights);
     if (layer.batch_norm) {
       batch_statistics(state.convolution, layer.out_channels, &state.batch_mean,
                        &state.batch_variance);
@@ -274,55 +319,67 @@ void FloatEngine::forward(const std::uint8_t* pixels, int batch) {
       add_bias(&state.output, state.bias.value);
     }
     if (layer.residual >= 0) add(&state.output, this->state(layer.residual).output);
-    if (k + 1 == states_.size()) break;
-    if (layer.pool > 1) {
-      state.pooled = max_pool_forward(layer, batch, state.output, &state.places);
-    }
-    state.codes = activate(layer, layer.pool > 1 ? state.pooled : state.output);
-    if (layer.dropout > 0.0) {
-      if (!state.hold_kept) state.kept = dropout_mask(state.codes.size(), layer.dropout, &random_);
-      if (state.kept.size() != state.codes.size()) {
-        throw InputError(fmt::format(
-            "layer {}: the held dropout mask has {} elements, not the {} of its codes; set it anew",
-            k, state.kept.size(), state.codes.size()));
-      }
-      dropout(&state.codes, state.kept, layer.dropout);
-    }
+    if (k + 1 < states_.size()) activate(static_cast<int>(k), batch);
   }
 }
 
+/// Pooling, f_A and dropout of a layer.
+void FloatEngine::activate(int index, int batch) {
+  const Layer& layer = network_.layers[static_cast<std::size_t>(index)];
+  State& state = states_[static_cast<std::size_t>(index)];
+  if (layer.pool > 1) state.pooled = max_pool_forward(layer, batch, state.output, &state.places);
+  state.codes = quantized(layer, layer.pool > 1 ? state.pooled : state.output);
+  if (layer.dropout == 0.0) return;
+  if (!state.hold_kept) state.kept = dropout_mask(state.codes.size(), layer.dropout, &random_);
+  if (state.kept.size() != state.codes.size()) {
+    throw InputError(fmt::format(
+        "layer {}: the held dropout mask has {} elements, not the {} of its codes; set it anew",
+        index, state.kept.size(), state.codes.size()));
+  }
+  dropout(&state.codes, state.kept, layer.dropout);
+}
+
+/// dC/dp of a layer through its codes, from dC/dcodes: dropout, clip and pooling.
+std::vector<float> FloatEngine::backward_codes(int index, int batch) {
+  const Layer& layer = network_.layers[static_cast<std::size_t>(index)];
+  State& state = states_[static_cast<std::size_t>(index)];
+  std::vector<float> gradient = state.code_gradient;
+  if (layer.is_average || gradient.empty()) return gradient;
+  if (layer.dropout > 0.0) dropout(&gradient, state.kept, layer.dropout);
+  const std::vector<float>& clipped = layer.pool > 1 ? state.pooled : state.output;
+  const Scheme& scheme = scheme_of(layer);
+  const auto passes = scheme.passes_gradient(layer);
+  state.bound_gradient = 0.0;
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    if (clipped[i] >= layer.activation_bound) state.bound_gradient += gradient[i];
+    gradient[i] =
+        passes(clipped[i]) ? gradient[i] * scheme.activation_slope(layer, clipped[i]) : 0.0f;
+  }
+  if (layer.pool > 1) gradient = max_pool_backward(layer, batch, gradient, state.places);
+  return gradient;
+}
+
 void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
-  for (State& state : states_) state.output_gradient.clear();
-  std::vector<float> gradient = std::move(logit_gradient);
+  for (State& state : states_) {
+    state.output_gradient.clear();
+    state.code_gradient.clear();
+  }
+  states_.back().output_gradient = std::move(logit_gradient);
   for (std::size_t k = states_.size(); k-- > 0;) {
     const Layer& layer = network_.layers[k];
     State& state = states_[k];
-    if (k + 1 < states_.size()) {
-      if (layer.dropout > 0.0) dropout(&gradient, state.kept, layer.dropout);
-      const std::vector<float>& clipped = layer.pool > 1 ? state.pooled : state.output;
-      const auto passes = scheme_of(layer).passes_gradient(layer);
-      const Scheme& scheme = scheme_of(layer);
-      state.bound_gradient = 0.0;
-      for (std::size_t i = 0; i < gradient.size(); ++i) {
-        if (clipped[i] >= layer.activation_bound) state.bound_gradient += gradient[i];
-        gradient[i] =
-            passes(clipped[i]) ? gradient[i] * scheme.activation_slope(layer, clipped[i]) : 0.0f;
-      }
-      if (layer.pool > 1) gradient = max_pool_backward(layer, batch, gradient, state.places);
-    }
-    // A later layer that adds this one's p has left its share.
-    if (!state.output_gradient.empty()) add(&gradient, state.output_gradient);
-    state.output_gradient = std::move(gradient);
+    // Later layers that add this one's p have left their share.
+    add_share(&state.output_gradient, backward_codes(static_cast<int>(k), batch));
     if (network_.curriculum == Curriculum::kGuided && layer.batch_norm && layer.pool == 1)
       add_guidance(network_.guidance, state.output, precisions_[1 - active_].states[k].output,
                    &state.output_gradient);
-    if (layer.residual >= 0) {
-      std::vector<float>& other = this->state(layer.residual).output_gradient;
-      if (other.empty()) {
-        other = state.output_gradient;
-      } else {
-        add(&other, state.output_gradient);
-      }
+    if (layer.residual >= 0)
+      add_share(&this->state(layer.residual).output_gradient, state.output_gradient);
+    const int from = network_.input_of(static_cast<int>(k));
+    if (layer.is_average) {
+      add_share(&this->state(from).code_gradient,
+                average_backward(layer, batch, state.output_gradient));
+      continue;
     }
     if (layer.batch_norm) {
       state.convolution_gradient = batch_norm_backward(
@@ -344,9 +401,10 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
         conv_backward_weight(layer, batch, state.quantized_gradient, input(static_cast<int>(k))),
         max_gradient_);
     if (!part_.first) add(&state.weights.gradient, before);
-    if (k > 0) {
-      gradient =
-          conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
+    if (from >= 0) {
+      add_share(
+          &this->state(from).code_gradient,
+          conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights));
     }
   }
 }
@@ -394,6 +452,7 @@ void FloatEngine::update_weights(std::size_t k) {
 }
 
 void FloatEngine::update_bound(std::size_t k) {
+  if (network_.readers(static_cast<int>(k)).empty()) return;  // it bounds nothing
   Layer& layer = network_.layers[k];
   State& state = states_[k];
   switch (scheme_of(layer).bound_rule(layer)) {
@@ -442,9 +501,10 @@ double FloatEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* l
 void FloatEngine::update() {
   for (std::size_t k = 0; k < states_.size(); ++k) {
     State& state = states_[k];
+    const Layer& layer = network_.layers[k];
+    if (layer.is_average) continue;
     if (part_.last) update_weights(k);
     if (k + 1 < states_.size()) update_bound(k);
-    const Layer& layer = network_.layers[k];
     if (scheme_of(layer).learns_bias(layer)) update(&state.bias, 0.0);
     for (Parameter* parameter : {&state.gamma, &state.beta}) update(parameter, 0.0);
   }
@@ -453,8 +513,9 @@ void FloatEngine::update() {
 std::vector<std::uint64_t> FloatEngine::weight_fingerprints() {
   std::vector<std::uint64_t> fingerprints;
   for (const State& state : states_)
-    fingerprints.push_back(
-        fingerprint(state.weights.value.data(), state.weights.value.size() * sizeof(float)));
+    if (!state.weights.value.empty())
+      fingerprints.push_back(
+          fingerprint(state.weights.value.data(), state.weights.value.size() * sizeof(float)));
   return fingerprints;
 }
 
@@ -464,14 +525,22 @@ std::vector<float> FloatEngine::logits(const std::uint8_t* pixels, int batch) co
 
 std::vector<float> FloatEngine::outputs(const std::uint8_t* pixels, int images,
                                         std::vector<std::vector<float>>* values) const {
-  std::vector<float> codes = from_pixels(network_, pixels, images);
-  std::vector<std::vector<float>> outputs(states_.size());
+  const std::vector<float> first = from_pixels(network_, pixels, images);
+  std::vector<std::vector<float>> outputs(states_.size()), codes(states_.size());
   for (std::size_t k = 0; k < states_.size(); ++k) {
     const Layer& layer = network_.layers[k];
     const State& state = states_[k];
     std::vector<float>& output = outputs[k];
-    output = convolve(layer, images, input_integers(network_, k, codes, false),
-                      scheme_of(layer).quantize_weights(layer, state.weights.value));
+    const int from = network_.input_of(static_cast<int>(k));
+    const ScaledIntegers in = input_integers(
+        network_, k, from < 0 ? first : codes[static_cast<std::size_t>(from)], false);
+    if (layer.is_average) {
+      output = average(network_, k, images, in, &codes[k]);
+      if (values != nullptr) values->push_back(codes[k]);
+      continue;
+    }
+    output =
+        convolve(layer, images, in, scheme_of(layer).quantize_weights(layer, state.weights.value));
     if (layer.batch_norm) {
       output = batch_norm_forward(output, state.gamma.value, state.beta.value, state.running_mean,
                                   state.running_variance);
@@ -480,9 +549,9 @@ std::vector<float> FloatEngine::outputs(const std::uint8_t* pixels, int images,
     }
     if (layer.residual >= 0) add(&output, outputs[static_cast<std::size_t>(layer.residual)]);
     if (k + 1 == states_.size()) break;
-    codes =
-        activate(layer, layer.pool > 1 ? max_pool_forward(layer, images, output, nullptr) : output);
-    if (values != nullptr) values->push_back(codes);
+    codes[k] =
+        quantized(layer, layer.pool > 1 ? max_pool_forward(layer, images, output, nullptr) : output);
+    if (values != nullptr) values->push_back(codes[k]);
   }
   return std::move(outputs.back());
 }

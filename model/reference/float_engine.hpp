@@ -53,6 +53,7 @@ class FloatEngine : public TrainingEngine {
     std::vector<float> pooled;                      ///< max_pool(p); empty where pool = 1: it is p
     std::vector<std::uint8_t> places;               ///< of the maxima; empty where pool = 1
     std::vector<float> codes;  ///< values of the next layer's input; empty in the last layer
+    std::vector<float> code_gradient;         ///< dC/dcodes, from all that read them
     std::vector<float> output_gradient;       ///< dC/dp, from both branches of a residual
     std::vector<float> convolution_gradient;  ///< dC/do before f_G
     std::vector<float> quantized_gradient;    ///< dC/do after f_G
@@ -86,9 +87,10 @@ class FloatEngine : public TrainingEngine {
   const State& state(int layer) const { return states_.at(static_cast<std::size_t>(layer)); }
   /// For starting from, or comparing with, another engine's weights.
   State& state(int layer) { return states_.at(static_cast<std::size_t>(layer)); }
-  /// What the layer read in the last training step: pixels, or the codes of the layer before.
+  /// What the layer read in the last training step: pixels, or the codes of its input.
   const std::vector<float>& input(int layer) const {
-    return layer == 0 ? images_ : state(layer - 1).codes;
+    const int from = network_.input_of(layer);
+    return from < 0 ? images_ : state(from).codes;
   }
 
  private:
@@ -101,6 +103,8 @@ class FloatEngine : public TrainingEngine {
   std::vector<State> initial_states(const Network& network, std::uint64_t seed) const;
   void switch_to(std::size_t precision);
   void forward(const std::uint8_t* pixels, int batch);
+  void activate(int layer, int batch);
+  std::vector<float> backward_codes(int layer, int batch);
   void backward(int batch, std::vector<float> logit_gradient);
   void update();
   void update(Parameter* parameter, double decay);

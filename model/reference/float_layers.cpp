@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstring>
 #include <eigen3/Eigen/Dense>
+#include <limits>
 
 #include "model/base/error.hpp"
 #include "model/base/parallel.hpp"
@@ -151,67 +152,39 @@ std::size_t pooled_size(const Layer& layer) {
          layer.out_channels;
 }
 
-/// From the first element of a window to that at a place in it.
-std::size_t place_offset(const Layer& layer, int place) {
-  return (static_cast<std::size_t>(place / layer.pool) * layer.out_width + place % layer.pool) *
-         layer.out_channels;
-}
+/// From a map's first pixel to the first of window (y, x), which padding may put outside.
+struct Corner {
+  int y, x;
+};
 
-/// Channels that the inner loops of pooling take at a time.
-constexpr std::size_t kPoolChannels = 64;
-
-/// Calls f(offset of the window's first element in the map, offset of its result in the pooled map,
-/// channels from there on, at most kPoolChannels) for all pooling windows and channels.
+/// Calls f(corner of the window, offset of the sample's first element in the map, offset of the
+/// window's result in the pooled map) for all pooling windows.
 template <typename F>
-void for_each_window(const Layer& layer, int batch, F f) {
-  const std::size_t channels = layer.out_channels;
-  parallel_for(batch, 2.0 * batch * static_cast<double>(output_size(layer)), [&](int sample) {
-    std::size_t pooled = sample * pooled_size(layer);
-    for (int y = 0; y < layer.pooled_height(); ++y) {
-      for (int x = 0; x < layer.pooled_width(); ++x) {
-        const std::size_t pixel = (static_cast<std::size_t>(y) * layer.out_width + x) * layer.pool;
-        const std::size_t first = sample * output_size(layer) + pixel * channels;
-        for (std::size_t c = 0; c < channels; c += kPoolChannels) {
-          f(first + c, pooled + c, std::min(kPoolChannels, channels - c));
-        }
-        pooled += channels;
-      }
-    }
+void for_each_window(const Pooling& windows, int batch, std::size_t channels, F f) {
+  const std::size_t map = static_cast<std::size_t>(windows.y.map) * windows.x.map * channels;
+  parallel_for(batch, 2.0 * batch * static_cast<double>(map), [&](int sample) {
+    std::size_t pooled = static_cast<std::size_t>(sample) * windows.windows() * channels;
+    for (int y = 0; y < windows.y.windows(); ++y)
+      for (int x = 0; x < windows.x.windows(); ++x, pooled += channels)
+        f(Corner{y * windows.y.stride - windows.y.padding,
+                 x * windows.x.stride - windows.x.padding},
+          static_cast<std::size_t>(sample) * map, pooled);
   });
 }
 
-// Inner loops of pooling: in local arrays of one element width, so that they are vectorised.
-
-/// Maxima and their places for `channels` <= kPoolChannels channels of the window that starts at
-/// `from`.
-void pool_window(const Layer& layer, const float* from, std::size_t channels, float* to,
-                 std::uint8_t* places) {
-  std::array<float, kPoolChannels> largest;
-  std::array<std::int32_t, kPoolChannels> place;
-  std::copy_n(from, channels, largest.begin());
-  std::fill_n(place.begin(), channels, 0);
-  for (int i = 1; i < layer.pool * layer.pool; ++i) {
-    const float* other = from + place_offset(layer, i);
-    for (std::size_t c = 0; c < channels; ++c) {
-      const bool larger = other[c] > largest[c];
-      largest[c] = larger ? other[c] : largest[c];
-      place[c] = larger ? i : place[c];
+/// Calls f(place in the window, offset of its first channel in the map) for those of a window's
+/// pixels that lie in the map, in raster order.
+template <typename F>
+void for_each_place(const Pooling& windows, Corner corner, std::size_t channels, F f) {
+  for (int y = 0; y < windows.y.size; ++y) {
+    const int line = corner.y + y;
+    if (line < 0 || line >= windows.y.map) continue;
+    for (int x = 0; x < windows.x.size; ++x) {
+      const int column = corner.x + x;
+      if (column < 0 || column >= windows.x.map) continue;
+      f(y * windows.x.size + x,
+        (static_cast<std::size_t>(line) * windows.x.map + column) * channels);
     }
-  }
-  std::copy_n(largest.begin(), channels, to);
-  for (std::size_t c = 0; c < channels; ++c) places[c] = static_cast<std::uint8_t>(place[c]);
-}
-
-/// The reverse: writes every element of the window that starts at `to`.
-void route_window(const Layer& layer, const float* gradient, const std::uint8_t* places,
-                  std::size_t channels, float* to) {
-  std::array<float, kPoolChannels> g;
-  std::array<std::int32_t, kPoolChannels> place;
-  std::copy_n(gradient, channels, g.begin());
-  std::copy_n(places, channels, place.begin());
-  for (int i = 0; i < layer.pool * layer.pool; ++i) {
-    float* element = to + place_offset(layer, i);
-    for (std::size_t c = 0; c < channels; ++c) element[c] = place[c] == i ? g[c] : 0.0f;
   }
 }
 
@@ -389,10 +362,21 @@ std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::v
 
 std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::vector<float>& x,
                                     std::vector<std::uint8_t>* places) {
-  std::vector<float> result(batch * pooled_size(layer));
+  const Pooling windows = layer.pooling();
+  const std::size_t channels = layer.out_channels;
+  std::vector<float> result(batch * pooled_size(layer), -std::numeric_limits<float>::infinity());
   std::vector<std::uint8_t> found(result.size(), 0);
-  for_each_window(layer, batch, [&](std::size_t from, std::size_t to, std::size_t count) {
-    pool_window(layer, x.data() + from, count, result.data() + to, found.data() + to);
+  for_each_window(windows, batch, channels, [&](Corner corner, std::size_t map, std::size_t to) {
+    float* const largest = result.data() + to;
+    std::uint8_t* const place = found.data() + to;
+    for_each_place(windows, corner, channels, [&](int at, std::size_t from) {
+      const float* const values = x.data() + map + from;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const bool larger = values[c] > largest[c];
+        largest[c] = larger ? values[c] : largest[c];
+        place[c] = larger ? static_cast<std::uint8_t>(at) : place[c];
+      }
+    });
   });
   if (places != nullptr) *places = std::move(found);
   return result;
@@ -401,9 +385,48 @@ std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::ve
 std::vector<float> max_pool_backward(const Layer& layer, int batch,
                                      const std::vector<float>& gradient,
                                      const std::vector<std::uint8_t>& places) {
+  const Pooling windows = layer.pooling();
+  const std::size_t channels = layer.out_channels;
   std::vector<float> result(batch * output_size(layer));
-  for_each_window(layer, batch, [&](std::size_t to, std::size_t from, std::size_t count) {
-    route_window(layer, gradient.data() + from, places.data() + from, count, result.data() + to);
+  for_each_window(windows, batch, channels, [&](Corner corner, std::size_t map, std::size_t from) {
+    const float* const g = gradient.data() + from;
+    const std::uint8_t* const place = places.data() + from;
+    for_each_place(windows, corner, channels, [&](int at, std::size_t to) {
+      float* const elements = result.data() + map + to;
+      for (std::size_t c = 0; c < channels; ++c) elements[c] += place[c] == at ? g[c] : 0.0f;
+    });
+  });
+  return result;
+}
+
+std::vector<float> average_forward(const Layer& layer, int batch, const std::vector<float>& x) {
+  const Pooling windows = layer.averaging();
+  const std::size_t channels = layer.out_channels;
+  const auto count = static_cast<float>(layer.fan_in());
+  std::vector<float> result(batch * output_size(layer));
+  for_each_window(windows, batch, channels, [&](Corner corner, std::size_t map, std::size_t to) {
+    float* const sums = result.data() + to;
+    for_each_place(windows, corner, channels, [&](int, std::size_t from) {
+      const float* const values = x.data() + map + from;
+      for (std::size_t c = 0; c < channels; ++c) sums[c] += values[c];
+    });
+    for (std::size_t c = 0; c < channels; ++c) sums[c] /= count;
+  });
+  return result;
+}
+
+std::vector<float> average_backward(const Layer& layer, int batch,
+                                    const std::vector<float>& gradient) {
+  const Pooling windows = layer.averaging();
+  const std::size_t channels = layer.out_channels;
+  const auto count = static_cast<float>(layer.fan_in());
+  std::vector<float> result(batch * input_size(layer));
+  for_each_window(windows, batch, channels, [&](Corner corner, std::size_t map, std::size_t from) {
+    const float* const g = gradient.data() + from;
+    for_each_place(windows, corner, channels, [&](int, std::size_t to) {
+      float* const elements = result.data() + map + to;
+      for (std::size_t c = 0; c < channels; ++c) elements[c] += g[c] / count;
+    });
   });
   return result;
 }

@@ -55,16 +55,25 @@ std::vector<float> batch_norm_backward(const std::vector<float>& x, const std::v
                                        std::vector<float>* gamma_gradient,
                                        std::vector<float>* beta_gradient);
 
-/// The largest of each window of layer.pool x layer.pool of x [batch][out_y][out_x][out_channel]:
+/// The largest of each max-pooling window of x [batch][out_y][out_x][out_channel]:
 /// [batch][pooled_y][pooled_x][out_channel]. `places`, if not null, gets where in its window it
 /// was, y * pool + x, the first of equals in that order. pool <= 16.
 std::vector<float> max_pool_forward(const Layer& layer, int batch, const std::vector<float>& x,
                                     std::vector<std::uint8_t>* places);
 
-/// dC/dx from dC/dmaximum, of the pooled shape: the gradient at each maximum's place, else 0.
+/// dC/dx from dC/dmaximum, of the pooled shape: the sum of the gradients whose maxima are there.
 std::vector<float> max_pool_backward(const Layer& layer, int batch,
                                      const std::vector<float>& gradient,
                                      const std::vector<std::uint8_t>& places);
+
+/// The mean of each window of an averaging layer's input [batch][in_y][in_x][channel]:
+/// [batch][out_y][out_x][channel].
+std::vector<float> average_forward(const Layer& layer, int batch, const std::vector<float>& x);
+
+/// dC/dinput from dC/dmean: each window's gradient, divided by the window's pixels, to each of
+/// them.
+std::vector<float> average_backward(const Layer& layer, int batch,
+                                    const std::vector<float>& gradient);
 
 /// 0 with the given probability, to drop, else 1, one draw each.
 std::vector<std::uint8_t> dropout_mask(std::size_t count, double probability, SplitMix64* random);

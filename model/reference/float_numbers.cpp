@@ -97,6 +97,7 @@ std::vector<LayerCodes> FloatEngine::codes() {
     const Scheme& scheme = scheme_of(layer);
     const std::vector<float>& weights = states_[k].weights.value;
     LayerCodes& codes = list.emplace_back();
+    if (layer.is_average) continue;
     if (k + 1 < states_.size() && quantizes(layer.output_bits))
       codes.activation = scheme.activation_codes(layer);
     if (!quantizes(layer.weight_bits)) continue;

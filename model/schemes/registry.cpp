@@ -47,6 +47,21 @@ const Scheme& scheme_of(const Layer& layer) {
   return *scheme;
 }
 
+OutputCodes output_codes(const Network& network, int k) {
+  if (k < 0) return {kUnsignedCodes, 1.0 / code_levels(network.layers.front().input_bits)};
+  const Layer& layer = network.layers[static_cast<std::size_t>(k)];
+  if (!layer.is_average)
+    return {scheme_of(layer).activation_reading(layer),
+            scheme_of(layer).activation_codes(layer).step / (1.0 - layer.dropout)};
+  // The same range of values, in codes of another width.
+  const OutputCodes in = output_codes(network, network.input_of(k));
+  const int bits = layer.input_bits - (in.reading.is_signed ? 1 : 0);
+  const double largest = in.step * (in.reading.step * code_levels(bits) + in.reading.offset);
+  const bool is_signed = in.reading.is_signed || in.reading.offset < 0;
+  return {is_signed ? kSignedCodes : kUnsignedCodes,
+          largest / code_levels(layer.output_bits - (is_signed ? 1 : 0))};
+}
+
 std::string scheme_names() {
   std::string names;
   for (const Scheme* scheme : schemes())

@@ -181,6 +181,14 @@ const std::vector<const Scheme*>& schemes();
 const Scheme* find_scheme(std::string_view name);
 /// A layer's scheme. Throws std::logic_error for a name that no scheme has.
 const Scheme& scheme_of(const Layer& layer);
+/// The codes that a layer hands on: a value is `step` times the code as it is read. Dropout's scale
+/// is part of it.
+struct OutputCodes {
+  PlaneReading reading;
+  double step = 1.0;
+};
+/// Those of the network's layer `k`, or of the images (-1).
+OutputCodes output_codes(const Network& network, int k);
 /// A paper's quantizer that the machine cannot run.
 struct MissingScheme {
   const char* name;

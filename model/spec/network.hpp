@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "model/spec/pooling.hpp"
+
 namespace solfege {
 
 /// Constants of batch normalisation in the authors' code (svhn-digit-dorefa.py): what is added to a
@@ -15,18 +17,25 @@ constexpr double kRunningMomentum = 0.9;
 /// Bits of a descriptor's stride.
 constexpr int kMaxStride = 63;
 
-/// A convolutional or fully-connected layer with everything resolved. A fully-connected layer is a
-/// convolution whose kernel covers its whole input map (valid padding, one output pixel).
+/// A convolutional, fully-connected or averaging layer with everything resolved. A fully-connected
+/// layer is a convolution whose kernel covers its whole input map (valid padding, one output
+/// pixel). An averaging layer is a convolution of each channel by itself whose weights are all 1 /
+/// (kernel height times width), and are not trained.
 struct Layer {
   std::string name;
   bool fully_connected = false;  ///< as its file says; only names and shapes of files depend on it
+  /// Index of the earlier layer whose codes it reads; -1: the layer before, or the images.
+  int input = -1;
+  bool is_average = false;
   int in_height = 1, in_width = 1, in_channels = 1;
   int out_height = 1, out_width = 1, out_channels = 1;
   int kernel_height = 1, kernel_width = 1;
   int stride_height = 1, stride_width = 1;    ///< at most kMaxStride
   int padding_height = 0, padding_width = 0;  ///< on each side; < kernel
   bool batch_norm = false;  ///< between convolution and pooling; then there is no bias
-  int pool = 1;             ///< max-pooling window and stride, dividing the output map; 1: none
+  int pool = 1;             ///< side of the max-pooling windows; 1: none
+  int pool_stride = 0;      ///< from one window to the next; 0: `pool`
+  int pool_padding = 0;     ///< pixels around the map that no maximum takes; at most pool / 2
   double dropout = 0.0;     ///< probability that a code of its output is dropped, kept ones scaled
   /// First and last layer: codes are scaled back to the weights' size, s = tanh(max |w|), for no
   /// batch norm follows that would.
@@ -41,9 +50,20 @@ struct Layer {
   int input_bits = 2;     ///< planes of its input codes (pixels, or A of the layer before)
   int output_bits = 2;    ///< A of its output codes; 0 for the last layer (logits)
   int gradient_bits = 4;  ///< G of f_G on its output; 0 for the last layer (wide signed operand)
-  int pooled_height() const { return out_height / pool; }
-  int pooled_width() const { return out_width / pool; }
-  int fan_in() const { return kernel_height * kernel_width * in_channels; }
+  /// Windows of the max-pooling, over its own map; and of an averaging layer, over its input's.
+  Pooling pooling() const {
+    const int stride = pool_stride > 0 ? pool_stride : pool;
+    return {{out_height, pool, stride, pool_padding}, {out_width, pool, stride, pool_padding}};
+  }
+  Pooling averaging() const {
+    return {{in_height, kernel_height, stride_height, 0},
+            {in_width, kernel_width, stride_width, 0}};
+  }
+  int pooled_height() const { return pooling().y.windows(); }
+  int pooled_width() const { return pooling().x.windows(); }
+  /// Input channels that an output channel sees.
+  int seen_channels() const { return is_average ? 1 : in_channels; }
+  int fan_in() const { return kernel_height * kernel_width * seen_channels(); }
 };
 
 /// Bits of the weights of layers between the first and the last, and of all activations; 0: what
@@ -66,11 +86,16 @@ enum class Curriculum {
   kGuided,
 };
 
-/// A network as layers in order. A layer is
-///   o = conv(codes of the layer before, f_W(w))   (backward: f_G on dLoss/do)
+/// A network as layers in order; each reads the codes of one earlier layer, its input. A layer is
+///   o = conv(codes of its input, f_W(w))   (backward: f_G on dLoss/do)
 ///   p = batch_norm(o) or o + bias, + p of the residual layer if any (same shape, no pooling)
 ///   codes = dropout(f_A(clip(max_pool(p), 0, 1)))
-/// and the last layer gives logits o + bias. The next layer's input map is the pooled one.
+/// and the last layer gives logits o + bias. What reads a layer sees the pooled map. An averaging
+/// layer is
+///   codes = round(levels * mean of the values of its input's codes / the largest such value)
+/// where levels is 2^output_bits - 1, or 2^(output_bits - 1) - 1 where values may be negative;
+/// backward, each value of a window gets an equal share of the gradient. Pixels of a map that no
+/// window of a pooling or averaging layer covers get none.
 struct Network {
   std::string name;
   int in_height = 28, in_width = 28, in_channels = 1, classes = 10;
@@ -82,7 +107,27 @@ struct Network {
   std::vector<Precision> precisions = {{}};
   double guidance = 0.0;  ///< kGuided: weight of the mean square of the differences of p
 
+
   Network at(const Precision& precision) const;
+  /// Index of the layer that layer `k` reads; -1: the images.
+  int input_of(int k) const {
+    const int named = layers[static_cast<std::size_t>(k)].input;
+    return named >= 0 ? named : k - 1;
+  }
+  /// The layers that read the codes of layer `k`, in order.
+  std::vector<int> readers(int k) const {
+    std::vector<int> list;
+    for (int later = k + 1; later < static_cast<int>(layers.size()); ++later)
+      if (input_of(later) == k) list.push_back(later);
+    return list;
+  }
+  /// The layers that add p of layer `k` to their own, in order.
+  std::vector<int> adders(int k) const {
+    std::vector<int> list;
+    for (int later = k + 1; later < static_cast<int>(layers.size()); ++later)
+      if (layers[static_cast<std::size_t>(later)].residual == k) list.push_back(later);
+    return list;
+  }
 };
 
 /// What a network sees and tells apart.

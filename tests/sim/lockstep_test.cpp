@@ -64,6 +64,26 @@ const std::vector<Kind> kKinds = {
      {"conv; channels = 6; kernel = [2, 3]; padding = [0, 1]",
       "conv; channels = 18; kernel = [3, 4]; stride = [2, 3]; padding = [1, 2]; batch_norm = true",
       "conv; channels = 7; kernel = [2, 3]; stride = [3, 2]; padding = [1, 2]"}},
+    // Projections with a stride and without, layers read several times, and one that is only added;
+    // averages over overlapping windows and over the whole map.
+    {"branched",
+     5,
+     {"conv; channels = 6; kernel = 3; padding = 1; batch_norm = true; pool = 3; pool_stride = 2; "
+      "pool_padding = 1",
+      "conv; channels = 18; kernel = 3; padding = 1; batch_norm = true; dropout = 0.25",
+      "conv; channels = 18; kernel = 3; padding = 1; batch_norm = true; residual = 1",
+      "avgpool; kernel = 2; stride = 1", "conv; channels = 7; kernel = 1",
+      "conv; channels = 7; kernel = 1; input = 4; residual = 5",
+      "conv; channels = 9; kernel = 3; stride = 2; padding = 1; batch_norm = true; residual = 4",
+      "avgpool"}},
+    // Windows that overlap, reach over the edge, and leave pixels out.
+    {"windows",
+     5,
+     {"conv; channels = 6; kernel = 3; padding = 1; pool = 3; pool_stride = 1",
+      "conv; channels = 18; kernel = 3; padding = 1; pool = 4; pool_stride = 3; pool_padding = 2; "
+      "batch_norm = true; dropout = 0.25",
+      "conv; channels = 7; kernel = 2; padding = 1", "avgpool; kernel = 2",
+      "conv; channels = 9; kernel = 2; padding = 1; pool = 2"}},
 };
 
 struct Options {
@@ -86,10 +106,12 @@ std::string network_text(const Kind& kind, const Bits& bits, const std::string& 
     std::string part;
     std::getline(parts, part, ';');
     text += fmt::format("[[layer]]\ntype = \"{}\"\n", part);
+    const bool average = part == "avgpool";
     while (std::getline(parts, part, ';'))
       if ((drops || part.find("dropout") == std::string::npos) &&
           (normalises || part.find("batch_norm") == std::string::npos))
         text += part + "\n";
+    if (average) return;
     if (!edge || bits.edges) text += fmt::format("weight_bits = {}\n", bits.weight);
     if (last) return;
     text += fmt::format("output_bits = {}\n", bits.activation);
@@ -245,8 +267,7 @@ int main(int argc, char** argv) {
   session.cli(
       session.cli() | Opt(options.config, "file")["--config"]("the machine") |
       Opt(options.bits, "W,A,G")["--bits"]("only this row of the table") |
-      Opt(options.kind,
-          "kind")["--kind"]("only this network: fc, conv, pooled, residual or strided") |
+      Opt(options.kind, "kind")["--kind"]("only this network: fc, conv, pooled ...") |
       Opt(options.scheme, "name")["--scheme"]("only this scheme") |
       Opt(options.memory.latency_cycles, "cycles")["--memory-latency"]("of the memory") |
       Opt(options.memory.bytes_per_cycle, "bytes")["--memory-bytes-per-cycle"]("of the memory") |

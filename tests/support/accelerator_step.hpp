@@ -134,12 +134,14 @@ class AcceleratorStep {
       list[i] *= static_cast<float>(f_w.row_scale(i / row));
     return list;
   }
-  /// What a layer reads: pixels, or the codes of the layer before, dropout's scale included.
+  /// What a layer reads: pixels, or the codes of its input.
   std::vector<float> input(std::size_t k) const {
-    if (k == 0) return images;
-    std::vector<float> read = scaled(values(after[k - 1].codes), before[k - 1].activation.step);
-    if (layer(k - 1).dropout > 0.0) dropout(&read, kept(k - 1), layer(k - 1).dropout);
-    return read;
+    const int from = after[k].input;
+    return from < 0 ? images : code_values(static_cast<std::size_t>(from));
+  }
+  /// The values of a layer's codes, dropout's scale included.
+  std::vector<float> code_values(std::size_t k) const {
+    return scaled(values(after[k].codes), before[k].code_step);
   }
   std::vector<float> output(std::size_t k) const {
     std::vector<float> list = scaled(elements(after[k].output), after[k].output_unit);
@@ -160,6 +162,7 @@ class AcceleratorStep {
   /// Batch norm or bias of o.
   std::vector<float> normalised(std::size_t k) const {
     std::vector<float> p = output(k);
+    if (layer(k).is_average) return p;
     if (layer(k).batch_norm) {
       std::vector<float> mean, variance;
       batch_statistics(p, layer(k).out_channels, &mean, &variance);
@@ -180,6 +183,24 @@ class AcceleratorStep {
   std::vector<std::uint8_t> places(std::size_t k) const {
     std::vector<std::uint8_t> tags;
     elements(after[k].kept, &tags);
+    return places(k, std::move(tags));
+  }
+  /// The device counts places within what padding leaves of a window.
+  std::vector<std::uint8_t> places(std::size_t k, std::vector<std::uint8_t> tags) const {
+    const Pooling windows = layer(k).pooling();
+    const auto channels = static_cast<std::size_t>(layer(k).out_channels);
+    const auto cut = [](const PoolingAxis& axis, int window) {
+      return std::max(0, axis.padding - window * axis.stride);
+    };
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+      const int window = static_cast<int>(i / channels) % windows.windows();
+      const int y = window / windows.x.windows(), x = window % windows.x.windows();
+      const int start = x * windows.x.stride - windows.x.padding;
+      const int width = std::min(windows.x.map, start + windows.x.size) - std::max(0, start);
+      const int line = tags[i] / width + cut(windows.y, y);
+      const int column = tags[i] % width + cut(windows.x, x);
+      tags[i] = static_cast<std::uint8_t>(line * windows.x.size + column);
+    }
     return tags;
   }
 
@@ -193,8 +214,8 @@ class AcceleratorStep {
     std::vector<std::uint8_t> tags;
     std::vector<std::int32_t> values = elements(after[k].gradient, &tags);
     if (layer(k).pool == 1) return values;
-    const std::vector<float> spread =
-        max_pool_backward(layer(k), batch, {values.begin(), values.end()}, tags);
+    const std::vector<float> spread = max_pool_backward(
+        layer(k), batch, {values.begin(), values.end()}, places(k, std::move(tags)));
     return {spread.begin(), spread.end()};
   }
   /// Value of a unit of output_gradient_units(), of the element [..][channel].
@@ -208,7 +229,10 @@ class AcceleratorStep {
   std::vector<std::int32_t> output_gradient_units(std::size_t k) const {
     std::vector<std::int32_t> values = gradient_units(k);
     const LayerState& s = after[k];
-    if (!layer(k).batch_norm) return values;
+    if (!layer(k).batch_norm) {
+      for (std::int32_t& value : values) value = std::clamp(value, -32767, 32767);
+      return values;
+    }
     const std::vector<std::int32_t> o = elements(s.output);
     const auto channels = static_cast<std::size_t>(layer(k).out_channels);
     const std::int64_t limit = s.fine_bits > 0 ? 2147483647 : 32767;
@@ -228,8 +252,7 @@ class AcceleratorStep {
   }
   /// M of a sample, in units of output_gradient_units().
   std::int32_t sample_maximum(std::size_t k, std::size_t sample) const {
-    return static_cast<std::int32_t>(
-        word(layer(k).batch_norm ? after[k].sample_max : after[k].gradient_max, sample));
+    return static_cast<std::int32_t>(word(after[k].quantized_max(), sample));
   }
   /// M as the factor of products, in units of output_gradient_unit.
   std::int32_t sample_scale(std::size_t k, std::size_t sample) const {

@@ -205,8 +205,9 @@ class Engines(SystemTest):
         """A shipped network with its bitwidths spelled out: 8 remain in the first and last layer."""
         head, *layers = (SOURCE / f"configs/networks/{network}.toml").read_text().split("[[layer]]")
         for i in range(len(layers) - 1):
-            layers[i] += f"output_bits = {activation}\n"
-            if i > 0:
+            average = "avgpool" in layers[i]
+            layers[i] += f"output_bits = {8 if average else activation}\n"
+            if i > 0 and not average:
                 layers[i] += f"weight_bits = {weight}\ngradient_bits = {gradient}\n"
         path = self.folder / f"{network}.toml"
         path.write_text("[[layer]]".join([head, *(layer.rstrip("\n") + "\n" for layer in layers)]))
@@ -225,7 +226,7 @@ class Engines(SystemTest):
 
     def test_shapes_agree(self):
         # The other machines have room for wider codes; bitwidths are settings of a run.
-        for network in ("tiny_mlp", "tiny_cnn", "tiny_pool", "tiny_dropout", "tiny_residual"):
+        for network in ("tiny_mlp", "tiny_cnn", "tiny_pool", "tiny_dropout", "tiny_graph", "tiny_residual"):
             with self.subTest(network):
                 reference, weights = self.train(TINY, "golden", network=network)
                 same = self.with_bits(network, 1, 2, 4)
@@ -307,7 +308,7 @@ class Runs(SystemTest):
 
     def test_every_layer_kind_resumes(self):
         checkpoint = self.folder / "run.ckpt"
-        for network in ("tiny_pool", "tiny_residual", "tiny_dropout"):
+        for network in ("tiny_pool", "tiny_residual", "tiny_dropout", "tiny_graph"):
             with self.subTest(network):
                 whole, weights = self.train("--steps", 6, network=network)
                 self.train("--steps", 3, "--checkpoint", checkpoint, network=network)

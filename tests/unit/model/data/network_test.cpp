@@ -43,8 +43,8 @@ void require_consistent(const Network& network) {
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const Layer& layer = network.layers[i];
     INFO(layer.name);
-    CHECK(layer.out_height % layer.pool == 0);
-    CHECK(layer.out_width % layer.pool == 0);
+    CHECK(layer.pooled_height() >= 1);
+    CHECK(layer.pooled_width() >= 1);
     if (layer.residual >= 0) {
       REQUIRE(layer.residual < static_cast<int>(i));
       const Layer& source = network.layers[static_cast<std::size_t>(layer.residual)];
@@ -53,8 +53,12 @@ void require_consistent(const Network& network) {
       CHECK(source.out_channels == layer.out_channels);
       CHECK(source.pool * layer.pool == 1);
     }
+    const bool is_last = i + 1 == network.layers.size();
+    const int k = static_cast<int>(i);
+    CHECK(network.readers(k).size() + network.adders(k).size() >= (is_last ? 0 : 1));
     if (i == 0) continue;
-    const Layer& before = network.layers[i - 1];
+    REQUIRE(network.input_of(k) < k);
+    const Layer& before = network.layers[static_cast<std::size_t>(network.input_of(k))];
     CHECK(layer.in_height == before.pooled_height());
     CHECK(layer.in_width == before.pooled_width());
     CHECK(layer.in_channels == before.out_channels);
@@ -126,19 +130,43 @@ TEST_CASE("the paper's networks for SVHN have its maps, weights and products", "
   }
 }
 
-TEST_CASE("alexnet has the paper's channels on halving maps", "[network]") {
+TEST_CASE("alexnet has the maps and channels of the authors' code", "[network]") {
   const Network network = load_network("alexnet", Config(), {224, 224, 3, 1000});
   std::vector<std::vector<int>> shapes;
   for (const Layer& l : network.layers)
     shapes.push_back({l.out_height, l.pooled_height(), l.out_channels});
-  CHECK(shapes == std::vector<std::vector<int>>{{56, 56, 96},
-                                                {56, 28, 256},
-                                                {28, 14, 384},
+  CHECK(shapes == std::vector<std::vector<int>>{{54, 54, 96},
+                                                {54, 27, 256},
+                                                {27, 14, 384},
                                                 {14, 14, 384},
-                                                {14, 7, 256},
+                                                {14, 6, 256},
                                                 {1, 1, 4096},
                                                 {1, 1, 4096},
                                                 {1, 1, 1000}});
+}
+
+TEST_CASE("resnet-18 has the maps, weights and shortcuts of the authors' code", "[network]") {
+  const Network network = load_network("resnet-18", Config(), {224, 224, 3, 1000});
+  require_consistent(network);
+  std::vector<int> maps, projections;
+  std::uint64_t weights = 0;
+  for (std::size_t k = 0; k < network.layers.size(); ++k) {
+    const Layer& l = network.layers[k];
+    if (!l.is_average)
+      weights +=
+          static_cast<std::uint64_t>(l.out_channels) * static_cast<std::uint64_t>(l.fan_in());
+    if (l.is_average) maps.push_back(l.out_height);
+    if (network.readers(static_cast<int>(k)).empty()) projections.push_back(l.out_channels);
+  }
+  CHECK(network.layers.size() == 26);  // 22 of the file, and four projections
+  CHECK(maps == std::vector<int>{28, 14, 7, 1});
+  CHECK(network.layers[0].out_height == 112);
+  CHECK(network.layers[0].pooled_height() == 56);
+  // The last, and a projection a group: conv2's for the layer before it pools.
+  CHECK(projections == std::vector<int>{64, 128, 256, 512, 1000});
+  // 7 x 7 x 3 x 64; 3 x 3 in four groups, each of two blocks; projections; the last layer.
+  CHECK(weights == 9408u + 147456u + 516096u + 2064384u + 8257536u + 4096u + 8192u + 32768u +
+                       131072u + 512000u);
 }
 
 TEST_CASE("first and last layer have edge bitwidths, the others W, A, G", "[network]") {
@@ -318,8 +346,8 @@ TEST_CASE("batch normalisation, pooling and dropout are read and checked", "[net
   CHECK(network.layers[1].dropout == 0.9);
   CHECK(network.layers[2].residual == -1);
 
-  require_refused(conv("kernel = 3\npool = 4\n") + kFc,
-                  {":5:", "layer conv0", "layer.pool = 4", "26 x 26 pixels", "1, 2, 13"});
+  require_refused(conv("kernel = 25\npool = 5\n") + kFc,
+                  {":5:", "layer conv0", "layer.pool = 5", "4 x 4 pixels", "1 to 4", "pool = 4"});
   require_refused(conv("kernel = 3\npool = 17\n") + kFc, {"layer.pool = 17", "1 to 16"});
   require_refused(conv("kernel = 3\npool = 0\n") + kFc, {"layer.pool = 0", "1 to 16"});
   require_refused(conv("kernel = 3\nbatch_norm = 1\n") + kFc,
@@ -363,19 +391,140 @@ TEST_CASE("residual layers that do not fit are refused", "[network]") {
                   {"layer conv1", "last layer"});
   require_refused(first + kHidden + "residual = 1\n" + kFc, {"layer.residual", "an fc layer"});
   require_refused(first + conv("kernel = 3\nresidual = 1\n") + kFc,
-                  {"28 x 28 pixels of 8 channels", "26 x 26 pixels of 8 channels", "none"});
-  require_refused(
-      first + "[[layer]]\ntype = \"conv\"\nchannels = 9\n" + kSame + "residual = 1\n" + kFc,
-      {"of 8 channels", "of 9 channels"});
-  // Pooling at the source, at the layer, and between them (where padding restores the shape)
-  require_refused(
-      conv("kernel = 1\npool = 2\n") + conv("kernel = 15\npadding = 14\nresidual = 1\n") + kFc,
-      {"it pools", "there are none"});
+                  {"28 x 28 pixels of 8 channels", "26 x 26 pixels of 8 channels",
+                   "that a stride leads from", "leave it out"});
   require_refused(first + conv(kSame + "pool = 2\nresidual = 1\n") + kFc,
-                  {"cannot be added to a layer that pools"});
-  require_refused(first + conv("kernel = 1\npool = 2\n") +
-                      conv("kernel = 15\npadding = 14\nresidual = 1\n") + kFc,
-                  {"lies before conv1, which pools"});
+                  {"is set in a layer that pools"});
+  require_refused(first + conv("name = \"b.projection\"\n" + kSame) +
+                      conv("name = \"b\"\nstride = 2\nresidual = 1\n" + kSame) + kFc,
+                  {"layer b", "b.projection", "rename layer b.projection"});
+}
+
+TEST_CASE("a residual of another shape goes through a projection", "[network]") {
+  const std::string down = "kernel = 3\npadding = 1\nstride = 2\n";
+  const Network network =
+      load_text(conv("name = \"a\"\n" + kSame) +
+                "[[layer]]\ntype = \"conv\"\nname = \"b\"\nchannels = 9\nbatch_norm = true\n" +
+                down + "residual = \"a\"\n" + conv(kSame) + conv(kSame + "residual = 3\n") + kFc);
+  require_consistent(network);
+  REQUIRE(network.layers.size() == 6);
+  const Layer &shortcut = network.layers[1], &b = network.layers[2];
+  CHECK(shortcut.name == "b.projection");
+  CHECK(network.input_of(1) == 0);
+  CHECK(shortcut.kernel_height * shortcut.kernel_width == 1);
+  CHECK(shortcut.stride_height == 2);
+  CHECK(shortcut.padding_height == 0);
+  CHECK(shortcut.out_channels == 9);
+  CHECK(shortcut.in_channels == 8);
+  CHECK(shortcut.batch_norm);
+  CHECK(shortcut.residual == -1);
+  CHECK(shortcut.weight_bits == b.weight_bits);
+  CHECK(b.residual == 1);
+  CHECK(network.input_of(2) == 0);
+  // Numbers are those of the file: layer 3 is conv2.
+  CHECK(network.layers[4].residual == 3);
+  CHECK(network.readers(0) == std::vector<int>{1, 2});
+  CHECK(network.readers(1).empty());
+  CHECK(network.adders(1) == std::vector<int>{2});
+
+  // A layer that pools hands on its pooled codes; one that averages has no sums.
+  for (const char* before : {"pool = 2\n", "\n[[layer]]\ntype = \"avgpool\"\nkernel = 2\n"}) {
+    INFO(before);
+    const bool pools = before[0] == 'p';
+    const Network pooled =
+        load_text(conv(kSame + before) + conv(kSame) +
+                  conv(kSame + "residual = " + (pools ? "1" : "2") + "\n") + kFc);
+    require_consistent(pooled);
+    const auto at = static_cast<std::size_t>(pooled.layers[pools ? 3 : 4].residual);
+    CHECK(pooled.layers[at].name.find(".projection") != std::string::npos);
+    CHECK(pooled.layers[at].stride_height == 1);
+    CHECK(pooled.layers[at].in_height == 14);
+  }
+}
+
+TEST_CASE("a layer may read any earlier one", "[network]") {
+  for (const char* source : {"\"conv0\"", "1"}) {
+    const Network network = load_text(conv(kSame) + conv(kSame) +
+                                      conv(kSame + "residual = 2\ninput = " + source + "\n") + kFc);
+    require_consistent(network);
+    CHECK(network.input_of(1) == 0);
+    CHECK(network.input_of(2) == 0);
+    CHECK(network.input_of(3) == 2);
+    CHECK(network.layers[2].in_channels == 8);
+    CHECK(canonical(network) !=
+          canonical(load_text(conv(kSame) + conv(kSame) + conv(kSame + "residual = 2\n") + kFc)));
+  }
+  require_refused(conv(kSame) + conv(kSame + "input = 2\n") + kFc,
+                  {"layer.input = 2", "not an earlier layer", "\"conv0\" (1)"});
+  require_refused(conv(kSame + "input = 1\n") + kFc, {"not an earlier layer", "there are none"});
+  require_refused(conv(kSame) + conv(kSame) + conv(kSame + "input = 1\n") + kFc,
+                  {":6:", "layer conv1 is read by no layer", "input = \"conv1\""});
+}
+
+TEST_CASE("max-pooling windows may overlap, leave pixels out and reach over the edge",
+          "[network]") {
+  const auto pooled = [&](const char* keys) {
+    const Network network = load_text(conv(kSame + keys) + kFc);
+    require_consistent(network);
+    CHECK(network.layers[1].in_height == network.layers[0].pooled_height());
+    return network.layers[0].pooled_height();
+  };
+  CHECK(pooled("pool = 3\n") == 9);
+  CHECK(pooled("pool = 3\npool_stride = 2\n") == 13);
+  CHECK(pooled("pool = 3\npool_stride = 2\npool_padding = 1\n") == 14);
+  CHECK(pooled("pool = 2\npool_stride = 5\n") == 6);
+  require_refused(conv(kSame + "pool_stride = 2\n") + kFc,
+                  {"layer.pool_stride = 2", "a layer that pools", "set pool = 3"});
+  require_refused(conv(kSame + "pool = 3\npool_padding = 2\n") + kFc,
+                  {"layer.pool_padding = 2", "half of the window", "0 to 1"});
+  require_refused(conv(kSame + "pool = 3\npool_stride = 17\n") + kFc,
+                  {"layer.pool_stride = 17", "1 to 16"});
+  require_refused(kHidden + "pool_stride = 2\n" + kFc, {"layer.pool_stride", "an fc layer"});
+}
+
+TEST_CASE("averaging layers are read and checked", "[network]") {
+  const auto average = [](const std::string& keys) {
+    return "[[layer]]\ntype = \"avgpool\"\n" + keys;
+  };
+  const Network network = load_text(conv(kSame) + average("kernel = 2\n") +
+                                    average("kernel = 3\nstride = 1\n") + average("") + kFc);
+  require_consistent(network);
+  const Layer &first = network.layers[1], &second = network.layers[2], &all = network.layers[3];
+  for (const Layer* layer : {&first, &second, &all}) {
+    CHECK(layer->is_average);
+    CHECK(layer->out_channels == 8);
+    CHECK(layer->gradient_bits == 0);
+  }
+  CHECK(first.stride_height == 2);
+  CHECK(first.out_height == 14);
+  CHECK(second.out_height == 12);
+  CHECK(all.kernel_height == 12);
+  CHECK(all.out_height * all.out_width == 1);
+  // Only what the last layer reads has the bits of edges.
+  const Config config;
+  CHECK(first.output_bits == config.activation_bits);
+  CHECK(all.output_bits == config.edge_bits);
+  CHECK(load_text(conv(kSame) + average("output_bits = 5\n") + kFc).layers[1].output_bits == 5);
+  CHECK(load_text(conv(kSame) + average("kernel = 28\nstride = 9\n") + kFc).layers[1].out_width ==
+        1);
+
+  require_refused(average("") + kFc, {"layer.type = \"avgpool\"", "first layer"});
+  require_refused(conv(kSame) + average(""), {"layer.type = \"avgpool\"", "last layer"});
+  require_refused(conv(kSame) + average("kernel = 29\n") + kFc,
+                  {"layer.kernel = 29", "28 x 28 pixels", "1 to 28"});
+  require_refused(conv(kSame) + average("output_bits = 9\n") + kFc,
+                  {"layer.output_bits = 9", "1 to 8"});
+  for (const char* key : {"channels = 8\n", "batch_norm = true\n", "weight_bits = 2\n",
+                          "padding = 1\n", "pool = 2\n", "dropout = 0.5\n"})
+    require_refused(conv(kSame) + average(key) + kFc, {"is not a key of an avgpool layer"});
+  // Codes of both signs: means need a bit for the sign.
+  const std::string bnn = "scheme = \"bnn\"\n";
+  CHECK(load_text(bnn + conv(kSame + "output_bits = 1\n") + average("kernel = 2\n") + conv(kSame) +
+                  kFc)
+            .layers[1]
+            .output_bits == 2);
+  require_refused(bnn + conv(kSame + "output_bits = 1\n") + average("output_bits = 1\n") + kFc,
+                  {"layer.output_bits = 1", "2 to 8"});
 }
 
 TEST_CASE("layers have names of their own", "[network]") {

@@ -34,7 +34,9 @@ type = "conv"
 channels = 6
 kernel = 3
 padding = 1
-pool = 2
+pool = 3
+pool_stride = 2
+pool_padding = 1
 [[layer]]
 type = "conv"
 channels = 10
@@ -49,6 +51,16 @@ kernel = 3
 padding = 1
 batch_norm = true
 residual = 2
+[[layer]]
+type = "conv"
+channels = 7
+kernel = 3
+stride = 2
+padding = 1
+batch_norm = true
+residual = 3
+[[layer]]
+type = "avgpool"
 [[layer]]
 type = "fc"
 channels = 9

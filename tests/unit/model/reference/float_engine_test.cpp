@@ -77,6 +77,42 @@ Network block_network() {
   return network;
 }
 
+/// The features of a graph: max-pooling windows that overlap, and reach over the edge, with a bias
+/// and with batch norm; layers that are read twice; a projection, and another layer that is only
+/// added; averages over overlapping windows and over the whole map.
+Network branched_network() {
+  Network network;
+  network.in_height = network.in_width = 6;
+  network.in_channels = 2;
+  network.classes = 3;
+  network.weight_decay = 0.0;
+  const auto add = [&](int input, Layer layer) -> Layer& {
+    layer.input = input;
+    network.layers.push_back(layer);
+    return network.layers.back();
+  };
+  Layer& first = add(-1, conv_layer(6, 6, 2, 2, 3, 1, 1));
+  first.pool = 3;
+  first.pool_stride = 2;
+  first.pool_padding = 1;
+  add(0, conv_layer(3, 3, 2, 3, 1, 2, 0)).batch_norm = true;
+  Layer& second = add(0, conv_layer(3, 3, 2, 4, 2, 1, 1));
+  second.batch_norm = true;
+  second.pool = 2;
+  second.pool_stride = 1;
+  add(2, conv_layer(3, 3, 4, 3, 3, 2, 1)).residual = 1;
+  add(2, conv_layer(3, 3, 4, 4, 2, 1, 0)).is_average = true;
+  add(4, conv_layer(2, 2, 4, 4, 2, 1, 0)).is_average = true;
+  add(3, fc_layer(2, 2, 3, 5));  // batch norm would undo what the projection adds
+  Layer& joined = add(5, fc_layer(1, 1, 4, 5));
+  joined.residual = 6;
+  joined.dropout = 0.5;
+  Layer& last = add(7, fc_layer(1, 1, 5, 3));
+  last.weight_bits = 8;
+  last.output_bits = last.gradient_bits = 0;
+  return network;
+}
+
 struct Batch {
   std::vector<std::uint8_t> pixels, labels;
 };
@@ -92,10 +128,16 @@ Batch random_batch(const Network& network, int size, SplitMix64* random) {
   return batch;
 }
 
+/// Averages have no clip, and what nobody reads goes through none.
+bool is_clipped(const Network& network, int k) {
+  return !network.layers[static_cast<std::size_t>(k)].is_average && !network.readers(k).empty();
+}
+
 /// Which piece of its piecewise smooth loss the engine was on: places of maxima and clip masks.
 std::vector<std::uint8_t> piece(const FloatEngine& engine) {
   std::vector<std::uint8_t> bits;
   for (int k = 0; k + 1 < static_cast<int>(engine.network().layers.size()); ++k) {
+    if (!is_clipped(engine.network(), k)) continue;
     const FloatEngine::State& state = engine.state(k);
     bits.insert(bits.end(), state.places.begin(), state.places.end());
     for (const float x : state.pooled.empty() ? state.output : state.pooled) {
@@ -110,6 +152,7 @@ std::vector<std::uint8_t> piece(const FloatEngine& engine) {
 float distance_to_kinks(const FloatEngine& engine) {
   float least = 1.0f;
   for (int k = 0; k + 1 < static_cast<int>(engine.network().layers.size()); ++k) {
+    if (!is_clipped(engine.network(), k)) continue;
     const FloatEngine::State& state = engine.state(k);
     const Layer& layer = engine.network().layers[k];
     for (const float x : state.pooled.empty() ? state.output : state.pooled) {
@@ -147,6 +190,34 @@ double loss_gradient_error(const FloatEngine& engine, const Batch& batch, int la
     return piece(copy) == base_piece ? value : std::numeric_limits<double>::quiet_NaN();
   };
   return finite_difference_error(loss, (engine.state(layer).*parameter).value, gradient, step);
+}
+
+/// dC/dcodes of a layer: what all of its readers hand back; zeros where there are none.
+std::vector<float> gradient_of_codes(const FloatEngine& engine, int k, int batch) {
+  const Network& network = engine.network();
+  std::vector<float> sum(engine.state(k).codes.size());
+  for (const int reader : network.readers(k)) {
+    const Layer& layer = network.layers[static_cast<std::size_t>(reader)];
+    const FloatEngine::State& state = engine.state(reader);
+    const std::vector<float> share =
+        layer.is_average
+            ? average_backward(layer, batch, state.output_gradient)
+            : conv_backward_input(layer, batch, state.quantized_gradient, state.quantized_weights);
+    REQUIRE(share.size() == sum.size());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += share[i];
+  }
+  return sum;
+}
+
+/// The largest difference over the largest expected value.
+double relative_error(const std::vector<float>& got, const std::vector<float>& expected) {
+  REQUIRE(got.size() == expected.size());
+  double error = 0.0, largest = 0.0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    error = std::max(error, std::abs(double{got[i]} - expected[i]));
+    largest = std::max(largest, std::abs(double{expected[i]}));
+  }
+  return error / std::max(largest, 1e-30);
 }
 
 }  // namespace
@@ -191,7 +262,7 @@ TEST_CASE("Whole blocks without quantizers have the gradients of their loss", "[
   const std::uint64_t seed = test_seed();
   CAPTURE(seed);
   SplitMix64 random(seed);
-  const Network network = block_network();
+  const Network network = GENERATE(block_network(), branched_network());
   FloatEngine engine(network, seed, false);
   const int layers = static_cast<int>(network.layers.size());
   for (int k = 0; k < layers; ++k) {
@@ -205,12 +276,13 @@ TEST_CASE("Whole blocks without quantizers have the gradients of their loss", "[
     }
   }
   // Of many batches the one whose loss is smooth furthest around.
+  constexpr int kSize = 2;
   Batch batch;
   float furthest = 0.0f;
-  for (int i = 0; i < 300; ++i) {
-    const Batch candidate = random_batch(network, 3, &random);
+  for (int i = 0; i < 3000; ++i) {
+    const Batch candidate = random_batch(network, kSize, &random);
     FloatEngine copy = engine;
-    copy.train_step(candidate.pixels.data(), candidate.labels.data(), 3);
+    copy.train_step(candidate.pixels.data(), candidate.labels.data(), kSize);
     const float distance = distance_to_kinks(copy);
     if (distance <= furthest) continue;
     furthest = distance;
@@ -220,6 +292,10 @@ TEST_CASE("Whole blocks without quantizers have the gradients of their loss", "[
   for (int k = 0; k < layers; ++k) {
     CAPTURE(k);
     using State = FloatEngine::State;
+    if (network.layers[k].is_average) {
+      CHECK(engine.state(k).weights.value.empty());
+      continue;
+    }
     CHECK(loss_gradient_error(engine, batch, k, &State::weights, 1e-3f) < 2e-2);
     if (network.layers[k].batch_norm) {
       CHECK(loss_gradient_error(engine, batch, k, &State::gamma, 1e-3f) < 2e-2);
@@ -238,7 +314,7 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
   const std::uint64_t seed = test_seed();
   CAPTURE(seed);
   SplitMix64 random(seed);
-  const Network network = block_network();
+  const Network network = GENERATE(block_network(), branched_network());
   const int size = 5;
   const Batch batch = random_batch(network, size, &random);
   FloatEngine engine(network, seed);
@@ -251,6 +327,19 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
     const Layer& layer = network.layers[k];
     const FloatEngine::State& state = engine.state(k);
     const FloatEngine::State& old = before.state(k);
+    if (layer.is_average) {
+      // Codes are the nearest multiples of the step; the gradient comes from all readers.
+      const double n = (1 << layer.output_bits) - 1;
+      const std::vector<float> means = average_forward(layer, size, engine.input(k));
+      REQUIRE(state.codes.size() == means.size());
+      for (std::size_t i = 0; i < means.size(); ++i) {
+        const double code = n * state.codes[i];
+        CHECK(std::abs(code - std::round(code)) < 1e-4);
+        CHECK(std::abs(state.codes[i] - means[i]) <= 0.5 / n + 1e-5);
+      }
+      CHECK(relative_error(state.output_gradient, gradient_of_codes(engine, k, size)) < 1e-6);
+      continue;
+    }
     CHECK(state.quantized_weights == quantize_weights(old.weights.value, layer.weight_bits));
     const std::vector<float> convolution =
         conv_forward(layer, size, engine.input(k), state.quantized_weights);
@@ -311,9 +400,7 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
     if (layer.dropout > 0.0) dropout(&p, state.kept, layer.dropout);
     CHECK(state.codes == p);
     // The clip and dropout block the gradient to p, but for what a residual brings.
-    std::vector<float> g =
-        conv_backward_input(network.layers[k + 1], size, engine.state(k + 1).quantized_gradient,
-                            engine.state(k + 1).quantized_weights);
+    std::vector<float> g = gradient_of_codes(engine, k, size);
     if (layer.dropout > 0.0) dropout(&g, state.kept, layer.dropout);
     const std::vector<float>& pooled = layer.pool > 1 ? state.pooled : state.output;
     for (std::size_t i = 0; i < g.size(); ++i) g[i] = clip_passes(pooled[i]) ? g[i] : 0.0f;
@@ -322,13 +409,7 @@ TEST_CASE("The state of a quantized step obeys the equations of its block", "[do
       if (network.layers[later].residual != k) continue;
       for (std::size_t i = 0; i < g.size(); ++i) g[i] += engine.state(later).output_gradient[i];
     }
-    REQUIRE(state.output_gradient.size() == g.size());
-    double error = 0.0, largest = 0.0;
-    for (std::size_t i = 0; i < g.size(); ++i) {
-      error = std::max(error, std::abs(double{g[i]} - state.output_gradient[i]));
-      largest = std::max(largest, std::abs(double{g[i]}));
-    }
-    CHECK(error <= 1e-6 * largest);
+    CHECK(relative_error(state.output_gradient, g) <= 1e-6);
   }
 }
 
@@ -497,7 +578,11 @@ TEST_CASE("Layers that do not fit each other are refused", "[dorefa]") {
   };
   refused([](Network& n) { n.layers.clear(); });
   refused([](Network& n) { n.layers[0].pool = 1; });
-  refused([](Network& n) { n.layers[0].pool = 3; });
+  refused([](Network& n) { n.layers[0].pool = 9; });
+  refused([](Network& n) { n.layers[0].pool_padding = 2; });
+  refused([](Network& n) { n.layers[2].input = 2; });
+  refused([](Network& n) { n.layers[2].input = 0; });
+  refused([](Network& n) { n.layers[1].is_average = true; });
   refused([](Network& n) { n.layers[1].in_channels = 3; });
   refused([](Network& n) { n.layers[1].out_width = 5; });
   refused([](Network& n) { n.layers[1].residual = 1; });

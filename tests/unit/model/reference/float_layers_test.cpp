@@ -33,9 +33,11 @@ std::vector<float> normalised(const std::vector<float>& x, const std::vector<flo
   return batch_norm_forward(x, gamma, beta, mean, variance);
 }
 
-Layer pooled_layer(int height, int width, int channels, int pool) {
+Layer pooled_layer(int height, int width, int channels, int pool, int stride = 0, int padding = 0) {
   Layer layer = conv_layer(height, width, 1, channels, 1, 1, 0);
   layer.pool = pool;
+  layer.pool_stride = stride;
+  layer.pool_padding = padding;
   return layer;
 }
 
@@ -206,15 +208,19 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
   const int batch = 3;
   for (const Layer& layer :
        {pooled_layer(6, 4, 2, 2), pooled_layer(3, 9, 2, 3), pooled_layer(5, 5, 3, 1),
-        pooled_layer(4, 4, 1, 4), pooled_layer(2, 2, 131, 2)}) {
-    CAPTURE(layer.pool, layer.out_channels);
+        pooled_layer(4, 4, 1, 4), pooled_layer(2, 2, 131, 2), pooled_layer(7, 5, 2, 3),
+        pooled_layer(7, 6, 2, 3, 2), pooled_layer(6, 7, 3, 3, 2, 1), pooled_layer(5, 5, 1, 4, 1, 2),
+        pooled_layer(7, 7, 2, 2, 3, 1)}) {
+    CAPTURE(layer.pool, layer.pool_stride, layer.pool_padding, layer.out_channels);
+    const int stride = layer.pool_stride > 0 ? layer.pool_stride : layer.pool;
     const int channels = layer.out_channels;
     // Four values only, so that most windows have ties.
     std::vector<float> x(output_size(layer, batch));
     for (float& value : x) value = static_cast<float>(random.next() % 4) - 2.0f;
     std::vector<std::uint8_t> places;
     const std::vector<float> y = max_pool_forward(layer, batch, x, &places);
-    REQUIRE(y.size() == x.size() / (layer.pool * layer.pool));
+    REQUIRE(y.size() == static_cast<std::size_t>(batch * channels * layer.pooled_height() *
+                                                 layer.pooled_width()));
     REQUIRE(places.size() == y.size());
     std::vector<float> g = random_values(y.size(), &random), expected(x.size(), 0.0f);
     std::size_t at = 0;
@@ -224,8 +230,10 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
           for (int c = 0; c < channels; ++c, ++at) {
             int best = -1, best_place = 0;
             for (int place = 0; place < layer.pool * layer.pool; ++place) {
-              const int row = py * layer.pool + place / layer.pool;
-              const int column = px * layer.pool + place % layer.pool;
+              const int row = py * stride - layer.pool_padding + place / layer.pool;
+              const int column = px * stride - layer.pool_padding + place % layer.pool;
+              if (row < 0 || row >= layer.out_height || column < 0 || column >= layer.out_width)
+                continue;
               const int i =
                   ((sample * layer.out_height + row) * layer.out_width + column) * channels + c;
               if (best >= 0 && x[i] <= x[best]) continue;
@@ -233,12 +241,14 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
               best_place = place;
             }
             if (y[at] != x[best] || places[at] != best_place) FAIL_CHECK("pooled element " << at);
-            expected[best] = g[at];
+            expected[best] += g[at];
           }
         }
       }
     }
-    CHECK(max_pool_backward(layer, batch, g, places) == expected);
+    const std::vector<float> routed = max_pool_backward(layer, batch, g, places);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      CHECK(routed[i] == Approx(expected[i]).margin(1e-6));
     CHECK(max_pool_forward(layer, batch, x, nullptr) == y);
 
     x = distinct_values(x.size(), &random);
@@ -250,6 +260,51 @@ TEST_CASE("Max-pooling takes and routes to the first maximum", "[dorefa]") {
     CHECK(finite_difference_error(of_x, x, by_x, 4e-3f) < 2e-3);
     by_x[1] += 0.1f;
     CHECK(finite_difference_error(of_x, x, by_x, 4e-3f) > 1e-2);
+  }
+}
+
+TEST_CASE("Averages are means of windows, and hand back equal shares", "[dorefa]") {
+  const std::uint64_t seed = test_seed();
+  CAPTURE(seed);
+  SplitMix64 random(seed);
+  const int batch = 2;
+  for (Layer layer : {conv_layer(4, 6, 3, 3, 2, 2, 0), conv_layer(5, 5, 2, 2, 3, 1, 0),
+                      conv_layer(5, 7, 2, 2, 2, 2, 0), fc_layer(3, 4, 5, 5)}) {
+    CAPTURE(layer.in_height, layer.in_width, layer.kernel_height, layer.stride_height);
+    layer.is_average = true;
+    const int channels = layer.in_channels;
+    const std::vector<float> x = random_values(input_size(layer, batch), &random);
+    const std::vector<float> g = random_values(output_size(layer, batch), &random);
+    const std::vector<float> y = average_forward(layer, batch, x);
+    std::vector<float> back = average_backward(layer, batch, g);
+    REQUIRE(y.size() == g.size());
+    REQUIRE(back.size() == x.size());
+    std::vector<double> expected(x.size(), 0.0);
+    std::size_t at = 0;
+    for (int sample = 0; sample < batch; ++sample)
+      for (int py = 0; py < layer.out_height; ++py)
+        for (int px = 0; px < layer.out_width; ++px)
+          for (int c = 0; c < channels; ++c, ++at) {
+            double sum = 0.0;
+            for (int ky = 0; ky < layer.kernel_height; ++ky)
+              for (int kx = 0; kx < layer.kernel_width; ++kx) {
+                const int row = py * layer.stride_height + ky,
+                          column = px * layer.stride_width + kx;
+                const auto i = static_cast<std::size_t>(
+                    ((sample * layer.in_height + row) * layer.in_width + column) * channels + c);
+                sum += x[i];
+                expected[i] += double{g[at]} / layer.fan_in();
+              }
+            CHECK(y[at] == Approx(sum / layer.fan_in()).margin(1e-6));
+          }
+    for (std::size_t i = 0; i < x.size(); ++i) CHECK(back[i] == Approx(expected[i]).margin(1e-6));
+    // The gradient of dot(y, g), and a known bad one
+    const auto of_x = [&](const std::vector<float>& at_x) {
+      return dot(average_forward(layer, batch, at_x), g);
+    };
+    CHECK(finite_difference_error(of_x, x, back, 1e-2f) < 2e-3);
+    back[0] += 0.1f;
+    CHECK(finite_difference_error(of_x, x, back, 1e-2f) > 1e-2);
   }
 }
 
