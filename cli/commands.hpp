@@ -48,6 +48,8 @@ struct TrainOptions : RunOptions {
 
 struct EvaluateOptions : RunOptions {
   std::string outputs_path;  ///< logits and codes of the images; empty: none
+  int calibrate = 0;         ///< training images of a calibration; 0: none
+  std::string criterion = "mse";
 };
 
 struct VerifyOptions {

@@ -46,21 +46,60 @@ void validate_simulation(const std::string& kind, const RtlOptions& simulation) 
 
 std::vector<std::string> load_into(RunEngine& engine, const Network& network,
                                    const std::string& path) {
-  LoadedParameters loaded = load_parameters(path, network);
-  engine.training->set_parameters(loaded.layers);
-  print_notes(loaded.notes);
-  return std::move(loaded.notes);
+  std::vector<std::string> notes;
+  // Last the first, which is what the engine goes on with.
+  for (std::size_t p = network.curriculum == Curriculum::kJoint ? network.precisions.size() : 1;
+       p-- > 0;) {
+    engine.training->set_precision(p);
+    LoadedParameters loaded =
+        load_parameters(path, network.at(network.precisions[p]), precision_prefix(network, p));
+    engine.training->set_parameters(loaded.layers);
+    notes = std::move(loaded.notes);
+  }
+  print_notes(notes);
+  return notes;
 }
 
 void export_from(RunEngine& engine, const Network& network, const Config& config,
                  const std::string& path) {
-  write_tensors(path, network_tensors(network, engine.training->parameters(),
-                                      engine.training->codes(), origin_of(engine, config)));
+  TensorFile file = network_tensors(network, engine.training->parameters(),
+                                    engine.training->codes(), origin_of(engine, config));
+  if (network.curriculum == Curriculum::kJoint) {
+    for (std::size_t p = 1; p < network.precisions.size(); ++p) {
+      engine.training->set_precision(p);
+      const TensorFile one =
+          network_tensors(network.at(network.precisions[p]), engine.training->parameters(),
+                          engine.training->codes(), origin_of(engine, config));
+      for (const auto& [name, tensor] : one.tensors)
+        file.tensors[precision_prefix(network, p) + name] = tensor;
+    }
+    engine.training->set_precision(0);
+  }
+  write_tensors(path, file);
 }
 
 void write_outputs(RunEngine& engine, const Network& network, const Config& config,
                    const Images& images, const Inference& inference, const std::string& path) {
   write_tensors(path, inference_tensors(network, images, inference, origin_of(engine, config)));
+}
+
+void report_precisions(RunEngine& engine, const Network& network, const Images& images, int batch,
+                       Json& report) {
+  report["precisions"] = Json::array();
+  if (engine.training->precisions() == 1 || images.count() == 0) return;
+  for (std::size_t p = 0; p < engine.training->precisions(); ++p) {
+    engine.training->set_precision(p);
+    const Precision& bits = network.precisions[p];
+    const double right = accuracy(*engine.training, images, batch);
+    fmt::print("accuracy {:.2f} %{}\n", 100.0 * right,
+               bits.weight_bits == 0
+                   ? std::string(" with the network's bits")
+                   : fmt::format(" with W={} A={}", bits.weight_bits, bits.activation_bits));
+    report["precisions"].push_back({{"weight_bits", bits.weight_bits},
+                                    {"activation_bits", bits.activation_bits},
+                                    {"accuracy", right}});
+  }
+  engine.training->set_precision(0);
 }
 
 bool cycles_differ(const RtlTally& tally) {

@@ -43,6 +43,10 @@ void export_from(RunEngine& engine, const Network& network, const Config& config
 void write_outputs(RunEngine& engine, const Network& network, const Config& config,
                    const Images& images, const Inference& inference, const std::string& path);
 
+/// Accuracies of each of several precisions, printed and as report["precisions"]; none of one.
+void report_precisions(RunEngine& engine, const Network& network, const Images& images, int batch,
+                       Json& report);
+
 /// Whether the RTL took other cycles than were predicted.
 bool cycles_differ(const RtlTally& tally);
 void print_tally(const RunEngine& engine, const RtlTally& tally);

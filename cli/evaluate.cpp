@@ -2,6 +2,7 @@
 // Inference with the weights of a file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -10,6 +11,8 @@
 #include "model/base/error.hpp"
 #include "model/base/interrupt.hpp"
 #include "model/data/network_file.hpp"
+#include "model/data/network_tensors.hpp"
+#include "model/reference/calibration.hpp"
 
 namespace solfege {
 namespace {
@@ -38,23 +41,58 @@ double share_right(const Inference& inference, const Images& images, int classes
   return static_cast<double>(right) / static_cast<double>(found.size());
 }
 
+/// The network with exponents by the calibration that the options ask for, which the report names.
+Network calibrate(const Config& config, const Network& network, const Dataset& data,
+                  const EvaluateOptions& options, Json& report) {
+  report["calibration"] = Json::array();
+  if (options.calibrate == 0) return network;
+  if (std::none_of(network.layers.begin(), network.layers.end(),
+                   [](const Layer& layer) { return layer.scheme == "qcode"; }))
+    throw InputError(
+        "--calibrate: no layer of the network has exponents to choose: add --scheme qcode");
+  const LoadedParameters loaded = load_parameters(options.init_path, network);
+  Images images = data.train;
+  images.labels.resize(static_cast<std::size_t>(std::min(options.calibrate, data.train.count())));
+  const auto classify = [&](const Network& tried) {
+    RunEngine engine = make_engine("golden", config, tried, options.batch, 1, {});
+    engine.training->set_parameters(loaded.layers);
+    return accuracy(*engine.training, images, options.batch);
+  };
+  const Network result = calibrated(network, loaded.layers, images, images.count(),
+                                    criterion_of(options.criterion), classify);
+  for (const Layer& layer : result.layers) {
+    if (layer.scheme_parameters.empty()) continue;
+    Json entry = {{"layer", layer.name}};
+    std::string text = fmt::format("calibrated {}:", layer.name);
+    for (const auto& [name, value] : layer.scheme_parameters) {
+      entry[name] = value;
+      text += fmt::format(" {} = {:g}", name, value);
+    }
+    fmt::print("{}\n", text);
+    report["calibration"].push_back(entry);
+  }
+  return result;
+}
+
 }  // namespace
 
 int run_evaluate(const CommonOptions& common, const EvaluateOptions& options) {
   const Config config = Config::load(common.config_path);
   Dataset data = load_images(options.data, options.resize, options.network);
-  const Network network = load_network(options.network, config, data.train, options.scheme);
+  const Network uncalibrated = load_network(options.network, config, data.train, options.scheme);
   validate_simulation(options.engine, options.simulation);
   const int images = keep_test_images(data, options);
   const auto started = std::chrono::steady_clock::now();
+  Json report = make_report(common, config);
+  const Network network = calibrate(config, uncalibrated, data, options, report);
   RunEngine engine =
       make_engine(options.engine, config, network, options.batch, 1, options.simulation);
+  engine.training->set_progress(1.0);
   const std::vector<std::string> notes = load_into(engine, network, options.init_path);
   fmt::print("{} on {}, W={} A={}, {} test images, engine {}\n", network.name, data.name,
              config.weight_bits, config.activation_bits, images, options.engine);
   std::fflush(stdout);  // simulation may take long
 
-  Json report = make_report(common, config);
   report["network"] = network.name;
   report["data"] = data.name;
   report["engine"] = options.engine;
@@ -71,6 +109,7 @@ int run_evaluate(const CommonOptions& common, const EvaluateOptions& options) {
       report["accuracy"] = accuracy;
       fmt::print("accuracy {:.2f} % on {} test images\n", 100.0 * accuracy, images);
     }
+    report_precisions(engine, network, data.test, options.batch, report);
     if (!options.outputs_path.empty())
       write_outputs(engine, network, config, data.test, inference, options.outputs_path);
   } catch (const CheckFailed& check) {

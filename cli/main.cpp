@@ -146,6 +146,15 @@ void add_evaluation(CLI::App* app, solfege::EvaluateOptions& o) {
       ->required();
   add_output(app, "--outputs", o.outputs_path,
              "write logits and codes of the images to this safetensors file");
+  add_whole(app, "--calibrate", o.calibrate,
+            "scheme qcode: choose the exponents of each layer by so many training images", 1,
+            1000000);
+  app->add_option("--criterion", o.criterion,
+                  "what exponents are chosen by: mse, mean square; kl, Kullback-Leibler "
+                  "divergence; accuracy, greedily from mse")
+      ->check(CLI::IsMember({"mse", "kl", "accuracy"}))
+      ->capture_default_str()
+      ->needs(app->get_option("--calibrate"));
 }
 
 void add_verification(CLI::App* app, solfege::VerifyOptions& o) {

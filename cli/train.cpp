@@ -72,6 +72,7 @@ class Training {
   std::vector<std::string> notes_;
   std::vector<int> layers_unchanged_;  ///< of each step of this run
   double accuracy_ = 0;
+  Json precisions_;  ///< a report with the accuracies of several
 };
 
 Training::Training(const Config& config, const TrainOptions& options, Dataset data, Network network)
@@ -187,12 +188,15 @@ void Training::run() {
 }
 
 void Training::evaluate_at_end() {
+  engine_.training->set_progress(1.0);
   evaluate();
   if (test_images_ > 0)
     fmt::print("accuracy {:.2f} % on {} test images\n", 100.0 * accuracy_, test_images_);
+  report_precisions(engine_, network_, data_.test, options_.batch, precisions_);
 }
 
 void Training::report_to(Json& report) {
+  report.update(precisions_);
   report["network"] = network_.name;
   report["data"] = data_.name;
   report["engine"] = options_.engine;

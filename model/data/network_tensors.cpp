@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -175,15 +176,20 @@ std::map<std::string, std::string> metadata_of(const Network& network, const Ten
   return metadata;
 }
 
+/// Before the names of tensors of a joint training's precisions, but for the first.
+constexpr const char* kPrecision = "precision_";
+
 // ---- Reading ----
 
 /// Finds out which tensors of a file do not fit a network, to say so in one message.
 class Loader {
  public:
-  Loader(const std::string& path, const Network& network)
+  Loader(const std::string& path, const Network& network, const std::string& prefix)
       : path_(path),
         network_(network),
-        file_(read_tensors(path, "give a file of --export, of solfege export, or of PyTorch")) {}
+        file_(of_precision(
+            read_tensors(path, "give a file of --export, of solfege export, or of PyTorch"),
+            prefix)) {}
 
   LoadedParameters load() {
     for (const Layer& layer : network_.layers) {
@@ -207,6 +213,19 @@ class Loader {
   }
 
  private:
+  /// The tensors whose names begin so, without that; all where there are none, for a network
+  /// trained elsewhere has one precision.
+  static TensorFile of_precision(TensorFile file, const std::string& prefix) {
+    TensorFile part;
+    part.metadata = file.metadata;
+    for (const auto& [name, tensor] : file.tensors)
+      if (!prefix.empty() && name.compare(0, prefix.size(), prefix) == 0)
+        part.tensors[name.substr(prefix.size())] = tensor;
+    if (!part.tensors.empty()) return part;
+    for (auto& [name, tensor] : file.tensors)
+      if (name.compare(0, std::strlen(kPrecision), kPrecision) != 0) part.tensors[name] = tensor;
+    return part;
+  }
   static std::string printable(const std::string& name) {
     constexpr std::size_t kLongest = 60;
     std::string text;
@@ -373,8 +392,15 @@ TensorFile network_tensors(const Network& network, const std::vector<LayerParame
   return file;
 }
 
-LoadedParameters load_parameters(const std::string& path, const Network& network) {
-  return Loader(path, network).load();
+LoadedParameters load_parameters(const std::string& path, const Network& network,
+                                 const std::string& prefix) {
+  return Loader(path, network, prefix).load();
+}
+
+std::string precision_prefix(const Network& network, std::size_t precision) {
+  if (network.curriculum != Curriculum::kJoint || precision == 0) return {};
+  const Precision& one = network.precisions[precision];
+  return fmt::format("{}{}_{}/", kPrecision, one.weight_bits, one.activation_bits);
 }
 
 TensorFile inference_tensors(const Network& network, const Images& images,

@@ -41,7 +41,11 @@ struct LoadedParameters {
 /// clipped, and a bias before batch norm becomes part of the running mean, each with a note.
 /// InputError, naming the tensors, unless the file has just those of the network, of its shapes,
 /// with finite numbers.
-LoadedParameters load_parameters(const std::string& path, const Network& network);
+/// A prefix names those of one of several precisions; without one, those are left out.
+LoadedParameters load_parameters(const std::string& path, const Network& network,
+                                 const std::string& prefix = {});
+/// Of a precision of a joint training, before the names of its tensors; of the first none.
+std::string precision_prefix(const Network& network, std::size_t precision);
 
 /// Images with what an engine has made of them: images [N, channels, height, width] of bytes,
 /// labels [N], logits [N, classes], and LAYER.activation_codes, [N, channels, height, width] of the

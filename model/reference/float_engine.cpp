@@ -549,8 +549,8 @@ std::vector<float> FloatEngine::outputs(const std::uint8_t* pixels, int images,
     }
     if (layer.residual >= 0) add(&output, outputs[static_cast<std::size_t>(layer.residual)]);
     if (k + 1 == states_.size()) break;
-    codes[k] =
-        quantized(layer, layer.pool > 1 ? max_pool_forward(layer, images, output, nullptr) : output);
+    codes[k] = quantized(
+        layer, layer.pool > 1 ? max_pool_forward(layer, images, output, nullptr) : output);
     if (values != nullptr) values->push_back(codes[k]);
   }
   return std::move(outputs.back());

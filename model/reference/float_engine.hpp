@@ -83,6 +83,10 @@ class FloatEngine : public TrainingEngine {
   /// Logits of inference, [batch][classes].
   std::vector<float> logits(const std::uint8_t* pixels, int batch) const;
 
+  /// Inference; appends the values of each layer's codes to `values`, if that is not null.
+  std::vector<float> outputs(const std::uint8_t* pixels, int images,
+                             std::vector<std::vector<float>>* values) const;
+
   const Network& network() const { return network_; }
   const State& state(int layer) const { return states_.at(static_cast<std::size_t>(layer)); }
   /// For starting from, or comparing with, another engine's weights.
@@ -110,9 +114,6 @@ class FloatEngine : public TrainingEngine {
   void update(Parameter* parameter, double decay);
   void update_weights(std::size_t k);
   void update_bound(std::size_t k);
-  /// Inference; appends the values of each layer's codes to `values`, if that is not null.
-  std::vector<float> outputs(const std::uint8_t* pixels, int images,
-                             std::vector<std::vector<float>>* values) const;
   template <typename Archive>
   void visit_state(Archive&& archive);
 
