@@ -11,6 +11,7 @@
 #include "cli/report_keys.hpp"
 #include "model/base/files.hpp"
 #include "model/data/network_keys.hpp"
+#include "model/schemes/scheme.hpp"
 #include "model/spec/config.hpp"
 
 namespace solfege {
@@ -143,6 +144,56 @@ std::string command_line_page(const CLI::App& program) {
   return page("Command line", text);
 }
 
+/// What a scheme uses of the device, and of the training, that DoReFa-Net does not, for a layer of
+/// one bit with batch norm.
+std::string uses(const Scheme& scheme) {
+  Layer layer;
+  layer.scheme = scheme.name();
+  layer.batch_norm = true;
+  std::vector<std::string> list;
+  const auto add = [&](bool used, const char* what) {
+    if (used) list.emplace_back(what);
+  };
+  const PlaneReading weights = scheme.weight_reading(layer), more = [&] {
+    Layer wide = layer;
+    wide.weight_bits = 2;
+    return scheme.weight_reading(wide);
+  }();
+  add(weights.step == 1 || more.step == 1, "weights with a zero among their levels");
+  add(scheme.activation_reading(layer).offset != 0, "activations of -1 and +1");
+  add(scheme.measures_rows(layer), "sums and factors by output channel");
+  add(scheme.measures_range(layer), "least and greatest weights, zero-points");
+  add(scheme.keeps_preactivation(layer), "pre-activations as a tensor");
+  add(scheme.weight_limit_log2(layer) != kNoWeightLimit, "bounded updates");
+  add(scheme.weight_grid_log2(layer) != kNoWeightGrid,
+      "updates rounded to a grid, after a break for the gradient's maximum");
+  add(scheme.gradient_rule(layer) == GradientRule::kNearest,
+      "gradients to the nearest power of two");
+  add(scheme.activation_codes(layer).triangle, "the slope 1 - abs(z)");
+  add(scheme.bound_rule(layer) == BoundRule::kLearned, "a learned bound of activations");
+  add(scheme.bound_rule(layer) == BoundRule::kAveraged, "a measured bound of activations");
+  add(scheme.loss() == Loss::kSquares, "squares as loss");
+  add(scheme.curriculum() == Curriculum::kPhases, "phases of a training");
+  add(scheme.curriculum() == Curriculum::kJoint, "several precisions in a step");
+  add(scheme.curriculum() == Curriculum::kGuided, "a teacher in a step");
+  return fmt::format("{}", fmt::join(list, "; "));
+}
+
+std::string schemes_page() {
+  std::string text =
+      "A network file, or one of its layers, names a scheme; `--scheme` is for layers that name "
+      "none. Each is one file of `model/schemes`, with the equations of its paper in float and the "
+      "integers that the device is told. What they reach, and what they cost, is in "
+      "[results.md](../results.md).\n\n" +
+      header({"scheme", "paper", "what deviates", "what it uses that `dorefa` does not"});
+  for (const Scheme* scheme : schemes())
+    text += row({code(scheme->name()), scheme->paper(), scheme->deviation(), uses(*scheme)});
+  text += "\n## What the machine cannot run\n\n" + header({"scheme", "paper", "why"});
+  for (const MissingScheme& scheme : missing_schemes())
+    text += row({code(scheme.name), scheme.paper, scheme.reason});
+  return page("Schemes", text);
+}
+
 std::string json_page() {
   std::string text = fmt::format(
       "`--json FILE` of a command writes a report. This page describes schema {}: the number rises "
@@ -168,11 +219,14 @@ std::string json_page() {
 }  // namespace
 
 int run_reference(const CLI::App& program, const std::string& directory) {
-  write_files(directory, {{"configuration.md", configuration_page()},
-                          {"network.md", network_page()},
-                          {"command-line.md", command_line_page(program)},
-                          {"json.md", json_page()}});
-  fmt::print("4 pages in {}\n", directory);
+  const std::vector<std::pair<std::string, std::string>> pages = {
+      {"configuration.md", configuration_page()},
+      {"network.md", network_page()},
+      {"command-line.md", command_line_page(program)},
+      {"json.md", json_page()},
+      {"schemes.md", schemes_page()}};
+  write_files(directory, pages);
+  fmt::print("{} pages in {}\n", pages.size(), directory);
   return 0;
 }
 

@@ -72,7 +72,7 @@ class Training {
   std::vector<std::string> notes_;
   std::vector<int> layers_unchanged_;  ///< of each step of this run
   double accuracy_ = 0;
-  Json precisions_;  ///< a report with the accuracies of several
+  Json precisions_ = Json::object();  ///< a report with the accuracies of several
 };
 
 Training::Training(const Config& config, const TrainOptions& options, Dataset data, Network network)

@@ -11,7 +11,7 @@ import unittest
 import reference
 from support import PROGRAM, TINY, SystemTest
 
-PAGES = ("configuration.md", "network.md", "command-line.md", "json.md")
+PAGES = ("configuration.md", "network.md", "command-line.md", "json.md", "schemes.md")
 MLP = ("--network", "tiny_mlp", "--batch", 8)
 
 
@@ -95,15 +95,15 @@ class Reference(SystemTest):
         layers = '[[layer]]\ntype = "conv"\nchannels = 4\nkernel = 3\n{}\n[[layer]]\ntype = "fc"\n'
         tried = 0
         for key, _, kind, bounds, *_ in reference.tables(self.page("network.md"))["[[layer]]"]:
-            numbers = re.fullmatch(r"(\d+) to (\d+)", bounds)
-            if kind != "integer" or not numbers:
+            numbers = re.fullmatch(r"(\d+) to (\d+)(?:, or \[height, width\])?", bounds)
+            if not kind.startswith("integer") or not numbers:
                 continue
             for value in (int(numbers[1]) - 1, int(numbers[2]) + 1):
                 text = layers.format(f"{key} = {value}")
                 if key in ("channels", "kernel"):
                     text = re.sub(rf"{key} = \d+\n", "", text, count=1)
                 message = self.network_message(text)
-                self.assertIn(f"{key} = {value} is out of range: allowed are {bounds}", message)
+                self.assertIn(f"{key} = {value} is out of range: allowed are {numbers[1]} to {numbers[2]}", message)
                 tried += 1
         self.assertGreaterEqual(tried, 6)
 
@@ -143,7 +143,7 @@ class Reference(SystemTest):
             (("schemes",), ()),
             (("cycles", TINY, *MLP), ()),
             (("verify", TINY, "--cases", 3, "--seed", 1), ()),
-            (("train", TINY, *MLP, "--steps", 2, "--engine", "lockstep", "--test-images", 8, "--evaluate-every-epoch"),
+            (("train", TINY, *MLP, "--scheme", "any_precision", "--steps", 2, "--engine", "lockstep", "--test-images", 8, "--evaluate-every-epoch"),
              ("failure",)),
         ):
             with self.subTest(arguments[0]):
