@@ -6,17 +6,26 @@
 namespace solfege {
 
 // The table of schemes: X(name) for a file that defines name_scheme().
+// clang-format off
 #define SOLFEGE_SCHEMES(X) \
-  X(dorefa)                \
-  X(binary_connect)        \
-  X(bnn)                   \
-  X(xnor_net)              \
-  X(wrpn)                  \
-  X(wage)                  \
-  X(pact)                  \
-  X(hwgq)                  \
-  X(fqn)                   \
-  X(bi_real) X(any_precision) X(qcode) X(two_step) X(progressive) X(guided) X(ternary) X(bitnet)
+  X(dorefa) \
+  X(binary_connect) \
+  X(bnn) \
+  X(xnor_net) \
+  X(wrpn) \
+  X(wage) \
+  X(pact) \
+  X(hwgq) \
+  X(fqn) \
+  X(bi_real) \
+  X(any_precision) \
+  X(qcode) \
+  X(two_step) \
+  X(progressive) \
+  X(guided) \
+  X(ternary) \
+  X(bitnet)
+// clang-format on
 
 #define SOLFEGE_DECLARE(name) const Scheme& name##_scheme();
 SOLFEGE_SCHEMES(SOLFEGE_DECLARE)

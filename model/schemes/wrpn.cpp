@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "model/schemes/clipped_weights.hpp"
 
 namespace solfege {
@@ -18,6 +20,11 @@ class Wrpn : public ClippedWeights {
   PlaneReading weight_reading(const Layer& layer) const override {
     if (layer.weight_bits == 1) return bipolar_codes(1);
     return {false, 1, 1 - (1 << (layer.weight_bits - 1))};
+  }
+  /// Beyond the levels' first threshold, so that not all codes are 0.
+  std::optional<double> initial_limit(const Layer& layer) const override {
+    if (layer.weight_bits == 1 || layer.weight_bits > 4) return {};
+    return std::min(1.0, 1.5 / steps(layer));
   }
 
  protected:
