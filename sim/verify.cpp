@@ -306,7 +306,7 @@ class Case {
                                         column_planes, shape.lanes, true, reading(column_planes));
     drained(shape.rows, shape.pixels, shape.columns, {60, 30, shape.rows <= config_.max_batch},
             [&](const ElementTensor& result, const StreamPass& drain) {
-              builder_.multiply(mode, l, rows, columns, result, drain, "random product");
+              builder_.multiply(mode, l, {rows}, {columns}, result, drain, "random product");
             });
   }
 
@@ -357,11 +357,12 @@ class Case {
                                           taps * unfolded_tap_rows(l.in_channels, config_.columns),
                                           batch, column_planes, out, true, input.reading);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
-    builder_.unfold(gradient, rows, l, true);
-    builder_.unfold(input, columns, l, false);
+    builder_.unfold({gradient}, {rows}, l, true);
+    builder_.unfold({input}, {columns}, l, false);
     drained(l.out_channels, taps, l.in_channels, {50, 80, true},
             [&](const ElementTensor& result, const StreamPass& drain) {
-              builder_.multiply_samples(l, rows, columns, result, drain, "random weight gradient");
+              builder_.multiply_samples(l, {rows}, {columns}, result, drain,
+                                        "random weight gradient");
             });
   }
 
@@ -410,7 +411,7 @@ class Case {
       }
     }
     p.x = &x;
-    PackedTensor packed;
+    PackedParts packed;
     if (packs && (stochastic || random_.chance(60))) {
       int count = p.quantizer_bits;
       if (p.quantizer == Quantizer::kStochasticScaled)
@@ -427,8 +428,14 @@ class Case {
         count = p.quantizer_bits =
             random_.in(1, p.threshold_per_channel ? config_.activation_bits : 8);
       }
-      packed = planes("packed", rows, result_pixels, count, channels, random_.chance(50),
-                      kUnsignedCodes);
+      const bool columns = random_.chance(50);
+      // In parts of whole blocks, now and then
+      for (int first = 0, next = 0; first < channels; first = next) {
+        next =
+            random_.chance(70) ? channels : std::min(channels, first + kBlock * random_.in(1, 2));
+        packed.push_back(
+            planes("packed", rows, result_pixels, count, next - first, columns, kUnsignedCodes));
+      }
       p.pack = &packed;
     }
     const ElementTensor result = destination(p, rows, result_pixels, channels);
@@ -489,7 +496,7 @@ class Case {
         clean_planes("source", rows, pixels, count, lanes, random_.chance(50), kUnsignedCodes);
     const PackedTensor target =
         planes("target", lanes, pixels, count, rows, random_.chance(50), kUnsignedCodes);
-    builder_.transpose(source, target);
+    builder_.transpose({source}, {target});
   }
 
   void unfolding() {
@@ -506,7 +513,7 @@ class Case {
     const PackedTensor target = layout_.planes(named("target"), taps * tap_rows, samples, count,
                                                out, columns, kUnsignedCodes);
     if (layout_.size() > kMemoryBytes) throw TooLarge();
-    builder_.unfold(source, target, l, gradient);
+    builder_.unfold({source}, {target}, l, gradient);
   }
 
   const Config& config_;

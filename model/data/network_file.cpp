@@ -72,6 +72,45 @@ void read_channels(const Section& section, Position position, int classes, Layer
   layer.out_channels = *channels;
 }
 
+/// Groups of channels: a number that divides both sides, or "depthwise", one for each input
+/// channel.
+void read_groups(const Section& section, Position position, Layer& layer) {
+  const toml::node* node = section.node("groups");
+  if (node == nullptr) return;
+  std::vector<int> allowed;
+  for (int groups = 1; groups <= layer.in_channels; ++groups)
+    if (layer.in_channels % groups == 0 && layer.out_channels % groups == 0)
+      allowed.push_back(groups);
+  const std::string range = fmt::format(
+      "the divisors of {} input and {} output channels, {}, or \"depthwise\" where the "
+      "former divide the latter",
+      layer.in_channels, layer.out_channels, fmt::join(allowed, ", "));
+  if (position.first() || position.last())
+    section.fail("groups", describe(*node),
+                 position.first()
+                     ? "is set in the first layer, which sees all channels of its windows"
+                     : "is set in the last layer, whose logits see all channels",
+                 "layers between the first and the last", "leave it out");
+  if (node->is_string() && node->as_string()->get() == "depthwise") {
+    if (layer.out_channels % layer.in_channels != 0)
+      section.fail("groups", describe(*node), "does not fit the channels", range,
+                   fmt::format("set channels = {}", layer.in_channels));
+    layer.groups = layer.in_channels;
+    return;
+  }
+  if (!node->is_integer())
+    section.refuse("groups", describe(*node), "is neither an integer nor \"depthwise\"", range,
+                   "1");
+  const std::int64_t groups = node->as_integer()->get();
+  if (!std::binary_search(allowed.begin(), allowed.end(), groups))
+    section.refuse(
+        "groups", fmt::to_string(groups), "does not divide the layer's channels", range,
+        fmt::to_string(*std::min_element(allowed.begin(), allowed.end(), [&](int a, int b) {
+          return std::abs(a - groups) < std::abs(b - groups);
+        })));
+  layer.groups = static_cast<int>(groups);
+}
+
 int output_size(int in, int kernel, int stride, int padding) {
   return (in + 2 * padding - kernel) / stride + 1;
 }
@@ -222,6 +261,7 @@ Layer projection(const Layer& source, int source_index, Axes stride, const Layer
   result.stride_height = stride.height;
   result.stride_width = stride.width;
   result.padding_height = result.padding_width = 0;
+  result.groups = 1;
   result.dropout = 0.0;
   return result;
 }
@@ -421,6 +461,7 @@ void read_layer(const std::string& path, const toml::table& table, Position posi
     read_average_bits(section, position, config, network, layer);
   } else {
     read_channels(section, position, network.classes, layer);
+    if (type == "conv") read_groups(section, position, layer);
     read_bits(section, position, config, input.output_bits, layer);
     read_stages(section, position, layer);
     read_layer_scheme(section, inherited, layer);
@@ -533,6 +574,7 @@ std::string canonical(const Network& network) {
     if (layer.pool_stride > 0 || layer.pool_padding > 0)
       text += fmt::format("pool_stride = {} {}\n", layer.pool_stride, layer.pool_padding);
     if (layer.is_average) text += "average\n";
+    if (layer.groups != 1) text += fmt::format("groups = {}\n", layer.groups);
     if (layer.scheme != "dorefa") text += fmt::format("scheme = {}\n", layer.scheme);
     for (const auto& [name, value] : layer.scheme_parameters)
       text += fmt::format("{} = {}\n", name, value);

@@ -89,6 +89,11 @@ std::vector<NetworkKey> make_network_keys() {
       layer("padding", kConv, "integer or list", "0 to kernel - 1, or [height, width]", "0",
             "The pixels of value 0 around the map, on each side, or [height, width]: above and "
             "below, left and right."),
+      layer(
+          "groups", kConv, "integer or string",
+          "a divisor of the channels on both sides, \"depthwise\"", "1",
+          "The groups of channels: outputs of a group see its inputs alone. \"depthwise\": one for "
+          "each input channel. Not in the first or the last layer."),
       layer("batch_norm", kConv | kFc, "truth value", "true, false", "false",
             "Batch normalisation of the sums, in place of a bias. Not in the last layer."),
       layer("pool", kConv, "integer", up_to(1, kMaxPool), "1",

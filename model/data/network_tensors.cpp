@@ -42,7 +42,7 @@ std::vector<double> channels_last(const std::vector<double>& values, int pixels,
 int taps(const Layer& layer) { return layer.kernel_height * layer.kernel_width; }
 
 Shape convolution_shape(const Layer& l) {
-  return shape_of({l.out_channels, l.in_channels, l.kernel_height, l.kernel_width});
+  return shape_of({l.out_channels, l.group_inputs(), l.kernel_height, l.kernel_width});
 }
 Shape weight_shape(const Layer& l) {
   return l.fully_connected ? shape_of({l.out_channels, l.fan_in()}) : convolution_shape(l);
@@ -129,7 +129,7 @@ void put_codes(const Layer& layer, const LayerCodes& codes, const std::string& p
   if (!codes.weights.empty()) {
     const PlaneReading& reading = codes.weight_reading;
     tensors[prefix + "weight_codes"] = code_tensor(
-        weight_shape(layer), channels_first(codes.weights, taps(layer), layer.in_channels),
+        weight_shape(layer), channels_first(codes.weights, taps(layer), layer.group_inputs()),
         layer.weight_bits, reading.is_signed);
     tensors[prefix + "weight_scale"] = list_tensor(codes.weight_scale);
     tensors[prefix + "weight_reading"] = reading_tensor(reading);
@@ -253,7 +253,7 @@ class Loader {
       return;
     }
     values = tensor.numbers();
-    if (is_weight) values = channels_last(values, taps(layer), layer.in_channels);
+    if (is_weight) values = channels_last(values, taps(layer), layer.group_inputs());
   }
 
   /// PyTorch's convolutions have a bias by default, before batch norm too, which takes it off with
@@ -379,7 +379,7 @@ TensorFile network_tensors(const Network& network, const std::vector<LayerParame
       const bool is_weight = &values == &p.weights.value || &values == &p.weights.momentum;
       file.tensors[prefix + name] =
           is_weight ? Tensor::of(weight_shape(layer),
-                                 channels_first(values, taps(layer), layer.in_channels))
+                                 channels_first(values, taps(layer), layer.group_inputs()))
                     : list_tensor(values);
     };
     for (const NamedParameter& parameter : named(layer, p)) {

@@ -203,15 +203,18 @@ void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end
   for (std::uint64_t item = first; item < end; ++item) {
     Patch patch;
     const std::uint32_t start = at[0] * kPatch;
-    patch.channel = at[0] * kBlock;
+    patch.channel = d_.chunk_first * static_cast<std::uint32_t>(lanes_) + at[0] * kBlock;
+    patch.pack_channel = at[0] * kBlock;
     patch.sample = d_.sample_first + kBlock * at[5];
     patch.count = static_cast<int>(std::min<std::uint32_t>(kPatch, width_ - start));
     patch.pixel = ((at[4] * counts[3] + at[3]) * counts[2] + at[2]) * counts[1] + at[1];
     Loops step = at;
     for (step[2] = at[2]; step[2] < (pool ? d_.count2 : at[2] + 1); ++step[2]) {
       for (step[1] = at[1]; step[1] < (pool ? d_.count1 : at[1] + 1); ++step[1]) {
-        const std::uint32_t a = offset(step, false) + start;
-        const std::uint32_t b = z_b || destination_b ? offset(step, true) + start : a;
+        const std::uint32_t block =
+            start + kBlock * d_.chunk_first * static_cast<std::uint32_t>(lanes_);
+        const std::uint32_t a = offset(step, false) + block;
+        const std::uint32_t b = z_b || destination_b ? offset(step, true) + block : a;
         patch.z_offset = z_b ? b : a;
         patch.offset = destination_b ? b : a;
         patch.route_index = static_cast<std::int32_t>((step[3] * d_.count1 + step[1]) & 0xff);

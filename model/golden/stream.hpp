@@ -47,6 +47,7 @@ class GoldenStream {
   /// start.
   struct Patch {
     std::uint32_t channel = 0, sample = 0;  ///< of the block's first element
+    std::uint32_t pack_channel = 0;         ///< the channel, counted from the pass's first
     int row_first = 0, row_end = kBlock, column_first = 0, column_end = kBlock, count = kPatch;
     std::uint32_t z_offset = 0, offset = 0;  ///< elements from z's and the destination's addresses
     std::uint32_t pixel = 0;                 ///< result pixel of the row block

@@ -287,8 +287,8 @@ void GoldenStream::pack(Worker& w, const Patch& patch) {
   const auto lanes = static_cast<std::uint32_t>(device_.config_.lanes);
   const auto word_bytes = static_cast<std::uint32_t>(geometry.lane_bytes);
   const std::uint32_t groups = (d_.samples + group - 1) / group;
-  const std::uint32_t word = patch.pixel * d_.pack_pixel_stride + patch.channel / lanes;
-  const std::uint64_t first = d_.pack_address + patch.channel % lanes / 8;
+  const std::uint32_t word = patch.pixel * d_.pack_pixel_stride + patch.pack_channel / lanes;
+  const std::uint64_t first = d_.pack_address + patch.pack_channel % lanes / 8;
   for (std::uint32_t byte = 0; 8 * byte < d_.pack_planes; ++byte) {
     planes_patch(w.codes, static_cast<int>(byte), w.planes);
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(w.planes);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 #include "model/base/error.hpp"
 #include "model/base/hash.hpp"
@@ -75,7 +76,8 @@ void AcceleratorEngine::initialise_weights(std::uint64_t seed) {
     LayerState& s = layout_.layers[k];
     if (!s.has_weights()) continue;
     const auto initial = initial_weights(network_, static_cast<int>(k), seed);
-    write_fixed(s.weights, {initial.begin(), initial.end()});
+    write_fixed(s, s.weights, {initial.begin(), initial.end()});
+    if (s.has_holes()) write_weight_places(s);
   }
   measure_all_weights();
 }
@@ -87,7 +89,7 @@ void AcceleratorEngine::initialise_constants() {
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     LayerState& s = layout_.layers[k];
     builder.set_place(s.layer.name, "initial");
-    if (!s.has_weights()) write_unit_matrix(s.weight_codes);
+    if (!s.has_weights()) write_unit_matrix(s.weight_codes.front());
     if (s.scattered.address == 0) continue;
     clear(builder, s.layer.is_average ? input_of(k).gradient : s.output, s.scattered);
     is_empty = false;
@@ -192,15 +194,21 @@ void AcceleratorEngine::quantize_weights(ProgramBuilder& builder, LayerState& s,
   const Layer& l = s.layer;
   if (!s.has_weights()) return;
   builder.set_place(l.name, "f_W");
-  builder.load_table(Table::kThreshold, s.threshold_table, (1 << l.weight_bits) - 1, l.weight_bits,
+  const int bits = s.weight_tree_bits();
+  builder.load_table(Table::kThreshold, s.threshold_table, (1 << bits) - 1, bits,
                      "load f_W thresholds");
   StreamPass quantize;
-  quantize.x = &s.weights;
   quantize.quantizer = Quantizer::kThreshold;
-  quantize.quantizer_bits = l.weight_bits;
-  quantize.pack = &s.weight_codes;
-  builder.stream(s.weights, quantize, "f_W");
-  if (training && s.weight_codes_by_output.address != 0)
+  quantize.quantizer_bits = bits;
+  if (s.inserts_zero()) quantize.code_offset = 1 - (1 << l.weight_bits);
+  for (std::size_t i = 0; i < s.parts.size(); ++i) {
+    const ElementTensor rows = s.weights.rows_from(s.parts[i].out_first, s.parts[i].outs);
+    const PackedParts codes = {s.weight_codes[i]};
+    quantize.x = &rows;
+    quantize.pack = &codes;
+    builder.stream(rows, quantize, "f_W");
+  }
+  if (training && !s.weight_codes_by_output.empty())
     builder.transpose(s.weight_codes, s.weight_codes_by_output);
 }
 
@@ -218,7 +226,8 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, std::size_
     quantize.x = &s.output;
     quantize.scale_x = s.code_factor;
     quantize.shift_x = s.code_factor_shift;
-    return builder.stream(s.output, quantize, "codes of the means");
+    builder.stream(s.output, quantize, "codes of the means");
+    return pack_for_others(builder, k, s.output, quantize, training);
   }
   builder.load_table(Table::kThreshold, s.activation_table,
                      Geometry(config_).chunks(l.out_channels) * ((1 << l.output_bits) - 1),
@@ -259,16 +268,39 @@ void AcceleratorEngine::quantize_activations(ProgramBuilder& builder, std::size_
   }
   builder.stream(*shape, quantize,
                  quantize.window_use == WindowUse::kPool ? "max-pool and f_A" : "f_A");
-  const PackedTensor* values = nullptr;
-  for (const LayerState& reader : layout_.layers)
-    if (reader.input == static_cast<int>(k) && reader.input_signed.address != 0)
-      values = &reader.input_signed;
-  if (!training || values == nullptr) return;
-  quantize.pack = values;
-  quantize.store = nullptr;
-  quantize.code_shift = s.codes.reading.step / 2;  // log2 of 1 or 2
-  quantize.code_offset = s.codes.reading.offset;
-  builder.stream(*shape, quantize, "f_A, as values");
+  pack_for_others(builder, k, *shape, quantize, training);
+}
+
+/// What `pass` has packed as the codes of layer k, for readers whose parts are others than the
+/// first's, and as values in two's complement for those that unfold it.
+void AcceleratorEngine::pack_for_others(ProgramBuilder& builder, std::size_t k,
+                                        const ElementTensor& shape, StreamPass pass,
+                                        bool training) {
+  const LayerState& s = layout_.layers[k];
+  const ElementTensor* from = &shape;
+  if (pass.store != nullptr) {  // pooled already, and what is dropped lies below all thresholds
+    StreamPass again;
+    again.x = from = &s.kept;
+    again.quantizer = pass.quantizer;
+    again.quantizer_bits = pass.quantizer_bits;
+    again.threshold_per_channel = pass.threshold_per_channel;
+    pass = again;
+  }
+  std::set<std::uint32_t> packed = {s.codes.front().address};
+  for (const LayerState& reader : layout_.layers) {
+    if (reader.input != static_cast<int>(k)) continue;
+    if (packed.insert(reader.input_codes.front().address).second) {
+      pass.pack = &reader.input_codes;
+      builder.stream(*from, pass, "f_A, in other parts");
+    }
+    const PackedParts& values = reader.input_signed;
+    if (!training || values.empty() || !packed.insert(values.front().address).second) continue;
+    StreamPass as_values = pass;
+    as_values.pack = &values;
+    as_values.code_shift = s.codes.front().reading.step / 2;  // log2 of 1 or 2
+    as_values.code_offset = s.codes.front().reading.offset;
+    builder.stream(*from, as_values, "f_A, as values");
+  }
 }
 
 void AcceleratorEngine::sum_residual(ProgramBuilder& builder, LayerState& s, bool training) {
@@ -305,7 +337,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
     builder.set_place("input", "forward");
     StreamPass pack_images;
     pack_images.x = &layout_.images;
-    pack_images.pack = &layout_.image_codes;
+    pack_images.pack = &s.input_codes;
     builder.stream(layout_.images, pack_images, "pack images");
     for (LayerState& layer : layout_.layers) quantize_weights(builder, layer, training);
   } else {
@@ -313,7 +345,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   }
   if (training && s.has_weights() && s.lanes == WeightGradientLanes::kPixels) {
     builder.set_place(s.layer.name, "unfold");
-    builder.unfold(s.input_signed.address != 0 ? s.input_signed : input_codes(k), s.input_unfolded,
+    builder.unfold(s.input_signed.empty() ? s.input_codes : s.input_signed, s.input_unfolded,
                    s.layer, false);
   }
   builder.set_place(s.layer.name, "forward");
@@ -326,7 +358,7 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
     drain.sum_per_channel = true;
     drain.second_sum = SecondSum::kSquare;
   }
-  builder.multiply(WindowMode::kForward, s.layer, input_codes(k), s.weight_codes, s.output, drain,
+  builder.multiply(WindowMode::kForward, s.layer, s.input_codes, s.weight_codes, s.output, drain,
                    "forward");
   return builder.take();
 }
@@ -481,6 +513,20 @@ void AcceleratorEngine::clip_gradient(ProgramBuilder& builder, std::size_t k) {
   builder.stream(s.gradient, pass, "clip the gradient");
 }
 
+/// Products between channels of different groups do not count.
+void AcceleratorEngine::mask_weight_gradient(ProgramBuilder& builder, const LayerState& s) {
+  const int rows = Geometry(config_).chunks(s.weights.channels);
+  builder.load_table(Table::kMaskLow, s.ones_table, rows, 0, "load places of weights");
+  builder.load_table(Table::kMaskHigh, s.ones_table, rows, 0, "load places of weights");
+  StreamPass mask;
+  mask.x = &s.weight_gradient;
+  mask.z = &s.weight_places;
+  mask.mask = true;
+  mask.store = &s.weight_gradient;
+  mask.max_address = s.weight_gradient_max;
+  builder.stream(s.weight_gradient, mask, "mask of groups");
+}
+
 /// The weight gradient, and the update unless it waits for the gradient's maximum.
 void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) {
   LayerState& s = layout_.layers[k];
@@ -490,7 +536,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   StreamPass drain;
   drain.store = &s.weight_gradient;
   drain.shift_x = s.weight_gradient_shift;
-  drain.max_address = s.weight_gradient_max;
+  if (!s.has_holes()) drain.max_address = s.weight_gradient_max;
   if (s.lanes == WeightGradientLanes::kPixels) {
     if (!s.has_value_codes()) {
       load_samples(builder, s, s.fine_bits);
@@ -501,11 +547,12 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   } else {
     builder.set_place(l.name, "transpose");
     builder.transpose(s.scaled_gradient, s.scaled_gradient_by_sample);
-    builder.transpose(input_codes(k), s.input_by_sample);
+    builder.transpose(s.input_codes, s.input_by_sample);
     builder.set_place(l.name, "backward_weight");
     builder.multiply(WindowMode::kBackwardWeight, l, s.scaled_gradient_by_sample, s.input_by_sample,
                      s.weight_gradient, drain, "backward_weight");
   }
+  if (s.has_holes()) mask_weight_gradient(builder, s);
   if (!on_grid(k)) update_weights(builder, k);
 }
 

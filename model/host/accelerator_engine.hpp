@@ -69,15 +69,21 @@ class AcceleratorEngine : public TrainingEngine {
   void initialise_constants();
   void initialise_weights(std::uint64_t seed);
   void measure_all_weights();
-  std::vector<double> read_fixed(const ElementTensor& tensor);
-  void write_fixed(const ElementTensor& tensor, const std::vector<double>& values);
+  std::vector<double> read_fixed(const LayerState& s, const ElementTensor& tensor);
+  void write_fixed(const LayerState& s, const ElementTensor& tensor,
+                   const std::vector<double>& values);
   std::vector<std::int32_t> read_codes(const PackedTensor& tensor, int rows);
+  std::vector<std::int32_t> read_codes(const PackedParts& parts, int rows);
+  std::vector<std::int32_t> read_weight_codes(const LayerState& s);
   InferenceIntegers inference_integers(const LayerState& s);
+  void write_weight_places(const LayerState& s);
   void write_images(const std::uint8_t* pixels, int count);
   Program forward_program(std::size_t k, bool training);
   Program backward_program(std::size_t k);
   void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
   void quantize_activations(ProgramBuilder& builder, std::size_t k, bool training);
+  void pack_for_others(ProgramBuilder& builder, std::size_t k, const ElementTensor& shape,
+                       StreamPass pass, bool training);
   void sum_residual(ProgramBuilder& builder, LayerState& s, bool training);
   void quantize_gradient(ProgramBuilder& builder, std::size_t k);
   void backward_input(ProgramBuilder& builder, std::size_t k);
@@ -102,6 +108,7 @@ class AcceleratorEngine : public TrainingEngine {
   void store_weights(ProgramBuilder& builder, LayerState& s, StreamPass update);
   bool on_grid(std::size_t k) const;
   Program grid_program(std::size_t k);
+  void mask_weight_gradient(ProgramBuilder& builder, const LayerState& s);
   void join_guidance(ProgramBuilder& builder, std::size_t k);
   void spread_gradient(ProgramBuilder& builder, LayerState& s, StreamPass pass);
   void complete_gradient(ProgramBuilder& builder, std::size_t k);
@@ -121,6 +128,7 @@ class AcceleratorEngine : public TrainingEngine {
   // Host scalars, before (write_...) and after (read_...) programs
   WeightMeasures read_weight_measures(const LayerState& s);
   void write_weight_constants();
+  static std::int32_t weight_threshold(const LayerState& s, int rank);
   void write_output_scale(std::size_t k, bool training);
   void write_inference_constants(std::size_t k);
   void read_statistics(LayerState& s, bool training);
@@ -138,10 +146,6 @@ class AcceleratorEngine : public TrainingEngine {
   void refresh_activations();
   std::vector<double> read_logits(int count);
 
-  const PackedTensor& input_codes(std::size_t k) const {
-    const int input = layout_.layers[k].input;
-    return input < 0 ? layout_.image_codes : layout_.layers[static_cast<std::size_t>(input)].codes;
-  }
   /// The layer that layer `k`, not of the images, reads.
   LayerState& input_of(std::size_t k) {
     return layout_.layers[static_cast<std::size_t>(layout_.layers[k].input)];

@@ -85,10 +85,23 @@ FixedScale fixed_scale(double factor) {
   return {static_cast<std::int32_t>(std::clamp(std::round(scaled), -32767.0, 32767.0)), shift};
 }
 
+/// The rank-th threshold of f_W's tree, as a master weight. Where a 0 is inserted each stands there
+/// twice, but for that between the negative and the positive half: there a weight of 0 passes the
+/// first, and what is above it the second too.
+std::int32_t AcceleratorEngine::weight_threshold(const LayerState& s, int rank) {
+  const auto word = [&](int own_rank) {
+    return to_word(std::ceil(threshold_at(s.weight.thresholds, own_rank, never) / kWeightUnit));
+  };
+  if (!s.inserts_zero()) return word(rank);
+  const std::int32_t threshold = word((rank + 1) / 2);
+  const bool above_zero = rank == 1 << s.layer.weight_bits;
+  return above_zero ? std::max(threshold, 1) : threshold;
+}
+
 /// What the last pass over a layer's weights measured of them.
 WeightMeasures AcceleratorEngine::read_weight_measures(const LayerState& s) {
   const Scheme& scheme = scheme_of(s.layer);
-  const double row = static_cast<double>(s.weights.pixels) * s.weights.channels;
+  const double row = s.layer.fan_in();
   WeightMeasures measures;
   if (scheme.measures_rows(s.layer)) {
     const auto rows = static_cast<std::size_t>(s.weights.rows);
@@ -114,17 +127,17 @@ WeightMeasures AcceleratorEngine::read_weight_measures(const LayerState& s) {
 void AcceleratorEngine::write_weight_constants() {
   for (LayerState& s : layout_.layers) {
     if (!s.has_weights()) continue;
-    const int bits = s.layer.weight_bits;
+    const int bits = s.weight_tree_bits();
     s.weight = scheme_of(s.layer).weight_codes(s.layer, read_weight_measures(s));
     if (s.weight.reading)
-      s.weight_codes.reading = s.weight_codes_by_output.reading = *s.weight.reading;
+      for (PackedParts* codes : {&s.weight_codes, &s.weight_codes_by_output})
+        for (PackedTensor& part : *codes) part.reading = *s.weight.reading;
     auto* table = host_.write<std::int32_t>(
         s.threshold_table, static_cast<std::size_t>(config_.stream_lanes) * ((1u << bits) - 1));
     for_each_threshold(bits, [&](int node, int rank) {
-      const double threshold = threshold_at(s.weight.thresholds, rank, never);
+      const std::int32_t word = weight_threshold(s, rank);
       for (int lane = 0; lane < config_.stream_lanes; ++lane)
-        table[(node - 1) * config_.stream_lanes + lane] =
-            to_word(std::ceil(threshold / kWeightUnit));
+        table[(node - 1) * config_.stream_lanes + lane] = word;
     });
   }
 }

@@ -11,41 +11,50 @@
 namespace solfege {
 namespace {
 
-/// Calls visit(offset) for each element but padding, [row][pixel][channel].
+/// Calls visit(offset) for each weight, [out][tap][input of the group], of the tensors that are
+/// laid out like them.
 template <typename Visit>
-void for_each_element(const ElementTensor& tensor, Visit visit) {
-  for (int row = 0; row < tensor.rows; ++row)
-    for (int pixel = 0; pixel < tensor.pixels; ++pixel)
-      for (int channel = 0; channel < tensor.channels; ++channel)
-        visit(tensor.offset(row, pixel, channel));
+void for_each_weight(const LayerState& s, Visit visit) {
+  for (int out = 0; out < s.layer.out_channels; ++out)
+    for (int tap = 0; tap < s.taps(); ++tap)
+      for (int in = 0; in < s.layer.group_inputs(); ++in) visit(s.weight_offset(out, tap, in));
 }
 
 }  // namespace
 
 std::vector<std::int32_t> AcceleratorEngine::weights(int layer) {
-  const ElementTensor& t = layout_.layers.at(static_cast<std::size_t>(layer)).weights;
-  if (t.address == 0) return {};
-  const auto* memory = host_.read<std::int32_t>(t.address, static_cast<std::size_t>(t.size()));
+  const LayerState& s = layout_.layers.at(static_cast<std::size_t>(layer));
+  if (!s.has_weights()) return {};
+  const auto* memory =
+      host_.read<std::int32_t>(s.weights.address, static_cast<std::size_t>(s.weights.size()));
   std::vector<std::int32_t> values;
-  for_each_element(t, [&](std::size_t offset) { values.push_back(memory[offset]); });
+  for_each_weight(s, [&](std::size_t offset) { values.push_back(memory[offset]); });
   return values;
+}
+
+/// What masks the gradient, once for all steps.
+void AcceleratorEngine::write_weight_places(const LayerState& s) {
+  auto* places = host_.write<std::uint8_t>(s.weight_places.address, s.weight_places.size_bytes());
+  for_each_weight(s, [&](std::size_t offset) { places[offset] = 1; });
+  const auto words = static_cast<std::size_t>(blocks(s.weights.channels) * kBlock);
+  std::fill_n(host_.write<std::int32_t>(s.ones_table, words), words, 1);
 }
 
 /// Fixed-point numbers as what they mean.
-std::vector<double> AcceleratorEngine::read_fixed(const ElementTensor& tensor) {
+std::vector<double> AcceleratorEngine::read_fixed(const LayerState& s,
+                                                  const ElementTensor& tensor) {
   const auto* memory =
       host_.read<std::int32_t>(tensor.address, static_cast<std::size_t>(tensor.size()));
   std::vector<double> values;
-  for_each_element(tensor,
-                   [&](std::size_t offset) { values.push_back(memory[offset] * kWeightUnit); });
+  for_each_weight(s, [&](std::size_t offset) { values.push_back(memory[offset] * kWeightUnit); });
   return values;
 }
 
-void AcceleratorEngine::write_fixed(const ElementTensor& tensor,
+void AcceleratorEngine::write_fixed(const LayerState& s, const ElementTensor& tensor,
                                     const std::vector<double>& values) {
   auto* memory = host_.write<std::int32_t>(tensor.address, static_cast<std::size_t>(tensor.size()));
   auto next = values.begin();
-  for_each_element(tensor, [&](std::size_t offset) {
+  for_each_weight(s, [&](std::size_t offset) {
     memory[offset] = static_cast<std::int32_t>(std::lround(*next++ / kWeightUnit));
   });
 }
@@ -81,14 +90,43 @@ std::vector<std::int32_t> AcceleratorEngine::read_codes(const PackedTensor& tens
   return codes;
 }
 
+/// Parts of the lanes side by side.
+std::vector<std::int32_t> AcceleratorEngine::read_codes(const PackedParts& parts, int rows) {
+  if (parts.size() == 1) return read_codes(parts.front(), rows);
+  std::vector<std::vector<std::int32_t>> lists;
+  for (const PackedTensor& part : parts) lists.push_back(read_codes(part, rows));
+  std::vector<std::int32_t> codes;
+  for (int place = 0; place < rows * parts.front().pixels; ++place)
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto first = lists[i].begin() + place * parts[i].lanes;
+      codes.insert(codes.end(), first, first + parts[i].lanes);
+    }
+  return codes;
+}
+
+/// [out][tap][input of the group].
+std::vector<std::int32_t> AcceleratorEngine::read_weight_codes(const LayerState& s) {
+  std::vector<std::int32_t> codes;
+  const int ins = s.layer.group_inputs(), outs = s.layer.out_channels / s.layer.groups;
+  for (const PackedTensor& part : s.weight_codes) {
+    const std::vector<std::int32_t> all = read_codes(part, part.rows);
+    for (int out = 0; out < part.rows; ++out)
+      for (int tap = 0; tap < part.pixels; ++tap) {
+        const auto first = all.begin() + (out * part.pixels + tap) * part.lanes + out / outs * ins;
+        codes.insert(codes.end(), first, first + ins);
+      }
+  }
+  return codes;
+}
+
 std::vector<LayerParameters> AcceleratorEngine::parameters() {
   std::vector<LayerParameters> list;
   for (const LayerState& s : layout_.layers) {
     LayerParameters& p = list.emplace_back();
     if (!s.has_weights()) continue;
-    p.weights.value = read_fixed(s.weights);
+    p.weights.value = read_fixed(s, s.weights);
     if (scheme_of(s.layer).weight_grid_log2(s.layer) == kNoWeightGrid)
-      p.weights.momentum = read_fixed(s.momentum);
+      p.weights.momentum = read_fixed(s, s.momentum);
     if (!s.is_last && scheme_of(s.layer).bound_rule(s.layer) != BoundRule::kFixed)
       p.bound = {{s.layer.activation_bound}, {s.bound_momentum}};
     if (s.layer.batch_norm) {
@@ -116,8 +154,8 @@ void AcceleratorEngine::set_parameters(const std::vector<LayerParameters>& param
     std::vector<double> weights, momentum;
     take(p.weights, weights, momentum);
     if (!s.has_weights()) continue;
-    write_fixed(s.weights, weights);
-    write_fixed(s.momentum, momentum);
+    write_fixed(s, s.weights, weights);
+    write_fixed(s, s.momentum, momentum);
     if (!p.bound.value.empty()) {
       s.layer.activation_bound = p.bound.value[0];
       s.bound_momentum = p.bound.momentum.empty() ? 0.0 : p.bound.momentum[0];
@@ -183,9 +221,9 @@ std::vector<LayerCodes> AcceleratorEngine::codes() {
     std::vector<double> scale = s.weight.row_scales;
     if (scale.empty()) scale.push_back(1.0);
     for (double& each : scale) each *= s.weight.scale / s.weight.levels;
-    list.push_back({read_codes(s.weight_codes, s.layer.out_channels),
+    list.push_back({read_weight_codes(s),
                     std::move(scale),
-                    s.weight_codes.reading,
+                    s.weight_codes.front().reading,
                     s.activation,
                     {inference_integers(s)}});
     s.output_shift = training_shift;

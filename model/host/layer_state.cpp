@@ -24,17 +24,19 @@ int sample_planes(const Layer& layer) {
 }
 
 /// The cheaper contraction of a weight gradient: array cycles by the shape of its tiles.
-WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int batch) {
+WeightGradientLanes cheaper_lanes(const Config& config, const LayerState& s, int batch) {
+  const Layer& layer = s.layer;
+  const ChannelPart& part = s.parts.front();
   const int pixels = layer.out_height * layer.out_width;
   const int taps = layer.kernel_height * layer.kernel_width;
-  const double rows = ceil_divide(layer.out_channels, config.rows);
+  const double rows = ceil_divide(part.outs, config.rows);
   const double drain = Geometry(config).tile_chunks;
   const double by_pixels =
-      rows * taps *
-      ceil_divide(unfolded_tap_rows(layer.in_channels, config.columns), config.columns) * batch *
+      rows * taps * ceil_divide(unfolded_tap_rows(part.ins, config.columns), config.columns) *
+      batch *
       std::max(drain, static_cast<double>(ceil_divide(pixels, config.lanes)) * layer.gradient_bits *
                           layer.input_bits);
-  const double by_samples = rows * taps * ceil_divide(layer.in_channels, config.columns) *
+  const double by_samples = rows * taps * ceil_divide(part.ins, config.columns) *
                             std::max(drain, static_cast<double>(ceil_divide(batch, config.lanes)) *
                                                 pixels * sample_planes(layer) * layer.input_bits);
   return by_pixels <= by_samples ? WeightGradientLanes::kPixels : WeightGradientLanes::kSamples;
@@ -46,13 +48,21 @@ WeightGradientLanes cheaper_lanes(const Config& config, const Layer& layer, int 
 /// next to the middle, for few gradients are as large as their sample's M.
 int estimated_gradient_shift(const LayerState& s) {
   if (s.layer.is_average) return 0;
-  const double terms = static_cast<double>(s.taps()) * s.layer.out_channels;
+  const double terms = static_cast<double>(s.taps()) * s.layer.out_channels / s.layer.groups;
   const double largest_code = s.has_value_codes() ? 1.0 : code_levels(s.layer.gradient_bits);
   const int scale_bits =
       s.has_value_codes() && !s.is_last ? s.layer.gradient_bits - 1 : kGradientTargetBits;
   const double largest_sum = std::ldexp(code_levels(s.layer.weight_bits), scale_bits) *
                              std::max(largest_code, 4.0 * std::sqrt(terms));
   return std::clamp(ceil_log2(largest_sum) - kGradientTargetBits, 0, 62);
+}
+
+/// Whether the parts of two readers of a layer take the same channels of it.
+bool same_inputs(const std::vector<ChannelPart>& a, const std::vector<ChannelPart>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const ChannelPart& one, const ChannelPart& other) {
+                      return one.in_first == other.in_first && one.ins == other.ins;
+                    });
 }
 
 class Layouter {
@@ -77,8 +87,6 @@ class Layouter {
       layout.images =
           memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
                            ElementType::kUnsigned8, MemoryContent::kImages);
-    layout.image_codes = memory_.planes("image codes", batch_, layout.images.pixels,
-                                        head.input_bits, head.in_channels, false, kUnsignedCodes);
     for (std::size_t k = 0; k < network_.layers.size(); ++k)
       layout.layers.push_back(layer(static_cast<int>(k), layout.layers));
     for (LayerState& s : layout.layers) {
@@ -116,6 +124,7 @@ class Layouter {
     s.layer = l;
     s.input = network_.input_of(k);
     s.first_reader = readers.empty() ? -1 : readers.front();
+    s.parts = channel_parts(l);
     s.is_last = k + 1 == static_cast<int>(network_.layers.size());
     const Scheme& scheme = scheme_of(l);
     s.has_sum = l.residual >= 0 || !network_.adders(k).empty() ||
@@ -123,7 +132,7 @@ class Layouter {
     s.has_joint = !s.is_last && (s.has_sum || readers.size() != 1);
     s.lanes = s.is_last               ? WeightGradientLanes::kSamples
               : s.has_fine_gradient() ? WeightGradientLanes::kPixels
-                                      : cheaper_lanes(config_, l, batch_);
+                                      : cheaper_lanes(config_, s, batch_);
     if (l.dropout > 0.0 && !s.is_last && scheme_of(l).activation_reading(l).offset != 0)
       throw InputError(fmt::format(
           "layer {}: dropout = {}: the codes of scheme {} have no 0 for what is dropped: remove "
@@ -138,9 +147,22 @@ class Layouter {
           "layer {}: batch_norm = true: gradients of scheme {} are rounded as they are: remove the "
           "key, or choose another scheme",
           l.name, l.scheme));
+    if (s.inserts_zero() && l.weight_bits > kMostGroupedBits)
+      throw InputError(fmt::format(
+          "layer {}: weight_bits = {}: groups that share blocks of {} channels have weights of at "
+          "most {} bits: set weight_bits = {}, or make the channels of a group, in and out, "
+          "multiples of {}",
+          l.name, l.weight_bits, kBlock, kMostGroupedBits, kMostGroupedBits, kBlock));
+    if (s.inserts_zero() && scheme.weight_grid_log2(l) != kNoWeightGrid)
+      throw InputError(fmt::format(
+          "layer {}: weight_bits = {}: weights of scheme {} are often 0, which is what groups that "
+          "share blocks of {} channels have between them: set weight_bits = 2 or more, or make the "
+          "channels of a group, in and out, multiples of {}",
+          l.name, l.weight_bits, l.scheme, kBlock, kBlock));
     need_channels(l, config_.table_channels, "table_channels");
     if (!s.is_last && s.is_clipped())
       need_channels(l, config_.threshold_channels, "threshold_channels");
+    s.input_codes = input_codes(s, k, before);
     if (s.has_weights())
       weights(s, static_cast<std::size_t>(k));
     else
@@ -159,7 +181,8 @@ class Layouter {
     s.weight_max = memory_.take(8);
     s.weight_sum = memory_.take(8);
     s.weight_gradient_max = memory_.take(8);
-    if (scheme.measures_rows(s.layer)) s.weight_row_sums = memory_.take(8 * channel_words(s.layer));
+    if (scheme.measures_rows(s.layer))
+      s.weight_row_sums = memory_.take(8 * channel_words(s.layer.out_channels));
     if (!scheme.measures_range(s.layer)) return;
     s.weight_high = memory_.take(8);
     s.weight_low = memory_.take(8);
@@ -168,15 +191,15 @@ class Layouter {
   /// Each channel's sum is a product with a unit matrix, whose planes never change.
   void constant_weights(LayerState& s) {
     const Layer& l = s.layer;
-    s.weight_codes = memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), 1,
-                                    l.in_channels, true, kUnsignedCodes);
+    s.weight_codes = {memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), 1,
+                                     l.in_channels, true, kUnsignedCodes)};
     s.weight.levels = s.taps();
   }
 
   void weights(LayerState& s, std::size_t k) {
     const Layer& l = s.layer;
     auto tensor = [&](const char* name) {
-      return memory_.elements(l.name + name, l.out_channels, s.taps(), l.in_channels,
+      return memory_.elements(l.name + name, l.out_channels, s.taps(), s.parts.front().ins,
                               ElementType::kSigned32);
     };
     if (sharing_ != nullptr) {
@@ -186,21 +209,30 @@ class Layouter {
       s.momentum = tensor(".momentum");
       s.weight_gradient = tensor(".weight_gradient");
       measures(s);
+      if (s.has_holes()) {
+        s.weight_places = memory_.elements(l.name + ".weight_places", l.out_channels, s.taps(),
+                                           s.parts.front().ins, ElementType::kUnsigned8);
+        s.ones_table = memory_.take(4 * channel_words(l.in_channels));
+      }
     }
-    s.weight_codes =
-        memory_.planes(l.name + ".weight_codes", l.out_channels, s.taps(), l.weight_bits,
-                       l.in_channels, true, scheme_of(l).weight_reading(l));
+    const PlaneReading reading = s.inserts_zero() ? kSignedCodes : scheme_of(l).weight_reading(l);
+    s.weight_codes = by_part(l.name + ".weight_codes", s.parts, [&](auto name, auto part) {
+      return memory_.planes(name, part.outs, s.taps(), s.weight_tree_bits(), part.ins, true,
+                            reading);
+    });
     if (s.input >= 0)
       s.weight_codes_by_output =
-          memory_.planes(l.name + ".weight_codes_by_output", l.in_channels, s.taps(), l.weight_bits,
-                         l.out_channels, true, scheme_of(l).weight_reading(l));
+          by_part(l.name + ".weight_codes_by_output", s.parts, [&](auto name, auto part) {
+            return memory_.planes(name, part.ins, s.taps(), s.weight_tree_bits(), part.outs, true,
+                                  reading);
+          });
     s.threshold_table =
-        memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << l.weight_bits);
+        memory_.take(static_cast<std::uint64_t>(4 * config_.stream_lanes) << s.weight_tree_bits());
     const Scheme& scheme = scheme_of(l);
     // Loaded by as many words as the table of samples has.
     if (scheme.measures_rows(l))
-      s.row_slope_table =
-          memory_.take(4 * (channel_words(l) + static_cast<std::uint64_t>(config_.max_batch)));
+      s.row_slope_table = memory_.take(
+          4 * (channel_words(l.out_channels) + static_cast<std::uint64_t>(config_.max_batch)));
     if (scheme.measures_range(l) || scheme.bound_rule(l) == BoundRule::kAveraged)
       s.range_offsets = memory_.take(12 * static_cast<std::uint64_t>(config_.table_channels));
   }
@@ -214,11 +246,15 @@ class Layouter {
             ? ElementType::kSigned32
             : ElementType::kSigned16,
         s.is_last ? MemoryContent::kLogits : MemoryContent::kElements);
-    s.statistics = memory_.take(channel_words(l) * 16);
+    s.statistics = memory_.take(channel_words(l.out_channels) * 16);
     if (s.is_last) return;
     if (s.first_reader >= 0)
-      s.codes = memory_.planes(l.name + ".codes", batch_, s.kept_pixels(), l.output_bits,
-                               l.out_channels, false, output_codes(network_, k).reading);
+      s.codes = by_part(l.name + ".codes",
+                        channel_parts(network_.layers[static_cast<std::size_t>(s.first_reader)]),
+                        [&](auto name, auto part) {
+                          return memory_.planes(name, batch_, s.kept_pixels(), l.output_bits,
+                                                part.ins, false, output_codes(network_, k).reading);
+                        });
     if (!s.is_clipped()) return;
     if (s.has_sum)
       s.sum = memory_.elements(l.name + ".sum", batch_, s.output_pixels(), l.out_channels,
@@ -227,18 +263,18 @@ class Layouter {
                  ? memory_.elements(l.name + ".kept", batch_, s.kept_pixels(), l.out_channels,
                                     s.pooled() ? ElementType::kTagged : ElementType::kSigned16)
                  : s.preactivation();
-    s.activation_table = memory_.take((4 * channel_words(l)) << l.output_bits);
+    s.activation_table = memory_.take((4 * channel_words(l.out_channels)) << l.output_bits);
     const BoundRule rule = scheme_of(l).bound_rule(l);
     if (rule == BoundRule::kAveraged) s.sum_max = memory_.take(8);
     if (rule == BoundRule::kLearned && s.first_reader >= 0) {
       s.cut_sum = memory_.take(8);
       for (std::uint32_t* table : {&s.cut_low_table, &s.cut_high_table})
-        *table = memory_.take(4 * channel_words(l));
+        *table = memory_.take(4 * channel_words(l.out_channels));
     }
     for (std::uint32_t* table :
          {&s.sign_table, &s.low_table, &s.high_table, &s.sum_scale_table, &s.sum_offset_table,
           &s.gradient_scale_table, &s.output_scale_table, &s.gradient_offset_table})
-      *table = memory_.take(4 * channel_words(l));
+      *table = memory_.take(4 * channel_words(l.out_channels));
   }
 
   void gradients(LayerState& s) {
@@ -251,7 +287,7 @@ class Layouter {
                                      l.out_channels, ElementType::kSigned32);
     s.sample_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
     s.gradient_max = memory_.take(4 * static_cast<std::uint64_t>(config_.max_batch));
-    s.gradient_sums = memory_.take(channel_words(l) * 16);
+    s.gradient_sums = memory_.take(channel_words(l.out_channels) * 16);
   }
 
   /// What of the layer's own the gradient of its input is made in.
@@ -271,53 +307,94 @@ class Layouter {
   void weight_gradients(LayerState& s, const std::vector<LayerState>& before) {
     const Layer& l = s.layer;
     const int pixels = s.output_pixels();
-    const PlaneReading input_reading = output_codes(network_, s.input).reading;
-    const PlaneReading reading =
-        s.has_value_codes() ? kSignedCodes : bipolar_codes(l.gradient_bits);
+    const PlaneReading reading = gradient_reading(s);
     if (!s.is_last)
-      s.gradient_codes = memory_.planes(l.name + ".gradient_codes", batch_, pixels, l.gradient_bits,
-                                        l.out_channels, false, reading);
-    const int planes = s.is_last ? kLogitPlanes : sample_planes(l);
-    if (s.lanes == WeightGradientLanes::kPixels) {
-      // Padding is code 0 of what is unfolded, and must be the value 0.
-      PackedTensor input;
-      input.planes = l.input_bits;
-      input.reading = input_reading;
-      if (l.padding_height + l.padding_width > 0 && input.reading.offset != 0)
-        input = s.input_signed = signed_input(s, before);
-      s.gradient_unfolded = memory_.planes(l.name + ".gradient_unfolded",
-                                           unfolded_tap_rows(l.out_channels, config_.rows), batch_,
-                                           l.gradient_bits, pixels, false, reading);
-      s.input_unfolded = memory_.planes(
-          l.name + ".input_unfolded", s.taps() * unfolded_tap_rows(l.in_channels, config_.columns),
-          batch_, input.planes, pixels, true, input.reading);
-      need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
-    } else {
-      s.scaled_gradient = s.has_value_codes() && !s.is_last
-                              ? s.gradient_codes
-                              : memory_.planes(l.name + ".scaled_gradient", batch_, pixels, planes,
-                                               l.out_channels, false, kSignedCodes);
-      s.scaled_gradient_by_sample =
-          memory_.planes(l.name + ".scaled_gradient_by_sample", l.out_channels, pixels, planes,
-                         batch_, false, kSignedCodes);
-      s.input_by_sample =
-          memory_.planes(l.name + ".input_by_sample", l.in_channels, l.in_height * l.in_width,
-                         l.input_bits, batch_, true, input_reading);
-      need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, planes - 1,
-                l.input_bits);
-    }
+      s.gradient_codes = by_part(l.name + ".gradient_codes", s.parts, [&](auto name, auto part) {
+        return memory_.planes(name, batch_, pixels, l.gradient_bits, part.outs, false, reading);
+      });
+    if (s.lanes == WeightGradientLanes::kPixels)
+      unfolded_operands(s, before);
+    else
+      sample_operands(s);
     if (s.input >= 0)
-      need_bits(l, "backward_input", static_cast<double>(s.taps()) * l.out_channels,
+      need_bits(l, "backward_input", static_cast<double>(s.taps()) * l.out_channels / l.groups,
                 s.is_last ? kLogitPlanes - 1 : l.gradient_bits, l.weight_bits);
   }
 
-  /// All readers of a layer share its codes as two's complement.
-  PackedTensor signed_input(const LayerState& s, const std::vector<LayerState>& before) {
-    for (const LayerState& other : before)
-      if (other.input == s.input && other.input_signed.address != 0) return other.input_signed;
+  void unfolded_operands(LayerState& s, const std::vector<LayerState>& before) {
     const Layer& l = s.layer;
-    return memory_.planes(l.name + ".input_signed", batch_, l.in_height * l.in_width,
-                          l.input_bits + 1, l.in_channels, false, kSignedCodes);
+    const int pixels = s.output_pixels();
+    PlaneReading reading = output_codes(network_, s.input).reading;
+    int planes = l.input_bits;
+    // Padding is code 0 of what is unfolded, and must be the value 0.
+    if (l.padding_height + l.padding_width > 0 && reading.offset != 0) {
+      reading = kSignedCodes;
+      ++planes;
+      s.input_signed = signed_input(s, before);
+    }
+    s.gradient_unfolded =
+        by_part(l.name + ".gradient_unfolded", s.parts, [&](auto name, auto part) {
+          return memory_.planes(name, unfolded_tap_rows(part.outs, config_.rows), batch_,
+                                l.gradient_bits, pixels, false, gradient_reading(s));
+        });
+    s.input_unfolded = by_part(l.name + ".input_unfolded", s.parts, [&](auto name, auto part) {
+      return memory_.planes(name, s.taps() * unfolded_tap_rows(part.ins, config_.columns), batch_,
+                            planes, pixels, true, reading);
+    });
+    need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
+  }
+
+  void sample_operands(LayerState& s) {
+    const Layer& l = s.layer;
+    const int pixels = s.output_pixels();
+    const int planes = s.is_last ? kLogitPlanes : sample_planes(l);
+    s.scaled_gradient = s.gradient_codes;
+    if (!s.has_value_codes() || s.is_last)
+      s.scaled_gradient = by_part(l.name + ".scaled_gradient", s.parts, [&](auto name, auto part) {
+        return memory_.planes(name, batch_, pixels, planes, part.outs, false, kSignedCodes);
+      });
+    s.scaled_gradient_by_sample =
+        by_part(l.name + ".scaled_gradient_by_sample", s.parts, [&](auto name, auto part) {
+          return memory_.planes(name, part.outs, pixels, planes, batch_, false, kSignedCodes);
+        });
+    s.input_by_sample = by_part(l.name + ".input_by_sample", s.parts, [&](auto name, auto part) {
+      return memory_.planes(name, part.ins, l.in_height * l.in_width, l.input_bits, batch_, true,
+                            output_codes(network_, s.input).reading);
+    });
+    need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, planes - 1, l.input_bits);
+  }
+
+  static PlaneReading gradient_reading(const LayerState& s) {
+    return s.has_value_codes() ? kSignedCodes : bipolar_codes(s.layer.gradient_bits);
+  }
+
+  /// The codes of the layer's input in its own parts. Readers with the same parts share them.
+  PackedParts input_codes(const LayerState& s, int k, const std::vector<LayerState>& before) {
+    const Layer& l = s.layer;
+    if (s.input < 0)
+      return {memory_.planes("image codes", batch_, l.in_height * l.in_width, l.input_bits,
+                             l.in_channels, false, kUnsignedCodes)};
+    const LayerState& input = before[static_cast<std::size_t>(s.input)];
+    if (input.first_reader == k) return input.codes;
+    for (const LayerState& other : before)
+      if (other.input == s.input && same_inputs(other.parts, s.parts)) return other.input_codes;
+    return by_part(l.name + ".input_codes", s.parts, [&](auto name, auto part) {
+      return memory_.planes(name, batch_, input.kept_pixels(), l.input_bits, part.ins, false,
+                            output_codes(network_, s.input).reading);
+    });
+  }
+
+  /// The same as two's complement.
+  PackedParts signed_input(const LayerState& s, const std::vector<LayerState>& before) {
+    const Layer& l = s.layer;
+    for (const LayerState& other : before)
+      if (other.input == s.input && !other.input_signed.empty() &&
+          same_inputs(other.parts, s.parts))
+        return other.input_signed;
+    return by_part(l.name + ".input_signed", s.parts, [&](auto name, auto part) {
+      return memory_.planes(name, batch_, l.in_height * l.in_width, l.input_bits + 1, part.ins,
+                            false, kSignedCodes);
+    });
   }
 
   void scalars(LayerState& s, int k) const {
@@ -347,8 +424,17 @@ class Layouter {
     }
   }
 
-  static std::uint64_t channel_words(const Layer& l) {
-    return static_cast<std::uint64_t>(blocks(l.out_channels) * kBlock);
+  /// make(name, part) for each; of several, names have numbers.
+  template <typename Make>
+  static PackedParts by_part(const std::string& name, const std::vector<ChannelPart>& parts,
+                             const Make& make) {
+    PackedParts tensors;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      tensors.push_back(make(parts.size() == 1 ? name : fmt::format("{}[{}]", name, i), parts[i]));
+    return tensors;
+  }
+  static std::uint64_t channel_words(int channels) {
+    return static_cast<std::uint64_t>(blocks(channels) * kBlock);
   }
 
   const Config& config_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/host/tiler.hpp"
 #include "model/schemes/scheme.hpp"
 #include "model/spec/memory_layout.hpp"
 #include "model/spec/network.hpp"
@@ -34,6 +35,9 @@ struct MasterWeights {
   std::uint32_t weight_max = 0, weight_sum = 0, weight_gradient_max = 0;
   std::uint32_t weight_row_sums = 0;              ///< sum |w| per output channel
   std::uint32_t weight_high = 0, weight_low = 0;  ///< largest kWeightRange + w, and - w
+  /// 1 where a weight is, 0 between those of groups that share a part; the clip's bounds for it.
+  ElementTensor weight_places;
+  std::uint32_t ones_table = 0;
 };
 
 /// Where a layer's numbers lie in device memory. Symbols as in model/spec/network.hpp: o the
@@ -49,14 +53,15 @@ struct LayerTensors : MasterWeights {
   /// The gradient at every pixel of the map, where pooling windows do not tile it; of an averaging
   /// layer, that of its input's map.
   ElementTensor scattered;
-  PackedTensor weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
-  PackedTensor codes;                                 ///< f_A: the next layer's input
-  PackedTensor gradient_codes;                        ///< f_G, lanes along cout
-  PackedTensor gradient_unfolded, input_unfolded;     ///< lanes along pixels
+  PackedParts weight_codes, weight_codes_by_output;  ///< lanes along cin; along cout
+  PackedParts codes;                                 ///< f_A, in the parts of its first reader
+  PackedParts input_codes;                           ///< of its input, in its own parts
+  PackedParts gradient_codes;                        ///< f_G, lanes along cout
+  PackedParts gradient_unfolded, input_unfolded;     ///< lanes along pixels
   /// The layer's input as two's complement values, where its codes have no 0 for padding that is
-  /// unfolded; f_A of the layer below packs both.
-  PackedTensor input_signed;
-  PackedTensor scaled_gradient, scaled_gradient_by_sample, input_by_sample;  ///< along samples
+  /// unfolded; f_A of its input packs both.
+  PackedParts input_signed;
+  PackedParts scaled_gradient, scaled_gradient_by_sample, input_by_sample;  ///< along samples
   // Tables and results in device memory; channel tables hold a word for each padded channel.
   std::uint32_t threshold_table = 0;                            ///< f_W, shared by all channels
   std::uint32_t activation_table = 0;                           ///< f_A per channel
@@ -128,6 +133,24 @@ struct LayerState : LayerTensors, LearnedScalars, StepScalars {
   bool has_sum = false;    ///< p is a tensor of its own: a residual ends or starts here
   bool has_joint = false;  ///< its gradient comes from other than one layer, or p is a sum
   WeightGradientLanes lanes = WeightGradientLanes::kPixels;
+  std::vector<ChannelPart> parts;
+
+  /// Whether groups share a part: its weights then have places that hold none, and stay 0.
+  bool has_holes() const { return parts.front().ins > layer.group_inputs(); }
+  /// Whether those places need a code that f_W has not, a 0 between its values: codes 2c and, in
+  /// the middle, n, of one bit more.
+  bool inserts_zero() const {
+    return has_holes() && scheme_of(layer).weight_reading(layer).step != 1;
+  }
+  /// Bits of the tree of f_W's thresholds.
+  int weight_tree_bits() const { return layer.weight_bits + (inserts_zero() ? 1 : 0); }
+  /// Of the weight from the in-th input of its group to output `out`.
+  std::size_t weight_offset(int out, int tap, int in) const {
+    const int outs = layer.out_channels / layer.groups;
+    const int part = out / parts.front().outs;
+    const int group = out / outs - part * (parts.front().outs / outs);
+    return weights.offset(out, tap, group * layer.group_inputs() + in);
+  }
 
   /// Takes over what another precision of the layer has learned.
   void continue_from(const LayerState& other);
@@ -165,7 +188,6 @@ constexpr int kLogitPlanes = 16;
 struct TrainingLayout {
   Network network;  ///< with the bounds of activations as they are
   ElementTensor images;
-  PackedTensor image_codes;
   std::vector<LayerState> layers;
 };
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "model/base/error.hpp"
-#include "model/host/tiler.hpp"
 #include "model/spec/legality.hpp"
+#include "model/spec/lfsr.hpp"
 #include "model/spec/window.hpp"
 
 namespace solfege {
@@ -34,7 +34,7 @@ int window_origin(WindowMode mode, int stride, int padding, int tile, int tap) {
 /// Bit products the network's mathematics asks for: products inside the maps times the planes of
 /// the codes (G planes of a gradient, however many the schedule gives it).
 std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
-                                 const PackedTensor& rows, const PackedTensor& columns) {
+                                 const PackedTensor& rows) {
   auto meetings = [](int in, int out, int kernel, int stride, int padding) {
     std::uint64_t count = 0;
     for (int o = 0; o < out; ++o)
@@ -51,10 +51,12 @@ std::uint64_t useful_plane_pairs(WindowMode mode, const Layer& layer, int batch,
                                  static_cast<std::uint64_t>(layer.seen_channels()) *
                                  static_cast<std::uint64_t>(layer.out_channels) *
                                  static_cast<std::uint64_t>(batch);
-  const bool gradient_rows = mode != WindowMode::kForward && layer.gradient_bits > 0;
-  const int row_planes = gradient_rows ? layer.gradient_bits : rows.planes;
+  const int gradient_planes = layer.gradient_bits > 0 ? layer.gradient_bits : rows.planes;
+  const int row_planes = mode == WindowMode::kForward ? layer.input_bits : gradient_planes;
+  const int column_planes =
+      mode == WindowMode::kBackwardWeight ? layer.input_bits : layer.weight_bits;
   return products * static_cast<std::uint64_t>(row_planes) *
-         static_cast<std::uint64_t>(columns.planes);
+         static_cast<std::uint64_t>(column_planes);
 }
 
 }  // namespace
@@ -139,18 +141,6 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
   d.code_shift = u32(pass.code_shift);
   d.code_offset = static_cast<std::uint32_t>(pass.code_offset) & 0x1ff;
   d.threshold_per_channel = pass.threshold_per_channel;
-  d.random_low = u32(static_cast<std::int64_t>(pass.random_state & 0xffffffffu));
-  d.random_high = u32(static_cast<std::int64_t>(pass.random_state >> 32));
-  if (pass.pack != nullptr) {
-    const PackedTensor& t = *pass.pack;
-    d.pack_enable = 1;
-    d.pack_columns = t.columns;
-    d.pack_planes = u32(t.planes);
-    d.pack_address = t.address;
-    d.pack_group_stride = t.group_stride();
-    d.pack_pixel_stride = u32(t.pixel_words());
-    d.pack_plane_stride = u32(t.words());
-  }
   if (pass.max_address != 0) {
     d.max_enable = 1;
     d.max_per_sample = pass.max_per_sample;
@@ -164,14 +154,10 @@ void ProgramBuilder::apply(Descriptor& d, const StreamPass& pass) {
     d.sum_address = pass.sum_address;
     d.second_sum = pass.second_sum;
   }
-  d.reduce_clear = d.reduce_flush = pass.max_address != 0 || pass.sum_address != 0;
 }
 
-std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPass& pass) const {
+std::vector<Region> ProgramBuilder::reductions(const Descriptor& d) const {
   std::vector<Region> list;
-  if (pass.pack != nullptr)
-    list.push_back(
-        {pass.pack->name, pass.pack->address, pass.pack->size_bytes(), geometry_.lane_bytes});
   if (d.reduce_flush && d.max_enable)
     list.push_back({"max", d.max_address, 4 * (d.max_per_sample ? d.samples : 1u), 4});
   if (d.reduce_flush && d.sum_enable)
@@ -181,30 +167,57 @@ std::vector<Region> ProgramBuilder::regions(const Descriptor& d, const StreamPas
 
 void ProgramBuilder::stream(const ElementTensor& shape, const StreamPass& pass,
                             const std::string& label) {
+  std::uint64_t random_state = pass.random_state;
+  const std::size_t first = program_.operations.size();
+  int channel = 0;
+  if (pass.pack == nullptr) stream_part(shape, pass, nullptr, 0, &random_state, label);
+  if (pass.pack != nullptr)
+    for (const PackedTensor& part : *pass.pack) {
+      stream_part(shape, pass, &part, channel, &random_state, label);
+      channel += part.lanes;
+    }
+  finish_reductions(pass, first);
+}
+
+void ProgramBuilder::stream_part(const ElementTensor& shape, const StreamPass& pass,
+                                 const PackedTensor* part, int first_channel,
+                                 std::uint64_t* random_state, const std::string& label) {
   Descriptor d;
   d.opcode = Opcode::kStream;
   apply(d, pass);
+  const int channels = part != nullptr ? part->lanes : shape.channels;
+  if (part != nullptr) {
+    d.pack_enable = 1;
+    d.pack_columns = part->columns;
+    d.pack_planes = u32(part->planes);
+    d.pack_address = part->address;
+    d.pack_group_stride = part->group_stride();
+    d.pack_pixel_stride = u32(part->pixel_words());
+    d.pack_plane_stride = u32(part->words());
+  }
   const std::uint32_t pixel = shape.pixel_stride();
-  d.count0 = pixel / u32(config_.stream_lanes);
+  d.chunk_first = u32(first_channel / config_.stream_lanes);
+  d.count0 = u32(blocks(channels) * geometry_.block_chunks);
   d.count5 = u32(blocks(shape.rows));
   d.stride_a5 = shape.row_block_stride();
   d.count1 = u32(shape.pixels);
   d.count2 = d.count3 = d.count4 = 1;
   d.stride_a1 = pixel;
-  d.channels = u32(shape.channels);
+  d.channels = u32(first_channel + channels);
   d.samples = u32(shape.rows);
-  if (pass.window_use == WindowUse::kNone) return append_pass(d, pass, label);
+  if (pass.window_use == WindowUse::kNone) return append_pass(d, pass, part, random_state, label);
   const bool pools = pass.window_use == WindowUse::kPool;
   const std::vector<WindowRun> lines = pass.windows.y.runs(!pools),
                                places = pass.windows.x.runs(!pools);
-  if (lines.size() * places.size() > 1 && (pass.pack != nullptr || d.reduce_flush || d.draws()))
+  const bool reduces = pass.max_address != 0 || pass.sum_address != 0;
+  if (lines.size() * places.size() > 1 && (part != nullptr || reduces || d.draws()))
     throw std::logic_error("a pass of several descriptors does more than store");
   const Descriptor whole = d;
   for (const WindowRun& y : lines)
     for (const WindowRun& x : places) {
       d = whole;
       take_windows(d, pass, y, x, pixel);
-      append_pass(d, pass, label);
+      append_pass(d, pass, part, random_state, label);
     }
 }
 
@@ -255,15 +268,24 @@ void ProgramBuilder::take_windows(Descriptor& d, const StreamPass& pass, const W
   d.destination_address += (pools ? pooled_start : map_start) * bytes(pass.store);
 }
 
-void ProgramBuilder::append_pass(const Descriptor& d, const StreamPass& pass,
-                                 const std::string& label) {
+/// `random_state` moves on by the pass's draws.
+void ProgramBuilder::append_pass(Descriptor d, const StreamPass& pass, const PackedTensor* part,
+                                 std::uint64_t* random_state, const std::string& label) {
+  d.random_low = u32(static_cast<std::int64_t>(*random_state & 0xffffffffu));
+  d.random_high = u32(static_cast<std::int64_t>(*random_state >> 32));
+  if (d.draws()) {
+    Lfsr next(*random_state);
+    const std::uint64_t results = d.pool_enable ? d.steps() / d.count1 / d.count2 : d.steps();
+    next.jump(results * static_cast<std::uint64_t>(config_.stream_lanes * config_.random_bits));
+    *random_state = next.state();
+  }
   Operation& operation = append(d, label);
-  operation.writes = regions(d, pass);
   if (pass.store != nullptr)
     operation.writes.push_back(
         {pass.store->name, pass.store->address, pass.store->size_bytes(), pass.store->bytes()});
-  if (pass.pack != nullptr)
-    writer_[pass.pack->name] = static_cast<int>(program_.operations.size()) - 1;
+  if (part == nullptr) return;
+  operation.writes.push_back({part->name, part->address, part->size_bytes(), geometry_.lane_bytes});
+  writer_[part->name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
 void ProgramBuilder::wait_for(int signaller, std::uint32_t token, int* waited) {
@@ -303,18 +325,20 @@ void ProgramBuilder::append_turn(Descriptor d, const PackedTensor& source,
   writer_[target.name] = static_cast<int>(program_.operations.size()) - 1;
 }
 
-void ProgramBuilder::transpose(const PackedTensor& source, const PackedTensor& target) {
-  Descriptor d;
-  d.opcode = Opcode::kTranspose;
-  d.plane_words = u32(source.pixels * source.planes);
-  append_turn(d, source, target, "transpose ");
+void ProgramBuilder::transpose(const PackedParts& source, const PackedParts& target) {
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    Descriptor d;
+    d.opcode = Opcode::kTranspose;
+    d.plane_words = u32(source[i].pixels * source[i].planes);
+    append_turn(d, source[i], target[i], "transpose ");
+  }
 }
 
-void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& target,
+void ProgramBuilder::unfold(const PackedParts& source, const PackedParts& target,
                             const Layer& layer, bool gradient) {
   Descriptor d;
   d.opcode = Opcode::kUnfold;
-  d.unfold_planes = u32(source.planes);
+  d.unfold_planes = u32(source.front().planes);
   d.unfold_out_height = u32(layer.out_height);
   d.unfold_out_width = u32(layer.out_width);
   d.unfold_height = u32(gradient ? layer.out_height : layer.in_height);
@@ -325,8 +349,10 @@ void ProgramBuilder::unfold(const PackedTensor& source, const PackedTensor& targ
   d.unfold_padding_width = u32(gradient ? 0 : layer.padding_width);
   d.unfold_stride_height = u32(gradient ? 1 : layer.stride_height);
   d.unfold_stride_width = u32(gradient ? 1 : layer.stride_width);
-  d.unfold_tap_rows = u32(unfolded_tap_rows(source.lanes, target.group));
-  append_turn(d, source, target, "unfold ");
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    d.unfold_tap_rows = u32(unfolded_tap_rows(source[i].lanes, target[i].group));
+    append_turn(d, source[i], target[i], "unfold ");
+  }
 }
 
 int unfolded_tap_rows(int channels, int group) {
@@ -412,13 +438,27 @@ Descriptor ProgramBuilder::product_descriptor(const PackedTensor& rows,
   return d;
 }
 
-/// The pass that takes tiles whose first row is row group `row_group`, from pixel `pixel` on.
+ProgramBuilder::ResultPart ProgramBuilder::result_part(WindowMode mode, const ChannelPart& part,
+                                                       const ElementTensor& result) {
+  switch (mode) {
+    case WindowMode::kForward:
+      return {0, result.rows, part.out_first, part.outs};
+    case WindowMode::kBackwardInput:
+      return {0, result.rows, part.in_first, part.ins};
+    case WindowMode::kBackwardWeight:
+      return {part.out_first, part.outs, 0, part.ins};
+  }
+  return {};
+}
+
+/// The pass that takes tiles whose first row is row group `row_group` of the part, from pixel
+/// `pixel` on.
 Descriptor ProgramBuilder::drain_descriptor(const StreamPass& drain, const ElementTensor& result,
-                                            int row_group, int pixel) {
+                                            const ResultPart& part, int row_group, int pixel) {
   Descriptor s;
   s.opcode = Opcode::kStream;
   apply(s, drain);
-  const int first_row = row_group * config_.rows;
+  const int first_row = part.row_first + row_group * config_.rows;
   const std::uint32_t offset =
       u32(first_row / kBlock) * result.row_block_stride() + u32(pixel) * result.pixel_stride();
   if (drain.store != nullptr) s.destination_address += offset * u32(drain.store->bytes());
@@ -428,56 +468,66 @@ Descriptor ProgramBuilder::drain_descriptor(const StreamPass& drain, const Eleme
   s.count2 = u32(geometry_.drain_blocks);
   s.count3 = s.count4 = s.count5 = 1;
   s.stride_a2 = result.row_block_stride();
-  s.channels = u32(result.channels);
-  s.samples = u32(std::min(result.rows, first_row + config_.rows));
+  s.chunk_first = u32(part.channel_first / config_.stream_lanes);
+  s.channels = u32(part.channel_first + part.channels);
+  s.samples = u32(std::min(part.row_first + part.rows, first_row + config_.rows));
   s.sample_first = u32(first_row);
-  s.reduce_clear = s.reduce_flush = 0;
   return s;
 }
 
 void ProgramBuilder::append_drain(const Descriptor& descriptor, const StreamPass& drain,
-                                  const ElementTensor& result, int row_group,
-                                  const std::string& label) {
+                                  const ElementTensor& result, const std::string& label) {
   Operation& operation = append(descriptor, "drain of " + label);
   if (drain.store == nullptr || (descriptor.accumulate_enable && !descriptor.accumulate_last))
     return;
-  const int first = row_group * config_.rows / kBlock;
-  const int last = std::min(blocks(result.rows), blocks((row_group + 1) * config_.rows));
+  const int first = static_cast<int>(descriptor.sample_first) / kBlock;
+  const int last = blocks(static_cast<int>(descriptor.samples));
   const std::uint32_t bytes = result.row_block_stride() * u32(drain.store->bytes());
   operation.writes.push_back({drain.store->name, drain.store->address + u32(first) * bytes,
                               u32(last - first) * bytes, drain.store->bytes()});
 }
 
-/// The first drain from operation `first` on clears the reductions of a tensor, the last writes
+/// The first pass from operation `first` on clears the reductions of a tensor, the last writes
 /// them.
-void ProgramBuilder::finish_reductions(const StreamPass& drain, std::size_t first) {
-  if (drain.max_address == 0 && drain.sum_address == 0) return;
-  while (!program_.operations[first].descriptor.x_from_array) ++first;
+void ProgramBuilder::finish_reductions(const StreamPass& pass, std::size_t first) {
+  if (pass.max_address == 0 && pass.sum_address == 0) return;
+  while (program_.operations[first].descriptor.opcode != Opcode::kStream) ++first;
   program_.operations[first].descriptor.reduce_clear = 1;
   Operation& last = program_.operations.back();
   last.descriptor.reduce_flush = 1;
-  for (const Region& region : regions(last.descriptor, drain)) last.writes.push_back(region);
+  for (const Region& region : reductions(last.descriptor)) last.writes.push_back(region);
 }
 
-void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& rows,
-                                      const PackedTensor& columns, const ElementTensor& result,
+void ProgramBuilder::multiply_samples(const Layer& layer, const PackedParts& rows,
+                                      const PackedParts& columns, const ElementTensor& result,
                                       const StreamPass& drain, const std::string& label) {
+  constexpr WindowMode kMode = WindowMode::kBackwardWeight;
+  std::uint64_t useful = useful_plane_pairs(kMode, layer, rows.front().pixels, rows.front());
+  const std::size_t first = program_.operations.size();
+  const std::vector<ChannelPart> parts = channel_parts(layer);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    multiply_samples_part(layer, result_part(kMode, parts[i], result), rows[i], columns[i], result,
+                          drain, label, &useful);
+  finish_reductions(drain, first);
+}
+
+void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart& part,
+                                           const PackedTensor& rows, const PackedTensor& columns,
+                                           const ElementTensor& result, const StreamPass& drain,
+                                           const std::string& label, std::uint64_t* useful) {
   const int batch = rows.pixels;
-  const int tap_rows = unfolded_tap_rows(result.channels, config_.columns);
+  const int tap_rows = unfolded_tap_rows(part.channels, config_.columns);
   const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
   if (row_sample > rows_.half_words()) throw too_small(rows_, row_sample, rows, label, layer);
   if (column_sample > columns_.half_words())
     throw too_small(columns_, column_sample, columns, label, layer);
   const int samples =
       std::min({batch, rows_.half_words() / row_sample, columns_.half_words() / column_sample});
-  std::uint64_t useful =
-      useful_plane_pairs(WindowMode::kBackwardWeight, layer, batch, rows, columns);
-  const std::size_t first = program_.operations.size();
   for (int row_group = 0; row_group < rows.groups(); ++row_group) {
     for (int group = 0; group < columns.groups(); ++group) {
       const int tap = group * config_.columns / tap_rows;
       const int channel = group * config_.columns % tap_rows;
-      if (channel >= result.channels) continue;
+      if (channel >= part.channels) continue;
       for (int sample = 0; sample < batch; sample += samples) {
         const int count = std::min(samples, batch - sample);
         bool fresh = false;
@@ -496,25 +546,39 @@ void ProgramBuilder::multiply_samples(const Layer& layer, const PackedTensor& ro
         d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
         d.stride_y = d.stride_x = 1;
         set_origin(d, 0, 0);
-        append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
+        append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(*useful, 0);
 
-        Descriptor s = drain_descriptor(drain, result, row_group, tap);
+        Descriptor s = drain_descriptor(drain, result, part, row_group, tap);
         s.count4 = u32(count);
-        s.chunk_first = u32(channel / config_.stream_lanes);
+        s.chunk_first += u32(channel / config_.stream_lanes);
         s.accumulate_enable = 1;
         s.accumulate_first = sample == 0;
         s.accumulate_last = sample + count == batch;
         s.accumulate_sample = u32(sample);
-        append_drain(s, drain, result, row_group, label);
+        append_drain(s, drain, result, label);
       }
     }
   }
+}
+
+void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedParts& rows,
+                              const PackedParts& columns, const ElementTensor& result,
+                              const StreamPass& drain, const std::string& label) {
+  const bool by_tap = mode == WindowMode::kBackwardWeight;
+  const PackedTensor& one = rows.front();
+  std::uint64_t useful = useful_plane_pairs(mode, layer, by_tap ? one.lanes : one.rows, one);
+  const std::size_t first = program_.operations.size();
+  const std::vector<ChannelPart> parts = channel_parts(layer);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    multiply_part(mode, layer, result_part(mode, parts[i], result), rows[i], columns[i], result,
+                  drain, label, &useful);
   finish_reductions(drain, first);
 }
 
-void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
-                              const PackedTensor& columns, const ElementTensor& result,
-                              const StreamPass& drain, const std::string& label) {
+void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const ResultPart& part,
+                                   const PackedTensor& rows, const PackedTensor& columns,
+                                   const ElementTensor& result, const StreamPass& drain,
+                                   const std::string& label, std::uint64_t* useful) {
   Shortage shortage;
   const std::vector<Tile> tiles = tile_product(mode, layer, rows, columns, rows_.half_words(),
                                                columns_.half_words(), &shortage);
@@ -526,9 +590,6 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
   const int row_line = (by_tap ? shape.tap_width : shape.map_width) * rows.pixel_words();
   const int column_line = (by_tap ? shape.map_width : shape.tap_width) * columns.pixel_words();
   const int column_group_words = columns.pixels * columns.pixel_words();
-  std::uint64_t useful =
-      useful_plane_pairs(mode, layer, by_tap ? rows.lanes : rows.rows, rows, columns);
-  const std::size_t first = program_.operations.size();
   for (const Tile& t : tiles) {
     bool fresh = false;
     const OperandBuffer::Place column =
@@ -555,20 +616,19 @@ void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedT
     d.map_y_first = u32(by_tap ? t.column_first : t.row_first);
     set_origin(d, window_origin(mode, layer.stride_height, layer.padding_height, t.tile_y, t.tap),
                window_origin(mode, layer.stride_width, layer.padding_width, t.tile_x, 0));
-    append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(useful, 0);
+    append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(*useful, 0);
     if (!d.drain) continue;
 
     Descriptor s =
-        drain_descriptor(drain, result, t.row_group, t.tile_y * shape.tile_width + t.tile_x);
+        drain_descriptor(drain, result, part, t.row_group, t.tile_y * shape.tile_width + t.tile_x);
     s.count3 = u32(t.groups);
     s.count4 = u32(t.tiles_x);
     s.count5 = u32(t.tiles_y);
     s.stride_a4 = result.pixel_stride();
     s.stride_a5 = u32(shape.tile_width) * result.pixel_stride();
-    s.chunk_first = u32(t.group * geometry_.column_chunks);
-    append_drain(s, drain, result, t.row_group, label);
+    s.chunk_first += u32(t.group * geometry_.column_chunks);
+    append_drain(s, drain, result, label);
   }
-  finish_reductions(drain, first);
 }
 
 }  // namespace solfege

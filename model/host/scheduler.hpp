@@ -7,6 +7,7 @@
 
 #include "model/base/error.hpp"
 #include "model/host/operand_buffer.hpp"
+#include "model/host/tiler.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/network.hpp"
 #include "model/spec/program.hpp"
@@ -26,7 +27,8 @@ struct StreamPass {
   const ElementTensor* x = nullptr;  ///< null: from the array's drain
   const ElementTensor* z = nullptr;
   const ElementTensor* store = nullptr;
-  const PackedTensor* pack = nullptr;
+  /// Parts of the channels, in order, each by a pass of its own.
+  const PackedParts* pack = nullptr;
   Scalar scale_x_source = Scalar::kConstant;
   std::int32_t scale_x = 1;
   int shift_x = 0;
@@ -75,21 +77,22 @@ class ProgramBuilder {
   /// than once. Such a pass only stores elements.
   void stream(const ElementTensor& shape, const StreamPass& pass, const std::string& label);
   /// target[lane][..][row] = source[row][..][lane]
-  void transpose(const PackedTensor& source, const PackedTensor& target);
+  void transpose(const PackedParts& source, const PackedParts& target);
   /// Lanes along channels become lanes along the layer's output pixels. Of the input codes, once
   /// for each tap: rows of `target` are tap * unfolded_tap_rows + channel; of the gradient codes
   /// (`gradient`), once. Pixels of `target` are samples.
-  void unfold(const PackedTensor& source, const PackedTensor& target, const Layer& layer,
+  void unfold(const PackedParts& source, const PackedParts& target, const Layer& layer,
               bool gradient);
   /// One of the three products of a layer; results drain through `drain` into [row][pixel][column].
   /// forward: rows x = input samples, columns = weights; backward_input: gradients and transposed
   /// weights; backward_weight: gradients and inputs, lanes along samples.
-  void multiply(WindowMode mode, const Layer& layer, const PackedTensor& rows,
-                const PackedTensor& columns, const ElementTensor& result, const StreamPass& drain,
+  /// Operands have the parts of channel_parts(layer).
+  void multiply(WindowMode mode, const Layer& layer, const PackedParts& rows,
+                const PackedParts& columns, const ElementTensor& result, const StreamPass& drain,
                 const std::string& label);
   /// The weight gradient sample by sample: unfolded gradient codes times unfolded input codes, each
   /// sample's sums times its entry of the sample table, summed over the samples.
-  void multiply_samples(const Layer& layer, const PackedTensor& rows, const PackedTensor& columns,
+  void multiply_samples(const Layer& layer, const PackedParts& rows, const PackedParts& columns,
                         const ElementTensor& result, const StreamPass& drain,
                         const std::string& label);
 
@@ -115,19 +118,37 @@ class ProgramBuilder {
   Operation& append_gemm(Descriptor descriptor, const OperandBuffer::Place& row,
                          const OperandBuffer::Place& column, bool fresh, const std::string& label);
   Descriptor product_descriptor(const PackedTensor& rows, const PackedTensor& columns) const;
-  Descriptor drain_descriptor(const StreamPass& drain, const ElementTensor& result, int row_group,
-                              int pixel);
+  /// The rows and channels of a result that a product makes.
+  struct ResultPart {
+    int row_first, rows, channel_first, channels;
+  };
+  static ResultPart result_part(WindowMode mode, const ChannelPart& part,
+                                const ElementTensor& result);
+  void multiply_part(WindowMode mode, const Layer& layer, const ResultPart& part,
+                     const PackedTensor& rows, const PackedTensor& columns,
+                     const ElementTensor& result, const StreamPass& drain, const std::string& label,
+                     std::uint64_t* useful);
+  void multiply_samples_part(const Layer& layer, const ResultPart& part, const PackedTensor& rows,
+                             const PackedTensor& columns, const ElementTensor& result,
+                             const StreamPass& drain, const std::string& label,
+                             std::uint64_t* useful);
+  Descriptor drain_descriptor(const StreamPass& drain, const ElementTensor& result,
+                              const ResultPart& part, int row_group, int pixel);
   void append_drain(const Descriptor& descriptor, const StreamPass& drain,
-                    const ElementTensor& result, int row_group, const std::string& label);
-  void finish_reductions(const StreamPass& drain, std::size_t first);
+                    const ElementTensor& result, const std::string& label);
+  void finish_reductions(const StreamPass& pass, std::size_t first);
   /// An operation of the turner, which waits for the pass that packed `source`.
   void append_turn(Descriptor d, const PackedTensor& source, const PackedTensor& target,
                    const std::string& verb);
   void apply(Descriptor& d, const StreamPass& pass);
+  /// Of a pass over the channels of `part`, or over all.
+  void stream_part(const ElementTensor& shape, const StreamPass& pass, const PackedTensor* part,
+                   int first_channel, std::uint64_t* random_state, const std::string& label);
   static void take_windows(Descriptor& d, const StreamPass& pass, const WindowRun& y,
                            const WindowRun& x, std::uint32_t pixel);
-  void append_pass(const Descriptor& d, const StreamPass& pass, const std::string& label);
-  std::vector<Region> regions(const Descriptor& d, const StreamPass& pass) const;
+  void append_pass(Descriptor d, const StreamPass& pass, const PackedTensor* part,
+                   std::uint64_t* random_state, const std::string& label);
+  std::vector<Region> reductions(const Descriptor& d) const;
 
   Config config_;
   Geometry geometry_;

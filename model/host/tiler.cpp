@@ -6,6 +6,19 @@
 
 namespace solfege {
 
+std::vector<ChannelPart> channel_parts(const Layer& layer) {
+  const int ins = layer.group_inputs(), outs = layer.out_channels / layer.groups;
+  int together = 1;
+  while (together < layer.groups && (together * ins % kBlock != 0 || together * outs % kBlock != 0))
+    ++together;
+  std::vector<ChannelPart> parts;
+  for (int group = 0; group < layer.groups; group += together) {
+    const int count = std::min(together, layer.groups - group);
+    parts.push_back({group * ins, count * ins, group * outs, count * outs});
+  }
+  return parts;
+}
+
 Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
                   int tap_last, int limit) {
   const int stride = layer.stride_height, padding = layer.padding_height;

@@ -8,6 +8,14 @@
 
 namespace solfege {
 
+/// Channels of a layer that are multiplied with each other, and with no others: as few groups
+/// together as fill whole blocks of channels on both sides; all of them where none do. The last
+/// part may have fewer groups.
+struct ChannelPart {
+  int in_first, ins, out_first, outs;
+};
+std::vector<ChannelPart> channel_parts(const Layer& layer);
+
 /// The operand rows [first, last] of a map of `limit` rows that tile rows tile_first..tile_last
 /// meet over taps tap_first..tap_last.
 struct Span {

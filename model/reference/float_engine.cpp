@@ -43,6 +43,9 @@ void check_shapes(const Network& network) {
                 layer.out_width == output(layer.in_width, layer.kernel_width, layer.stride_width,
                                           layer.padding_width),
             k, "its output map does not follow from input, kernel, stride and padding");
+    require(layer.groups >= 1 && layer.in_channels % layer.groups == 0 &&
+                layer.out_channels % layer.groups == 0,
+            k, "its groups do not divide its channels");
     const Pooling pooling = layer.pooling();
     require(layer.pool >= 1 && layer.pool <= 16 && layer.pool_padding >= 0 &&
                 layer.pool_padding <= layer.pool / 2 && pooling.y.windows() >= 1 &&

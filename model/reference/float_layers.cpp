@@ -188,10 +188,9 @@ void for_each_place(const Pooling& windows, Corner corner, std::size_t channels,
   }
 }
 
-}  // namespace
-
-std::vector<float> conv_forward(const Layer& layer, int batch, const std::vector<float>& input,
-                                const std::vector<float>& weights) {
+/// A layer of one group, as the products below take it.
+std::vector<float> group_forward(const Layer& layer, int batch, const std::vector<float>& input,
+                                 const std::vector<float>& weights) {
   std::vector<float> output(batch * output_size(layer));
   const ConstMap kernel(weights.data(), layer.out_channels, layer.fan_in());
   for_each_block(layer, batch, [&](int first, int samples) {
@@ -204,9 +203,9 @@ std::vector<float> conv_forward(const Layer& layer, int batch, const std::vector
   return output;
 }
 
-std::vector<float> conv_backward_input(const Layer& layer, int batch,
-                                       const std::vector<float>& gradient,
-                                       const std::vector<float>& weights) {
+std::vector<float> group_backward_input(const Layer& layer, int batch,
+                                        const std::vector<float>& gradient,
+                                        const std::vector<float>& weights) {
   std::vector<float> result(batch * input_size(layer));
   const ConstMap kernel(weights.data(), layer.out_channels, layer.fan_in());
   for_each_block(layer, batch, [&](int first, int samples) {
@@ -228,9 +227,9 @@ std::vector<float> conv_backward_input(const Layer& layer, int batch,
   return result;
 }
 
-std::vector<float> conv_backward_weight(const Layer& layer, int batch,
-                                        const std::vector<float>& gradient,
-                                        const std::vector<float>& input) {
+std::vector<float> group_backward_weight(const Layer& layer, int batch,
+                                         const std::vector<float>& gradient,
+                                         const std::vector<float>& input) {
   const std::size_t size = static_cast<std::size_t>(layer.out_channels) * layer.fan_in();
   std::vector<float> result(size);
   if (covers_input(layer)) {
@@ -268,6 +267,82 @@ std::vector<float> conv_backward_weight(const Layer& layer, int batch,
                       for (std::size_t i = first; i < last; ++i) result[i] += from[i];
                     }
                   });
+  return result;
+}
+
+/// A layer's groups as layers of their own.
+Layer group_of(const Layer& layer) {
+  Layer group = layer;
+  group.in_channels = layer.group_inputs();
+  group.out_channels = layer.out_channels / layer.groups;
+  group.groups = 1;
+  return group;
+}
+
+/// x [..][channels] from the group's first channel on, `count` of them; and back.
+std::vector<float> take_channels(const std::vector<float>& x, int channels, int first, int count) {
+  std::vector<float> part;
+  part.reserve(x.size() / channels * count);
+  for (std::size_t row = first; row < x.size(); row += channels)
+    part.insert(part.end(), x.begin() + row, x.begin() + row + count);
+  return part;
+}
+void put_channels(std::vector<float>* x, int channels, int first, int count,
+                  const std::vector<float>& part) {
+  for (std::size_t i = 0, row = first; row < x->size(); i += count, row += channels)
+    std::copy_n(part.begin() + i, count, x->begin() + row);
+}
+
+/// The group-th of the layer's parts of weights, [out of the group][tap][in of the group].
+std::vector<float> take_weights(const std::vector<float>& weights, int groups, int group) {
+  const std::size_t size = weights.size() / groups;
+  return {weights.begin() + group * size, weights.begin() + (group + 1) * size};
+}
+
+}  // namespace
+
+std::vector<float> conv_forward(const Layer& layer, int batch, const std::vector<float>& input,
+                                const std::vector<float>& weights) {
+  if (layer.groups == 1) return group_forward(layer, batch, input, weights);
+  const Layer one = group_of(layer);
+  std::vector<float> output(batch * output_size(layer));
+  for (int g = 0; g < layer.groups; ++g)
+    put_channels(
+        &output, layer.out_channels, g * one.out_channels, one.out_channels,
+        group_forward(one, batch,
+                      take_channels(input, layer.in_channels, g * one.in_channels, one.in_channels),
+                      take_weights(weights, layer.groups, g)));
+  return output;
+}
+
+std::vector<float> conv_backward_input(const Layer& layer, int batch,
+                                       const std::vector<float>& gradient,
+                                       const std::vector<float>& weights) {
+  if (layer.groups == 1) return group_backward_input(layer, batch, gradient, weights);
+  const Layer one = group_of(layer);
+  std::vector<float> result(batch * input_size(layer));
+  for (int g = 0; g < layer.groups; ++g)
+    put_channels(&result, layer.in_channels, g * one.in_channels, one.in_channels,
+                 group_backward_input(one, batch,
+                                      take_channels(gradient, layer.out_channels,
+                                                    g * one.out_channels, one.out_channels),
+                                      take_weights(weights, layer.groups, g)));
+  return result;
+}
+
+std::vector<float> conv_backward_weight(const Layer& layer, int batch,
+                                        const std::vector<float>& gradient,
+                                        const std::vector<float>& input) {
+  if (layer.groups == 1) return group_backward_weight(layer, batch, gradient, input);
+  const Layer one = group_of(layer);
+  std::vector<float> result;
+  for (int g = 0; g < layer.groups; ++g) {
+    const std::vector<float> part = group_backward_weight(
+        one, batch,
+        take_channels(gradient, layer.out_channels, g * one.out_channels, one.out_channels),
+        take_channels(input, layer.in_channels, g * one.in_channels, one.in_channels));
+    result.insert(result.end(), part.begin(), part.end());
+  }
   return result;
 }
 

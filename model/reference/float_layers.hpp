@@ -12,7 +12,7 @@ namespace solfege {
 
 // The layers of the float reference, the quantizer of gradients that all schemes share, and the
 // loss. Activations and their gradients are NHWC, [sample][y][x][channel]; weights are
-// [out_channel][kernel_y][kernel_x][in_channel].
+// [out_channel][kernel_y][kernel_x][in_channel of the group].
 
 /// Output of a convolution without bias, [batch][out_y][out_x][out_channel], for input
 /// [batch][in_y][in_x][in_channel] of the layer's shape; padding reads as 0.

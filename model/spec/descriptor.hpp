@@ -135,9 +135,11 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 // Offsets are in elements, from x_address by the strides A, from z_address and destination_address
 // by A or B (z_strides_b, destination_strides_b).
 //   From memory (storage order): i0 runs over the chunks of a pixel, which are consecutive:
-//     channel block, row, chunk of the block row. i5 counts blocks of 16 rows.
-//     offset = i0 S + sum over k = 1..5 of i_k stride_k
-//     sample = sample_first + 16 i5 + row;  chunk = channel block * (16 / S) + chunk of the row
+//     channel block, row, chunk of the block row. i5 counts blocks of 16 rows. The first block is
+//     that of chunk_first.
+//     offset = 16 S chunk_first + i0 S + sum over k = 1..5 of i_k stride_k
+//     sample = sample_first + 16 i5 + row
+//     chunk = chunk_first + channel block * (16 / S) + chunk of the row
 //   From the array (tile order): i0 chunk of the tile's columns, i1 row in a block (count1 =
 //     min(R, 16)), i2 row block, i3 column group, i4 tile x (or sample, when accumulating), i5
 //     tile y.
@@ -172,7 +174,7 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 // Sums: per channel or sample 64 bits at sum_address; second sums, which are per channel, follow
 // them at sum_address + 8 channels.
 // Pack: results in storage order, 16 x 16 codes at a time; pixel n of a row block is the n-th
-// result pixel. Code of row s, channel c, plane p goes to bit c mod L of the word at
+// result pixel. Code of row s, c-th channel of the pass, plane p goes to bit c mod L of the word at
 //   pack_address + (s / G) pack_group_stride
 //   + ((n pack_pixel_stride + p pack_plane_stride + c / L) G + s mod G) L / 8,   G = R or C;
 // pixel and plane strides are in operand words (of G L bits), the group stride in bytes.

@@ -165,6 +165,10 @@ const std::vector<LegalityRule> kStreamRules = {
      [](const D& d, const G&) {
        return !d.accumulate_enable || (d.x_from_array && d.count3 == 1 && d.count5 == 1);
      }},
+    {"along memory, its first chunk begins a block",
+     [](const D& d, const G& g) {
+       return d.x_from_array || multiple(d.chunk_first, u32(kBlock / g.config.stream_lanes));
+     }},
     {"packing goes along memory, in whole blocks",
      [](const D& d, const G& g) {
        return !d.pack_enable || (!d.x_from_array && multiple(d.count0, u32(g.block_chunks)) &&

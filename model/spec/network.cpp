@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/spec/network.hpp"
 
+#include <algorithm>
+
 namespace solfege {
 
 Network Network::at(const Precision& precision) const {
@@ -9,7 +11,9 @@ Network Network::at(const Precision& precision) const {
     Layer& layer = network.layers[k];
     const bool last = k + 1 == layers.size();
     if (layer.is_average) continue;
-    if (precision.weight_bits != 0 && k > 0 && !last) layer.weight_bits = precision.weight_bits;
+    if (precision.weight_bits != 0 && k > 0 && !last)
+      layer.weight_bits = layer.groups == 1 ? precision.weight_bits
+                                            : std::min(precision.weight_bits, kMostGroupedBits);
     if (precision.activation_bits != 0 && !last) layer.output_bits = precision.activation_bits;
   }
   for (std::size_t k = 1; k < layers.size(); ++k)

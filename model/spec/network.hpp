@@ -16,6 +16,9 @@ constexpr double kRunningMomentum = 0.9;
 
 /// Bits of a descriptor's stride.
 constexpr int kMaxStride = 63;
+/// Most bits of the weights of groups that share blocks of channels: the 0 between them takes one
+/// more, and thresholds give codes of 8.
+constexpr int kMostGroupedBits = 7;
 
 /// A convolutional, fully-connected or averaging layer with everything resolved. A fully-connected
 /// layer is a convolution whose kernel covers its whole input map (valid padding, one output
@@ -32,6 +35,9 @@ struct Layer {
   int kernel_height = 1, kernel_width = 1;
   int stride_height = 1, stride_width = 1;    ///< at most kMaxStride
   int padding_height = 0, padding_width = 0;  ///< on each side; < kernel
+  /// Output channels in as many groups, each of which sees its group of the input channels alone.
+  /// Both divide. As many as input channels: depthwise.
+  int groups = 1;
   bool batch_norm = false;  ///< between convolution and pooling; then there is no bias
   int pool = 1;             ///< side of the max-pooling windows; 1: none
   int pool_stride = 0;      ///< from one window to the next; 0: `pool`
@@ -61,13 +67,14 @@ struct Layer {
   }
   int pooled_height() const { return pooling().y.windows(); }
   int pooled_width() const { return pooling().x.windows(); }
+  int group_inputs() const { return in_channels / groups; }
   /// Input channels that an output channel sees.
-  int seen_channels() const { return is_average ? 1 : in_channels; }
+  int seen_channels() const { return is_average ? 1 : group_inputs(); }
   int fan_in() const { return kernel_height * kernel_width * seen_channels(); }
 };
 
-/// Bits of the weights of layers between the first and the last, and of all activations; 0: what
-/// the layers have.
+/// Bits of the weights of layers between the first and the last, in grouped ones at most
+/// kMostGroupedBits, and of all activations; 0: what the layers have.
 struct Precision {
   int weight_bits = 0, activation_bits = 0;
 };
@@ -106,7 +113,6 @@ struct Network {
   Curriculum curriculum = Curriculum::kSingle;
   std::vector<Precision> precisions = {{}};
   double guidance = 0.0;  ///< kGuided: weight of the mean square of the differences of p
-
 
   Network at(const Precision& precision) const;
   /// Index of the layer that layer `k` reads; -1: the images.

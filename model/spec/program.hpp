@@ -81,6 +81,10 @@ struct PackedTensor {
   std::uint32_t size_bytes() const { return static_cast<std::uint32_t>(groups()) * group_stride(); }
 };
 
+/// An operand of a layer's products: of a grouped convolution a tensor for each of channel_parts()
+/// (model/host/tiler.hpp), else one.
+using PackedParts = std::vector<PackedTensor>;
+
 /// Memory a descriptor writes: what lockstep compares after it.
 struct Region {
   std::string tensor;

@@ -27,7 +27,8 @@ bool StreamNest::row_block_end() const {
 }
 std::uint32_t StreamNest::chunk() const {
   if (tile_order_) return group_chunk_ + index_[0];
-  return (index_[0] >> (part_shift_ + 4) << part_shift_) | (index_[0] & ((1u << part_shift_) - 1));
+  return chunk_first_ + ((index_[0] >> (part_shift_ + 4) << part_shift_) |
+                         (index_[0] & ((1u << part_shift_) - 1)));
 }
 std::uint32_t StreamNest::sample() const {
   return sample_block_ + (tile_order_ ? index_[1] : index_[0] >> part_shift_ & 15u);

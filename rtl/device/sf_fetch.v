@@ -194,7 +194,9 @@ module sf_fetch #(
   wire tile_ok = !stream_array || ({16'd0, descriptor_q[F_COUNT0+:16]} <= Columns / StreamLanes
       && {16'd0, descriptor_q[F_COUNT1+:16]} <= TileRows && {16'd0, descriptor_q[F_COUNT2+:16]} <= TileBlocks
       && row_end <= 5'd16 && !stochastic && !descriptor_q[F_ROUTE_ENABLE]);
-  wire stream_order_ok = tile_ok && (!descriptor_q[F_POOL_ENABLE]
+  wire [15:0] part_mask = 16 / StreamLanes - 1;  // chunks of a row of a block are one more
+  wire stream_order_ok = tile_ok && (stream_array || (descriptor_q[F_CHUNK_FIRST+:16] & part_mask) == 16'd0)
+      && (!descriptor_q[F_POOL_ENABLE]
           || (!stream_array && {16'd0, descriptor_q[F_COUNT0+:16]} <= 16 * TableRows
               && descriptor_q[F_COUNT0+:16] != 16'd1))
       && (!accumulate || (stream_array && descriptor_q[F_COUNT3+:16] == 16'd1 && descriptor_q[F_COUNT5+:16] == 16'd1))

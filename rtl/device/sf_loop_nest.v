@@ -65,7 +65,7 @@ module sf_loop_nest #(
   reg        active_q;
   reg [15:0] index0_q, index1_q, index2_q, index3_q, index4_q, index5_q;
   reg [31:0] base1_q, base2_q, base3_q, base4_q, base5_q;  // offset at the start of each loop's body
-  reg [15:0] group_chunk_q;    // tile order: chunk_first + i3 count0
+  reg [15:0] group_chunk_q;    // chunk_first, and i3 count0 in tile order
   reg [15:0] sample_block_q;   // sample_first + 16 i5, or 16 i2 in tile order
   reg [15:0] scale_sample_q;   // accumulate_sample + i4
   reg [15:0] position_q;
@@ -88,7 +88,7 @@ module sf_loop_nest #(
   // ---- Chunk and row: bits of i0 in storage order, loops of their own in tile order ----
   wire [15:0] memory_chunk = ((index0_q >> (PartShift + 4)) << PartShift) | (index0_q & PartMask);
   wire [15:0] memory_row   = {12'd0, index0_q[PartShift+:4]};
-  assign chunk_o  = tile_order ? group_chunk_q + index0_q : memory_chunk;
+  assign chunk_o  = group_chunk_q + (tile_order ? index0_q : memory_chunk);
   assign sample_o = sample_block_q + (tile_order ? index1_q : memory_row);
   wire [3:0]  row    = tile_order ? sample_o[3:0] : memory_row[3:0];
   wire [31:0] element = (({16'd0, chunk_o} >> PartShift) << 8) | {24'd0, row, 4'd0}
@@ -159,7 +159,7 @@ module sf_loop_nest #(
           base2_q       <= base3_next;
           base1_q       <= base3_next;
           route_base_q  <= route_base_q + count1[7:0];
-          group_chunk_q <= group_chunk_q + count0;
+          if (tile_order) group_chunk_q <= group_chunk_q + count0;
         end
         3'd4: begin
           base4_q        <= base4_next;

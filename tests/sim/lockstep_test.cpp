@@ -84,6 +84,17 @@ const std::vector<Kind> kKinds = {
       "batch_norm = true; dropout = 0.25",
       "conv; channels = 7; kernel = 2; padding = 1", "avgpool; kernel = 2",
       "conv; channels = 9; kernel = 2; padding = 1; pool = 2"}},
+    // Groups of whole blocks of channels, all groups together, and 16 groups together; a layer with
+    // dropout that is read in parts and as a whole.
+    {"grouped",
+     5,
+     {"conv; channels = 24; kernel = 2; stride = 2",
+      "conv; channels = 32; kernel = 1; batch_norm = true",
+      "conv; channels = 32; kernel = 3; padding = 1; groups = 2",
+      "conv; channels = 40; kernel = [2, 3]; stride = [3, 2]; padding = 1; groups = 4; "
+      "batch_norm = true; dropout = 0.25",
+      "conv; channels = 40; kernel = 2; padding = 1; groups = \"depthwise\"; batch_norm = true",
+      "conv; channels = 40; kernel = 2; padding = 1; input = 4; residual = 5"}},
 };
 
 struct Options {
@@ -112,7 +123,10 @@ std::string network_text(const Kind& kind, const Bits& bits, const std::string& 
           (normalises || part.find("batch_norm") == std::string::npos))
         text += part + "\n";
     if (average) return;
-    if (!edge || bits.edges) text += fmt::format("weight_bits = {}\n", bits.weight);
+    // Weights of groups that share blocks of channels have at most 7 bits.
+    const bool grouped = layer.find("groups") != std::string::npos;
+    if (!edge || bits.edges)
+      text += fmt::format("weight_bits = {}\n", grouped ? std::min(bits.weight, 7) : bits.weight);
     if (last) return;
     text += fmt::format("output_bits = {}\n", bits.activation);
     if (!edge || bits.edges) text += fmt::format("gradient_bits = {}\n", bits.gradient);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "model/host/accelerator_engine.hpp"
@@ -108,6 +109,26 @@ class AcceleratorStep {
     return values;
   }
 
+  /// Of parts of the lanes, [row][pixel][lane] as of one tensor.
+  template <typename Decode>
+  static std::vector<std::int32_t> joined(const PackedParts& parts, const Decode& decode) {
+    std::vector<std::vector<std::int32_t>> lists;
+    for (const PackedTensor& part : parts) lists.push_back(decode(part));
+    std::vector<std::int32_t> all;
+    for (int place = 0; place < parts.front().rows * parts.front().pixels; ++place)
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto from = lists[i].begin() + place * parts[i].lanes;
+        all.insert(all.end(), from, from + parts[i].lanes);
+      }
+    return all;
+  }
+  std::vector<std::int32_t> codes(const PackedParts& parts) const {
+    return joined(parts, [this](const PackedTensor& part) { return codes(part); });
+  }
+  std::vector<std::int32_t> values(const PackedParts& parts) const {
+    return joined(parts, [this](const PackedTensor& part) { return values(part); });
+  }
+
   /// Codes as they are read.
   std::vector<std::int32_t> values(const PackedTensor& t) const {
     std::vector<std::int32_t> list = codes(t);
@@ -122,17 +143,51 @@ class AcceleratorStep {
   }
 
   // ---- Values of the forward pass ----
-  std::vector<float> weights(std::size_t k) const {
-    return scaled(elements(before[k].weights, memory_before), kUnit);
-  }
-  /// f_W(w)
-  std::vector<float> weight_values(std::size_t k) const {
-    const WeightCodes& f_w = before[k].weight;
-    std::vector<float> list = scaled(values(before[k].weight_codes), f_w.scale / f_w.levels);
-    const std::size_t row = list.size() / static_cast<std::size_t>(layer(k).out_channels);
-    for (std::size_t i = 0; i < list.size(); ++i)
-      list[i] *= static_cast<float>(f_w.row_scale(i / row));
+  /// Of what is kept like the layer's weights, [out][ky][kx][input of the group].
+  std::vector<std::int32_t> weight_elements(std::size_t k, const ElementTensor& t,
+                                            const std::vector<std::uint8_t>& from) const {
+    const std::vector<std::int32_t> all = elements(t, from);
+    std::vector<std::int32_t> list;
+    for_each_weight(k, [&](int out, int tap, int input) {
+      list.push_back(all[static_cast<std::size_t>((out * t.pixels + tap) * t.channels + input)]);
+    });
     return list;
+  }
+  std::vector<float> weights(std::size_t k) const {
+    return scaled(weight_elements(k, before[k].weights, memory_before), kUnit);
+  }
+  /// f_W(w). Between groups that share a part it must be 0.
+  std::vector<float> weight_values(std::size_t k) const {
+    std::vector<std::vector<std::int32_t>> parts;
+    for (const PackedTensor& part : before[k].weight_codes) parts.push_back(values(part));
+    std::vector<std::int32_t> list;
+    const int outs = after[k].parts.front().outs;
+    for_each_weight(k, [&](int out, int tap, int input) {
+      const PackedTensor& t = before[k].weight_codes[static_cast<std::size_t>(out / outs)];
+      std::int32_t& value =
+          parts[static_cast<std::size_t>(out / outs)]
+               [static_cast<std::size_t>((out % outs * t.pixels + tap) * t.lanes + input)];
+      list.push_back(std::exchange(value, 0));
+    });
+    for (const auto& part : parts)
+      for (const std::int32_t left : part)
+        if (left != 0) return {};
+    const WeightCodes& f_w = before[k].weight;
+    std::vector<float> result = scaled(list, f_w.scale / f_w.levels);
+    const std::size_t row = result.size() / static_cast<std::size_t>(layer(k).out_channels);
+    for (std::size_t i = 0; i < result.size(); ++i)
+      result[i] *= static_cast<float>(f_w.row_scale(i / row));
+    return result;
+  }
+  /// Calls visit(out, tap, input of the part) for each weight.
+  template <typename Visit>
+  void for_each_weight(std::size_t k, const Visit& visit) const {
+    const Layer& l = after[k].layer;
+    const int ins = l.in_channels / l.groups, outs = l.out_channels / l.groups;
+    const int part_outs = after[k].parts.front().outs;
+    for (int out = 0; out < l.out_channels; ++out)
+      for (int tap = 0; tap < after[k].taps(); ++tap)
+        for (int in = 0; in < ins; ++in) visit(out, tap, out % part_outs / outs * ins + in);
   }
   /// What a layer reads: pixels, or the codes of its input.
   std::vector<float> input(std::size_t k) const {

@@ -76,6 +76,17 @@ inline Layer conv_layer(int height, int width, int in_channels, int out_channels
   return layer;
 }
 
+/// 7 x 6 pixels, 3 x 2 kernels, stride 2 x 3, padding 0 x 1.
+inline Layer grouped_layer(int in_channels, int out_channels, int groups) {
+  Layer layer = conv_layer(7, 6, in_channels, out_channels, 3, 2, 0);
+  layer.kernel_width = 2;
+  layer.stride_width = 3;
+  layer.padding_width = 1;
+  layer.out_width = (6 + 2 - 2) / 3 + 1;
+  layer.groups = groups;
+  return layer;
+}
+
 inline Layer fc_layer(int height, int width, int in_channels, int out_channels) {
   Layer layer = conv_layer(height, width, in_channels, out_channels, height, 1, 0);
   layer.kernel_width = width;
@@ -106,12 +117,14 @@ inline std::vector<float> direct_convolution(const Layer& layer, int batch,
               const int y = oy * layer.stride_height + ky - layer.padding_height;
               const int x = ox * layer.stride_width + kx - layer.padding_width;
               if (y < 0 || y >= layer.in_height || x < 0 || x >= layer.in_width) continue;
-              for (int ic = 0; ic < layer.in_channels; ++ic) {
+              const int ins = layer.in_channels / layer.groups;
+              const int first = oc / (layer.out_channels / layer.groups) * ins;
+              for (int ic = 0; ic < ins; ++ic) {
                 const int in =
-                    ((sample * layer.in_height + y) * layer.in_width + x) * layer.in_channels + ic;
-                const int w = ((oc * layer.kernel_height + ky) * layer.kernel_width + kx) *
-                                  layer.in_channels +
-                              ic;
+                    ((sample * layer.in_height + y) * layer.in_width + x) * layer.in_channels +
+                    first + ic;
+                const int w =
+                    ((oc * layer.kernel_height + ky) * layer.kernel_width + kx) * ins + ic;
                 sum += static_cast<double>(input[in]) * weights[w];
               }
             }

@@ -229,9 +229,9 @@ void NaiveDevice::stream(const Descriptor& d) {
       inside = 256 * (chunk * lanes / 16) + 16 * (sample % 16) + chunk * lanes % 16;
     } else {
       const std::uint32_t block = i[0] / (16 * parts), row = i[0] / parts % 16;
-      chunk = block * parts + i[0] % parts;
+      chunk = d.chunk_first + block * parts + i[0] % parts;
       sample = d.sample_first + 16 * i[5] + row;
-      inside = i[0] * lanes;
+      inside = 256 * (d.chunk_first / parts) + i[0] * lanes;
     }
     std::uint32_t a = inside, b = inside;
     const std::array<std::uint32_t, 6> stride_a = {0,           d.x_from_array ? 0 : d.stride_a1,
@@ -344,6 +344,7 @@ void NaiveDevice::stream(const Descriptor& d) {
           second_[to] += y16 * as_signed(static_cast<std::uint64_t>(z), 16);
       }
       if (d.pack_enable) {
+        const std::uint32_t place = channel - d.chunk_first * lanes;
         const int value = valid ? code(d, y, m_of(sample), u, chunk, lane) : 0;
         const int group = d.pack_columns ? c_.columns : c_.rows;
         const int groups = (static_cast<int>(d.samples) + group - 1) / group;
@@ -352,14 +353,14 @@ void NaiveDevice::stream(const Descriptor& d) {
           for (std::uint32_t plane = 0; plane < d.pack_planes; ++plane) {
             const std::uint64_t operand_word = pixel * d.pack_pixel_stride +
                                                plane * d.pack_plane_stride +
-                                               channel / static_cast<std::uint32_t>(c_.lanes);
+                                               place / static_cast<std::uint32_t>(c_.lanes);
             const std::uint64_t byte = d.pack_address +
                                        static_cast<std::uint64_t>(s / group) * d.pack_group_stride +
                                        (operand_word * static_cast<std::uint64_t>(group) +
                                         static_cast<std::uint64_t>(s % group)) *
                                            static_cast<std::uint64_t>(c_.lanes / 8) +
-                                       channel % static_cast<std::uint32_t>(c_.lanes) / 8;
-            const auto mask = static_cast<std::uint8_t>(1u << (channel % 8));
+                                       place % static_cast<std::uint32_t>(c_.lanes) / 8;
+            const auto mask = static_cast<std::uint8_t>(1u << (place % 8));
             std::uint8_t& to = memory.at(byte);
             to = static_cast<std::uint8_t>(value >> plane & 1 ? to | mask : to & ~mask);
           }

@@ -101,7 +101,10 @@ RandomStream::Descriptors RandomStream::from_memory() {
     d.sample_first =
         random_.field(0, std::max(0, g_.config.max_batch - kBlock * static_cast<int>(d.count5)));
   if (packable) d.sample_first -= d.sample_first % kBlock;
-  d.channels = u32(kBlock * blocks - (random_.chance(50) ? random_.between(0, 15) : 0));
+  const int most = std::min(g_.config.table_channels, g_.config.threshold_channels) / kBlock;
+  const int first = random_.chance(30) ? random_.between(0, most - blocks) : 0;
+  d.chunk_first = u32(first * kBlock / g_.config.stream_lanes);
+  d.channels = u32(kBlock * (first + blocks) - (random_.chance(50) ? random_.between(0, 15) : 0));
   d.samples = d.sample_first + kBlock * d.count5 - (random_.chance(50) ? random_.field(0, 15) : 0);
   d = legal(d, gradient);
   Descriptors all;
@@ -217,7 +220,7 @@ std::uint32_t RandomStream::elements(const Nest& nest, ElementType type, const D
 /// Strides, operands, and room for the results.
 void RandomStream::set_places(Descriptor& d, bool gradient) {
   const auto lanes = u32(g_.config.stream_lanes);
-  std::uint32_t places = d.count0 * lanes;
+  std::uint32_t places = (d.count0 + kBlock * d.chunk_first) * lanes;
   if (d.x_from_array)
     places = u32(kBlockElements *
                  blocks(static_cast<int>((d.chunk_first + d.count3 * d.count0) * lanes)));
@@ -242,8 +245,9 @@ void RandomStream::set_places(Descriptor& d, bool gradient) {
 /// x between minus and plus its sample's maximum, often the one or the other.
 void RandomStream::gradients(const Descriptor& d, const Nest& nest) {
   const std::uint32_t width = d.count0 * u32(g_.config.stream_lanes);
+  const std::uint32_t width_before = kBlock * d.chunk_first * u32(g_.config.stream_lanes);
   for (std::uint32_t at = 0; at < d.count1 * d.count2 * d.count3 * d.count4 * d.count5; ++at) {
-    std::uint32_t rest = at, offset = 0, row_block = 0;
+    std::uint32_t rest = at, offset = width_before, row_block = 0;
     for (std::size_t loop = 1; loop < 6; ++loop) {
       row_block = rest % counts(d)[loop];
       rest /= counts(d)[loop];

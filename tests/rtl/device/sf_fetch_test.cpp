@@ -505,6 +505,10 @@ TEST_CASE("illegal descriptors are refused, their legal neighbours are not") {
     rules.push_back({"an odd number of rows a tap", unfold,
                      [](Descriptor& d) { d.unfold_tap_rows = 1; },
                      [](Descriptor& d) { d.unfold_tap_rows = 0; }});
+  if (SF_STREAM_LANES < 16)
+    rules.push_back({"a pass from within a block", from_memory,
+                     [](Descriptor& d) { d.chunk_first = 16 / SF_STREAM_LANES; },
+                     [](Descriptor& d) { d.chunk_first = 1; }});
   if (kRowBytes < SF_BUS_BYTES) {
     rules.push_back({"load of half a beat", load, same, [](Descriptor& d) { d.load_words += 1; }});
     rules.push_back({"load to half a beat", load, same, [](Descriptor& d) { d.load_offset = 1; }});
@@ -732,12 +736,14 @@ TEST_CASE("the device and the model call the same descriptors legal") {
       ++tried[broken == 0];
     }
     // Rules that cannot be broken: where no beat holds two operand words, a load is of whole beats
-    // whatever it is; where none holds two members of one, no taps share a write.
+    // whatever it is; where none holds two members of one, no taps share a write; where a chunk is
+    // a row of a block, each begins one.
     const Opcode opcode = kind.bases.front().opcode;
     const bool load_whole =
         opcode == Opcode::kLoad && std::min(SF_ROWS, SF_COLUMNS) * SF_LANES / 8 >= SF_BUS_BYTES;
     const bool taps_apart = opcode == Opcode::kUnfold && SF_LANES >= 8 * SF_BUS_BYTES;
-    const int unbreakable = load_whole ? 2 : taps_apart ? 1 : 0;
+    const bool chunks_whole = opcode == Opcode::kStream && SF_STREAM_LANES == 16;
+    const int unbreakable = load_whole ? 2 : taps_apart || chunks_whole ? 1 : 0;
     const auto never = std::count_if(rules.begin(), rules.end(), [&](const LegalityRule& rule) {
       return alone[rule.what] == 0;
     });

@@ -37,7 +37,7 @@ Nest random_nest(Random& random) {
   }
   n.channels = random.between(0, 3 * 16);
   n.samples = random.between(0, 48);
-  n.chunk_first = random.between(0, 5);
+  n.chunk_first = n.tile_order ? random.between(0, 5) : kParts * random.between(0, 3);
   n.sample_first = random.between(0, 20);
   n.accumulate_sample = random.between(0, 60000);
   return n;
@@ -76,8 +76,8 @@ int differences(const Vsf_loop_nest& top, const Nest& n, const int* at) {
   } else {
     row = at[0] / kParts % 16;
     sample = n.sample_first + 16 * at[5] + row;
-    chunk = at[0] / kParts / 16 * kParts + at[0] % kParts;
-    offset = at[0] * kLanes;
+    chunk = n.chunk_first + at[0] / kParts / 16 * kParts + at[0] % kParts;
+    offset = 256 * (n.chunk_first / kParts) + at[0] * kLanes;
     for (int i = 1; i < 6; ++i) offset += at[i] * n.stride[i];
   }
   bool end[6], last = true;

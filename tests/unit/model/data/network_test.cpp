@@ -143,6 +143,21 @@ TEST_CASE("alexnet has the maps and channels of the authors' code", "[network]")
                                                 {1, 1, 4096},
                                                 {1, 1, 4096},
                                                 {1, 1, 1000}});
+  for (const std::size_t k : {1, 3, 4}) CHECK(network.layers[k].groups == 2);
+}
+
+TEST_CASE("mobilenet's depthwise layers have a twentieth of the products", "[network]") {
+  const Network network = load_network("mobilenet", Config(), {32, 32, 3, 10});
+  Network depthwise = network;
+  depthwise.layers.clear();
+  for (const Layer& layer : network.layers)
+    if (layer.groups > 1) {
+      CHECK(layer.groups == layer.in_channels);
+      depthwise.layers.push_back(layer);
+    }
+  CHECK(depthwise.layers.size() == 6);
+  CHECK(macs_of(network) == 17'649'664);
+  CHECK(macs_of(depthwise) == 995'328);
 }
 
 TEST_CASE("resnet-18 has the maps, weights and shortcuts of the authors' code", "[network]") {
@@ -250,6 +265,40 @@ TEST_CASE("kernel, stride and padding may differ by axis", "[network]") {
                   {"layer.padding = [2, 1]", "less than the kernel"});
   require_refused(conv("kernel = [3, 29]\n") + kFc,
                   {"layer.kernel = [3, 29]", "28 x 28 pixels", "1 to 28"});
+}
+
+TEST_CASE("groups divide the channels on both sides", "[network]") {
+  const std::string before = conv("kernel = 3\nname = \"a\"\n");  // 8 channels
+  const Network network = load_text(before + conv("kernel = 3\ngroups = 4\n") +
+                                    conv("kernel = 3\ngroups = \"depthwise\"\n") + kFc);
+  CHECK(network.layers[1].groups == 4);
+  CHECK(network.layers[1].fan_in() == 3 * 3 * 2);
+  CHECK(network.layers[2].groups == 8);
+  CHECK(network.layers[2].fan_in() == 3 * 3);
+  CHECK(network.layers[3].groups == 1);
+  // A precision leaves the weights between groups a code for 0; a projection has no groups.
+  CHECK(network.at({8, 1}).layers[1].weight_bits == 7);
+  CHECK(network.at({6, 1}).layers[1].weight_bits == 6);
+  const Network projected = load_text(
+      before + conv("kernel = 3\nstride = 2\npadding = 1\ngroups = 2\nresidual = 1\n") + kFc);
+  CHECK(projected.layers[1].groups == 1);
+  CHECK(projected.layers[2].groups == 2);
+  CHECK(projected.at({8, 1}).layers[1].weight_bits == 8);
+  CHECK(canonical(network) != canonical(load_text(before + conv("kernel = 3\n") +
+                                                  conv("kernel = 3\ngroups = 8\n") + kFc)));
+  require_refused(
+      before + conv("kernel = 3\ngroups = 3\n") + kFc,
+      {"layer conv1", "layer.groups = 3", "8 input and 8 output", "1, 2, 4, 8", "set groups = 2"});
+  require_refused(before + conv("kernel = 3\ngroups = \"deep\"\n") + kFc,
+                  {"layer.groups = 'deep'", "neither an integer"});
+  require_refused(before +
+                      "[[layer]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\n"
+                      "groups = \"depthwise\"\n" +
+                      kFc,
+                  {"layer.groups = 'depthwise'", "does not fit", "set channels = 8"});
+  require_refused(conv("kernel = 3\ngroups = 1\n") + kFc, {"layer.groups = 1", "first layer"});
+  require_refused(before + "[[layer]]\ntype = \"conv\"\nkernel = 26\ngroups = 2\n",
+                  {"layer.groups = 2", "last layer"});
 }
 
 TEST_CASE("a ragged last stride is cut off", "[network]") {

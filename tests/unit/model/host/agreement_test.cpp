@@ -489,7 +489,7 @@ Worst weight_gradients(const AcceleratorStep& step, std::size_t k, double spoil 
   for (const double one : f_w.row_slopes) largest_slope = std::max(largest_slope, one);
   const bool slope = has_slope(step, k);
   const double u = slope ? AcceleratorStep::kUnit : stored;
-  const std::vector<std::int32_t> got = AcceleratorStep::elements(s.weight_gradient, step.memory);
+  const std::vector<std::int32_t> got = step.weight_elements(k, s.weight_gradient, step.memory);
   const double rounding = kFloat * largest(through);
   Worst worst;
   for (std::size_t i = 0; i < got.size(); ++i) {
@@ -512,10 +512,10 @@ Worst grid_update(const AcceleratorStep& step, std::size_t k, double spoil) {
   const Scheme& scheme = scheme_of(step.layer(k));
   const double grid = std::ldexp(1.0, scheme.weight_grid_log2(step.layer(k))),
                limit = std::ldexp(1.0, scheme.weight_limit_log2(step.layer(k)));
-  const auto g = AcceleratorStep::elements(s.weight_gradient, step.memory);
+  const auto g = step.weight_elements(k, s.weight_gradient, step.memory);
   const auto w_old =
-      scaled(AcceleratorStep::elements(old.weights, step.memory_before), AcceleratorStep::kUnit);
-  const auto w = scaled(AcceleratorStep::elements(s.weights, step.memory), AcceleratorStep::kUnit);
+      scaled(step.weight_elements(k, old.weights, step.memory_before), AcceleratorStep::kUnit);
+  const auto w = scaled(step.weight_elements(k, s.weights, step.memory), AcceleratorStep::kUnit);
   std::int32_t most = 1;
   for (const std::int32_t one : g) most = std::max(most, std::abs(one));
   const double unit = stored_unit(step, k), power = std::exp2(std::round(std::log2(most * unit)));
@@ -549,14 +549,14 @@ Worst update(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
   const LayerState &s = step.after[k], &old = step.before[k];
   const double u = AcceleratorStep::kUnit, momentum = step.network.momentum,
                rate = step.network.learning_rate;
-  const auto v_old = scaled(AcceleratorStep::elements(old.momentum, step.memory_before), u);
-  const auto v = AcceleratorStep::elements(s.momentum, step.memory);
-  const auto w_old = AcceleratorStep::elements(old.weights, step.memory_before);
-  const auto w = AcceleratorStep::elements(s.weights, step.memory);
+  const auto v_old = scaled(step.weight_elements(k, old.momentum, step.memory_before), u);
+  const auto v = step.weight_elements(k, s.momentum, step.memory);
+  const auto w_old = step.weight_elements(k, old.weights, step.memory_before);
+  const auto w = step.weight_elements(k, s.weights, step.memory);
   const double stored = has_slope(step, k) ? u : stored_unit(step, k) / old.weight.slope_divisor;
   const int limit_log2 = scheme_of(step.layer(k)).weight_limit_log2(step.layer(k));
   const double limit = std::ldexp(1.0, limit_log2);
-  const auto g = scaled(AcceleratorStep::elements(s.weight_gradient, step.memory), stored);
+  const auto g = scaled(step.weight_elements(k, s.weight_gradient, step.memory), stored);
   Worst worst;
   for (std::size_t i = 0; i < v.size(); ++i) {
     worst.see(v[i] * u * spoil, momentum * v_old[i] + g[i],
@@ -570,12 +570,13 @@ Worst update(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
 // ---- Networks and runs ----
 
 /// Every kind of layer: pooling with a bias; batch norm, dropout and a residual's start; a residual
-/// on batch norm, one on a bias; pooling with batch norm and dropout; fully connected.
+/// on batch norm, one on a bias; pooling with batch norm and dropout; fully connected. `grouped`:
+/// and groups, depthwise with two outputs an input, kernels, strides and paddings by axis.
 std::string network_text(const std::string& scheme, int w, int a, int g, double decay,
-                         bool branched = false, double learning_rate = 0.01) {
+                         bool branched = false, double learning_rate = 0.01, bool grouped = false) {
   std::string text = fmt::format("scheme = \"{}\"\nlearning_rate = {}\nweight_decay = {}\n", scheme,
                                  learning_rate, decay);
-  const std::vector<const char*> plain = {
+  std::vector<std::string> plain = {
       "conv\"\nchannels = 12\nkernel = 3\npadding = 1\npool = 2\n",
       "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\ndropout = 0.25\n",
       "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\nresidual = 2\n",
@@ -583,9 +584,18 @@ std::string network_text(const std::string& scheme, int w, int a, int g, double 
       "conv\"\nchannels = 9\nkernel = 3\npadding = 1\nbatch_norm = true\npool = 2\n"
       "dropout = 0.5\n",
       "fc\"\nchannels = 17\nbatch_norm = true\n"};
+  if (grouped) {
+    plain[3] += "dropout = 0.25\n";
+    plain.insert(plain.begin() + 4,
+                 {"conv\"\nchannels = 40\nkernel = [3, 1]\npadding = [1, 0]\n"
+                  "groups = \"depthwise\"\nbatch_norm = true\n",
+                  "conv\"\nchannels = 20\nkernel = [7, 3]\nstride = [3, 1]\npadding = [6, 1]\n"
+                  "groups = 5\nbatch_norm = true\n",
+                  "conv\"\nchannels = 20\nkernel = 3\npadding = 1\ninput = 4\nresidual = 6\n"});
+  }
   // Max-pooling windows that overlap, with a bias and with batch norm, and reach over the edge;
   // projections; averages over windows that overlap, read twice, and over the whole map.
-  const std::vector<const char*> graph = {
+  const std::vector<std::string> graph = {
       "conv\"\nchannels = 12\nkernel = 3\npadding = 1\npool = 3\npool_stride = 2\n"
       "pool_padding = 1\n",
       "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\ndropout = 0.25\n",
@@ -605,6 +615,7 @@ std::string network_text(const std::string& scheme, int w, int a, int g, double 
       text += fmt::format("[[layer]]\ntype = \"{}", layer);
       continue;
     }
+    const int most = layer.find("groups") == std::string::npos ? 8 : 7;
     const std::size_t dropout = layer.find("dropout");
     if (!drops && dropout != std::string::npos)
       layer.erase(dropout, layer.find('\n', dropout) + 1 - dropout);
@@ -612,7 +623,7 @@ std::string network_text(const std::string& scheme, int w, int a, int g, double 
     if (!normalises && norm != std::string::npos)
       layer.erase(norm, layer.find('\n', norm) + 1 - norm);
     text += fmt::format("[[layer]]\ntype = \"{}output_bits = {}\n", layer, a);
-    if (!first) text += fmt::format("weight_bits = {}\ngradient_bits = {}\n", w, g);
+    if (!first) text += fmt::format("weight_bits = {}\ngradient_bits = {}\n", std::min(w, most), g);
     first = false;
   }
   return text + "[[layer]]\ntype = \"fc\"\n";
@@ -708,7 +719,9 @@ TEST_CASE("Each stage of an accelerator's step is the float reference's but for 
     if (scheme == "fqn" && c.w == 1) continue;  // so do two levels, one of them 0
     // On a grid the rate counts steps.
     const bool grid = schemes()[i / std::size(cases)]->weight_grid_log2(Layer()) != kNoWeightGrid;
-    Run run(c.config, network_text(scheme, c.w, c.a, c.g, c.decay, c.branched, grid ? 1.0 : 0.01),
+    const bool grouped = !c.branched && c.a > 1 && !(grid && c.w == 1);
+    Run run(c.config,
+            network_text(scheme, c.w, c.a, c.g, c.decay, c.branched, grid ? 1.0 : 0.01, grouped),
             seed);
     CAPTURE(seed, scheme, c.config, c.w, c.a, c.g, c.branched);
     run.warm_up(16);
@@ -819,7 +832,8 @@ TEST_CASE("f_G of the stream unit is unbiased over many draws, with the referenc
       pass.quantizer = Quantizer::kStochasticScaled;
       pass.quantizer_bits = bits;
       pass.random_state = random.next() | 1;
-      pass.pack = &scaled_codes;
+      const PackedParts packed = {scaled_codes};
+      pass.pack = &packed;
       builder.stream(x, pass, "f_G");
       device.run(builder.take());
       const std::vector<std::int32_t> got = AcceleratorStep::codes(scaled_codes, memory);
@@ -924,7 +938,7 @@ Distance distance(const AcceleratorStep& step, FloatEngine reference, FloatEngin
     }
     if (step.layer(k).is_average) continue;
     const auto momentum = [&](const LayerState& s, const std::vector<std::uint8_t>& memory) {
-      return scaled(AcceleratorStep::elements(s.momentum, memory), AcceleratorStep::kUnit);
+      return scaled(step.weight_elements(k, s.momentum, memory), AcceleratorStep::kUnit);
     };
     std::vector<float> gradient = momentum(step.after[k], step.memory);
     const std::vector<float> old = momentum(step.before[k], step.memory_before);
@@ -984,8 +998,8 @@ TEST_CASE("Whole steps of both engines from one state stay together", "[agreemen
       for (float& w : bad.state(2).weights.value) w = -w;
       add(&far, distance(step, bad, twin, pixels));
     }
-    CAPTURE(seed, c.scheme, c.w, c.a, c.g, c.branched, mean.loss, mean.preactivation, mean.codes, mean.gradient,
-            mean.reference_gradient);
+    CAPTURE(seed, c.scheme, c.w, c.a, c.g, c.branched, mean.loss, mean.preactivation, mean.codes,
+            mean.gradient, mean.reference_gradient);
     CAPTURE(far.preactivation, far.codes, far.gradient);
     CHECK(mean.loss < c.loss);
     CHECK(mean.preactivation > c.preactivation);

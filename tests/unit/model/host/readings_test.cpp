@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What readings of codes ask of a training: padding that is unfolded, dropout, bounds of weights.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -49,16 +51,91 @@ TEST_CASE("Codes without a 0 are unfolded as values, others as they are", "[read
   const AcceleratorEngine binary = engine_for(network_text("bnn"));
   const LayerState& padded = binary.layer(2);
   REQUIRE(padded.lanes == WeightGradientLanes::kPixels);
-  CHECK(padded.input_signed.address != 0);
-  CHECK(padded.input_signed.planes == padded.layer.input_bits + 1);
-  CHECK(padded.input_unfolded.reading.is_signed);
-  CHECK(padded.input_unfolded.planes == padded.input_signed.planes);
-  CHECK(binary.layer(1).codes.reading.offset != 0);
+  REQUIRE(!padded.input_signed.empty());
+  CHECK(padded.input_signed.front().planes == padded.layer.input_bits + 1);
+  CHECK(padded.input_unfolded.front().reading.is_signed);
+  CHECK(padded.input_unfolded.front().planes == padded.input_signed.front().planes);
+  CHECK(binary.layer(1).codes.front().reading.offset != 0);
   // Known others: images, and codes that have a 0
-  CHECK(binary.layer(0).input_signed.address == 0);
+  CHECK(binary.layer(0).input_signed.empty());
   const AcceleratorEngine dorefa = engine_for(network_text("dorefa"));
-  CHECK(dorefa.layer(2).input_signed.address == 0);
-  CHECK(dorefa.layer(2).input_unfolded.planes == dorefa.layer(2).layer.input_bits);
+  CHECK(dorefa.layer(2).input_signed.empty());
+  CHECK(dorefa.layer(2).input_unfolded.front().planes == dorefa.layer(2).layer.input_bits);
+}
+
+TEST_CASE("Groups are multiplied in parts of whole blocks of channels", "[readings]") {
+  const auto parts = [](int ins, int outs, int groups) {
+    Layer layer;
+    layer.in_channels = ins;
+    layer.out_channels = outs;
+    layer.groups = groups;
+    std::vector<std::vector<int>> list;
+    for (const ChannelPart& p : channel_parts(layer))
+      list.push_back({p.in_first, p.ins, p.out_first, p.outs});
+    return list;
+  };
+  using Parts = std::vector<std::vector<int>>;
+  CHECK(parts(7, 20, 1) == Parts{{0, 7, 0, 20}});
+  CHECK(parts(96, 256, 2) == Parts{{0, 48, 0, 128}, {48, 48, 128, 128}});
+  CHECK(parts(40, 80, 40) == Parts{{0, 16, 0, 32}, {16, 16, 32, 32}, {32, 8, 64, 16}});
+  CHECK(parts(24, 24, 3) == Parts{{0, 16, 0, 16}, {16, 8, 16, 8}});
+  CHECK(parts(20, 30, 10) == Parts{{0, 20, 0, 30}});  // no fewer groups fill blocks
+}
+
+/// A layer of 32 channels in `groups`, behind one that has as many.
+std::string grouped_text(const char* groups, const char* more, const char* scheme = "dorefa") {
+  return fmt::format(
+      "scheme = \"{}\"\n[[layer]]\ntype = \"conv\"\nchannels = 32\nkernel = 3\npadding = 1\n"
+      "[[layer]]\ntype = \"conv\"\nchannels = 32\nkernel = 3\npadding = 1\ngroups = {}\n{}"
+      "[[layer]]\ntype = \"fc\"\n",
+      scheme, groups, more);
+}
+
+TEST_CASE("Between groups that share a part weights are 0, and stay 0", "[readings]") {
+  const auto holes = [](AcceleratorEngine& engine) {
+    const LayerState& s = engine.layer(1);
+    const auto* weights =
+        reinterpret_cast<const std::int32_t*>(engine.device().memory().data() + s.weights.address);
+    std::size_t zeros = 0;
+    for (std::size_t i = 0; i < s.weights.size(); ++i) zeros += weights[i] == 0;
+    return zeros;
+  };
+  for (const char* groups : {"2", "8", "\"depthwise\""}) {
+    INFO("groups = " << groups);
+    AcceleratorEngine engine = engine_for(grouped_text(groups, ""));
+    const LayerState& s = engine.layer(1);
+    const bool shared = groups != std::string("2");
+    CHECK(s.has_holes() == shared);
+    CHECK(s.parts.size() == 2);
+    // A 0 takes a bit more.
+    CHECK(s.weight_codes.front().planes == s.layer.weight_bits + (shared ? 1 : 0));
+    CHECK(s.weight_codes.front().reading.is_signed == shared);
+    const std::size_t places = s.weights.size(), weights = engine.weights(1).size();
+    CHECK(weights == static_cast<std::size_t>(32 * 9 * s.layer.group_inputs()));
+    CHECK((weights < places) == shared);
+    const std::vector<std::int32_t> before = engine.weights(1);
+    const std::vector<std::uint8_t> pixels(kBatch * kSide * kSide * kChannels, 100),
+        labels(kBatch, 1);
+    for (int step = 0; step < 2; ++step) {
+      engine.train_step(pixels.data(), labels.data(), kBatch);
+      CHECK(holes(engine) >= places - weights);
+      CHECK(holes(engine) < places - weights + weights / 2);
+    }
+    CHECK(engine.weights(1) != before);
+  }
+}
+
+TEST_CASE("Weights that leave no code for a 0 between groups are refused", "[readings]") {
+  CHECK_NOTHROW(engine_for(grouped_text("2", "weight_bits = 8\n")));
+  CHECK_NOTHROW(engine_for(grouped_text("8", "weight_bits = 7\n")));
+  CHECK_THROWS_WITH(
+      engine_for(grouped_text("8", "weight_bits = 8\n")),
+      Catch::Contains("layer conv1: weight_bits = 8") && Catch::Contains("set weight_bits = 7"));
+  CHECK_NOTHROW(engine_for(grouped_text("2", "weight_bits = 1\n", "wage")));
+  CHECK_NOTHROW(engine_for(grouped_text("8", "weight_bits = 2\n", "wage")));
+  CHECK_THROWS_WITH(
+      engine_for(grouped_text("8", "weight_bits = 1\n", "wage")),
+      Catch::Contains("layer conv1: weight_bits = 1") && Catch::Contains("set weight_bits = 2"));
 }
 
 TEST_CASE("Dropout is refused where codes have no 0", "[readings]") {

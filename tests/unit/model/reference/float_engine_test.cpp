@@ -67,6 +67,7 @@ Network block_network() {
   residual.residual = 1;
   Layer& again = append(&network, 1, 1, 0, 6);
   again.residual = 1;  // bias and residual
+  again.groups = 3;
   again.pool = 2;
   Layer& strided = append(&network, 2, 2, 1, 5);
   strided.batch_norm = true;

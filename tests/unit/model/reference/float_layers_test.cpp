@@ -51,7 +51,9 @@ TEST_CASE("Convolution and its gradients agree with definition and differences",
   const std::vector<Layer> layers = {
       conv_layer(5, 6, 2, 3, 3, 1, 0), conv_layer(5, 6, 2, 3, 3, 1, 2),
       conv_layer(7, 6, 3, 2, 3, 2, 1), conv_layer(6, 7, 1, 4, 5, 2, 2),
-      conv_layer(4, 4, 3, 2, 1, 2, 0), fc_layer(3, 4, 2, 5)};
+      conv_layer(4, 4, 3, 2, 1, 2, 0), fc_layer(3, 4, 2, 5),
+      grouped_layer(2, 3, 1),          grouped_layer(4, 6, 2),
+      grouped_layer(3, 6, 3)};
   for (const Layer& layer : layers) {
     CAPTURE(layer.kernel_height, layer.stride_height, layer.padding_height);
     const std::vector<float> input = random_values(input_size(layer, batch), &random);
