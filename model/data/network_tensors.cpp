@@ -125,6 +125,7 @@ void put_integers(const Layer& layer, const InferenceIntegers& integers, const s
 
 void put_codes(const Layer& layer, const LayerCodes& codes, const std::string& prefix,
                std::map<std::string, Tensor>& tensors) {
+  if (layer.is_average) return;
   const Scheme& scheme = scheme_of(layer);
   if (!codes.weights.empty()) {
     const PlaneReading& reading = codes.weight_reading;

@@ -80,6 +80,7 @@ Descriptor unfold_block(const Config& config) {
   d.unfold_planes = d.unfold_height = d.unfold_width = 1;
   d.unfold_out_height = d.unfold_out_width = 1;
   d.unfold_kernel_height = d.unfold_kernel_width = 1;
+  d.unfold_stride_height = d.unfold_stride_width = 1;
   d.unfold_tap_rows = static_cast<std::uint32_t>(config.lanes);
   return d;
 }
@@ -100,6 +101,7 @@ Descriptor gemm_tile(const Config& config) {
   d.tail_lanes = static_cast<std::uint32_t>(config.lanes);
   d.tile_y_count = d.tile_x_count = d.tap_y_count = d.tap_x_count = 1;
   d.window_height = d.window_width = d.clear = 1;
+  d.stride_y = d.stride_x = d.reach_y = d.reach_x = 1;
   return d;
 }
 
@@ -117,6 +119,7 @@ const Illegal kIllegal[] = {
     {"load of nothing", load_words, [](Descriptor& d) { d.load_words = 0; }},
     {"load beside beats", load_words, [](Descriptor& d) { d.load_address += 2; }},
     {"gemm without words", gemm_tile, [](Descriptor& d) { d.words = 0; }},
+    {"gemm without strides", gemm_tile, [](Descriptor& d) { d.stride_y = 0; }},
     {"gemm by tile with taps", gemm_tile,
      [](Descriptor& d) {
        d.columns_by_tile = 1;
@@ -125,6 +128,7 @@ const Illegal kIllegal[] = {
     {"transposition of no plane", turn_block, [](Descriptor& d) { d.plane_words = 0; }},
     {"transposition beside words", turn_block, [](Descriptor& d) { d.target_address += 2; }},
     {"unfolding of no plane", unfold_block, [](Descriptor& d) { d.unfold_planes = 0; }},
+    {"unfolding without strides", unfold_block, [](Descriptor& d) { d.unfold_stride_width = 0; }},
     {"unfolding without taps", unfold_block, [](Descriptor& d) { d.unfold_kernel_width = 0; }},
     {"unfolding of an empty map", unfold_block, [](Descriptor& d) { d.unfold_height = 0; }},
     {"stream from beside a chunk", copy_block, [](Descriptor& d) { d.x_address += 2; }},

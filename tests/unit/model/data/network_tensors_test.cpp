@@ -91,6 +91,7 @@ TEST_CASE("codes are stored with their scales, and not looked at again", "[safet
   codes[0].weights.assign(24, 1);
   codes[0].weights[1] = 200;
   codes[0].weight_scale = {0.5, 0.25, 0.125};  // one an output channel
+  codes[0].weight_reading = bipolar_codes(8);
   InferenceIntegers integers;
   integers.sign = {1, -1, 1};
   integers.thresholds.assign(9, 7);
