@@ -99,6 +99,7 @@ const std::vector<Kind> kKinds = {
 
 struct Options {
   std::string config, bits, kind, scheme;
+  std::string scheme_kind;  ///< of schemes other than dorefa; empty: all
   MemoryModel memory;
 } options;
 
@@ -231,7 +232,8 @@ TEST_CASE("Training steps of every kind of layer agree with golden and cycle mod
   for (const Scheme* scheme : schemes())
     if (scheme->name() != std::string("dorefa")) {
       for (const Kind& kind : kKinds)
-        add(scheme->name(), kBits[&kind - kKinds.data() < 2 ? 2 : 6], kind);
+        if (options.scheme_kind.empty() || options.scheme_kind == kind.name)
+          add(scheme->name(), kBits[&kind - kKinds.data() < 2 ? 2 : 6], kind);
       add(scheme->name(), kBits[1], kKinds[1]);  // of one bit everywhere
     }
   REQUIRE(!cases.empty());
@@ -283,6 +285,8 @@ int main(int argc, char** argv) {
       Opt(options.bits, "W,A,G")["--bits"]("only this row of the table") |
       Opt(options.kind, "kind")["--kind"]("only this network: fc, conv, pooled ...") |
       Opt(options.scheme, "name")["--scheme"]("only this scheme") |
+      Opt(options.scheme_kind,
+          "kind")["--scheme-kind"]("only this network of schemes other than dorefa") |
       Opt(options.memory.latency_cycles, "cycles")["--memory-latency"]("of the memory") |
       Opt(options.memory.bytes_per_cycle, "bytes")["--memory-bytes-per-cycle"]("of the memory") |
       Opt(options.memory.ideal)["--ideal-memory"]("no latency, full bandwidth"));

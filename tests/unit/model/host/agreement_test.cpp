@@ -8,13 +8,12 @@
 #include <catch2/catch.hpp>
 
 #include "model/base/splitmix.hpp"
-#include "model/data/network_file.hpp"
 #include "model/host/scheduler.hpp"
 #include "model/reference/float_engine.hpp"
 #include "model/reference/float_layers.hpp"
 #include "tests/support/accelerator_step.hpp"
+#include "tests/support/agreement_run.hpp"
 #include "tests/support/dorefa_helpers.hpp"
-#include "tests/support/scratch.hpp"
 
 namespace solfege {
 namespace {
@@ -567,116 +566,6 @@ Worst update(const AcceleratorStep& step, std::size_t k, double spoil = 1.0) {
   return worst;
 }
 
-// ---- Networks and runs ----
-
-/// Every kind of layer: pooling with a bias; batch norm, dropout and a residual's start; a residual
-/// on batch norm, one on a bias; pooling with batch norm and dropout; fully connected. `grouped`:
-/// and groups, depthwise with two outputs an input, kernels, strides and paddings by axis.
-std::string network_text(const std::string& scheme, int w, int a, int g, double decay,
-                         bool branched = false, double learning_rate = 0.01, bool grouped = false) {
-  std::string text = fmt::format("scheme = \"{}\"\nlearning_rate = {}\nweight_decay = {}\n", scheme,
-                                 learning_rate, decay);
-  std::vector<std::string> plain = {
-      "conv\"\nchannels = 12\nkernel = 3\npadding = 1\npool = 2\n",
-      "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\ndropout = 0.25\n",
-      "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\nresidual = 2\n",
-      "conv\"\nchannels = 20\nkernel = 1\nresidual = 2\n",
-      "conv\"\nchannels = 9\nkernel = 3\npadding = 1\nbatch_norm = true\npool = 2\n"
-      "dropout = 0.5\n",
-      "fc\"\nchannels = 17\nbatch_norm = true\n"};
-  if (grouped) {
-    plain[3] += "dropout = 0.25\n";
-    plain.insert(plain.begin() + 4,
-                 {"conv\"\nchannels = 40\nkernel = [3, 1]\npadding = [1, 0]\n"
-                  "groups = \"depthwise\"\nbatch_norm = true\n",
-                  "conv\"\nchannels = 20\nkernel = [7, 3]\nstride = [3, 1]\npadding = [6, 1]\n"
-                  "groups = 5\nbatch_norm = true\n",
-                  "conv\"\nchannels = 20\nkernel = 3\npadding = 1\ninput = 4\nresidual = 6\n"});
-  }
-  // Max-pooling windows that overlap, with a bias and with batch norm, and reach over the edge;
-  // projections; averages over windows that overlap, read twice, and over the whole map.
-  const std::vector<std::string> graph = {
-      "conv\"\nchannels = 12\nkernel = 3\npadding = 1\npool = 3\npool_stride = 2\n"
-      "pool_padding = 1\n",
-      "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\ndropout = 0.25\n",
-      "conv\"\nchannels = 20\nkernel = 3\npadding = 1\nbatch_norm = true\nresidual = 1\n",
-      "avgpool\"\nkernel = 2\nstride = 1\n",
-      "conv\"\nchannels = 19\nkernel = 3\npadding = 1\nbatch_norm = true\npool = 2\n"
-      "pool_stride = 1\ndropout = 0.5\n",
-      "conv\"\nchannels = 19\nkernel = 2\ninput = 4\nresidual = 5\n",
-      "avgpool\"\n"};
-  // Codes without a 0 have none for what is dropped. Gradients that are rounded as they are come
-  // from no batch norm; dropout's scale is no power of two, as their units are.
-  const bool normalises = find_scheme(scheme)->gradient_rule(Layer()) == GradientRule::kStochastic;
-  const bool drops = normalises && find_scheme(scheme)->activation_reading(Layer()).offset == 0;
-  bool first = true;
-  for (std::string layer : branched ? graph : plain) {
-    if (layer.find("avgpool") == 0) {
-      text += fmt::format("[[layer]]\ntype = \"{}", layer);
-      continue;
-    }
-    const int most = layer.find("groups") == std::string::npos ? 8 : 7;
-    const std::size_t dropout = layer.find("dropout");
-    if (!drops && dropout != std::string::npos)
-      layer.erase(dropout, layer.find('\n', dropout) + 1 - dropout);
-    const std::size_t norm = layer.find("batch_norm");
-    if (!normalises && norm != std::string::npos)
-      layer.erase(norm, layer.find('\n', norm) + 1 - norm);
-    text += fmt::format("[[layer]]\ntype = \"{}output_bits = {}\n", layer, a);
-    if (!first) text += fmt::format("weight_bits = {}\ngradient_bits = {}\n", std::min(w, most), g);
-    first = false;
-  }
-  return text + "[[layer]]\ntype = \"fc\"\n";
-}
-
-constexpr int kBatch = 12, kSide = 8, kChannels = 2, kClasses = 5;
-
-struct Run {
-  Run(const std::string& config_path, const std::string& text, std::uint64_t seed,
-      bool trained = true)
-      : config(Config::load(SOLFEGE_SOURCE_DIR + ("/" + config_path))), random(seed) {
-    const Scratch scratch;
-    network =
-        load_network(scratch.write("n.toml", text), config, {kSide, kSide, kChannels, kClasses});
-    engine = std::make_unique<AcceleratorEngine>(
-        config, network, kBatch, seed, [&](std::size_t bytes) -> std::unique_ptr<Device> {
-          return std::make_unique<GoldenOnly>(config, bytes);
-        });
-    // Batch norms as training might leave them, some negative. The engine owns its layers.
-    for (std::size_t k = 0; k < network.layers.size(); ++k) {
-      auto& state = const_cast<LayerState&>(engine->layer(static_cast<int>(k)));
-      if (!network.layers[k].batch_norm || !trained) continue;
-      for (double& gamma : state.gamma)
-        gamma = (random.uniform() < 0.25f ? -1.0 : 1.0) * (0.3 + random.uniform());
-      for (double& beta : state.beta) beta = random.uniform() - 0.2;
-    }
-  }
-  std::vector<std::uint8_t> bytes(int count, int limit) {
-    std::vector<std::uint8_t> values(static_cast<std::size_t>(count));
-    for (std::uint8_t& value : values)
-      value = static_cast<std::uint8_t>(random.next() % static_cast<std::uint64_t>(limit));
-    return values;
-  }
-  AcceleratorStep step() {
-    const auto pixels = bytes(kBatch * kSide * kSide * kChannels, 256);
-    const auto labels = bytes(kBatch, kClasses);
-    return AcceleratorStep(engine.get(), network, pixels, labels);
-  }
-  /// Steps before which shifts are only bounds.
-  void warm_up(int steps) {
-    for (int i = 0; i < steps; ++i) {
-      const auto pixels = bytes(kBatch * kSide * kSide * kChannels, 256);
-      const auto labels = bytes(kBatch, kClasses);
-      engine->train_step(pixels.data(), labels.data(), kBatch);
-    }
-  }
-
-  Config config;
-  SplitMix64 random;
-  Network network;
-  std::unique_ptr<AcceleratorEngine> engine;
-};
-
 /// The stage is within its bound, and a tenth too much is not.
 #define CHECK_STAGE(stage, ...)                                                                    \
   do {                                                                                             \
@@ -881,133 +770,6 @@ TEST_CASE("f_G of the stream unit is unbiased over many draws, with the referenc
     CHECK(real_variance == Approx(1.0).epsilon(0.05));
     // Known bad: a tenth of a step off
     CHECK(judge(integer, 0.1, &integer_variance) > 5.0);
-  }
-}
-
-namespace {
-
-double correlation(const std::vector<float>& a, const std::vector<float>& b) {
-  return dot(a, b) / std::sqrt(dot(a, a) * dot(b, b));
-}
-
-/// A float engine in the state before the step, with the same dropout masks and `seed` for f_G.
-FloatEngine reference_of(const AcceleratorStep& step, std::uint64_t seed) {
-  FloatEngine reference(step.network, seed);
-  for (std::size_t k = 0; k < step.layers(); ++k) {
-    FloatEngine::State& state = reference.state(static_cast<int>(k));
-    const LayerState& from = step.before[k];
-    state.weights.value = step.weights(k);
-    if (step.layer(k).batch_norm) {
-      state.gamma.value = step.gamma(k);
-      state.beta.value = step.beta(k);
-    } else {
-      state.bias.value = to_floats(from.bias);
-    }
-    state.hold_kept = step.layer(k).dropout > 0.0;
-    if (state.hold_kept) state.kept = step.kept(k);
-  }
-  return reference;
-}
-
-/// How a step of the accelerator and one of the reference stand to each other, over all layers.
-struct Distance {
-  double loss = 0.0;                ///< difference
-  double preactivation = 1.0;       ///< least correlation
-  double codes = 0.0;               ///< largest fraction of codes that differ
-  double gradient = 0.0;            ///< mean correlation of weight gradients
-  double reference_gradient = 0.0;  ///< the same of two references with other draws of f_G
-};
-
-Distance distance(const AcceleratorStep& step, FloatEngine reference, FloatEngine twin,
-                  const std::vector<std::uint8_t>& pixels) {
-  Distance d;
-  d.loss =
-      std::abs(reference.train_step(pixels.data(), step.labels.data(), step.batch) - step.loss);
-  twin.train_step(pixels.data(), step.labels.data(), step.batch);
-  double layers = 0.0;
-  for (const Layer& layer : step.network.layers) layers += layer.is_average ? 0.0 : 1.0;
-  for (std::size_t k = 0; k < step.layers(); ++k) {
-    const FloatEngine::State& state = reference.state(static_cast<int>(k));
-    d.preactivation = std::min(d.preactivation, correlation(state.output, step.preactivation(k)));
-    if (step.after[k].first_reader >= 0) {
-      const std::vector<float> codes = step.code_values(k);
-      double differing = 0.0;
-      for (std::size_t i = 0; i < codes.size(); ++i)
-        differing += std::abs(codes[i] - state.codes[i]) > 1e-3;
-      d.codes = std::max(d.codes, differing / static_cast<double>(codes.size()));
-    }
-    if (step.layer(k).is_average) continue;
-    const auto momentum = [&](const LayerState& s, const std::vector<std::uint8_t>& memory) {
-      return scaled(step.weight_elements(k, s.momentum, memory), AcceleratorStep::kUnit);
-    };
-    std::vector<float> gradient = momentum(step.after[k], step.memory);
-    const std::vector<float> old = momentum(step.before[k], step.memory_before);
-    for (std::size_t i = 0; i < gradient.size(); ++i)
-      gradient[i] -= static_cast<float>(step.network.momentum) * old[i];
-    d.gradient += correlation(gradient, state.weights.gradient) / layers;
-    d.reference_gradient +=
-        correlation(twin.state(static_cast<int>(k)).weights.gradient, state.weights.gradient) /
-        layers;
-  }
-  return d;
-}
-
-}  // namespace
-
-// Codes differ where a pre-activation's rounding crosses a threshold, and layers carry that on; the
-// draws of f_G differ altogether. So no element has a bound, but means over runs have: those
-// measured over 40 seeds, with a margin of about twice. Weight gradients must be nearly as alike as
-// those of two references that draw differently.
-TEST_CASE("Whole steps of both engines from one state stay together", "[agreement]") {
-  const std::uint64_t seed = test_seed();
-  struct Case {
-    int w, a, g;
-    bool branched;
-    double loss, preactivation, codes, gradient;
-    const char* scheme = "dorefa";
-    int warm_up = 16;  // 0: all precisions begin alike, of 8 bits, whose codes are fine
-  };
-  constexpr int kRuns = 8;
-  for (const Case& c :
-       {Case{1, 2, 4, false, 0.03, 0.96, 0.15, 0.2}, Case{2, 4, 8, false, 0.01, 0.995, 0.15, 0.15},
-        Case{8, 4, 8, false, 0.01, 0.995, 0.15, 0.15}, Case{2, 4, 8, true, 0.01, 0.995, 0.15, 0.15},
-        Case{2, 2, 8, false, 0.01, 0.995, 0.4, 0.15, "any_precision", 0},
-        Case{2, 2, 8, false, 0.03, 0.96, 0.15, 0.2, "guided", 0},
-        Case{2, 2, 8, false, 0.01, 0.995, 0.4, 0.15, "two_step", 0},
-        Case{2, 2, 8, false, 0.01, 0.995, 0.4, 0.15, "progressive", 0}}) {
-    Distance mean, far;
-    const auto add = [](Distance* sum, const Distance& d) {
-      sum->loss += d.loss / kRuns;
-      sum->preactivation += (d.preactivation - 1.0) / kRuns;
-      sum->codes += d.codes / kRuns;
-      sum->gradient += d.gradient / kRuns;
-      sum->reference_gradient += d.reference_gradient / kRuns;
-    };
-    for (int i = 0; i < kRuns; ++i) {
-      const std::uint64_t own = seed + 1000 * static_cast<std::uint64_t>(i);
-      Run run("configs/w8a8g8.toml", network_text(c.scheme, c.w, c.a, c.g, 0.0, c.branched), own,
-              c.warm_up > 0);
-      run.warm_up(c.warm_up);
-      const auto pixels = run.bytes(kBatch * kSide * kSide * kChannels, 256);
-      const AcceleratorStep step(run.engine.get(), run.network, pixels,
-                                 run.bytes(kBatch, kClasses));
-      const FloatEngine reference = reference_of(step, own), twin = reference_of(step, own + 1);
-      add(&mean, distance(step, reference, twin, pixels));
-      // Known bad: one layer's weights of the wrong sign
-      FloatEngine bad = reference;
-      for (float& w : bad.state(2).weights.value) w = -w;
-      add(&far, distance(step, bad, twin, pixels));
-    }
-    CAPTURE(seed, c.scheme, c.w, c.a, c.g, c.branched, mean.loss, mean.preactivation, mean.codes,
-            mean.gradient, mean.reference_gradient);
-    CAPTURE(far.preactivation, far.codes, far.gradient);
-    CHECK(mean.loss < c.loss);
-    CHECK(mean.preactivation > c.preactivation);
-    CHECK(mean.codes < c.codes);
-    CHECK(mean.gradient > mean.reference_gradient - c.gradient);
-    CHECK(far.preactivation < c.preactivation);
-    CHECK(far.codes > c.codes);
-    CHECK(far.gradient < mean.reference_gradient - c.gradient);
   }
 }
 
