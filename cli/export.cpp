@@ -22,6 +22,7 @@ int run_export(const CommonOptions& common, const std::string& checkpoint,
   RunEngine engine = make_engine(saved.run.numbers == "float" ? "float" : "golden", config, network,
                                  saved.run.batch, saved.run.seed, {});
   engine.training->restore(saved.payload);
+  engine.training->set_progress(1.0);  // as the run itself ends
   export_from(engine, network, config, output);
   fmt::print("{} after step {}, to {}\n", network.name, saved.step, output);
 

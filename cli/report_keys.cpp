@@ -17,6 +17,28 @@ const std::vector<ReportKey>& common_report_keys() {
 
 namespace {
 
+/// What the RTL did in a run, and the accuracies of several precisions.
+std::vector<ReportKey> with_run_keys(std::vector<ReportKey> keys) {
+  const std::vector<ReportKey> more = {
+      {"precisions[].weight_bits",
+       "Of several precisions: the bits of weights between the first and the last layer; 0: the "
+       "network's."},
+      {"precisions[].activation_bits", "The bits of activations; 0: the network's."},
+      {"precisions[].accuracy", "The share that is classified rightly with these."},
+      {"mismatched_bits", "The bits that differ between RTL and golden model."},
+      {"compared_bits", "The bits that were compared."},
+      {"cycles.simulated", "The cycles in which descriptors advanced, summed over descriptors."},
+      {"cycles.predicted", "The same by the cycle model."},
+      {"cycles.stall", "The cycles in which descriptors waited."},
+      {"cycles.total", "The cycles in which the device was busy."},
+      {"cycles.predicted_total",
+       "The same by the cycle model; it is left out where the memory pauses at random."},
+      {"cycles.descriptors", "The descriptors that ran."},
+      {"cycles.descriptors_apart", "Those whose advancing cycles differ from the prediction."}};
+  keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
 ReportKind generate_report() {
   return {"generate",
           "The Verilog of a configuration was written.",
@@ -29,40 +51,28 @@ ReportKind train_report() {
       "A network was trained. The keys of bits, cycles and descriptors count what the RTL did; "
       "they "
       "are 0 for the golden and the float engine.",
-      {{"network", "The name of the network."},
-       {"data", "The name of the data set."},
-       {"engine", "golden, rtl, lockstep or float."},
-       {"batch", "The samples of a step."},
-       {"seed", "The seed of the initial weights and of the order of the images."},
-       {"steps", "The steps that were trained, those before --resume included."},
-       {"resumed_from", "The step of the checkpoint that the run went on from, or null."},
-       {"steps_per_epoch", "The steps that pass over all training images once."},
-       {"notes[]", "What of the file of --init is not taken as it stands."},
-       {"loss[]", "The mean loss of each step, from the first."},
-       {"layers_unchanged[]", "Of each step of this run, how many layers kept all their weights."},
-       {"accuracy", "The share of test images that are classified rightly at the end, or null."},
-       {"precisions[].weight_bits",
-        "Of several precisions: the bits of weights between the first and the last layer; 0: the "
-        "network's."},
-       {"precisions[].activation_bits", "The bits of activations; 0: the network's."},
-       {"precisions[].accuracy", "The share that is classified rightly with these."},
-       {"test_images", "The test images that were classified."},
-       {"accuracy_history[].step", "The step after which the test images were classified."},
-       {"accuracy_history[].epoch", "The same in epochs."},
-       {"accuracy_history[].accuracy", "The share that was classified rightly then."},
-       {"mismatched_bits", "The bits that differ between RTL and golden model."},
-       {"compared_bits", "The bits that were compared."},
-       {"cycles.simulated", "The cycles in which descriptors advanced, summed over descriptors."},
-       {"cycles.predicted", "The same by the cycle model."},
-       {"cycles.stall", "The cycles in which descriptors waited."},
-       {"cycles.total", "The cycles in which the device was busy."},
-       {"cycles.predicted_total",
-        "The same by the cycle model; it is left out where the memory pauses at random."},
-       {"cycles.descriptors", "The descriptors that ran."},
-       {"cycles.descriptors_apart", "Those whose advancing cycles differ from the prediction."},
-       {"host_element_operations", "The elements that the host read or wrote within steps."},
-       {"seconds", "The time that the run took."},
-       {"failure", "Why the run ended early; it is left out where it did not."}}};
+      with_run_keys(
+          {{"network", "The name of the network."},
+           {"data", "The name of the data set."},
+           {"engine", "golden, rtl, lockstep or float."},
+           {"batch", "The samples of a step."},
+           {"seed", "The seed of the initial weights and of the order of the images."},
+           {"steps", "The steps that were trained, those before --resume included."},
+           {"resumed_from", "The step of the checkpoint that the run went on from, or null."},
+           {"steps_per_epoch", "The steps that pass over all training images once."},
+           {"notes[]", "What of the file of --init is not taken as it stands."},
+           {"loss[]", "The mean loss of each step, from the first."},
+           {"layers_unchanged[]",
+            "Of each step of this run, how many layers kept all their weights."},
+           {"accuracy",
+            "The share of test images that are classified rightly at the end, or null."},
+           {"test_images", "The test images that were classified."},
+           {"accuracy_history[].step", "The step after which the test images were classified."},
+           {"accuracy_history[].epoch", "The same in epochs."},
+           {"accuracy_history[].accuracy", "The share that was classified rightly then."},
+           {"host_element_operations", "The elements that the host read or wrote within steps."},
+           {"seconds", "The time that the run took."},
+           {"failure", "Why the run ended early; it is left out where it did not."}})};
 }
 
 ReportKind evaluate_report() {
@@ -70,33 +80,19 @@ ReportKind evaluate_report() {
       "evaluate",
       "Images were classified with weights of a file. The keys of bits, cycles and descriptors "
       "count what the RTL did; they are 0 for the golden and the float engine.",
-      {{"network", "The name of the network."},
-       {"data", "The name of the data set."},
-       {"engine", "golden, rtl, lockstep or float."},
-       {"batch", "The samples that are classified at once."},
-       {"test_images", "The test images that were classified."},
-       {"accuracy", "The share of them that is classified rightly, or null."},
-       {"precisions[].weight_bits",
-        "Of several precisions: the bits of weights between the first and the last layer; 0: the "
-        "network's."},
-       {"precisions[].activation_bits", "The bits of activations; 0: the network's."},
-       {"precisions[].accuracy", "The share that is classified rightly with these."},
-       {"calibration[].layer", "Of --calibrate: a layer's name."},
-       {"calibration[].weight_exponent", "The q of its weights, which are multiples of 2^-q."},
-       {"calibration[].activation_exponent", "The q of its activations."},
-       {"notes[]", "What of the file is not taken as it stands."},
-       {"mismatched_bits", "The bits that differ between RTL and golden model."},
-       {"compared_bits", "The bits that were compared."},
-       {"cycles.simulated", "The cycles in which descriptors advanced, summed over descriptors."},
-       {"cycles.predicted", "The same by the cycle model."},
-       {"cycles.stall", "The cycles in which descriptors waited."},
-       {"cycles.total", "The cycles in which the device was busy."},
-       {"cycles.predicted_total",
-        "The same by the cycle model; it is left out where the memory pauses at random."},
-       {"cycles.descriptors", "The descriptors that ran."},
-       {"cycles.descriptors_apart", "Those whose advancing cycles differ from the prediction."},
-       {"seconds", "The time that the run took."},
-       {"failure", "Why the run ended early; it is left out where it did not."}}};
+      with_run_keys(
+          {{"network", "The name of the network."},
+           {"data", "The name of the data set."},
+           {"engine", "golden, rtl, lockstep or float."},
+           {"batch", "The samples that are classified at once."},
+           {"test_images", "The test images that were classified."},
+           {"accuracy", "The share of them that is classified rightly, or null."},
+           {"calibration[].layer", "Of --calibrate: a layer's name."},
+           {"calibration[].weight_exponent", "The q of its weights, which are multiples of 2^-q."},
+           {"calibration[].activation_exponent", "The q of its activations."},
+           {"notes[]", "What of the file is not taken as it stands."},
+           {"seconds", "The time that the run took."},
+           {"failure", "Why the run ended early; it is left out where it did not."}})};
 }
 
 ReportKind export_report() {

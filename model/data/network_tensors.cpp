@@ -160,7 +160,9 @@ std::map<std::string, std::string> metadata_of(const Network& network, const Ten
     const auto put = [&](const char* key, const auto& value) {
       metadata[layer.name + "." + key] = fmt::format("{}", value);
     };
-    put("type", layer.fully_connected ? "fc" : "conv");
+    put("type", layer.is_average ? "avgpool" : layer.fully_connected ? "fc" : "conv");
+    put("kernel", fmt::format("{} {}", layer.kernel_height, layer.kernel_width));
+    put("groups", layer.groups);
     put("scheme", layer.scheme);
     put("weight_bits", layer.weight_bits);
     put("input_bits", layer.input_bits);
@@ -169,6 +171,10 @@ std::map<std::string, std::string> metadata_of(const Network& network, const Ten
     put("stride", fmt::format("{} {}", layer.stride_height, layer.stride_width));
     put("padding", fmt::format("{} {}", layer.padding_height, layer.padding_width));
     put("pool", layer.pool);
+    put("pool_stride", layer.pooling().y.stride);
+    put("pool_padding", layer.pool_padding);
+    const int from = network.input_of(static_cast<int>(names.size()) - 1);
+    put("input", from < 0 ? std::string() : network.layers[static_cast<std::size_t>(from)].name);
     put("residual", layer.residual < 0
                         ? std::string()
                         : network.layers[static_cast<std::size_t>(layer.residual)].name);

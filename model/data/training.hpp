@@ -79,8 +79,8 @@ struct Inference {
 class TrainingEngine {
  public:
   virtual ~TrainingEngine() = default;
-  /// One training step on `batch` images ([image][y][x][channel] bytes). Returns the mean
-  /// cross-entropy loss over the batch before the update.
+  /// One training step on `batch` images ([image][y][x][channel] bytes). Returns the mean loss over
+  /// the batch before the update, of several precisions that of the first.
   virtual double train_step(const std::uint8_t* pixels, const std::uint8_t* labels, int batch) = 0;
   /// Logits of any number of images by the current weights, and if asked for the codes between the
   /// layers.

@@ -157,7 +157,7 @@ class AcceleratorEngine : public TrainingEngine {
   template <typename Archive>
   void visit_state(Archive&& archive);
   template <typename Archive>
-  void visit_layers(TrainingLayout& layout, Archive&& archive);
+  void visit_layers(TrainingLayout& layout, bool with_weights, Archive&& archive);
 
   Config config_;
   Network network_;

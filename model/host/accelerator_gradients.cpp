@@ -71,8 +71,7 @@ void AcceleratorEngine::complete_gradient(ProgramBuilder& builder, std::size_t k
   if (s.has_joint) join_branches(builder, k);
   if (s.cut_sum != 0) clip_gradient(builder, k);
   if (s.has_joint) join_residuals(builder, k);
-  if (network_.curriculum == Curriculum::kGuided && s.layer.batch_norm && !s.pooled())
-    join_guidance(builder, k);
+  if (is_guided(network_, s.layer)) join_guidance(builder, k);
   if (s.pooled() && s.scattered.address != 0) {
     StreamPass route;
     route.z = &s.gradient;

@@ -558,17 +558,18 @@ void AcceleratorEngine::visit_state(Archive&& archive) {
   scalar(active);
   if (active >= precisions_.size()) throw InputError("the saved state is of another curriculum");
   swap_to(active);
+  const bool shares = network_.curriculum != Curriculum::kGuided;
   for (std::size_t p = 0; p < precisions_.size(); ++p)
-    visit_layers(p == active_ ? layout_ : precisions_[p], archive);
+    visit_layers(p == active_ ? layout_ : precisions_[p], p == 0 || !shares, archive);
 }
 
 template <typename Archive>
-void AcceleratorEngine::visit_layers(TrainingLayout& layout, Archive&& archive) {
+void AcceleratorEngine::visit_layers(TrainingLayout& layout, bool with_weights, Archive&& archive) {
   auto scalar = [&](auto& value) { archive(&value, sizeof value); };
   for (LayerState& s : layout.layers) {
     s.visit(archive);
     scalar(s.layer.activation_bound);
-    if (!s.has_weights()) continue;
+    if (!s.has_weights() || !with_weights) continue;
     for (const ElementTensor* tensor : {&s.weights, &s.momentum})
       archive(host_.write<std::uint8_t>(tensor->address, tensor->size_bytes()),
               tensor->size_bytes());
@@ -604,7 +605,12 @@ void AcceleratorEngine::restore(const std::vector<std::uint8_t>& state) {
     std::memcpy(to, next, count);
     next += count;
   });
-  refresh_activations();
+  const std::size_t active = active_;
+  for (std::size_t p = 0; p < precisions_.size(); ++p) {
+    swap_to(p);
+    refresh_activations();
+  }
+  swap_to(active);
   write_weight_constants();
 }
 

@@ -373,7 +373,7 @@ void FloatEngine::backward(int batch, std::vector<float> logit_gradient) {
     State& state = states_[k];
     // Later layers that add this one's p have left their share.
     add_share(&state.output_gradient, backward_codes(static_cast<int>(k), batch));
-    if (network_.curriculum == Curriculum::kGuided && layer.batch_norm && layer.pool == 1)
+    if (is_guided(network_, layer))
       add_guidance(network_.guidance, state.output, precisions_[1 - active_].states[k].output,
                    &state.output_gradient);
     if (layer.residual >= 0)

@@ -137,17 +137,27 @@ void FloatEngine::visit_state(Archive&& archive) {
   scalar(random_);
   scalar(learning_rate_);
   scalar(steps_);
-  for (State& s : states_) {
-    for (Parameter* parameter : {&s.weights, &s.bias, &s.gamma, &s.beta}) {
-      list(parameter->value);
-      list(parameter->velocity);
-      list(parameter->square);
+  std::uint64_t active = active_;
+  scalar(active);
+  if (active >= precisions_.size()) throw InputError("the saved state is of another curriculum");
+  switch_to(active);
+  const bool shares = network_.curriculum != Curriculum::kGuided;
+  for (std::size_t p = 0; p < precisions_.size(); ++p) {
+    Network& network = p == active_ ? network_ : precisions_[p].network;
+    for (State& s : p == active_ ? states_ : precisions_[p].states) {
+      for (Parameter* parameter : {&s.weights, &s.bias, &s.gamma, &s.beta}) {
+        // Shared weights are where the active precision is.
+        if (parameter == &s.weights && shares && p != active_) continue;
+        list(parameter->value);
+        list(parameter->velocity);
+        list(parameter->square);
+      }
+      list(s.running_mean);
+      list(s.running_variance);
+      scalar(s.bound_velocity);
     }
-    list(s.running_mean);
-    list(s.running_variance);
-    scalar(s.bound_velocity);
+    for (Layer& layer : network.layers) scalar(layer.activation_bound);
   }
-  for (Layer& layer : network_.layers) scalar(layer.activation_bound);
 }
 
 std::vector<std::uint8_t> FloatEngine::state() {

@@ -77,6 +77,11 @@ OutputCodes output_codes(const Network& network, int k) {
           largest / code_levels(layer.output_bits - (is_signed ? 1 : 0))};
 }
 
+bool is_guided(const Network& network, const Layer& layer) {
+  return network.curriculum == Curriculum::kGuided && layer.batch_norm && layer.pool == 1 &&
+         scheme_of(layer).curriculum() == Curriculum::kGuided;
+}
+
 std::string scheme_names() {
   std::string names;
   for (const Scheme* scheme : schemes())

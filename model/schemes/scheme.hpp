@@ -189,6 +189,8 @@ struct OutputCodes {
 };
 /// Those of the network's layer `k`, or of the images (-1).
 OutputCodes output_codes(const Network& network, int k);
+/// Whether a student's and a teacher's p of this layer draw each other near.
+bool is_guided(const Network& network, const Layer& layer);
 /// A paper's quantizer that the machine cannot run.
 struct MissingScheme {
   const char* name;

@@ -265,6 +265,48 @@ class Tensors(SystemTest):
         self.refused("train", TINY, "--init", path, "--resume", path, message=["--init", "--resume"])
         self.refused("evaluate", TINY, message=["--init"])
 
+    def test_precisions(self):
+        """A file has the batch norm and biases of each precision; without them each starts from the same parameters."""
+        for network in ("tiny_pool", "tiny_graph"):
+            with self.subTest(network):
+                trained = self.train(network, "--scheme", "any_precision", steps=12)
+                bits = [(one["weight_bits"], one["activation_bits"]) for one in trained["precisions"]]
+                self.assertEqual(bits, [(2, 2), (1, 1)])
+                self.assertEqual(trained["precisions"][0]["accuracy"], trained["accuracy"])
+                found = self.evaluate(network, self.trained, "--scheme", "any_precision")
+                self.assertEqual(found["precisions"], trained["precisions"])
+                tensors, metadata = read_tensors(self.trained)
+                layer = metadata["layers"].split()[1]  # the first sees the same pixels with the same bits
+                name = f"{layer}.batch_norm.running_mean"
+                self.assertNotEqual(tensors[name], tensors[f"precision_1_1/{name}"])
+                self.assertEqual(tensors[f"{layer}.weight"], tensors[f"precision_1_1/{layer}.weight"])
+                plain = self.folder / "plain.safetensors"
+                write_tensors(plain, {key: tensor for key, tensor in tensors.items() if not key.startswith("precision_")})
+                alone = self.evaluate(network, plain, "--scheme", "any_precision")
+                self.assertEqual(alone["precisions"][0], trained["precisions"][0])
+        # A training in phases ends in the last, whatever its steps, and so does what a checkpoint exports.
+        checkpoint, again = self.folder / "run.ckpt", self.folder / "again.safetensors"
+        self.train("tiny_pool", "--scheme", "progressive", "--checkpoint", checkpoint, steps=1)
+        self.report("export", checkpoint, "-o", again)
+        self.assertEqual(read_tensors(again), read_tensors(self.trained))
+        self.assertEqual(read_tensors(again)[1]["conv1.weight_bits"], "1")
+
+    def test_calibration(self):
+        """Exponents of each layer, by each criterion; and what has none is refused."""
+        self.train("tiny_pool", "--scheme", "qcode", steps=30)
+        evaluate = ("tiny_pool", self.trained, "--scheme", "qcode")
+        plain = self.evaluate(*evaluate, config=SQUARE)
+        self.assertEqual(plain["calibration"], [])
+        for criterion in ("mse", "kl", "accuracy"):
+            with self.subTest(criterion):
+                found = self.evaluate(*evaluate, "--calibrate", 40, "--criterion", criterion, config=SQUARE)
+                self.assertEqual([one["layer"] for one in found["calibration"]], ["conv0", "conv1", "fc2"])
+                self.assertNotIn("activation_exponent", found["calibration"][-1])
+                for one in found["calibration"][:-1]:
+                    self.assertTrue(-16 <= one["activation_exponent"] <= 40)
+        self.refused("evaluate", TINY, "--network", "tiny_pool", "--batch", 16, "--init", self.trained, "--calibrate", 4, message=["--calibrate", "--scheme qcode"])
+        self.refused("evaluate", TINY, "--network", "tiny_pool", "--init", self.trained, "--criterion", "kl", message=["--criterion", "--calibrate"])
+
     def test_names_that_meet(self):
         network = self.folder / "n.toml"
         layer = '[[layer]]\nname = "{}"\ntype = "fc"\nchannels = 10\nbatch_norm = {}\n'

@@ -6,19 +6,20 @@
 #include <memory>
 
 #include "model/base/error.hpp"
-#include "model/base/splitmix.hpp"
 #include "model/data/network_file.hpp"
 #include "model/host/accelerator_engine.hpp"
 #include "model/host/accelerator_host.hpp"
 #include "model/reference/float_engine.hpp"
 #include "model/schemes/scheme.hpp"
+#include "tests/support/random_training.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/seeded_random.hpp"
 
 namespace solfege {
 namespace {
 
-constexpr int kBatch = 4, kSide = 8, kChannels = 2, kClasses = 5;
+constexpr int kBatch = 4, kClasses = 5;
+constexpr ImageShape kShape{8, 8, 2, kClasses};
 
 const char* const kNetwork = R"(
 [[layer]]
@@ -57,30 +58,12 @@ Network network_of(const Scratch& scratch, const std::string& scheme) {
   if (scheme == "wage")
     for (std::size_t at = 0; (at = text.find(key)) != std::string::npos;)
       text.erase(at, key.size());
-  return load_network(scratch.write("n.toml", text), square(), {kSide, kSide, kChannels, kClasses},
-                      scheme);
+  return load_network(scratch.write("n.toml", text), square(), kShape, scheme);
 }
 
 std::unique_ptr<TrainingEngine> make(bool fixed_point, const Network& network, std::uint64_t seed) {
   if (!fixed_point) return std::make_unique<FloatEngine>(network, seed);
-  const Config config = square();
-  return std::make_unique<AcceleratorEngine>(config, network, kBatch, seed,
-                                             [&](std::size_t bytes) -> std::unique_ptr<Device> {
-                                               return std::make_unique<GoldenOnly>(config, bytes);
-                                             });
-}
-
-std::vector<std::uint8_t> images(SplitMix64& random, int count) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * kSide * kSide * kChannels));
-  for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.next());
-  return pixels;
-}
-
-double train(TrainingEngine& engine, SplitMix64& random) {
-  const std::vector<std::uint8_t> pixels = images(random, kBatch);
-  std::vector<std::uint8_t> labels(kBatch);
-  for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.next() % kClasses);
-  return engine.train_step(pixels.data(), labels.data(), kBatch);
+  return golden_engine(square(), network, kBatch, seed);
 }
 
 bool same(const TrainedValues& a, const TrainedValues& b) {
@@ -100,14 +83,14 @@ TEST_CASE("An engine that is given another one's parameters infers alike", "[par
     const Network network = network_of(scratch, scheme->name());
     for (const bool fixed_point : {true, false}) {
       CAPTURE(scheme->name(), fixed_point);
-      SplitMix64 random(seed);
+      RandomTraining random(kShape, seed);
       const auto trained = make(fixed_point, network, seed);
-      for (int step = 0; step < 4; ++step) train(*trained, random);
+      for (int step = 0; step < 4; ++step) random.step(*trained, kBatch);
       // What is read out changes nothing of the training.
       const std::vector<std::uint8_t> state = trained->state();
       const std::vector<LayerParameters> parameters = trained->parameters();
       const std::vector<LayerCodes> codes = trained->codes();
-      const std::vector<std::uint8_t> pixels = images(random, 6);
+      const std::vector<std::uint8_t> pixels = random.images(6);
       const Inference inferred = trained->infer(pixels.data(), 6, true);
       CHECK(trained->state() == state);
       CHECK(inferred.logits.size() == 6 * kClasses);
@@ -115,7 +98,7 @@ TEST_CASE("An engine that is given another one's parameters infers alike", "[par
       CHECK(inferred.codes[0].size() == 6 * 4 * 4 * 6);
 
       const auto other = make(fixed_point, network, seed + 1);
-      train(*other, random);
+      random.step(*other, kBatch);
       CHECK(other->infer(pixels.data(), 6, false).logits != inferred.logits);
       other->set_parameters(parameters);
       const std::vector<LayerParameters> again = other->parameters();
@@ -146,41 +129,57 @@ TEST_CASE("An engine that is given another one's parameters infers alike", "[par
   }
 }
 
+namespace {
+
+/// Codes of a layer's weights that are read as other values than f_W of the master weights.
+void check_codes(const Layer& layer, const LayerParameters& parameters, const LayerCodes& codes) {
+  const std::vector<double>& master = parameters.weights.value;
+  const std::vector<float> expected =
+      scheme_of(layer).quantize_weights(layer, std::vector<float>(master.begin(), master.end()));
+  const PlaneReading reading = codes.weight_reading;
+  const std::vector<double>& scales = codes.weight_scale;
+  const std::size_t row = expected.size() / static_cast<std::size_t>(layer.out_channels);
+  REQUIRE(codes.weights.size() == expected.size());
+  REQUIRE((scales.size() == 1 || scales.size() * row == expected.size()));
+  std::size_t apart = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double value = scales[scales.size() == 1 ? 0 : i / row] *
+                         (reading.step * codes.weights[i] + reading.offset);
+    apart += std::abs(value - static_cast<double>(expected[i])) > 1e-4 ? 1 : 0;
+  }
+  // A weight may lie at a threshold, where float and fixed point round apart.
+  CHECK(apart <= expected.size() / 100);
+  const auto [least, most] = std::minmax_element(codes.weights.begin(), codes.weights.end());
+  CHECK(*least < *most);
+}
+
+}  // namespace
+
 TEST_CASE("Codes of weights, as they are read, are f_W of the master weights", "[parameters]") {
   const std::uint64_t seed = test_seed(20261127);
   CAPTURE(seed);
   const Scratch scratch;
   for (const Scheme* scheme : schemes()) {
-    const Network network = network_of(scratch, scheme->name());
-    for (const bool fixed_point : {true, false}) {
-      CAPTURE(scheme->name(), fixed_point);
-      SplitMix64 random(seed);
-      const auto engine = make(fixed_point, network, seed);
-      train(*engine, random);
-      const std::vector<LayerParameters> parameters = engine->parameters();
-      const std::vector<LayerCodes> codes = engine->codes();
-      for (std::size_t k = 0; k < network.layers.size(); ++k) {
-        CAPTURE(k);
-        const Layer& layer = network.layers[k];
-        const std::vector<double>& master = parameters[k].weights.value;
-        const std::vector<float> expected = scheme_of(layer).quantize_weights(
-            layer, std::vector<float>(master.begin(), master.end()));
-        const PlaneReading reading = codes[k].weight_reading;
-        const std::vector<double>& scales = codes[k].weight_scale;
-        const std::size_t row = expected.size() / static_cast<std::size_t>(layer.out_channels);
-        REQUIRE(codes[k].weights.size() == expected.size());
-        REQUIRE((scales.size() == 1 || scales.size() * row == expected.size()));
-        std::size_t apart = 0;
-        for (std::size_t i = 0; i < expected.size(); ++i) {
-          const double value = scales[scales.size() == 1 ? 0 : i / row] *
-                               (reading.step * codes[k].weights[i] + reading.offset);
-          apart += std::abs(value - static_cast<double>(expected[i])) > 1e-4 ? 1 : 0;
+    Network network = network_of(scratch, scheme->name());
+    // A layer may have another scheme than the rest, which measures what theirs does not.
+    for (const std::string other : {"", "fqn"}) {
+      if (!other.empty() && network.curriculum == Curriculum::kSingle) continue;
+      if (!other.empty()) network.layers[2].scheme = other;
+      for (const bool fixed_point : {true, false}) {
+        CAPTURE(scheme->name(), other, fixed_point);
+        RandomTraining random(kShape, seed);
+        const auto engine = make(fixed_point, network, seed);
+        for (int step = 0; step < 2; ++step) random.step(*engine, kBatch);
+        for (std::size_t p = 0; p < engine->precisions(); ++p) {
+          engine->set_precision(p);
+          const Network one = network.at(network.precisions[p]);
+          const std::vector<LayerParameters> parameters = engine->parameters();
+          const std::vector<LayerCodes> codes = engine->codes();
+          for (std::size_t k = 0; k < network.layers.size(); ++k) {
+            CAPTURE(p, k);
+            check_codes(one.layers[k], parameters[k], codes[k]);
+          }
         }
-        // A weight may lie at a threshold, where float and fixed point round apart.
-        CHECK(apart <= expected.size() / 100);
-        const auto [least, most] =
-            std::minmax_element(codes[k].weights.begin(), codes[k].weights.end());
-        CHECK(*least < *most);
       }
     }
   }
@@ -196,14 +195,15 @@ TEST_CASE("The float engine resumed from a saved state continues alike", "[param
       return FloatEngine(network, own, true, MaxGradient::kConstant, optimizer);
     };
     FloatEngine whole = make_float(seed), resumed = make_float(seed + 1);
-    SplitMix64 random(seed), other(seed + 2);
-    for (int step = 0; step < 3; ++step) train(whole, random);
-    for (int step = 0; step < 2; ++step) train(resumed, other);
+    RandomTraining random(kShape, seed), other(kShape, seed + 2);
+    for (int step = 0; step < 3; ++step) random.step(whole, kBatch);
+    for (int step = 0; step < 2; ++step) other.step(resumed, kBatch);
     const std::vector<std::uint8_t> state = whole.state();
     CHECK(resumed.state() != state);
     resumed.restore(state);
-    SplitMix64 rest = random;
-    for (int step = 0; step < 3; ++step) CHECK(train(resumed, rest) == train(whole, random));
+    RandomTraining rest = random;
+    for (int step = 0; step < 3; ++step)
+      CHECK(rest.step(resumed, kBatch) == random.step(whole, kBatch));
     CHECK(resumed.state() == whole.state());
     // Known bad: a state of another size is refused, and one with another byte is another.
     std::vector<std::uint8_t> spoilt = state;
@@ -216,4 +216,52 @@ TEST_CASE("The float engine resumed from a saved state continues alike", "[param
 }
 
 }  // namespace
+TEST_CASE("Every scheme goes on from a saved state as if nothing had been", "[parameters]") {
+  const std::uint64_t seed = test_seed(20261127);
+  CAPTURE(seed);
+  const Scratch scratch;
+  constexpr int kSteps = 6, kSaved = 3;
+  // By the progress, phases change before the state is saved and after.
+  const auto go = [&](TrainingEngine& engine, RandomTraining& random, int step) {
+    engine.set_progress(static_cast<double>(step) / kSteps);
+    return random.step(engine, kBatch);
+  };
+  for (const Scheme* scheme : schemes()) {
+    const Network network = network_of(scratch, scheme->name());
+    for (const bool fixed_point : {true, false}) {
+      CAPTURE(scheme->name(), fixed_point);
+      RandomTraining random(kShape, seed);
+      const auto whole = make(fixed_point, network, seed), resumed = make(fixed_point, network, 1),
+                 other = make(fixed_point, network, 1);
+      for (int step = 0; step < kSaved; ++step) go(*whole, random, step);
+      const std::vector<std::uint8_t> state = whole->state();
+      RandomTraining others(kShape, 2);
+      go(*resumed, others, kSteps - 1);
+      resumed->restore(state);
+      CHECK(resumed->state() == state);
+      RandomTraining again = random, wrong = random;
+      std::vector<double> losses, losses_again, losses_wrong;
+      for (int step = kSaved; step < kSteps; ++step) {
+        losses.push_back(go(*whole, random, step));
+        losses_again.push_back(go(*resumed, again, step));
+        losses_wrong.push_back(go(*other, wrong, step));
+      }
+      CHECK(losses_again == losses);
+      CHECK(losses_wrong != losses);  // known bad: not restored
+      CHECK(resumed->state() == whole->state());
+      // Each precision has its own batch norm and biases.
+      const std::vector<std::uint8_t> pixels = random.images(kBatch);
+      for (std::size_t p = 0; p < whole->precisions(); ++p) {
+        CAPTURE(p);
+        whole->set_precision(p);
+        resumed->set_precision(p);
+        const std::vector<double> logits = whole->infer(pixels.data(), kBatch, false).logits;
+        CHECK(resumed->infer(pixels.data(), kBatch, false).logits == logits);
+        whole->set_precision(0);
+        if (p > 0) CHECK(whole->infer(pixels.data(), kBatch, false).logits != logits);
+      }
+    }
+  }
+}
+
 }  // namespace solfege

@@ -5,27 +5,16 @@
 #include <catch2/catch.hpp>
 
 #include "model/base/error.hpp"
-#include "model/base/splitmix.hpp"
 #include "model/data/network_file.hpp"
-#include "model/host/accelerator_engine.hpp"
 #include "tests/support/dorefa_helpers.hpp"
+#include "tests/support/random_training.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace solfege {
 namespace {
 
-constexpr int kBatch = 6, kSide = 8, kChannels = 2, kClasses = 4;
-
-struct Batches {
-  explicit Batches(std::uint64_t seed) : random(seed) {}
-  double train(AcceleratorEngine& engine) {
-    std::vector<std::uint8_t> pixels(kBatch * kSide * kSide * kChannels), labels(kBatch);
-    for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(random.next());
-    for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(random.next() % kClasses);
-    return engine.train_step(pixels.data(), labels.data(), kBatch);
-  }
-  SplitMix64 random;
-};
+constexpr int kBatch = 6;
+constexpr ImageShape kShape{8, 8, 2, 4};
 
 const char* const kNetwork = R"(
 weight_decay = 0.001
@@ -76,64 +65,57 @@ TEST_CASE("A step resumed from a saved state continues bit-identically", "[check
   CAPTURE(seed);
   const Scratch scratch;
   const Config config = Config::load(SOLFEGE_SOURCE_DIR "/tests/configs/square.toml");
-  const Network network =
-      load_network(scratch.write("n.toml", kNetwork), config, {kSide, kSide, kChannels, kClasses});
-  const auto make = [&](std::uint64_t own) {
-    return AcceleratorEngine(config, network, kBatch, own,
-                             [&](std::size_t bytes) -> std::unique_ptr<Device> {
-                               return std::make_unique<GoldenOnly>(config, bytes);
-                             });
-  };
+  const Network network = load_network(scratch.write("n.toml", kNetwork), config, kShape);
+  const auto make = [&](std::uint64_t own) { return golden_engine(config, network, kBatch, own); };
   constexpr int kSteps = 8;
-  AcceleratorEngine whole = make(seed);
-  Batches batches(seed);
+  const auto whole = make(seed);
+  RandomTraining batches(kShape, seed);
   std::vector<std::vector<std::uint8_t>> states;
   std::vector<double> losses;
   for (int step = 0; step < kSteps; ++step) {
-    states.push_back(whole.state());
-    losses.push_back(batches.train(whole));
-    whole.set_learning_rate(0.9 * network.learning_rate);  // belongs to the state
+    states.push_back(whole->state());
+    losses.push_back(batches.step(*whole, kBatch));
+    whole->set_learning_rate(0.9 * network.learning_rate);  // belongs to the state
   }
-  states.push_back(whole.state());
+  states.push_back(whole->state());
   for (int from = 0; from <= kSteps; ++from) {
     CAPTURE(from);
-    AcceleratorEngine resumed = make(seed + 1);
-    Batches others(seed + 2);
-    for (int step = 0; step < 3; ++step) others.train(resumed);
-    Batches rest(seed);
-    AcceleratorEngine skipped = make(seed + 3);
-    for (int step = 0; step < from; ++step) rest.train(skipped);
-    CHECK(resumed.state() != states[static_cast<std::size_t>(from)]);
-    resumed.restore(states[static_cast<std::size_t>(from)]);
-    CHECK(resumed.state() == states[static_cast<std::size_t>(from)]);
+    const auto resumed = make(seed + 1);
+    RandomTraining others(kShape, seed + 2);
+    for (int step = 0; step < 3; ++step) others.step(*resumed, kBatch);
+    RandomTraining rest(kShape, seed);
+    const auto skipped = make(seed + 3);
+    for (int step = 0; step < from; ++step) rest.step(*skipped, kBatch);
+    CHECK(resumed->state() != states[static_cast<std::size_t>(from)]);
+    resumed->restore(states[static_cast<std::size_t>(from)]);
+    CHECK(resumed->state() == states[static_cast<std::size_t>(from)]);
     for (int step = from; step < kSteps; ++step) {
-      CHECK(rest.train(resumed) == losses[static_cast<std::size_t>(step)]);
-      resumed.set_learning_rate(0.9 * network.learning_rate);
-      CHECK(resumed.state() == states[static_cast<std::size_t>(step + 1)]);
+      CHECK(rest.step(*resumed, kBatch) == losses[static_cast<std::size_t>(step)]);
+      resumed->set_learning_rate(0.9 * network.learning_rate);
+      CHECK(resumed->state() == states[static_cast<std::size_t>(step + 1)]);
     }
     // Inference too depends on the state alone.
-    std::vector<std::uint8_t> pixels(4 * kSide * kSide * kChannels);
-    for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(rest.random.next());
-    CHECK(resumed.predict(pixels.data(), 4) == whole.predict(pixels.data(), 4));
+    const std::vector<std::uint8_t> pixels = rest.images(4);
+    CHECK(resumed->predict(pixels.data(), 4) == whole->predict(pixels.data(), 4));
     for (std::size_t k = 0; k < network.layers.size(); ++k)
-      CHECK(resumed.weights(static_cast<int>(k)) == whole.weights(static_cast<int>(k)));
+      CHECK(resumed->weights(static_cast<int>(k)) == whole->weights(static_cast<int>(k)));
   }
   // Known bad: a single byte of the state counts.
-  AcceleratorEngine spoilt = make(seed);
+  const auto spoilt = make(seed);
   std::vector<std::uint8_t> state = states[3];
   state[0] ^= 1;  // the random sequence
-  spoilt.restore(state);
-  Batches rest(seed);
-  AcceleratorEngine skipped = make(seed);
-  for (int step = 0; step < 3; ++step) rest.train(skipped);
-  rest.train(spoilt);
-  spoilt.set_learning_rate(0.9 * network.learning_rate);
-  CHECK(spoilt.state() != states[4]);
+  spoilt->restore(state);
+  RandomTraining rest(kShape, seed);
+  const auto skipped = make(seed);
+  for (int step = 0; step < 3; ++step) rest.step(*skipped, kBatch);
+  rest.step(*spoilt, kBatch);
+  spoilt->set_learning_rate(0.9 * network.learning_rate);
+  CHECK(spoilt->state() != states[4]);
   // A state of another size is refused and changes nothing.
-  const std::vector<std::uint8_t> before = spoilt.state();
+  const std::vector<std::uint8_t> before = spoilt->state();
   state.pop_back();
-  require_error<InputError>([&] { spoilt.restore(state); }, {"does not fit"});
-  CHECK(spoilt.state() == before);
+  require_error<InputError>([&] { spoilt->restore(state); }, {"does not fit"});
+  CHECK(spoilt->state() == before);
 }
 
 }  // namespace solfege
