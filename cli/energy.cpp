@@ -116,11 +116,8 @@ void write_activity(const std::string& directory, const Config& config, const st
 Comparison compare(const Config& config, const TrainingValues& values, const std::string& liberty,
                    const std::string& cache, const std::string& memory_source) {
   ComparisonOptions options;
-  options.shape = {config.rows, config.columns};
-  options.lanes = config.lanes;
-  options.accumulator_bits = config.accumulator_bits;
-  options.row_buffer_depth = config.row_buffer_depth;
-  options.column_buffer_depth = config.column_buffer_depth;
+  options.config = config;
+  options.rtl = generate_cached(config);
   options.values = values;
   const int node_nm = library_node_nm(read_liberty(liberty).name);
   if (!memory_source.empty()) {

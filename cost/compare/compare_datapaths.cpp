@@ -7,8 +7,10 @@
 
 #include "cost/compare/comparison.hpp"
 #include "cost/compare/serial_drive.hpp"
+#include "cost/energy/units.hpp"
 #include "cost/eda/liberty_reader.hpp"
 #include "cost/gates/gate_simulation.hpp"
+#include "model/spec/geometry.hpp"
 
 namespace solfege {
 namespace {
@@ -68,27 +70,32 @@ class Measurement {
   }
 
   SumDrive sum_drive() const {
-    return {options_.cycles, options_.contraction, options_.shape.rows, options_.seed};
+    return {options_.cycles, options_.contraction, options_.config.rows, options_.seed};
   }
-  SerialDrive serial_drive() const {
-    return {sum_drive(), options_.lanes, options_.accumulator_bits};
+  SerialDrive serial_drive() const { return {sum_drive(), options_.config}; }
+  UnitDesign design(const std::string& name) const {
+    return cost_unit(name, options_.config, options_.rtl).design;
   }
 
   /// Bit planes of one pass.
   PassEnergy serial_pass(const std::string& name, double macs, const PlaneOperand& row,
                          const PlaneOperand& column) {
     const SerialDrive drive = serial_drive();
-    Unit& element = unit(processing_element(drive.lanes, drive.accumulator_bits));
-    Unit& reg = unit(operand_register(drive.lanes));
+    const Config& c = options_.config;
+    Unit& element = unit(design("pe"));
     PassEnergy p;
     p.name = name;
     p.macs = macs;
-    p.macs_per_cycle = static_cast<double>(drive.lanes) / (row.planes * column.planes);
-    p.row_bits = p.column_bits = drive.lanes;
+    const auto pairs = static_cast<double>(pair_count(row, column, c));
+    p.macs_per_cycle = c.lanes / pairs;
+    p.row_bits = c.lanes * (row.planes * column.planes / pairs);
+    p.column_bits = c.lanes;
     const SerialVectors v = serial_vectors(row, column, Element::kProduct, drive);
     p.element = energy(element, v.element, v.warm_up);
-    p.row_register = energy(reg, register_vectors(v.element, 0), v.warm_up);
-    p.column_register = energy(reg, register_vectors(v.element, 1), v.warm_up);
+    p.row_register = energy(unit(operand_register(c.planes * c.lanes)),
+                            register_vectors(v.element, PePort::kRows), v.warm_up);
+    p.column_register = energy(unit(operand_register(c.lanes)),
+                               register_vectors(v.element, PePort::kColumn), v.warm_up);
     p.row_sum =
         energy(element, serial_vectors(row, column, Element::kRowSum, drive).element, v.warm_up);
     p.column_sum =
@@ -96,9 +103,9 @@ class Measurement {
     return p;
   }
 
-  /// An element and the registers of its operands, of `register_bits` each; 0: it has none.
-  DatapathMeasurement datapath(const std::string& name, const UnitDesign& design,
-                               int register_bits) {
+  /// An element and the registers of its operands, of so many bits; 0: it has none.
+  DatapathMeasurement datapath(const std::string& name, const UnitDesign& design, int row_bits,
+                               int column_bits) {
     DatapathMeasurement m;
     m.name = name;
     m.tier = "netlist";
@@ -108,22 +115,22 @@ class Measurement {
     Unit& element = unit(design);
     m.element_um2 = element.mapped.area_um2;
     m.critical_path_ns = element.simulation->critical_path_ns();
-    if (register_bits > 0)
-      m.row_register_um2 = m.column_register_um2 =
-          unit(operand_register(register_bits)).mapped.area_um2;
+    if (row_bits > 0) m.row_register_um2 = unit(operand_register(row_bits)).mapped.area_um2;
+    if (column_bits > 0)
+      m.column_register_um2 = unit(operand_register(column_bits)).mapped.area_um2;
     return m;
   }
 
   DatapathMeasurement serial(const std::string& name) {
-    DatapathMeasurement m = datapath(
-        name, processing_element(options_.lanes, options_.accumulator_bits), options_.lanes);
+    const Config& c = options_.config;
+    DatapathMeasurement m = datapath(name, design("pe"), c.planes * c.lanes, c.lanes);
     m.extra_elements = true;
     return m;
   }
 
   DatapathMeasurement baseline(const BaselineUnit& b) {
-    return datapath(b.name, b.design,
-                    b.kind == BaselineUnit::Kind::kMultiplier ? 0 : b.lanes * b.bits);
+    const int bits = b.kind == BaselineUnit::Kind::kMultiplier ? 0 : b.lanes * b.bits;
+    return datapath(b.name, b.design, bits, bits);
   }
 
   PassEnergy baseline_pass(const BaselineUnit& b, const std::string& name, double macs,
@@ -218,7 +225,7 @@ void add_break_even(std::vector<BreakEven>& result, const Sweep& s) {
 std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
   Sweep units{"bit planes", "multiply-accumulate", {}, {}};
   Sweep words{"bit planes", "dot product of as wide a word", {}, {}};
-  Sweep bare{"AND and popcount alone", "multiplier alone", {}, {}};
+  Sweep bare{"AND and count alone", "multiplier alone", {}, {}};
   for (int b = 2; b <= o.largest_bits; ++b) {
     m.begin(fmt::format("break-even at {} bits", b));
     DatapathMeasurement planes = m.serial("bit planes");
@@ -228,20 +235,20 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
     const auto parallel = [&](const BaselineUnit& unit) {
       DatapathMeasurement d = m.baseline(unit);
       d.passes = {m.baseline_pass(unit, "", 1, values, values)};
-      return datapath_cost(d, o.shape);
+      return datapath_cost(d, o.shape());
     };
-    units.serial.push_back(datapath_cost(planes, o.shape));
+    units.serial.push_back(datapath_cost(planes, o.shape()));
     words.serial.push_back(units.serial.back());
     units.parallel.push_back(parallel(integer_mac(b)));
-    words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.lanes / b))));
+    words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.config.lanes / b))));
 
-    const UnitDesign design = and_popcount(o.lanes);
-    DatapathMeasurement popcount = m.datapath("bit planes", design, 0);
+    const UnitDesign design = m.design("accumulate");
+    DatapathMeasurement popcount = m.datapath("bit planes", design, 0, 0);
     popcount.passes = planes.passes;
     PassEnergy& p = popcount.passes[0];
     p.element = m.energy(m.unit(design), word_vectors(row, column, m.serial_drive()), 1);
     p.row_register = p.column_register = {};
-    bare.serial.push_back(datapath_cost(popcount, o.shape));
+    bare.serial.push_back(datapath_cost(popcount, o.shape()));
     bare.parallel.push_back(parallel(integer_multiplier(b)));
   }
   std::vector<BreakEven> result;
@@ -254,7 +261,7 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
 Comparison compare_datapaths(const std::string& liberty, const std::string& cache_directory,
                              const ComparisonOptions& options, const ComparisonProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<BaselineUnit> baselines = baseline_units(options.lanes);
+  const std::vector<BaselineUnit> baselines = baseline_units(options.config.lanes);
   const int total = static_cast<int>(options.bits.size() + baselines.size()) +
                     std::max(0, options.largest_bits - 1);
   Measurement m(liberty, cache_directory, options, progress, total);
@@ -263,8 +270,9 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   if (!options.memory.empty()) {
     const MemoryTechnology memory(options.memory);
     require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
-    fetch = fetch_cost(memory, options.row_buffer_depth, options.shape.rows * options.lanes,
-                       options.column_buffer_depth, options.shape.columns * options.lanes);
+    const Geometry geometry(options.config);
+    fetch = fetch_cost(memory, geometry.rows.depth, geometry.rows.word_bits,
+                       geometry.columns.depth, geometry.columns.word_bits);
     c.memory = fetch->source;
     if (memory.voltage_v() != m.library().voltage_v)
       c.notes.push_back(fmt::format("the memory is at {:g} V, the datapaths at {:g} V",
@@ -273,13 +281,13 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   const FetchCost* memory = fetch ? &*fetch : nullptr;
   for (const auto& bits : options.bits) {
     m.begin(fmt::format("({}, {}, {})", bits[0], bits[1], bits[2]));
-    c.rows.push_back(datapath_cost(training_step(m, bits, options), options.shape, memory));
+    c.rows.push_back(datapath_cost(training_step(m, bits, options), options.shape(), memory));
   }
   for (const BaselineUnit& unit : baselines) {
     m.begin(unit.name);
     const bool bare = unit.kind == BaselineUnit::Kind::kMultiplier;
     c.rows.push_back(
-        datapath_cost(training_step(m, unit, options), options.shape, bare ? nullptr : memory));
+        datapath_cost(training_step(m, unit, options), options.shape(), bare ? nullptr : memory));
   }
   for (const PublishedMac& mac : published_macs()) c.rows.push_back(published_cost(mac));
   c.break_even = sweep(m, options);
@@ -290,8 +298,8 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.voltage_v = m.library().voltage_v;
   c.node_nm = m.node_nm();
   c.yosys = m.yosys();
-  c.shape = options.shape;
-  c.lanes = options.lanes;
+  c.shape = options.shape();
+  c.lanes = options.config.lanes;
   c.notes.insert(c.notes.end(), m.notes().begin(), m.notes().end());
   c.notes.push_back("operands, quantized for each datapath from the same values: " +
                     m.values().source);

@@ -113,8 +113,8 @@ std::string comparison_text(const Comparison& comparison);
 
 struct ComparisonOptions {
   std::vector<std::array<int, 3>> bits = {{1, 1, 4}, {1, 2, 4}, {1, 2, 6}, {2, 4, 8}, {8, 8, 8}};
-  ArrayShape shape;
-  int lanes = 16, accumulator_bits = 40;
+  Config config;    ///< of the array, its elements and its buffers
+  std::string rtl;  ///< the folder that generate() wrote for it
   std::size_t contraction = 576;                ///< MACs of a sum: 64 channels of 3 x 3
   std::array<double, 3> pass_macs = {1, 1, 1};  ///< forward, backward_input, backward_weight
   std::size_t cycles = 2000;                    ///< simulated for each figure, at least
@@ -122,8 +122,7 @@ struct ComparisonOptions {
   TrainingValues values;  ///< empty: gaussian_values()
   int node_nm = 0;        ///< of the library; 0: library_node_nm()
   std::string memory;     ///< a MemoryTechnology's source; empty: without memory
-  /// Words of the buffers, of rows x lanes and columns x lanes bits.
-  long long row_buffer_depth = 16384, column_buffer_depth = 16384;
+  ArrayShape shape() const { return {config.rows, config.columns}; }
   int largest_bits = 8;  ///< of the break-even sweep, from 2
 };
 

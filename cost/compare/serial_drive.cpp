@@ -11,28 +11,21 @@
 #include "cost/compare/training_values.hpp"
 #include "cost/energy/units.hpp"
 #include "model/base/share.hpp"
+#include "model/spec/pipeline.hpp"
+#include "model/spec/plane_pairs.hpp"
 
 namespace solfege {
 namespace {
 
-constexpr std::uint64_t kAllLanes = ~std::uint64_t{0};  // of a word; ports cut it
-
 std::uint32_t top_code(int bits) { return (std::uint32_t{1} << bits) - 1; }
 
-/// A module for pricing only, above these of rtl/.
-UnitDesign priced(const std::string& name, const std::string& top,
-                  const std::map<std::string, int>& parameters,
-                  const std::vector<std::string>& modules, const std::string& clock) {
-  UnitDesign d{name, top, parameters, rtl_paths(modules), clock};
-  d.sources.push_back((share_folder() / "cost/energy/units" / (top + ".v")).string());
-  return d;
-}
-
-/// Plane words of the lanes of one operand.
+/// Words of a sum's operand, of any plane.
 class PlaneWords {
  public:
-  PlaneWords(const PlaneOperand& operand, int lanes)
-      : operand_(operand), codes_(static_cast<std::size_t>(lanes)) {
+  PlaneWords(const PlaneOperand& operand, int lanes, std::size_t words)
+      : operand_(operand),
+        lanes_(static_cast<std::size_t>(lanes)),
+        codes_(words * static_cast<std::size_t>(lanes)) {
     if (operand.codes.empty()) throw std::invalid_argument("an operand of planes has no codes");
   }
   void next(std::mt19937_64& random) {
@@ -40,55 +33,40 @@ class PlaneWords {
       code = operand_.codes[std::uniform_int_distribution<std::size_t>(
           0, operand_.codes.size() - 1)(random)];
   }
-  /// 64 lanes of a plane.
-  std::uint64_t plane(int plane, int word) const {
-    std::uint64_t bits = 0;
-    const std::size_t first = 64 * static_cast<std::size_t>(word);
-    for (std::size_t lane = first; lane < std::min(codes_.size(), first + 64); ++lane)
-      bits |= std::uint64_t{codes_[lane] >> plane & 1} << (lane - first);
+  LaneWord plane(std::uint32_t plane, std::size_t word) const {
+    LaneWord bits{};
+    for (std::size_t lane = 0; lane < lanes_; ++lane)
+      bits[lane / 64] |= std::uint64_t{codes_[word * lanes_ + lane] >> plane & 1} << lane % 64;
     return bits;
   }
 
  private:
   const PlaneOperand& operand_;
+  std::size_t lanes_;
   std::vector<std::uint32_t> codes_;
 };
 
-/// The order of the array: for word, for column plane, for row plane.
-class Sequence {
- public:
-  Sequence(const PlaneOperand& row, const PlaneOperand& column, const SerialDrive& drive)
-      : row_(row, drive.lanes),
-        column_(column, drive.lanes),
-        row_planes_(row.planes),
-        column_planes_(column.planes),
-        random_(drive.seed) {}
-  void next() {
-    if (++row_plane_ >= row_planes_) {
-      row_plane_ = 0;
-      if (++column_plane_ >= column_planes_) {
-        column_plane_ = 0;
-        row_.next(random_);
-        column_.next(random_);
-      }
-    }
-  }
-  std::uint64_t row_word(int word) const { return row_.plane(row_plane_, word); }
-  std::uint64_t column_word(int word) const { return column_.plane(column_plane_, word); }
-  int shift() const { return row_plane_ + column_plane_; }
-  /// Codes are summed in plane 0 of the other operand.
-  bool counts(Element element) const {
-    return (element != Element::kRowSum || column_plane_ == 0) &&
-           (element != Element::kColumnSum || row_plane_ == 0);
-  }
-  std::mt19937_64& random() { return random_; }
+LaneWord all_lanes(int lanes) {
+  LaneWord word{};
+  for (std::size_t lane = 0; lane < static_cast<std::size_t>(lanes); ++lane)
+    word[lane / 64] |= std::uint64_t{1} << lane % 64;
+  return word;
+}
 
- private:
-  PlaneWords row_, column_;
-  int row_planes_, column_planes_;
-  int row_plane_ = 1 << 20, column_plane_ = 1 << 20;  // the first next() draws words
-  std::mt19937_64 random_;
-};
+int ones(const LaneWord& a, const LaneWord& b) {
+  int count = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) count += __builtin_popcountll(a[i] & b[i]);
+  return count;
+}
+
+/// Unsigned operands: nothing weighs negatively.
+std::vector<PlanePair> pairs_of(const PlaneOperand& row, const PlaneOperand& column,
+                                const Config& config) {
+  Descriptor d;
+  d.row_planes = static_cast<std::uint32_t>(row.planes);
+  d.column_planes = static_cast<std::uint32_t>(column.planes);
+  return plane_pairs(d, config.planes);
+}
 
 }  // namespace
 
@@ -134,68 +112,113 @@ PlaneOperand uniform_codes(int bits) {
 
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive) {
-  SerialVectors v{Vectors(pe_inputs(drive.lanes, drive.accumulator_bits)), 0};
-  const std::size_t lanes = static_cast<std::size_t>(drive.lanes);
-  const std::size_t sum_cycles = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes) *
-                                 static_cast<std::size_t>(row.planes * column.planes);
+  const Config& c = drive.config;
+  SerialVectors v{Vectors(pe_inputs(c.planes, c.lanes, c.accumulator_bits)), 0};
+  const std::vector<PlanePair> pairs = pairs_of(row, column, c);
+  const auto lanes = static_cast<std::size_t>(c.lanes);
+  const std::size_t words = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes);
+  const std::size_t sum_cycles = words * pairs.size();
   const std::size_t sums =
       1 + std::max<std::size_t>(1, (drive.cycles + sum_cycles - 1) / sum_cycles);
   v.warm_up = sum_cycles + 1;
-  Sequence sequence(row, column, drive);
-  bool counts = false;
-  int last_shift = 0;
-  std::int64_t sum = 0;
+  std::mt19937_64 random(drive.seed);
+  PlaneWords rows(row, c.lanes, words), columns(column, c.lanes, words);
   std::vector<std::int64_t> drained = {0};
-  for (std::size_t cycle = 0; cycle < sums * sum_cycles + 1; ++cycle) {
-    sequence.next();
-    v.element.step();
-    int count = 0;
-    for (int w = 0; w < v.element.words(PePort::kA); ++w) {
-      const std::uint64_t a = element == Element::kColumnSum ? kAllLanes : sequence.row_word(w);
-      const std::uint64_t b = element == Element::kRowSum ? kAllLanes : sequence.column_word(w);
-      v.element.set(PePort::kA, a, w);
-      v.element.set(PePort::kB, b, w);
-      count += __builtin_popcountll(a & b);
-    }
-    // The second stage, a cycle later, has the shift of the words before.
-    const std::size_t place = (cycle + sum_cycles - 1) % sum_cycles;
-    v.element.set(PePort::kSumEnable, counts ? 1 : 0);
-    counts = sequence.counts(element);
-    v.element.set(PePort::kCountEnable, counts ? 1 : 0);
-    v.element.set(PePort::kSumClear, place == 0 ? 1 : 0);
-    v.element.set(PePort::kNegate, 0);
-    v.element.set(PePort::kShift, static_cast<std::uint64_t>(last_shift));
-    v.element.set(PePort::kCapture, cycle > 1 && place == 0 ? 1 : 0);
-    const bool shifting =
-        cycle > sum_cycles && place >= 1 && place <= static_cast<std::size_t>(drive.drain_shifts);
-    v.element.set(PePort::kDrainShift, shifting ? 1 : 0);
-    if (shifting)
-      v.element.set(PePort::kDrain,
-                    static_cast<std::uint64_t>(drained[std::uniform_int_distribution<std::size_t>(
-                        0, drained.size() - 1)(sequence.random())]));
-    last_shift = sequence.shift();
-    if (counts) sum += static_cast<std::int64_t>(count) << last_shift;
-    if (cycle % sum_cycles == sum_cycles - 1) {
-      drained.push_back(sum);
-      sum = 0;
-    }
+  std::int64_t low = 0, high = 0;
+  std::size_t summed = 0;  // words since the last flush
+  bool clear = true, flush = false, first = true;
+  std::uint32_t shift = 0;
+  int shifts_left = 0;
+  for (std::size_t sum = 0; sum < sums; ++sum) {
+    rows.next(random);
+    columns.next(random);
+    for (std::size_t pair = 0; pair < pairs.size(); ++pair)
+      for (std::size_t word = 0; word < words; ++word) {
+        const PlanePair& p = pairs[pair];
+        std::vector<LaneWord> row_words(static_cast<std::size_t>(c.planes));
+        for (std::uint32_t plane = 0; plane < p.row_planes; ++plane)
+          row_words[plane] = rows.plane(p.row_plane + plane, word);
+        LaneWord column_word = columns.plane(p.column_plane, word);
+        const bool works = (element != Element::kRowSum || p.column_plane == 0) &&
+                           (element != Element::kColumnSum || p.row_plane == 0);
+        if (element == Element::kRowSum)
+          column_word = p.column_plane == 0 ? all_lanes(c.lanes) : LaneWord{};
+        if (element == Element::kColumnSum) {
+          std::fill(row_words.begin(), row_words.end(), LaneWord{});
+          if (p.row_plane == 0) row_words[0] = all_lanes(c.lanes);
+        }
+        v.element.step();
+        set_planes(&v.element, PePort::kRows, c.lanes, row_words);
+        for (int i = 0; i < v.element.words(PePort::kColumn); ++i)
+          v.element.set(PePort::kColumn, column_word[static_cast<std::size_t>(i)], i);
+        v.element.set(PePort::kLowEnable, works || clear ? 1 : 0);
+        v.element.set(PePort::kLowClear, clear ? 1 : 0);
+        // The flush of the words before, and the drain of the sum before
+        v.element.set(PePort::kFlush, flush ? 1 : 0);
+        v.element.set(PePort::kHighClear, first ? 1 : 0);
+        v.element.set(PePort::kNegate, 0);
+        v.element.set(PePort::kShift, shift);
+        if (flush) {
+          high = (first ? 0 : high) + (low << shift);
+          first = false;
+          if (pair == 0 && word == 0) {  // of a whole sum
+            drained.push_back(high);
+            first = true;
+            shifts_left = drive.drain_shifts;
+          }
+        }
+        const bool shifting = shifts_left > 0 && !flush;
+        v.element.set(PePort::kDrainShift, shifting ? 1 : 0);
+        if (shifting) {
+          --shifts_left;
+          v.element.set(PePort::kDrain,
+                        static_cast<std::uint64_t>(
+                            drained[std::uniform_int_distribution<std::size_t>(
+                                0, drained.size() - 1)(random)]));
+        }
+        if (clear) low = 0;
+        for (std::size_t plane = 0; plane < row_words.size(); ++plane)
+          low += std::int64_t{ones(row_words[plane], column_word)} << plane;
+        flush = (word + 1 == words && p.flush) || ++summed == kLowWords;
+        if (flush) summed = 0;
+        clear = flush;
+        shift = p.row_plane + p.column_plane;
+      }
   }
+  v.element.step();  // the last flush
+  v.element.set(PePort::kLowEnable, 0);
+  v.element.set(PePort::kFlush, 1);
+  v.element.set(PePort::kShift, shift);
+  v.element.set(PePort::kDrainShift, 0);
   return v;
 }
 
 Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column,
                      const SerialDrive& drive) {
-  Vectors v({{"a_i", drive.lanes}, {"b_i", drive.lanes}});
-  Sequence sequence(row, column, drive);
+  const Config& c = drive.config;
+  Vectors v(cost_unit("accumulate", c, "").inputs);
+  const std::vector<PlanePair> pairs = pairs_of(row, column, c);
+  std::mt19937_64 random(drive.seed);
+  PlaneWords rows(row, c.lanes, 1), columns(column, c.lanes, 1);
   for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {
-    sequence.next();
-    v.step();
-    for (int w = 0; w < v.words(0); ++w) {
-      v.set(0, sequence.row_word(w), w);
-      v.set(1, sequence.column_word(w), w);
+    const PlanePair& p = pairs[cycle % pairs.size()];
+    if (cycle % pairs.size() == 0) {
+      rows.next(random);
+      columns.next(random);
     }
+    std::vector<LaneWord> row_words(static_cast<std::size_t>(c.planes));
+    for (std::uint32_t plane = 0; plane < p.row_planes; ++plane)
+      row_words[plane] = rows.plane(p.row_plane + plane, 0);
+    v.step();
+    set_planes(&v, 0, c.lanes, row_words);
+    const LaneWord column_word = columns.plane(p.column_plane, 0);
+    for (int i = 0; i < v.words(1); ++i) v.set(1, column_word[static_cast<std::size_t>(i)], i);
   }
   return v;
+}
+
+std::size_t pair_count(const PlaneOperand& row, const PlaneOperand& column, const Config& config) {
+  return pairs_of(row, column, config).size();
 }
 
 Vectors register_vectors(const Vectors& from, std::size_t port) {
@@ -205,28 +228,18 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
     v.step();
     v.set(0, 1);
     for (int word = 0; word < v.words(1); ++word) {
-      v.set(1, kAllLanes, word);
+      v.set(1, ~std::uint64_t{0}, word);
       v.set(2, from.get(cycle, port, word), word);
     }
   }
   return v;
 }
 
-UnitDesign processing_element(int lanes, int accumulator_bits) {
-  return priced(fmt::format("pe_{}", lanes), "sf_unit_pe",
-                {{"Lanes", lanes}, {"AccumulatorBits", accumulator_bits}},
-                {"sf_pe", "sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"},
-                "clk_i");
-}
-
-UnitDesign and_popcount(int lanes) {
-  return priced(fmt::format("and_popcount_{}", lanes), "sf_unit_and_popcount", {{"Lanes", lanes}},
-                {"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}, "");
-}
-
 UnitDesign operand_register(int bits) {
-  return priced(fmt::format("operand_register_{}", bits), "sf_unit_operand_register",
-                {{"Lanes", bits}}, {}, "clk_i");
+  UnitDesign d{fmt::format("operand_register_{}", bits), "sf_unit_operand_register",
+               {{"Lanes", bits}}, {}, "clk_i"};
+  d.sources.push_back((share_folder() / "cost/energy/units" / (d.top + ".v")).string());
+  return d;
 }
 
 }  // namespace solfege

@@ -8,6 +8,7 @@
 #include "cost/compare/baselines.hpp"
 #include "cost/eda/mapped_unit.hpp"
 #include "cost/gates/vectors.hpp"
+#include "model/spec/config.hpp"
 
 namespace solfege {
 
@@ -28,11 +29,11 @@ PlaneOperand uniform_codes(int bits);
 /// Elements of the array, by what their operands are.
 enum class Element { kProduct, kRowSum, kColumnSum };
 
-/// What drives one element of the array through whole sums, in the array's order: for word, for
-/// column plane, for row plane; a sum complete is captured while the next begins, and shifted out
-/// with `drain_shifts` neighbours'. At least `cycles` after the first sum: whole sums.
+/// What drives one element of the array through whole sums, in the array's order: for pair of
+/// planes, for word; a complete sum is shifted out with `drain_shifts` neighbours' while the next
+/// begins. At least `cycles` after the first sum: whole sums.
 struct SerialDrive : SumDrive {
-  int lanes = 16, accumulator_bits = 40;
+  Config config;  ///< planes, lanes, accumulator_bits
 };
 
 struct SerialVectors {
@@ -41,13 +42,14 @@ struct SerialVectors {
 };
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
                              const SerialDrive& drive);
-/// The words alone: ports of the AND and popcount.
+/// The words alone: ports of the unit accumulate, its low sum 0.
 Vectors word_vectors(const PlaneOperand& row, const PlaneOperand& column, const SerialDrive& drive);
 /// Inputs of a register of `port` of another unit: ports of operand_register().
 Vectors register_vectors(const Vectors& from, std::size_t port);
 
-UnitDesign processing_element(int lanes, int accumulator_bits);  ///< sf_pe
-UnitDesign and_popcount(int lanes);                              ///< its front, combinational
-UnitDesign operand_register(int bits);                           ///< of a row or column of an array
+/// Operations that multiply a word of one by a word of the other.
+std::size_t pair_count(const PlaneOperand& row, const PlaneOperand& column, const Config& config);
+
+UnitDesign operand_register(int bits);  ///< of a row or column of an array
 
 }  // namespace solfege

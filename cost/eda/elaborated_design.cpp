@@ -84,7 +84,7 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
 std::string elaboration_script(const std::map<std::string, std::string>& files,
                                const PreparedLibrary& library) {
   std::string text = "read_liberty -lib library/cells.lib\n";
-  text += "read_verilog -defer -Irtl -DSF_POPCOUNT_STRUCTURAL";
+  text += "read_verilog -defer -Irtl -DSF_ADDER_TREE";
   for (const auto& [name, verilog] : files)
     if (ends_with(name, ".v")) text += " rtl/" + name;
   text += fmt::format(

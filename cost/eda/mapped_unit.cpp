@@ -57,7 +57,7 @@ Mapping mapping_of(const UnitDesign& design, const Sources& sources,
   std::string text = "read_liberty -lib library/cells.lib\n";
   if (!sources.memory.empty()) text += fmt::format("read_verilog -lib src/{}.v\n", kMemory);
   for (std::size_t i = 0; i < sources.modules.size(); ++i)
-    text += fmt::format("read_verilog -defer -Isrc -DSF_POPCOUNT_STRUCTURAL src/{}.v\n", i);
+    text += fmt::format("read_verilog -defer -Isrc -DSF_ADDER_TREE src/{}.v\n", i);
   if (!design.parameters.empty()) {
     text += "chparam";
     for (const auto& [name, value] : design.parameters)

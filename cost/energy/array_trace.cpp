@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/spec/pipeline.hpp"
+#include "model/spec/plane_pairs.hpp"
 #include "model/spec/window.hpp"
 
 namespace solfege {
@@ -31,36 +32,46 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
   const auto ys = window_taps(window_axis(d, true), tile_y);
   const auto xs = window_taps(window_axis(d, false), tile_x);
   std::vector<ArrayOperation> list;
-  for (const WindowTap& y : ys)
-    for (const WindowTap& x : xs) {
-      const int by_tap = y.tap * taps_x + x.tap;
-      const int by_index = (y.index - static_cast<int>(d.map_y_first)) * width + x.index;
-      const int row_pixel = d.rows_by_tap ? by_tap : by_index;
-      const int column_pixel = d.rows_by_tap || d.columns_by_tile ? by_index : by_tap;
-      for (std::uint32_t word = 0; word < d.words; ++word)
-        for (std::uint32_t j = 0; j < d.column_planes; ++j)
-          for (std::uint32_t i = 0; i < d.row_planes; ++i) {
-            ArrayOperation o;
-            o.row_word = d.row_base +
-                         (static_cast<std::uint32_t>(row_pixel) * d.row_planes + i) * d.words +
-                         word;
-            o.column_word =
-                d.column_base + group * d.column_group_stride +
-                (static_cast<std::uint32_t>(column_pixel) * d.column_planes + j) * d.words + word;
-            o.row_word %= static_cast<std::uint32_t>(config.row_buffer_depth);
-            o.column_word %= static_cast<std::uint32_t>(config.column_buffer_depth);
-            o.lanes = word + 1 == d.words ? d.tail_lanes : static_cast<std::uint32_t>(config.lanes);
-            o.row_plane_0 = i == 0;
-            o.column_plane_0 = j == 0;
-            o.row_negate = d.row_signed && i + 1 == d.row_planes;
-            o.column_negate = d.column_signed && j + 1 == d.column_planes;
-            o.shift = i + j;
-            list.push_back(o);
-          }
-    }
+  for (const PlanePair& pair : plane_pairs(d, config.planes)) {
+    for (const WindowTap& y : ys)
+      for (const WindowTap& x : xs) {
+        const int by_tap = y.tap * taps_x + x.tap;
+        const int by_index = (y.index - static_cast<int>(d.map_y_first)) * width + x.index;
+        const auto row_pixel = static_cast<std::uint32_t>(d.rows_by_tap ? by_tap : by_index);
+        const auto column_pixel =
+            static_cast<std::uint32_t>(d.rows_by_tap || d.columns_by_tile ? by_index : by_tap);
+        for (std::uint32_t word = 0; word < d.words; ++word) {
+          ArrayOperation o;
+          o.row_word = d.row_base + (row_pixel * d.row_planes + pair.row_plane) * d.words + word;
+          o.column_word = d.column_base + group * d.column_group_stride +
+                          (column_pixel * d.column_planes + pair.column_plane) * d.words + word;
+          o.column_word %= static_cast<std::uint32_t>(config.column_buffer_depth);
+          o.row_planes = pair.row_planes;
+          o.plane_words = d.words;
+          o.lanes = word + 1 == d.words ? d.tail_lanes : static_cast<std::uint32_t>(config.lanes);
+          o.row_plane_0 = pair.row_plane == 0;
+          o.column_plane_0 = pair.column_plane == 0;
+          o.row_negate = d.row_signed && pair.row_plane + 1 == d.row_planes;
+          o.column_negate = d.column_signed && pair.column_plane + 1 == d.column_planes;
+          o.shift = pair.row_plane + pair.column_plane;
+          list.push_back(o);
+        }
+      }
+    if (!list.empty()) list.back().flush = pair.flush;
+  }
   if (list.empty()) list.emplace_back();
-  list.front().first = d.clear != 0;
+  list.back().flush = true;
   list.back().capture = d.drain != 0;
+  // As many words as a low sum holds; the first flush begins the sum.
+  std::uint32_t summed = 0;
+  bool first = d.clear != 0;
+  for (ArrayOperation& o : list) {
+    o.first = first;
+    o.flush = o.flush || ++summed == kLowWords;
+    if (!o.flush) continue;
+    summed = 0;
+    first = false;
+  }
   return list;
 }
 
@@ -76,7 +87,8 @@ ArraySlice::ArraySlice(const Config& config, const GoldenDevice& device, const D
 void ArraySlice::start(std::uint32_t first_tile) {
   elements_.assign(static_cast<std::size_t>((config_.rows + 1) * (columns() + 1)), {});
   control_ = {};
-  offered_ = operand_ = count_ = sum_ = {};
+  offered_ = operand_ = low_ = {};
+  offered_.flush = true;  // what comes begins a weight
   operand_enable_ = hold_ = tile_valid_ = false;
   chunk_ = row_ = 0;
   operations_ = 0;
@@ -90,7 +102,6 @@ void ArraySlice::start(std::uint32_t first_tile) {
 /// The next operation at the operand registers' inputs, or none while a tile is prepared.
 void ArraySlice::offer() {
   offered_.valid = false;
-  offered_.capture = false;
   if (position_ == tile_.size() && tile_cycles_ >= kTileInterval) {
     if (tile_index_ + 1 >= gemm_tiles(d_)) return;
     tile_ = tile_operations(config_, d_, ++tile_index_);
@@ -99,8 +110,9 @@ void ArraySlice::offer() {
   ++tile_cycles_;
   if (position_ == tile_.size()) return;
   offered_.valid = true;
+  offered_.clear = offered_.flush;
   offered_.operation = tile_[position_++];
-  offered_.capture = offered_.operation.capture;
+  offered_.flush = offered_.operation.flush;
   offered_.tile = tile_index_;
 }
 
@@ -116,11 +128,14 @@ LaneWord ArraySlice::masked(const LaneWord& word, std::uint32_t lanes) const {
   return result;
 }
 
-LaneWord ArraySlice::operand(bool of_columns, int member) const {
+LaneWord ArraySlice::operand(bool of_columns, int member, std::uint32_t plane) const {
   const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
   const auto group = static_cast<std::size_t>(geometry_.side(of_columns).group);
   const ArrayOperation& o = offered_.operation;
-  const std::size_t word = of_columns ? o.column_word : o.row_word;
+  const std::size_t word =
+      of_columns ? o.column_word
+                 : (o.row_word + plane * o.plane_words) %
+                       static_cast<std::uint32_t>(config_.row_buffer_depth);
   const std::size_t place = (word * group + static_cast<std::size_t>(member)) * bytes;
   LaneWord result{};
   std::memcpy(result.data(), device_.buffer(of_columns).data() + place, bytes);
@@ -132,13 +147,15 @@ LaneWord ArraySlice::operand_mask() const {
 }
 
 std::uint64_t ArraySlice::drain_input(int row, int column) const {
-  return row < config_.rows - 1 ? element(row + 1, column).drain : 0;
+  return row < config_.rows - 1 ? element(row + 1, column).high : 0;
 }
 
 std::array<bool, ArraySlice::kKinds> ArraySlice::works(const Stage& stage) {
   if (!stage.valid) return {};
   const ArrayOperation& o = stage.operation;
-  return {true, o.column_plane_0, o.row_plane_0, o.row_plane_0 && o.column_plane_0};
+  const bool begins = stage.clear;
+  return {true, begins || o.column_plane_0, begins || o.row_plane_0,
+          begins || (o.row_plane_0 && o.column_plane_0)};
 }
 
 bool ArraySlice::clock() {
@@ -148,30 +165,37 @@ bool ArraySlice::clock() {
   for (int row = 0; row <= rows; ++row)
     for (int column = 0; column < width; ++column) {
       Element& e = elements_[static_cast<std::size_t>(row * width + column)];
-      if (control_.capture)
-        e.drain = e.sum;
-      else if (control_.drain_shift && row < rows)
-        e.drain = drain_input(row, column);
-      if (control_.sum_enable[kind(row, column)]) {
-        const std::uint64_t term = static_cast<std::uint64_t>(e.count) << control_.shift;
-        const std::uint64_t before = control_.sum_clear ? 0 : e.sum;
-        e.sum = (control_.negate[kind(row, column)] ? before - term : before + term) &
-                accumulator_mask_;
+      if (control_.flush) {
+        const std::uint64_t term = static_cast<std::uint64_t>(e.low) << control_.shift;
+        const std::uint64_t before = control_.high_clear ? 0 : e.high;
+        e.high = (control_.negate[kind(row, column)] ? before - term : before + term) &
+                 accumulator_mask_;
+      } else if (control_.drain_shift && row < rows) {
+        e.high = drain_input(row, column);
       }
-      if (control_.count_enable[kind(row, column)]) {
-        LaneWord product;
-        for (std::size_t i = 0; i < product.size(); ++i) product[i] = e.a[i] & e.b[i];
-        e.count = ones(product);
+      if (control_.low_enable[kind(row, column)]) {
+        if (control_.low_clear) e.low = 0;
+        for (std::size_t plane = 0; plane < e.rows.size(); ++plane) {
+          LaneWord product;
+          for (std::size_t i = 0; i < product.size(); ++i)
+            product[i] = e.rows[plane][i] & e.column[i];
+          e.low += static_cast<std::uint32_t>(ones(product)) << plane;
+        }
       }
       if (operand_enable_) {
-        const std::uint32_t lanes = offered_.operation.lanes;
-        e.a = row < rows ? masked(operand(false, row), lanes) : operand_mask();
-        e.b = column < width - 1
-                  ? masked(operand(true, columns_[static_cast<std::size_t>(column)]), lanes)
-                  : operand_mask();
+        const ArrayOperation& o = offered_.operation;
+        for (std::uint32_t plane = 0; plane < e.rows.size(); ++plane)
+          e.rows[plane] = row < rows && plane < o.row_planes
+                              ? masked(operand(false, row, plane), o.lanes)
+                          : row == rows && plane == 0 && o.row_plane_0 ? operand_mask()
+                                                                       : LaneWord{};
+        e.column = column < width - 1
+                       ? masked(operand(true, columns_[static_cast<std::size_t>(column)]), o.lanes)
+                   : o.column_plane_0 ? operand_mask()
+                                      : LaneWord{};
       }
     }
-  const bool captured = control_.capture;
+  const bool captured = control_.flush && low_.operation.capture;
   const bool was_valid = tile_valid_;
   if (was_valid) {
     const bool last_chunk = chunk_ + 1 == chunks, last_row = row_ + 1 == rows;
@@ -181,30 +205,29 @@ bool ArraySlice::clock() {
   }
   if (captured) tile_valid_ = true;
   if (!hold_) {
-    sum_ = count_;
-    count_ = operand_;
+    low_ = operand_;
     operand_ = offered_;
     if (operand_.valid) ++operations_;
     offer();
   }
   // ---- The cycle that begins ----
-  hold_ = sum_.capture && tile_valid_;
-  control_.capture = sum_.capture && !tile_valid_;
+  const bool flushes = low_.valid && low_.flush;
+  hold_ = flushes && tile_valid_;
+  control_.flush = flushes && !tile_valid_;
   control_.drain_shift = tile_valid_ && chunk_ + 1 == chunks;
   operand_enable_ = offered_.valid && !hold_;
-  control_.count_enable = control_.sum_enable = {};
-  if (!hold_) {
-    control_.count_enable = works(operand_);
-    control_.sum_enable = works(count_);
-  }
-  if (count_.valid) {
-    const ArrayOperation& o = count_.operation;
-    control_.sum_clear = o.first;
+  control_.accumulate = operand_.valid && !hold_;
+  control_.low_enable = {};
+  if (!hold_) control_.low_enable = works(operand_);
+  control_.low_clear = operand_.clear;
+  if (flushes) {
+    const ArrayOperation& o = low_.operation;
+    control_.high_clear = o.first;
     control_.negate = {o.row_negate != o.column_negate, o.row_negate, o.column_negate, false};
     control_.shift = o.shift;
   }
   return offered_.valid || position_ < tile_.size() || tile_index_ + 1 < gemm_tiles(d_) ||
-         operand_.valid || count_.valid || sum_.valid || tile_valid_;
+         operand_.valid || low_.valid || tile_valid_;
 }
 
 }  // namespace solfege

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cost/energy/units.hpp"
 #include "model/golden/golden.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
@@ -12,22 +13,20 @@
 
 namespace solfege {
 
-/// L lanes of a plane, L <= 256.
-using LaneWord = std::array<std::uint64_t, 4>;
-
 /// One operation of the array, as sf_gemm offers it beside the operand words.
 struct ArrayOperation {
-  std::uint32_t row_word = 0, column_word = 0;  ///< buffer addresses
+  std::uint32_t row_word = 0, column_word = 0;  ///< buffer addresses; of the rows' first plane
+  std::uint32_t row_planes = 0, plane_words = 0;  ///< planes of the group, and how far apart
   std::uint32_t lanes = 0;                      ///< valid ones: the lane mask
-  bool first = false, capture = false;
+  bool flush = false, first = false, capture = false;
   bool row_plane_0 = true, column_plane_0 = true;
   bool row_negate = false, column_negate = false;
   std::uint32_t shift = 0;
 };
 
 std::uint32_t gemm_tiles(const Descriptor& d);
-/// Operations of a tile in the order of sf_gemm: tap y, tap x, word, column plane, row plane. A
-/// tile without taps has one, of no lanes.
+/// Operations of a tile in the order of sf_gemm: pair of planes, tap y, tap x, word. A tile without
+/// taps has one, of no lanes.
 std::vector<ArrayOperation> tile_operations(const Config& config, const Descriptor& d,
                                             std::uint32_t tile);
 
@@ -38,16 +37,18 @@ class ArraySlice {
  public:
   /// What a processing element holds.
   struct Element {
-    LaneWord a{}, b{};
-    int count = 0;
-    std::uint64_t sum = 0, drain = 0;  ///< modulo 2^AccumulatorBits
+    std::array<LaneWord, 2> rows{};  ///< by plane
+    LaneWord column{};
+    std::uint32_t low = 0;
+    std::uint64_t high = 0;  ///< modulo 2^AccumulatorBits
   };
   /// What an element sums: products, codes of a row or of a column, valid lanes.
   enum Kind { kProduct, kRowSum, kColumnSum, kLanes, kKinds };
   /// Signals of the current cycle.
   struct Control {
-    std::array<bool, kKinds> count_enable{}, sum_enable{}, negate{};
-    bool sum_clear = false, capture = false, drain_shift = false;
+    std::array<bool, kKinds> low_enable{}, negate{};
+    bool accumulate = false;  ///< an operation is summed
+    bool low_clear = false, flush = false, high_clear = false, drain_shift = false;
     std::uint32_t shift = 0;
   };
 
@@ -73,8 +74,9 @@ class ArraySlice {
   std::uint64_t drain_input(int row, int column) const;
   /// The operand registers' inputs of this cycle: buffer words before the mask.
   bool operand_enable() const { return operand_enable_; }
-  LaneWord operand(bool of_columns, int member) const;
+  LaneWord operand(bool of_columns, int member, std::uint32_t plane = 0) const;
   LaneWord operand_mask() const;
+  std::uint32_t row_planes() const { return offered_.operation.row_planes; }  ///< of the operation
   /// A chunk is taken in this cycle: its place among the columns' chunks.
   bool takes() const { return tile_valid_; }
   int head_chunk() const { return chunk_; }
@@ -83,12 +85,12 @@ class ArraySlice {
 
  private:
   struct Stage {
-    bool valid = false, capture = false;
+    bool valid = false, flush = false, clear = false;  ///< clear: begins a weight
     ArrayOperation operation;
     std::uint32_t tile = 0;
   };
   void offer();
-  /// By Kind, whether an operation is one of its elements'.
+  /// By Kind, whether its elements take an operation.
   static std::array<bool, kKinds> works(const Stage& stage);
   LaneWord masked(const LaneWord& word, std::uint32_t lanes) const;
 
@@ -104,8 +106,8 @@ class ArraySlice {
   std::vector<ArrayOperation> tile_;
   std::uint32_t tile_index_ = 0;
   std::size_t position_ = 0, tile_cycles_ = 0;
-  // Pipeline: offered, operand registers, count, sum
-  Stage offered_, operand_, count_, sum_;
+  // Pipeline: offered, operand registers, low sums
+  Stage offered_, operand_, low_;
   bool operand_enable_ = false, hold_ = false;
   bool tile_valid_ = false;
   int chunk_ = 0, row_ = 0;

@@ -64,37 +64,36 @@ class Counter {
     if (count != 0) lines_.push_back({unit, name, bits, count, figure});
   }
 
-  /// An operand buffer is made of memories as wide as the bus.
-  EnergyFigure buffer_energy(int bits, int depth) const {
-    return sram_energy(bits, static_cast<double>(depth) * config_.bus_bytes);
+  /// Of a word of an operand buffer, which lies in one of its banks.
+  EnergyFigure buffer_energy(const Geometry::Side& side) const {
+    return sram_energy(side.word_bits,
+                       static_cast<double>(side.depth / side.banks) * side.word_bytes);
   }
 
   void load(const Descriptor& d) {
-    if (d.load_to_columns != 0) {
-      const int bits = geometry_.columns.word_bits;
-      add("operand buffers", "column buffer word write", bits, d.load_words,
-          buffer_energy(bits, config_.column_buffer_depth));
-    } else {
-      const int bits = geometry_.rows.word_bits;
-      add("operand buffers", "row buffer word write", bits, d.load_words,
-          buffer_energy(bits, config_.row_buffer_depth));
-    }
+    const Geometry::Side& side = geometry_.side(d.load_to_columns);
+    add("operand buffers", d.load_to_columns ? "column buffer word write" : "row buffer word write",
+        side.word_bits, d.load_words, buffer_energy(side));
   }
 
   void gemm(const Descriptor& d) {
-    const std::uint64_t operations = gemm_operations(d);
+    const std::uint64_t operations = gemm_operations(d, config_);
+    const std::uint64_t row_words = gemm_row_words(d, config_);
     const auto rows = static_cast<std::uint64_t>(config_.rows);
     const auto columns = static_cast<std::uint64_t>(config_.columns);
     const auto lanes = static_cast<std::uint64_t>(config_.lanes);
-    const int wide = config_.accumulator_bits;
-    add("array", "bit product and its popcount adder", 1, operations * rows * columns * lanes,
+    const int low = geometry_.low_bits, wide = config_.accumulator_bits;
+    add("array", "bit product and its adder", 1, row_words * rows * columns * lanes,
         bit_product_energy());
     // A row's codes are summed in plane 0 of the column, a column's in plane 0 of the row.
-    const std::uint64_t extra = operations * rows / d.column_planes +
-                                operations * columns / d.row_planes +
-                                operations / (d.row_planes * d.column_planes);
-    add("array", "bit product of the sums of codes", 1, extra * lanes, bit_product_energy());
-    add("accumulators", "accumulator update", wide, operations * rows * columns + extra,
+    const std::uint64_t row_sums = row_words * rows / d.column_planes;
+    const std::uint64_t column_sums = row_words * columns / d.row_planes;
+    add("array", "bit product of the sums of codes", 1,
+        (row_sums + column_sums + row_words / (d.row_planes * d.column_planes)) * lanes,
+        bit_product_energy());
+    const std::uint64_t elements = (rows + 1) * (columns + 1);
+    add("accumulators", "low sum update", low, operations * rows * columns, add_energy(low));
+    add("accumulators", "high sum update", wide, gemm_flushes(d, config_) * elements,
         add_energy(wide));
     if (d.drain != 0) {
       const std::uint64_t tiles = std::uint64_t{d.tile_y_count} * d.tile_x_count * d.column_groups;
@@ -102,10 +101,10 @@ class Counter {
           add_energy(wide));
     }
     const int row_bits = geometry_.rows.word_bits, column_bits = geometry_.columns.word_bits;
-    add("operand buffers", "row buffer word read", row_bits, operations,
-        buffer_energy(row_bits, config_.row_buffer_depth));
+    add("operand buffers", "row buffer word read", row_bits, row_words,
+        buffer_energy(geometry_.rows));
     add("operand buffers", "column buffer word read", column_bits, operations,
-        buffer_energy(column_bits, config_.column_buffer_depth));
+        buffer_energy(geometry_.columns));
   }
 
   void stream(const Descriptor& d) {

@@ -25,34 +25,48 @@ void set_lanes(Vectors* vectors, std::size_t port, const LaneWord& word) {
   for (int i = 0; i < words; ++i) vectors->set(port, word[static_cast<std::size_t>(i)], i);
 }
 
-/// Brings a processing element to its state: drain register, sum (four bits at a time), and the
-/// operands of the last count.
-void load_element(const ArraySlice::Element& state, const LaneWord& a, const LaneWord& b,
-                  Vectors* vectors) {
+/// The words of an element's row planes.
+void set_rows(Vectors* vectors, std::size_t port, const Config& config,
+              const ArraySlice::Element& element) {
+  set_planes(vectors, port, config.lanes,
+             {element.rows.begin(), element.rows.begin() + config.planes});
+}
+
+/// `count` lanes.
+LaneWord first_lanes(std::uint32_t count) {
+  LaneWord word{};
+  for (std::uint32_t lane = 0; lane < count; ++lane) word[lane / 64] |= std::uint64_t{1} << lane % 64;
+  return word;
+}
+
+/// Brings a processing element to its state: high sum, low sum (from words of as many ones as it
+/// takes), and the operands of the last word.
+void load_element(const Config& config, const ArraySlice::Element& state,
+                  const ArraySlice::Element& operands, Vectors* vectors) {
   vectors->step();
-  vectors->set(PePort::kDrain, state.drain);
+  vectors->set(PePort::kDrain, state.high);
   vectors->set(PePort::kDrainShift, 1);
-  vectors->step();
-  vectors->set(PePort::kDrainShift, 0);
-  vectors->set(PePort::kCountEnable, 1);  // a count of 0 to start the sum with
+  const auto lanes = static_cast<std::uint32_t>(config.lanes);
+  std::uint32_t rest = state.low;
   bool clear = true;
-  std::uint64_t shift = 0;
-  for (std::uint64_t rest = state.sum; clear || rest != 0; rest >>= 4, shift += 4) {
-    const LaneWord digit = {(std::uint64_t{1} << (rest & 15)) - 1, 0, 0, 0};
+  while (clear || rest > 0) {
+    const std::uint32_t upper = config.planes > 1 ? std::min(rest / 2, lanes) : 0;
+    const std::uint32_t lower = std::min(rest - 2 * upper, lanes);
     vectors->step();
-    set_lanes(vectors, PePort::kA, digit);
-    set_lanes(vectors, PePort::kB, digit);
-    vectors->set(PePort::kSumEnable, 1);
-    vectors->set(PePort::kSumClear, clear ? 1 : 0);
-    // The count of the digit before is added now
-    vectors->set(PePort::kShift, shift >= 4 ? shift - 4 : 0);
+    vectors->set(PePort::kDrainShift, 0);
+    std::vector<LaneWord> words = {first_lanes(lower)};
+    if (config.planes > 1) words.push_back(first_lanes(upper));
+    set_planes(vectors, PePort::kRows, config.lanes, words);
+    set_lanes(vectors, PePort::kColumn, first_lanes(lanes));
+    vectors->set(PePort::kLowEnable, 1);
+    vectors->set(PePort::kLowClear, clear ? 1 : 0);
+    rest -= lower + 2 * upper;
     clear = false;
   }
   vectors->step();
-  vectors->set(PePort::kShift, shift - 4);
-  vectors->set(PePort::kSumClear, 0);
-  set_lanes(vectors, PePort::kA, a);
-  set_lanes(vectors, PePort::kB, b);
+  vectors->set(PePort::kLowEnable, 0);
+  set_rows(vectors, PePort::kRows, config, operands);
+  set_lanes(vectors, PePort::kColumn, operands.column);
 }
 
 /// A processing element under observation.
@@ -174,10 +188,10 @@ std::string reduce_mode(const Descriptor& d) {
   return mode;
 }
 
-std::vector<std::vector<WindowShare>> share_windows(const std::vector<Program>& programs,
+std::vector<std::vector<WindowShare>> share_windows(const Config& config, const std::vector<Program>& programs,
                                                     int windows) {
-  const auto work = [](const Descriptor& d) {
-    return d.opcode == Opcode::kGemm     ? static_cast<double>(gemm_operations(d))
+  const auto work = [&](const Descriptor& d) {
+    return d.opcode == Opcode::kGemm     ? static_cast<double>(gemm_operations(d, config))
            : d.opcode == Opcode::kStream ? static_cast<double>(d.steps())
                                          : 0.0;
   };
@@ -274,10 +288,17 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     };
     std::vector<ArraySlice::Element> old;
     for (const Probe& probe : probes) old.push_back(slice.element(probe.row, probe.column));
-    UnitWindow popcount = unit_window("and_popcount", "", vectors("and_popcount"), 1);
-    popcount.vectors.step();
-    set_lanes(&popcount.vectors, 0, old[0].a);
-    set_lanes(&popcount.vectors, 1, old[0].b);
+    UnitWindow accumulate = unit_window("accumulate", "", vectors("accumulate"), 1);
+    const auto add_words = [&](const ArraySlice::Element& e) {
+      Vectors& v = accumulate.vectors;
+      v.step();
+      set_rows(&v, 0, config_, e);
+      set_lanes(&v, 1, e.column);
+      v.set(2, slice.control().low_clear ? 0 : e.low);
+    };
+    add_words(old[0]);
+    // The registers of one of the planes
+    const auto plane = static_cast<std::uint32_t>(below(static_cast<std::uint64_t>(config_.planes)));
     UnitWindow row_register =
         unit_window("operand_register", "row", vectors("operand_register"), 1);
     UnitWindow column_register =
@@ -287,7 +308,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       const bool is_row = w == &row_register;
       w->vectors.step();
       w->vectors.set(0, 1);
-      set_lanes(&w->vectors, 1, is_row ? slice.element(row, mine).a : slice.element(row, mine).b);
+      set_lanes(&w->vectors, 1, is_row ? slice.element(row, mine).rows[plane] : slice.element(row, mine).column);
       set_lanes(&w->vectors, 2, {~0ull, ~0ull, ~0ull, ~0ull});
     }
     auto correct = [&] {
@@ -295,12 +316,12 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       v.step();
       const AffineProduct affine = d.affine();
       const int head = slice.head_chunk();
-      const auto row_sum = static_cast<std::int64_t>(slice.element(0, chunks).drain);
-      const auto valid_lanes = static_cast<std::int64_t>(slice.element(rows, chunks).drain);
+      const auto row_sum = static_cast<std::int64_t>(slice.element(0, chunks).high);
+      const auto valid_lanes = static_cast<std::int64_t>(slice.element(rows, chunks).high);
       v.set(0, d.affine_shift);
       v.set(1, d.affine_column);
-      v.set(2, slice.element(0, head).drain);
-      v.set(3, slice.element(rows, head).drain);
+      v.set(2, slice.element(0, head).high);
+      v.set(3, slice.element(rows, head).high);
       v.set(4, static_cast<std::uint64_t>(affine.row * row_sum + affine.lanes * valid_lanes));
     };
     correct();
@@ -311,8 +332,9 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         const bool is_row = w == &row_register;
         w->vectors.step();
         w->vectors.set(0, slice.operand_enable());
-        set_lanes(&w->vectors, 1, slice.operand(!is_row, is_row ? row : column));
-        set_lanes(&w->vectors, 2, slice.operand_mask());
+        const bool there = !is_row || plane < slice.row_planes();
+        set_lanes(&w->vectors, 1, slice.operand(!is_row, is_row ? row : column, there ? plane : 0));
+        set_lanes(&w->vectors, 2, there ? slice.operand_mask() : LaneWord{});
         w->actions += slice.operand_enable();
       }
       more = slice.clock();
@@ -322,28 +344,25 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         const ArraySlice::Element& e = slice.element(probe.row, probe.column);
         Vectors& v = probe.vectors;
         if (cycle == 0) {
-          load_element(e, old[i].a, old[i].b, &v);
+          load_element(config_, e, old[i], &v);
           probe.warm_up = v.cycles();
         }
         v.step();
-        set_lanes(&v, PePort::kA, e.a);
-        set_lanes(&v, PePort::kB, e.b);
+        set_rows(&v, PePort::kRows, config_, e);
+        set_lanes(&v, PePort::kColumn, e.column);
         const ArraySlice::Kind kind = slice.kind(probe.row, probe.column);
-        v.set(PePort::kCountEnable, control.count_enable[kind]);
-        v.set(PePort::kSumEnable, control.sum_enable[kind]);
-        v.set(PePort::kSumClear, control.sum_clear);
+        v.set(PePort::kLowEnable, control.low_enable[kind]);
+        v.set(PePort::kLowClear, control.low_clear);
+        v.set(PePort::kFlush, control.flush);
+        v.set(PePort::kHighClear, control.high_clear);
         v.set(PePort::kNegate, control.negate[kind]);
         v.set(PePort::kShift, control.shift);
-        v.set(PePort::kCapture, control.capture);
         v.set(PePort::kDrainShift, control.drain_shift && probe.row < rows);
         v.set(PePort::kDrain, slice.drain_input(probe.row, probe.column));
-        probe.actions += control.count_enable[ArraySlice::kProduct];
+        probe.actions += control.accumulate;
       }
-      const ArraySlice::Element& e = slice.element(row, mine);
-      popcount.vectors.step();
-      set_lanes(&popcount.vectors, 0, e.a);
-      set_lanes(&popcount.vectors, 1, e.b);
-      popcount.actions += control.count_enable[ArraySlice::kProduct];
+      add_words(slice.element(row, mine));
+      accumulate.actions += control.accumulate;
       if (slice.takes()) {
         correct();
         ++correction.actions;
@@ -351,7 +370,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     }
     for (Probe& probe : probes)
       send(unit_window("pe", probe.mode, std::move(probe.vectors), probe.warm_up, probe.actions));
-    send(std::move(popcount));
+    send(std::move(accumulate));
     send(std::move(row_register));
     send(std::move(column_register));
     send(std::move(correction));

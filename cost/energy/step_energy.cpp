@@ -154,8 +154,8 @@ class Pricer {
     at.error_pj += actions * (timed_ ? energy.timed_error_pj : energy.zero_error_pj);
   }
 
-  /// The drain registers' part of an element's clock: they have gates of their own.
-  double drain_share() {
+  /// The high sums' part of an element's clock: they have gates of their own.
+  double high_share() {
     const UnitEnergy* unit = find("pe");
     return unit == nullptr ? 0 : c_.accumulator_bits / static_cast<double>(unit->flip_flops);
   }
@@ -192,14 +192,10 @@ class Pricer {
          count * (write ? figure.write_pj : figure.read_pj));
   }
 
-  /// An operand buffer is memories of a bus beat each; a beat may hold several words.
+  /// An operand buffer is banks of words, or of a bus beat each where a word is wider.
   void buffer(const std::string& unit, bool write, const Geometry::Side& side, double words) {
-    const int word = side.word_bits, beat = geometry_.beat_bits;
-    if (word >= beat)
-      access(unit, write, side.depth, beat, words * word / beat);
-    else
-      access(unit, write, static_cast<long long>(side.depth) * word / beat, beat,
-             write ? words * word / beat : words);
+    const int part = std::min(side.word_bits, geometry_.beat_bits);
+    access(unit, write, side.depth / side.banks, part, words * side.word_bits / part);
   }
 
   void load(const Descriptor& d) {
@@ -210,23 +206,24 @@ class Pricer {
   }
 
   void gemm(const Descriptor& d) {
-    const auto operations = static_cast<double>(gemm_operations(d));
-    const double elements = machine_units(c_).at("pe").count, drain = drain_share();
-    act("pe", "product", operations * c_.rows * c_.columns, 1 - drain);
-    act("pe", "row sum", operations * c_.rows, 1 - drain);
-    act("pe", "column sum", operations * c_.columns, 1 - drain);
-    act("pe", "lane count", operations, 1 - drain);
-    act("operand_register", "row", operations * c_.rows);
+    const auto operations = static_cast<double>(gemm_operations(d, c_));
+    const auto row_words = static_cast<double>(gemm_row_words(d, c_));
+    const double elements = machine_units(c_).at("pe").count, high = high_share();
+    act("pe", "product", operations * c_.rows * c_.columns, 1 - high);
+    act("pe", "row sum", operations * c_.rows, 1 - high);
+    act("pe", "column sum", operations * c_.columns, 1 - high);
+    act("pe", "lane count", operations, 1 - high);
+    clock_only("pe", static_cast<double>(gemm_flushes(d, c_)) * elements, high);
+    act("operand_register", "row", row_words * c_.rows);
     act("operand_register", "column", operations * c_.columns);
-    clock_only("operand_register", operations);  // the mask
+    // The masks, and planes that a group has not
+    clock_only("operand_register", operations * 2 + (operations * c_.planes - row_words) * c_.rows);
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
-      // The last word's way to the sum, its capture, and the shifts that drain it
-      clock_only("pe", tiles * elements, 1 - drain);
-      clock_only("pe", tiles * elements * (c_.rows + 1), drain);
+      clock_only("pe", tiles * c_.rows * c_.rows * (c_.columns + 1), high);
     }
-    buffer("row buffer", false, geometry_.rows, operations);
+    buffer("row buffer", false, geometry_.rows, row_words);
     buffer("column buffer", false, geometry_.columns, operations);
   }
 

@@ -17,7 +17,8 @@ namespace {
 class RecordingDevice : public Device {
  public:
   RecordingDevice(const Config& config, std::size_t memory_bytes, const SamplingOptions& options)
-      : golden_(config, memory_bytes),
+      : config_(config),
+        golden_(config, memory_bytes),
         windows_(options.windows),
         trace_(config, options.cycles, options.seed,
                [this](UnitWindow window) { recorded_->windows.push_back(std::move(window)); }) {}
@@ -27,7 +28,7 @@ class RecordingDevice : public Device {
   void begin() { programs_.clear(); }
   /// The step that has just run will run again, and `samples` receives it.
   void record(StepSamples* samples) {
-    shares_ = share_windows(programs_, windows_);
+    shares_ = share_windows(config_, programs_, windows_);
     samples->programs = programs_;
     recorded_ = samples;
   }
@@ -46,6 +47,7 @@ class RecordingDevice : public Device {
   std::function<void()> advanced;  ///< after each operation
 
  private:
+  const Config config_;
   GoldenDevice golden_;
   const int windows_;
   std::vector<Program> programs_;    ///< of the step so far

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cost/energy/units.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 
@@ -32,8 +33,8 @@ class Sources {
   std::vector<std::string> paths_;
 };
 
-const std::vector<std::string> kPopcount = {"sf_popcount", "sf_popcount_adders", "sf_full_adder",
-                                            "sf_half_adder"};
+const std::vector<std::string> kAccumulate = {"sf_accumulate", "sf_adder_tree", "sf_full_adder",
+                                              "sf_half_adder"};
 const std::vector<std::string> kLane = {
     "sf_stream_lane", "sf_stream_front", "sf_threshold_coder", "sf_stochastic_coder",
     "sf_ram",         "sf_tanh_slope",   "sf_round_shift",     "sf_pool"};
@@ -42,28 +43,40 @@ const std::vector<std::string> kLane = {
 
 const std::vector<std::string>& cost_unit_names() {
   static const std::vector<std::string> names = {
-      "and_popcount", "pe",      "operand_register", "correction",
+      "accumulate",  "pe",      "operand_register", "correction",
       "stream_lane",  "reduce",  "random_shared",    "random_private",
       "threshold",    "rounding"};
   return names;
 }
 
 std::map<std::string, MachineUnit> machine_units(const Config& c) {
-  // The array has an extra row and column, and one mask beside the operand registers.
+  // The array has an extra row and column, and their masks beside the operand registers.
   return {{"pe", {(c.rows + 1) * (c.columns + 1), 2 * (c.rows + 1)}},
-          {"operand_register", {c.rows + c.columns + 1, 1}},
+          {"operand_register", {c.planes * c.rows + c.columns + 2, 1}},
           {"correction", {c.stream_lanes, 0}},
           {"stream_lane", {c.stream_lanes, c.stream_lanes}},
           {"reduce", {c.stream_lanes, 1}},
           {"random_shared", {1, 0}}};
 }
 
-std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits) {
-  return {{"a_i", lanes},        {"b_i", lanes},
-          {"count_enable_i", 1}, {"sum_enable_i", 1},
-          {"sum_clear_i", 1},    {"negate_i", 1},
-          {"shift_i", 6},        {"capture_i", 1},
-          {"drain_shift_i", 1},  {"drain_i", accumulator_bits}};
+std::vector<Vectors::Port> pe_inputs(int planes, int lanes, int accumulator_bits) {
+  return {{"rows_i", planes * lanes}, {"column_i", lanes},  {"low_enable_i", 1}, {"low_clear_i", 1},
+          {"flush_i", 1},             {"high_clear_i", 1},  {"negate_i", 1},     {"shift_i", 6},
+          {"drain_shift_i", 1},       {"drain_i", accumulator_bits}};
+}
+
+void set_planes(Vectors* vectors, std::size_t port, int lanes,
+                const std::vector<LaneWord>& planes) {
+  std::vector<std::uint64_t> words((planes.size() * static_cast<std::size_t>(lanes) + 63) / 64, 0);
+  for (std::size_t plane = 0; plane < planes.size(); ++plane)
+    for (int lane = 0; lane < lanes; lane += std::min(lanes, 64)) {
+      const std::size_t bit = plane * static_cast<std::size_t>(lanes) + static_cast<std::size_t>(lane);
+      std::uint64_t word = planes[plane][static_cast<std::size_t>(lane / 64)];
+      if (lanes < 64) word &= (std::uint64_t{1} << lanes) - 1;
+      words[bit / 64] |= word << bit % 64;
+    }
+  for (std::size_t i = 0; i < words.size(); ++i)
+    vectors->set(port, words[i], static_cast<int>(i));
 }
 
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
@@ -71,19 +84,25 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
   CostUnit unit;
   UnitDesign& design = unit.design;
   design.name = name;
-  if (name == "and_popcount") {
-    design.top = "sf_unit_and_popcount";
-    design.parameters = {{"Lanes", c.lanes}};
+  const Geometry geometry(c);
+  if (name == "accumulate") {
+    design.top = "sf_accumulate";
+    design.parameters = {
+        {"Planes", c.planes}, {"Lanes", c.lanes}, {"LowBits", geometry.low_bits}};
     design.clock.clear();
-    sources.wrapper(design.top).modules(kPopcount);
-    unit.inputs = {{"a_i", c.lanes}, {"b_i", c.lanes}};
-    unit.action = "plane products of a word and their popcount";
+    sources.modules(kAccumulate);
+    unit.inputs = {
+        {"rows_i", c.planes * c.lanes}, {"column_i", c.lanes}, {"low_i", geometry.low_bits}};
+    unit.action = "plane products of a word, counted and added to the low sum";
   } else if (name == "pe") {
     design.top = "sf_unit_pe";
-    design.parameters = {{"Lanes", c.lanes}, {"AccumulatorBits", c.accumulator_bits}};
-    sources.wrapper(design.top).modules({"sf_pe"}).modules(kPopcount);
-    unit.inputs = pe_inputs(c.lanes, c.accumulator_bits);
-    unit.action = "a plane pair of a word in a processing element";
+    design.parameters = {{"Planes", c.planes},
+                         {"Lanes", c.lanes},
+                         {"LowBits", geometry.low_bits},
+                         {"AccumulatorBits", c.accumulator_bits}};
+    sources.wrapper(design.top).modules({"sf_pe"}).modules(kAccumulate);
+    unit.inputs = pe_inputs(c.planes, c.lanes, c.accumulator_bits);
+    unit.action = "a word of row planes by one of a column plane in a processing element";
   } else if (name == "operand_register") {
     design.top = "sf_unit_operand_register";
     design.parameters = {{"Lanes", c.lanes}};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,6 +13,9 @@
 #include "model/spec/config.hpp"
 
 namespace solfege {
+
+/// L lanes of a plane, L <= 256.
+using LaneWord = std::array<std::uint64_t, 4>;
 
 /// A priced piece of a configuration's hardware: what to map, and what to drive it with.
 struct CostUnit {
@@ -22,23 +27,25 @@ struct CostUnit {
 /// The inputs of a processing element, without the clock: their places in pe_inputs().
 struct PePort {
   enum : std::size_t {
-    kA,
-    kB,
-    kCountEnable,
-    kSumEnable,
-    kSumClear,
+    kRows,
+    kColumn,
+    kLowEnable,
+    kLowClear,
+    kFlush,
+    kHighClear,
     kNegate,
     kShift,
-    kCapture,
     kDrainShift,
     kDrain
   };
 };
-std::vector<Vectors::Port> pe_inputs(int lanes, int accumulator_bits);
+std::vector<Vectors::Port> pe_inputs(int planes, int lanes, int accumulator_bits);
+/// Drives a port with a word of each plane.
+void set_planes(Vectors* vectors, std::size_t port, int lanes, const std::vector<LaneWord>& planes);
 
 /// Units of which a machine has many, and whose energy is taken from their netlists:
-///   and_popcount      products of two words and their popcount; a part of pe
-///   pe                processing element: and_popcount, accumulator, drain register
+///   accumulate        products of words, counted and added to a low sum; a part of pe
+///   pe                processing element: accumulate, its low and its high sum
 ///   operand_register  a word of the array's operand registers
 ///   correction        a drained sum of codes made one of values
 ///   stream_lane       a lane of the stream unit, all its stages

@@ -395,6 +395,8 @@ OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const Packed
   d.load_to_columns = buffer.columns();
   d.load_offset = u32(place.offset);
   d.load_words = place.load_words;
+  d.load_planes = u32(tensor.planes);
+  d.load_plane_words = u32(tensor.words());
   if (place.last_user >= 0)
     wait_for(place.last_user, buffer.columns() ? kColumnFree : kRowFree, nullptr);
   const auto writer = writer_.find(tensor.name);

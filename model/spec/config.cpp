@@ -66,7 +66,7 @@ struct Field {
 // and trains. An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit
 // scale in 64. Tables hold whole blocks of 16 channels or samples. Samples stop at 8192 because
 // each has a flip-flop that says whether its maximum has begun.
-constexpr std::array<Field, 21> kFields = {{
+constexpr std::array<Field, 22> kFields = {{
     {"bits", "weight", &Config::weight_bits, 1, 8, false,
      "W: the bits of a weight code of the inner layers."},
     {"bits", "activation", &Config::activation_bits, 1, 8, false,
@@ -82,6 +82,9 @@ constexpr std::array<Field, 21> kFields = {{
      "stream.stored_bits)."},
     {"array", "rows", &Config::rows, 2, 64, true, "R: the rows of processing elements."},
     {"array", "columns", &Config::columns, 2, 64, true, "C: the columns of processing elements."},
+    {"array", "planes", &Config::planes, 1, 2, true,
+     "The planes of the row operand that a processing element multiplies in a cycle, each by the "
+     "same plane of the column operand."},
     {"array", "lanes", &Config::lanes, 16, 256, true,
      "L: the bits of a word, which a processing element multiplies in a cycle. At most 8 "
      "memory.bus_bytes."},

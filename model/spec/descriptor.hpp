@@ -37,12 +37,12 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
 #define SOLFEGE_COMMON_FIELDS(X) \
   X(opcode, 0, 0, 4, Opcode) X(wait_mask, 0, 4, 12, Number) X(signal_mask, 0, 16, 12, Number)     \
   X(tag, 1, 0, 16, Number)
-/// LOAD: memory -> operand buffer, whole buffer words
+/// LOAD: memory -> operand buffer, whole buffer words, from plane 0 of a pixel on
 #define SOLFEGE_LOAD_FIELDS(X) \
   X(load_address, 2, 0, 32, Number) X(load_to_columns, 3, 31, 1, bool)                            \
-  X(load_offset, 3, 0, 16, Number) X(load_words, 4, 0, 16, Number)
-/// GEMM: tiles (py, px, column group), contraction (ty, tx, word, column plane, row plane); see
-/// Windows below
+  X(load_offset, 3, 0, 16, Number) X(load_planes, 3, 16, 6, Number)                               \
+  X(load_words, 4, 0, 16, Number) X(load_plane_words, 4, 16, 16, Number)
+/// GEMM: tiles (py, px, column group), contraction (pair of planes, ty, tx, word); see Windows below
 #define SOLFEGE_GEMM_FIELDS(X) \
   X(row_base, 2, 0, 16, Number) X(column_base, 2, 16, 16, Number) X(row_planes, 3, 0, 6, Number)  \
   X(row_signed, 3, 6, 1, bool) X(column_planes, 3, 8, 6, Number)                                  \

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "model/spec/config.hpp"
+#include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
@@ -15,6 +16,8 @@ constexpr int kPageBytes = 4096;
 constexpr std::uint64_t whole_pages(std::uint64_t bytes) {
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
+/// Bits of the numbers up to `most`.
+constexpr int bits_of(std::uint64_t most) { return most == 0 ? 0 : 1 + bits_of(most / 2); }
 /// Bits of a bank of sf_unfold, at least a square of L x L.
 constexpr int kUnfoldBankBits = 4096;
 
@@ -30,17 +33,19 @@ struct Geometry {
     int word_bytes;      ///< the same in bytes
     int unit_bytes;      ///< an operand word, or a beat of the bus if that is less
     int beat_words;      ///< operand words that a beat holds, 1 if none whole: a load's least
+    int banks;           ///< of its buffer, over which the words of a beat or of planes are spread
     int beat_members;    ///< members of one operand word that a beat holds
     int turned_members;  ///< members that share a read or write of the turner: at most L of them
     int unfold_samples;  ///< members of an unfolded source that share a read
 
-    Side(const Config& c, int members, int buffer_depth)
+    Side(const Config& c, int members, int buffer_depth, int planes)
         : group(members),
           depth(buffer_depth),
           word_bits(members * c.lanes),
           word_bytes(word_bits / 8),
           unit_bytes(std::min(word_bytes, c.bus_bytes)),
           beat_words(c.bus_bytes / unit_bytes),
+          banks(std::max(beat_words, planes)),
           beat_members(std::min(members, 8 * c.bus_bytes / c.lanes)),
           turned_members(std::min(beat_members, c.lanes)),
           unfold_samples(
@@ -53,7 +58,8 @@ struct Geometry {
 
   // Array
   int elements;         ///< processing elements, R C
-  double bit_products;  ///< of a cycle, R C L
+  double bit_products;  ///< of a cycle, R C L times the planes of an element
+  int low_bits;         ///< of the sum of words of one weight
   int tile_chunks;      ///< chunks of S sums in a tile
   int column_chunks;    ///< chunks of S sums in a row of the array
   int drain_rows;       ///< rows of a tile in one block of elements
@@ -74,10 +80,11 @@ struct Geometry {
 
   explicit Geometry(const Config& c)
       : config(c),
-        rows(c, c.rows, c.row_buffer_depth),
-        columns(c, c.columns, c.column_buffer_depth),
+        rows(c, c.rows, c.row_buffer_depth, c.planes),
+        columns(c, c.columns, c.column_buffer_depth, 1),
         elements(c.rows * c.columns),
-        bit_products(static_cast<double>(elements) * c.lanes),
+        bit_products(static_cast<double>(elements) * c.lanes * c.planes),
+        low_bits(bits_of(static_cast<std::uint64_t>(kLowWords) * c.lanes * ((1 << c.planes) - 1))),
         tile_chunks(elements / c.stream_lanes),
         column_chunks(c.columns / c.stream_lanes),
         drain_rows(std::min(c.rows, kBlock)),

@@ -18,6 +18,7 @@ namespace solfege {
   X(kUnfoldTags, UNFOLD_TAGS, 32, "pixels that its asker is ahead")                               \
   X(kUnfoldBlocks, UNFOLD_BLOCKS, 4, "blocks that its asker is ahead")                            \
   X(kBurstBeats, BURST_BEATS, 16, "beats of the longest burst")                                   \
+  X(kLowWords, LOW_WORDS, 128, "words of one weight that an element sums before it flushes")       \
   X(kDeadlockCycles, DEADLOCK_CYCLES, 1024, "cycles without progress that are a deadlock")
 // clang-format on
 

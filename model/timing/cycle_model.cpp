@@ -7,6 +7,7 @@
 
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
+#include "model/spec/plane_pairs.hpp"
 #include "model/spec/window.hpp"
 
 namespace solfege {
@@ -77,20 +78,45 @@ std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
 
 }  // namespace
 
-std::vector<std::uint32_t> tile_operations(const Descriptor& d) {
+std::vector<std::uint32_t> tile_words(const Descriptor& d) {
   const auto y = tap_counts(window_axis(d, true), d.tile_y_count);
   const auto x = tap_counts(window_axis(d, false), d.tile_x_count);
-  const std::uint64_t a_tap = std::uint64_t{d.words} * d.row_planes * d.column_planes;
   std::vector<std::uint32_t> tiles;
   for (const std::uint64_t ny : y)
     for (const std::uint64_t nx : x)
-      tiles.push_back(static_cast<std::uint32_t>(std::max<std::uint64_t>(1, ny * nx * a_tap)));
+      tiles.push_back(static_cast<std::uint32_t>(ny * nx * d.words));
   return tiles;
 }
 
-std::uint64_t gemm_operations(const Descriptor& d) {
+std::uint64_t gemm_operations(const Descriptor& d, const Config& config) {
+  const std::uint64_t pairs = plane_pairs(d, config.planes).size();
   std::uint64_t sum = 0;
-  for (const std::uint64_t tile : tile_operations(d)) sum += tile * d.column_groups;
+  for (const std::uint64_t words : tile_words(d))
+    sum += std::max<std::uint64_t>(1, pairs * words) * d.column_groups;
+  return sum;
+}
+
+std::uint64_t gemm_row_words(const Descriptor& d, const Config& config) {
+  std::uint64_t planes = 0, sum = 0;
+  for (const PlanePair& pair : plane_pairs(d, config.planes)) planes += pair.row_planes;
+  for (const std::uint64_t words : tile_words(d))
+    sum += std::max<std::uint64_t>(1, planes * words) * d.column_groups;
+  return sum;
+}
+
+std::uint64_t gemm_flushes(const Descriptor& d, const Config& config) {
+  const std::vector<PlanePair> pairs = plane_pairs(d, config.planes);
+  std::uint64_t sum = 0;
+  for (const std::uint64_t words : tile_words(d)) {
+    std::uint64_t of_one_weight = 0, flushes = 0;
+    for (const PlanePair& pair : pairs) {
+      of_one_weight += words;
+      if (!pair.flush) continue;
+      flushes += divide_up(of_one_weight, kLowWords);
+      of_one_weight = 0;
+    }
+    sum += std::max<std::uint64_t>(1, flushes) * d.column_groups;
+  }
   return sum;
 }
 
@@ -105,11 +131,12 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
     case Opcode::kGemm: {
       std::uint64_t taken = kFirstTile, last = 0;
       bool first = true;
-      for (const std::uint64_t operations : tile_operations(d)) {
+      const std::uint64_t pairs = plane_pairs(d, config.planes).size();
+      for (const std::uint64_t words : tile_words(d)) {
         for (std::uint32_t group = 0; group < d.column_groups; ++group) {
           if (!first) taken += std::max<std::uint64_t>(kTileInterval, last);
           first = false;
-          last = operations;
+          last = std::max<std::uint64_t>(1, pairs * words);
         }
       }
       return taken + last + 1;

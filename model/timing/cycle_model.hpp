@@ -11,17 +11,22 @@
 
 namespace solfege {
 
-/// Plane-pair word operations the array executes for a GEMM descriptor (one a cycle): valid taps
-/// only, and one idle operation for a tile without any.
-std::uint64_t gemm_operations(const Descriptor& d);
+/// Word operations the array executes for a GEMM descriptor (one a cycle), each a group of row
+/// planes by a plane of the columns: valid taps only, and one idle operation for a tile without any.
+std::uint64_t gemm_operations(const Descriptor& d, const Config& config);
+
+/// Words of row planes that these operations read, and flushes of the elements' low sums.
+std::uint64_t gemm_row_words(const Descriptor& d, const Config& config);
+std::uint64_t gemm_flushes(const Descriptor& d, const Config& config);
 
 /// Cycles in which the engine advances for a descriptor, from its start to its retirement; equal to
 /// what the RTL counts. Waiting for memory, tokens or another engine is stalling and not part of
 /// it.
 std::uint64_t active_cycles(const Descriptor& d, const Config& config);
 
-/// Operations of each tile of a GEMM, in order (column groups, innermost, share one figure).
-std::vector<std::uint32_t> tile_operations(const Descriptor& d);
+/// Words that each pair of planes of a tile of a GEMM takes, in order (column groups, innermost,
+/// share one figure). 0: a tile without taps.
+std::vector<std::uint32_t> tile_words(const Descriptor& d);
 
 /// One row of the report: a layer's pass.
 struct PassCycles {

@@ -3,15 +3,16 @@
 //
 // An extra column sums each row's codes: it multiplies the row's operand by the lane mask while the column's plane is its
 // plane 0. An extra row does the same for the columns, and their corner counts the valid lanes. With them the drain
-// makes products of values of the products of codes (sf_affine). A sum begins with plane 0 of both operands.
-// Operands are registered words of the buffers; one plane pair a cycle (initiation interval 1).
-// A complete tile waits in the accumulators until the drain registers are free; the pipeline holds meanwhile (hold_o),
-// and the next tile follows without a gap otherwise.
+// makes products of values of the products of codes (sf_affine).
+// Operands are registered words of the buffers: Planes planes of the rows by one of the columns a cycle (initiation
+// interval 1). Operations up to a flush_i have one weight, 2^shift_i, and one sign; there are LOW_WORDS of them at most.
+// A complete tile stays in the elements' high sums while it is drained. The next tile is multiplied meanwhile, up to its
+// first flush, which waits; the pipeline holds then (hold_o).
 // The elements are sf_pe, or for simulations sf_array_loops, which holds the same registers in arrays.
 // Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
 // current row; take_i steps to the next chunk, row by row; the last take frees the tile.
 `default_nettype none
-`ifndef SF_POPCOUNT_STRUCTURAL
+`ifndef SF_ADDER_TREE
 `ifndef SF_BREAK_PE_TERM
 `ifndef SF_CLOCK_GATES
 `ifdef VERILATOR
@@ -23,6 +24,7 @@
 module sf_array #(
     parameter Rows = 16,
     parameter Columns = 16,
+    parameter Planes = 1,
     parameter Lanes = 64,
     parameter AccumulatorBits = 48,
     parameter DrainLanes = 16
@@ -32,23 +34,26 @@ module sf_array #(
     input  wire                                  clear_i,
     // One operation: operands and lane mask, aligned
     input  wire                                  valid_i,
-    input  wire [Rows*Lanes-1:0]                 rows_i,
+    input  wire [Planes*Rows*Lanes-1:0]          rows_i,    // plane by plane
     input  wire [Columns*Lanes-1:0]              columns_i,
     input  wire [Lanes-1:0]                      mask_i,
-    input  wire                                  row_plane_0_i,     // the row's plane is its plane 0
+    input  wire [Planes-1:0]                     row_planes_i,      // the planes that there are
+    input  wire                                  row_plane_0_i,     // the first of them is the row's plane 0
     input  wire                                  column_plane_0_i,
     input  wire                                  row_negate_i,      // the row's plane weighs negatively
     input  wire                                  column_negate_i,
-    input  wire                                  first_i,    // starts a new sum
-    input  wire                                  capture_i,  // last of a tile that drains
     input  wire [5:0]                            shift_i,
+    input  wire                                  flush_i,    // last of its weight
+    input  wire                                  first_i,    // with flush_i: begins a new sum
+    input  wire                                  capture_i,  // with flush_i: last of a tile that drains
     input  wire [39:0]                           affine_i,   // q q', q p', p q', log2 p p' of the tile (sf_affine)
     // Drain
     output wire                                  tile_valid_o,
     output wire [DrainLanes*AccumulatorBits-1:0] chunk_o,
     input  wire                                  take_i,
-    output wire                                  hold_o  // nothing may be offered: a tile waits for the one being drained
+    output wire                                  hold_o  // nothing is taken: a flush waits for the tile being drained
 );
+  `include "sf_descriptor.vh"
   // Parameters that cannot be: elaboration stops at a module that is nowhere.
   generate
     if (Columns % DrainLanes != 0) begin : gen_drain_lanes_must_divide_the_columns
@@ -58,66 +63,71 @@ module sf_array #(
   localparam Chunks = Columns / DrainLanes;
   localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
   localparam RowBits = $clog2(Rows);
+  localparam LowBits = $clog2(LOW_WORDS * Lanes * ((1 << Planes) - 1) + 1);
   localparam TermBits = (AccumulatorBits > 18) ? AccumulatorBits : 18;
 
-  // ---- Pipeline control: operand, count, sum, capture ----
-  reg        valid_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
-  reg        valid_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2, row_sums_q2, column_sums_q2;
-  reg        capture_q3;
+  // ---- Pipeline: operands, low sums, high sums ----
+  reg        valid_q, clear_q, flush_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
+  reg        flush_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2;
   reg [5:0]  shift_q, shift_q2;
-  reg [39:0] affine_q, affine_q2, affine_q3, affine_q4;  // the last of the tile being drained
+  reg [39:0] affine_q, affine_q2, affine_q3;  // the last of the tile being drained
+  reg        begin_q;  // the next operation begins a weight
 
   reg  tile_valid_q;
-  assign hold_o = capture_q3 & tile_valid_q;
-  wire capture  = capture_q3 & ~tile_valid_q;
+  assign hold_o = flush_q2 & tile_valid_q;
+  wire flush   = flush_q2 & ~tile_valid_q;
+  wire capture = flush & capture_q2;
+  wire load    = valid_i & ~hold_o;
+  wire accumulate = valid_q & ~hold_o;
 
-  wire                    load           = valid_i & ~hold_o;
-  wire [Rows*Lanes-1:0]    rows_masked    = rows_i & {Rows{mask_i}};
-  wire [Columns*Lanes-1:0] columns_masked = columns_i & {Columns{mask_i}};
+  wire [Planes*Rows*Lanes-1:0] rows_masked;
+  wire [Columns*Lanes-1:0]     columns_masked = columns_i & {Columns{mask_i}};
+  genvar plane;
+  generate
+    for (plane = 0; plane < Planes; plane = plane + 1) begin : gen_plane
+      assign rows_masked[plane*Rows*Lanes+:Rows*Lanes] =
+          rows_i[plane*Rows*Lanes+:Rows*Lanes] & {Rows{mask_i & {Lanes{row_planes_i[plane]}}}};
+    end
+  endgenerate
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      valid_q    <= 1'b0;
-      valid_q2   <= 1'b0;
-      capture_q  <= 1'b0;
-      capture_q2 <= 1'b0;
-      capture_q3 <= 1'b0;
+      valid_q  <= 1'b0;
+      flush_q2 <= 1'b0;
+      begin_q  <= 1'b1;
     end else if (clear_i) begin
-      valid_q    <= 1'b0;
-      valid_q2   <= 1'b0;
-      capture_q  <= 1'b0;
-      capture_q2 <= 1'b0;
-      capture_q3 <= 1'b0;
+      valid_q  <= 1'b0;
+      flush_q2 <= 1'b0;
+      begin_q  <= 1'b1;
     end else if (!hold_o) begin
-      valid_q    <= valid_i;
-      valid_q2   <= valid_q;
-      capture_q  <= valid_i & capture_i;
-      capture_q2 <= capture_q;
-      capture_q3 <= capture_q2;
+      valid_q  <= valid_i;
+      flush_q2 <= valid_q & flush_q;
+      if (valid_i) begin_q <= flush_i;
     end
   end
 
   always @(posedge clk_i) begin
     if (load) begin
+      clear_q         <= begin_q;
+      flush_q         <= flush_i;
       first_q         <= first_i;
+      capture_q       <= capture_i;
       shift_q         <= shift_i;
       row_sums_q      <= column_plane_0_i;
       column_sums_q   <= row_plane_0_i;
       row_negate_q    <= row_negate_i;
       column_negate_q <= column_negate_i;
     end
-    if (valid_q & ~hold_o) begin
+    if (accumulate & flush_q) begin
       first_q2         <= first_q;
+      capture_q2       <= capture_q;
       shift_q2         <= shift_q;
-      row_sums_q2      <= row_sums_q;
-      column_sums_q2   <= column_sums_q;
       row_negate_q2    <= row_negate_q;
       column_negate_q2 <= column_negate_q;
+      affine_q2        <= affine_q;
     end
-    if (load & capture_i) affine_q <= affine_i;
-    if (capture_q & ~hold_o) affine_q2 <= affine_q;
-    if (capture_q2 & ~hold_o) affine_q3 <= affine_q2;
-    if (capture) affine_q4 <= affine_q3;
+    if (load & flush_i) affine_q <= affine_i;
+    if (capture) affine_q3 <= affine_q2;
   end
 
   // ---- Drain position ----
@@ -147,33 +157,36 @@ module sf_array #(
   end
 
   // ---- Processing elements; index Columns is the extra column, Rows the extra row. What each kind of them does: products,
-  // row sums, column sums, lanes. ----
-  wire       counts = valid_q & ~hold_o, sums = valid_q2 & ~hold_o;
-  wire [3:0] count_enable = {4{counts}} & {row_sums_q & column_sums_q, column_sums_q, row_sums_q, 1'b1};
-  wire [3:0] sum_enable   = {4{sums}} & {row_sums_q2 & column_sums_q2, column_sums_q2, row_sums_q2, 1'b1};
-  wire [3:0] negate       = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
-  wire [(Columns+1)*AccumulatorBits-1:0] head_sums, extra_sums;  // captured
+  // row sums, column sums, lanes. The last three work in operations with a plane 0, and begin every weight with 0. ----
+  wire [3:0] works      = {row_sums_q & column_sums_q, column_sums_q, row_sums_q, 1'b1};
+  wire [3:0] low_enable = {4{accumulate}} & (works | {4{clear_q}});
+  wire [3:0] negate     = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
+  wire [(Columns+1)*AccumulatorBits-1:0] head_sums, extra_sums;
 `ifdef SF_ARRAY_LOOPS
   sf_array_loops #(
       .Rows           (Rows),
       .Columns        (Columns),
+      .Planes         (Planes),
       .Lanes          (Lanes),
+      .LowBits        (LowBits),
       .AccumulatorBits(AccumulatorBits)
   ) u_loops (
-      .clk_i         (clk_i),
-      .load_i        (load),
-      .rows_i        (rows_masked),
-      .columns_i     (columns_masked),
-      .mask_i        (mask_i),
-      .count_enable_i(count_enable),
-      .sum_enable_i  (sum_enable),
-      .sum_clear_i   (first_q2),
-      .negate_i      (negate),
-      .shift_i       (shift_q2),
-      .capture_i     (capture),
-      .drain_shift_i (row_shift),
-      .head_sums_o   (head_sums),
-      .extra_sums_o  (extra_sums)
+      .clk_i        (clk_i),
+      .load_i       (load),
+      .rows_i       (rows_masked),
+      .columns_i    (columns_masked),
+      .row_mask_i   (mask_i & {Lanes{column_plane_0_i}}),
+      .column_mask_i(mask_i & {Lanes{row_plane_0_i}}),
+      .low_enable_i (low_enable),
+      .low_clear_i  (clear_q),
+      .flush_i      (flush),
+      .capture_i    (capture),
+      .high_clear_i (first_q2),
+      .negate_i     (negate),
+      .shift_i      (shift_q2),
+      .drain_shift_i(row_shift),
+      .head_sums_o  (head_sums),
+      .extra_sums_o (extra_sums)
   );
 `else
   // ---- Clocks, of the operand registers and of each row of elements ----
@@ -183,80 +196,86 @@ module sf_array #(
       .enable_i(load),
       .clk_o   (operand_clk)
   );
-  reg [Rows*Lanes-1:0]    rows_q;
-  reg [Columns*Lanes-1:0] columns_q;
-  reg [Lanes-1:0]         mask_q;
+  reg [Planes*Rows*Lanes-1:0] rows_q;
+  reg [Columns*Lanes-1:0]     columns_q;
+  reg [Lanes-1:0]             row_mask_q, column_mask_q;  // of the extra column's and row's operands
   always @(posedge operand_clk) begin
     if (load) begin
-      rows_q    <= rows_masked;
-      columns_q <= columns_masked;
-      mask_q    <= mask_i;
+      rows_q        <= rows_masked;
+      columns_q     <= columns_masked;
+      row_mask_q    <= mask_i & {Lanes{column_plane_0_i}};
+      column_mask_q <= mask_i & {Lanes{row_plane_0_i}};
     end
   end
-  genvar row, column;
+  genvar row, column, row_plane;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
-      wire element_clk, drain_clk;
-      sf_clock_gate u_gate (
+      wire low_clk, high_clk;
+      sf_clock_gate u_low_gate (
           .clk_i   (clk_i),
-          .enable_i(counts | sums),
-          .clk_o   (element_clk)
+          .enable_i(accumulate),
+          .clk_o   (low_clk)
       );
-      sf_clock_gate u_drain_gate (
+      sf_clock_gate u_high_gate (
           .clk_i   (clk_i),
-          .enable_i(capture | row_shift),
-          .clk_o   (drain_clk)
+          .enable_i(flush | (row < Rows ? row_shift : 1'b0)),
+          .clk_o   (high_clk)
       );
+      wire [Planes*Lanes-1:0] words;
+      for (row_plane = 0; row_plane < Planes; row_plane = row_plane + 1) begin : gen_plane
+        if (row < Rows) begin : gen_operand
+          assign words[row_plane*Lanes+:Lanes] = rows_q[(row_plane*Rows+row)*Lanes+:Lanes];
+        end else begin : gen_mask
+          assign words[row_plane*Lanes+:Lanes] = (row_plane == 0) ? column_mask_q : {Lanes{1'b0}};
+        end
+      end
       for (column = 0; column <= Columns; column = column + 1) begin : gen_column
         localparam KIND = (row == Rows ? 2 : 0) + (column == Columns ? 1 : 0);
-        wire [Lanes-1:0] a, b;
-        if (row == Rows) begin : gen_row_mask
-          assign a = mask_q;
-        end else begin : gen_row_operand
-          assign a = rows_q[row*Lanes+:Lanes];
-        end
+        wire [Lanes-1:0] word;
         if (column == Columns) begin : gen_column_mask
-          assign b = mask_q;
+          assign word = row_mask_q;
         end else begin : gen_column_operand
-          assign b = columns_q[column*Lanes+:Lanes];
+          assign word = columns_q[column*Lanes+:Lanes];
         end
-        wire [AccumulatorBits-1:0] captured;
+        wire [AccumulatorBits-1:0] high;
         wire [AccumulatorBits-1:0] from_next;
         if (row < Rows - 1) begin : gen_chain
-          assign from_next = gen_row[row+1].gen_column[column].captured;
+          assign from_next = gen_row[row+1].gen_column[column].high;
         end else begin : gen_chain_end
           assign from_next = {AccumulatorBits{1'b0}};
         end
         sf_pe #(
+            .Planes         (Planes),
             .Lanes          (Lanes),
+            .LowBits        (LowBits),
             .AccumulatorBits(AccumulatorBits)
         ) u_pe (
-            .clk_i         (element_clk),
-            .drain_clk_i   (drain_clk),
-            .a_i           (a),
-            .b_i           (b),
-            .count_enable_i(count_enable[KIND]),
-            .sum_enable_i  (sum_enable[KIND]),
-            .sum_clear_i   (first_q2),
-            .negate_i      (negate[KIND]),
-            .shift_i       (shift_q2),
-            .capture_i     (capture),
-            .drain_shift_i (row < Rows ? row_shift : 1'b0),
-            .drain_i       (from_next),
-            .drain_o       (captured)
+            .clk_i        (low_clk),
+            .high_clk_i   (high_clk),
+            .rows_i       (words),
+            .column_i     (word),
+            .low_enable_i (low_enable[KIND]),
+            .low_clear_i  (clear_q),
+            .flush_i      (flush),
+            .high_clear_i (first_q2),
+            .negate_i     (negate[KIND]),
+            .shift_i      (shift_q2),
+            .drain_shift_i(row < Rows ? row_shift : 1'b0),
+            .drain_i      (from_next),
+            .drain_o      (high)
         );
       end
     end
     for (column = 0; column <= Columns; column = column + 1) begin : gen_head
-      assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].captured;
-      assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].captured;
+      assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].high;
+      assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].high;
     end
   endgenerate
 `endif
 
   // ---- Values of the chunk at the head ----
-  wire signed [9:0]                 row_factor   = affine_q4[11:2];
-  wire signed [17:0]                lanes_factor = affine_q4[39:22];
+  wire signed [9:0]                 row_factor   = affine_q3[11:2];
+  wire signed [17:0]                lanes_factor = affine_q3[39:22];
   wire signed [AccumulatorBits-1:0] row_sum      = head_sums[AccumulatorBits*Columns+:AccumulatorBits];
   wire signed [AccumulatorBits-1:0] valid_lanes  = extra_sums[AccumulatorBits*Columns+:AccumulatorBits];
   wire signed [TermBits-1:0]        row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
@@ -273,8 +292,8 @@ module sf_array #(
       sf_affine #(
           .Bits(AccumulatorBits)
       ) u_affine (
-          .shift_i        (affine_q4[1:0]),
-          .column_factor_i(affine_q4[21:12]),
+          .shift_i        (affine_q3[1:0]),
+          .column_factor_i(affine_q3[21:12]),
           .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .row_term_i     (row_term[AccumulatorBits-1:0]),

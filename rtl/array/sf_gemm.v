@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Address generator and sequencer of the array: runs one GEMM descriptor.
 //
-// Tiles: for py, for px, for column group. Contraction of a tile: for valid ty, for valid tx, for word,
-// for column plane, for row plane; one operation a cycle. All rows share one buffer address (rows are
-// samples or channels side by side in a buffer word), so a tap outside the map is outside it for every row and
-// is skipped rather than masked; only the last, ragged word needs a lane mask.
+// Tiles: for py, for px, for column group. Contraction of a tile: for pair of a group of row planes and a column plane,
+// for valid ty, for valid tx, for word; one operation a cycle. A group is Planes row planes, or what is left; the last
+// plane of signed rows is a group of its own. Pairs go by ascending weight, so that those of one weight, and sign, are
+// summed before they are flushed: (group + 1, column plane - Planes) is the next of the same weight.
+// All rows share one buffer address (rows are samples or channels side by side in a buffer word), so a tap outside the
+// map is outside it for every row and is skipped rather than masked; only the last, ragged word needs a lane mask.
+// The words of a group are `words` apart in the buffer; where that is a multiple of its banks, LOAD has put those of odd
+// planes into their neighbours' banks (row_swap_o).
 // One operand is indexed by the window, the other by the tap; with columns_by_tile both by the window.
 // A preparer works out the next tile (TILE_SETUP cycles) while the current one runs.
-// stall_o: a tile waits for the drain of the one before (hold_i); everything freezes with it.
+// stall_o: the array waits for its drain (hold_i); everything freezes with it.
 `default_nettype none
 module sf_gemm #(
+    parameter Planes = 1,
     parameter Lanes = 64,
+    parameter RowBanks = 1,  // of the row buffer
     parameter RowAddressBits = 11,
     parameter ColumnAddressBits = 11
 ) (
@@ -23,23 +29,28 @@ module sf_gemm #(
     output wire                         stall_o,
     output wire                         done_o,
     // Buffers
-    output wire                         read_enable_o,
-    output wire [RowAddressBits-1:0]    row_address_o,
+    output wire [Planes-1:0]            row_enable_o,
+    output wire [Planes*RowAddressBits-1:0] row_address_o,
+    output wire [Planes-1:0]            row_swap_o,
+    output wire                         column_enable_o,
     output wire [ColumnAddressBits-1:0] column_address_o,
     // Array, aligned with the buffers' data
     output reg                          valid_o,
     output reg  [Lanes-1:0]             mask_o,
-    output reg                          row_plane_0_o,     // the row's plane is its plane 0
+    output reg  [Planes-1:0]            row_planes_o,      // planes of the group
+    output reg                          row_plane_0_o,     // its first is the row's plane 0
     output reg                          column_plane_0_o,
     output reg                          row_negate_o,      // the row's plane weighs negatively
     output reg                          column_negate_o,
-    output reg                          first_o,
+    output reg                          flush_o,    // last of its weight, or as many as the array sums at once
+    output reg                          first_o,    // in the first flush of a new sum
     output reg                          capture_o,
     output reg  [5:0]                   shift_o,
     output reg  [39:0]                  affine_o,  // q q', q p', p q', log2 p p', as in sf_affine
-    input  wire                         hold_i  // the array waits for its drain; what is offered stays
+    input  wire                         hold_i  // what is offered stays
 );
   `include "sf_descriptor.vh"
+  localparam SummedBits = $clog2(LOW_WORDS);
 
   // ---- Descriptor ----
   wire [15:0] row_base            = descriptor_i[F_ROW_BASE+:16];
@@ -207,28 +218,72 @@ module sf_gemm #(
     end
   end
 
+  // ---- Pairs of row planes and column planes ----
+  localparam [5:0] Step = Planes;
+  wire        row_signed    = descriptor_i[F_ROW_SIGNED];
+  wire        column_signed = descriptor_i[F_COLUMN_SIGNED];
+  // Planes before the one that weighs negatively; it may share the last group's place and follow it
+  wire [5:0]  plain_planes  = row_planes - {5'd0, row_signed};
+  wire        swaps = Planes > 1 && (words & (RowBanks - 16'd1)) == 16'd0;
+  wire [15:0] group_words = words << $clog2(Planes);
+
+  reg [5:0]  row_plane_q, column_plane_q;    // of the pair; of rows the group's first
+  reg [5:0]  start_row_q, start_column_q;    // of the first pair of its weight
+  reg [15:0] pair_row_q, pair_column_q;      // addresses of the tile's first word
+  reg [15:0] start_row_at_q, start_column_at_q;
+  // The group after one of row planes: Planes on, or the plane that weighs negatively; none
+  function [6:0] group_after(input [5:0] plane);
+    group_after = ({1'b0, plane} + {1'b0, Step} < {1'b0, plain_planes}) ? {1'b0, plane} + {1'b0, Step}
+        : (row_signed && plane < plain_planes) ? {1'b0, plain_planes} : 7'd64;
+  endfunction
+  wire [6:0] along_row  = group_after(row_plane_q);
+  wire [6:0] below_row  = group_after(start_row_q);
+  wire same_weight      = !along_row[6] && column_plane_q >= Step;
+  wire next_column      = start_column_q + 6'd1 < column_planes;
+  wire last_pair        = null_q | (!same_weight & !next_column & below_row[6]);
+  // From the end of a row of pairs to the next group: the column plane of the next weight, if there is one
+  wire        back           = start_column_q + 6'd1 >= Step;
+  wire [5:0]  back_column    = back ? start_column_q + 6'd1 - Step : 6'd0;
+  wire [15:0] along_words    = (along_row[5:0] == row_plane_q + Step) ? group_words : words;
+  wire [15:0] below_words    = (below_row[5:0] == start_row_q + Step) ? group_words : words;
+  wire [15:0] next_row_at    = same_weight ? pair_row_q + along_words
+                               : next_column ? start_row_at_q : start_row_at_q + below_words;
+  wire [15:0] next_column_at = same_weight ? pair_column_q - group_words
+                               : next_column ? start_column_at_q + words
+                               : back ? start_column_at_q + words - group_words : tile_column_q;
+
   // ---- Runner of the current tile ----
   reg        run_q, null_q, last_tile_q, fresh_q;
-  reg [15:0] x_left_q, y_left_q, x_count_q, word_q;
-  reg [5:0]  row_plane_q, column_plane_q;
-  reg [15:0] row_line_q, row_tap_q, row_word_q, row_address_q;
-  reg [15:0] column_line_q, column_tap_q, column_word_q, column_address_q;
+  reg [15:0] x_left_q, y_left_q, x_count_q, y_count_q, word_q;
+  reg [15:0] tile_column_q;
+  reg [15:0] row_line_q, row_tap_q, row_address_q;
+  reg [15:0] column_line_q, column_tap_q, column_address_q;
+  reg [SummedBits-1:0] summed_q;  // words since the last flush
 
-  wire last_row_plane    = null_q | (row_plane_q + 6'd1 == row_planes);
-  wire last_column_plane = null_q | (column_plane_q + 6'd1 == column_planes);
-  wire last_word         = null_q | (word_q + 16'd1 == words);
-  wire last_tap_x        = null_q | (x_left_q == 16'd1);
-  wire last_tap_y        = null_q | (y_left_q == 16'd1);
-  wire last_pair         = last_row_plane & last_column_plane;
-  wire last_tap          = last_tap_x & last_tap_y;
-  wire last_op           = last_pair & last_word & last_tap;
+  wire last_word  = null_q | (word_q + 16'd1 == words);
+  wire last_tap_x = null_q | (x_left_q == 16'd1);
+  wire last_tap_y = null_q | (y_left_q == 16'd1);
+  wire pair_end   = last_word & last_tap_x & last_tap_y;
+  wire last_op    = pair_end & last_pair;
+  wire flush      = (pair_end & (~same_weight | row_signed | column_signed | null_q)) | (&summed_q);
 
   assign stall_o   = hold_i;
   assign take_next = next_valid & (~run_q | last_op);
   assign done_o    = go & run_q & last_op & last_tile_q;
 
-  assign read_enable_o    = go & run_q;
-  assign row_address_o    = row_address_q[RowAddressBits-1:0];
+  wire [Planes-1:0] group_planes;  // that there are
+  genvar plane;
+  generate
+    for (plane = 0; plane < Planes; plane = plane + 1) begin : gen_plane
+      localparam [5:0] PLANE = plane;
+      wire [15:0] address = row_address_q + words * PLANE;
+      assign group_planes[plane] = plane == 0 || {1'b0, row_plane_q} + {1'b0, PLANE} < {1'b0, plain_planes};
+      assign row_enable_o[plane] = go & run_q & group_planes[plane];
+      assign row_address_o[plane*RowAddressBits+:RowAddressBits] = address[RowAddressBits-1:0];
+      assign row_swap_o[plane] = swaps & (row_plane_q[0] ^ PLANE[0]);
+    end
+  endgenerate
+  assign column_enable_o  = go & run_q;
   assign column_address_o = column_address_q[ColumnAddressBits-1:0];
 
   always @(posedge clk_i or negedge rst_ni) begin
@@ -254,64 +309,81 @@ module sf_gemm #(
 
   always @(posedge clk_i) begin
     if (go & take_next) begin
-      null_q           <= count_y == 16'd0 || count_x == 16'd0;
-      last_tile_q      <= next_last_q;
-      fresh_q          <= clear;
-      x_left_q         <= count_x;
-      x_count_q        <= count_x;
-      y_left_q         <= count_y;
-      word_q           <= 16'd0;
-      row_plane_q      <= 6'd0;
-      column_plane_q   <= 6'd0;
-      row_line_q       <= next_row_q;
-      row_tap_q        <= next_row_q;
-      row_word_q       <= next_row_q;
-      row_address_q    <= next_row_q;
-      column_line_q    <= next_column_q;
-      column_tap_q     <= next_column_q;
-      column_word_q    <= next_column_q;
-      column_address_q <= next_column_q;
+      null_q            <= count_y == 16'd0 || count_x == 16'd0;
+      last_tile_q       <= next_last_q;
+      fresh_q           <= clear;
+      x_left_q          <= count_x;
+      x_count_q         <= count_x;
+      y_left_q          <= count_y;
+      y_count_q         <= count_y;
+      word_q            <= 16'd0;
+      summed_q          <= {SummedBits{1'b0}};
+      tile_column_q     <= next_column_q;
+      row_plane_q       <= 6'd0;
+      column_plane_q    <= 6'd0;
+      start_row_q       <= 6'd0;
+      start_column_q    <= 6'd0;
+      pair_row_q        <= next_row_q;
+      pair_column_q     <= next_column_q;
+      start_row_at_q    <= next_row_q;
+      start_column_at_q <= next_column_q;
+      row_line_q        <= next_row_q;
+      row_tap_q         <= next_row_q;
+      row_address_q     <= next_row_q;
+      column_line_q     <= next_column_q;
+      column_tap_q      <= next_column_q;
+      column_address_q  <= next_column_q;
     end else if (go & run_q) begin
-      fresh_q <= 1'b0;
-      if (!last_row_plane) begin
-        row_plane_q   <= row_plane_q + 6'd1;
-        row_address_q <= row_address_q + words;
+      summed_q <= flush ? {SummedBits{1'b0}} : summed_q + 1'b1;
+      if (flush) fresh_q <= 1'b0;
+      if (!last_word) begin
+        word_q           <= word_q + 16'd1;
+        row_address_q    <= row_address_q + 16'd1;
+        column_address_q <= column_address_q + 16'd1;
       end else begin
-        row_plane_q   <= 6'd0;
-        row_address_q <= row_word_q;
-        if (!last_column_plane) begin
-          column_plane_q   <= column_plane_q + 6'd1;
-          column_address_q <= column_address_q + words;
+        word_q <= 16'd0;
+        if (!last_tap_x) begin
+          x_left_q         <= x_left_q - 16'd1;
+          row_tap_q        <= row_tap_next;
+          row_address_q    <= row_tap_next;
+          column_tap_q     <= column_tap_next;
+          column_address_q <= column_tap_next;
+        end else if (!last_tap_y) begin
+          x_left_q         <= x_count_q;
+          y_left_q         <= y_left_q - 16'd1;
+          row_line_q       <= row_line_next;
+          row_tap_q        <= row_line_next;
+          row_address_q    <= row_line_next;
+          column_line_q    <= column_line_next;
+          column_tap_q     <= column_line_next;
+          column_address_q <= column_line_next;
         end else begin
-          column_plane_q <= 6'd0;
-          if (!last_word) begin
-            word_q           <= word_q + 16'd1;
-            row_word_q       <= row_word_q + 16'd1;
-            row_address_q    <= row_word_q + 16'd1;
-            column_word_q    <= column_word_q + 16'd1;
-            column_address_q <= column_word_q + 16'd1;
+          x_left_q         <= x_count_q;
+          y_left_q         <= y_count_q;
+          pair_row_q       <= next_row_at;
+          pair_column_q    <= next_column_at;
+          row_line_q       <= next_row_at;
+          row_tap_q        <= next_row_at;
+          row_address_q    <= next_row_at;
+          column_line_q    <= next_column_at;
+          column_tap_q     <= next_column_at;
+          column_address_q <= next_column_at;
+          if (same_weight) begin
+            row_plane_q    <= along_row[5:0];
+            column_plane_q <= column_plane_q - Step;
+          end else if (next_column) begin
+            row_plane_q       <= start_row_q;
+            column_plane_q    <= start_column_q + 6'd1;
+            start_column_q    <= start_column_q + 6'd1;
+            start_row_at_q    <= next_row_at;
+            start_column_at_q <= next_column_at;
           end else begin
-            word_q <= 16'd0;
-            if (!last_tap_x) begin
-              x_left_q         <= x_left_q - 16'd1;
-              row_tap_q        <= row_tap_next;
-              row_word_q       <= row_tap_next;
-              row_address_q    <= row_tap_next;
-              column_tap_q     <= column_tap_next;
-              column_word_q    <= column_tap_next;
-              column_address_q <= column_tap_next;
-            end else begin
-              x_left_q         <= x_count_q;
-              y_left_q         <= y_left_q - 16'd1;
-              row_line_q       <= row_line_next;
-              row_tap_q        <= row_line_next;
-              row_word_q       <= row_line_next;
-              row_address_q    <= row_line_next;
-              column_line_q    <= column_line_next;
-              column_tap_q     <= column_line_next;
-              column_word_q    <= column_line_next;
-              column_address_q <= column_line_next;
-            end
+            row_plane_q       <= below_row[5:0];
+            column_plane_q    <= back_column;
+            start_row_q       <= below_row[5:0];
+            start_column_q    <= back_column;
+            start_row_at_q    <= next_row_at;
+            start_column_at_q <= next_column_at;
           end
         end
       end
@@ -322,10 +394,12 @@ module sf_gemm #(
   always @(posedge clk_i) begin
     if (go & run_q) begin
       mask_o           <= null_q ? {Lanes{1'b0}} : last_word ? tail_mask_q : {Lanes{1'b1}};
+      row_planes_o     <= group_planes;
       row_plane_0_o    <= row_plane_q == 6'd0;
       column_plane_0_o <= column_plane_q == 6'd0;
-      row_negate_o     <= descriptor_i[F_ROW_SIGNED] & (row_plane_q + 6'd1 == row_planes);
-      column_negate_o  <= descriptor_i[F_COLUMN_SIGNED] & (column_plane_q + 6'd1 == column_planes);
+      row_negate_o     <= row_signed & (row_plane_q == plain_planes);
+      column_negate_o  <= column_signed & (column_plane_q + 6'd1 == column_planes);
+      flush_o          <= flush;
       first_o          <= fresh_q;
       capture_o        <= last_op & drain;
       shift_o          <= row_plane_q + column_plane_q;

@@ -1,64 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// One processing element: a plane pair of one word a cycle, accumulated with its weight.
+// One processing element: in each cycle a word of Planes row planes by a word of one column plane.
 //
-//   sum += (negate ? -1 : 1) * popcount(a & b) * 2^shift
+//   low  = (low_clear ? 0 : low) + sum over p of 2^p popcount(row plane p & column)
+//   high = (high_clear ? 0 : high) + (negate ? -1 : 1) * low * 2^shift                   where flush_i
 //
+// Words whose products have one weight are summed in `low`, which is short and clocked in every cycle; `high` takes
+// their sum once, when the weight changes. It is the drain register too: drain_shift_i passes it along the column.
 // Operands come masked: invalid lanes are 0, so that no product counts them.
-// Pipeline: count register, then accumulator; a sum is complete two cycles after its last word.
-// Overflow: the configuration sizes AccumulatorBits for the longest contraction of the widest
-// operands, and partial sums are no larger than the complete ones' bound.
-// The drain register has its own clock, which may stop while no sum is captured or passed on; both rise together.
+// Pipeline: low, then high; a sum is complete two cycles after its last word.
+// Overflow: sf_array flushes before LowBits could overflow. The configuration sizes AccumulatorBits for the longest
+// contraction of the widest operands, and partial sums are no larger than the complete ones' bound.
+// `high` has a clock of its own, which may stop while nothing is flushed or passed on; both rise together.
 `default_nettype none
 module sf_pe #(
-    parameter Lanes = 64,
-    parameter AccumulatorBits = 48
+    parameter Planes = 2,
+    parameter Lanes = 16,
+    parameter LowBits = 13,
+    parameter AccumulatorBits = 40
 ) (
     input  wire                       clk_i,
-    input  wire                       drain_clk_i,
-    input  wire [Lanes-1:0]           a_i,
-    input  wire [Lanes-1:0]           b_i,
-    input  wire                       count_enable_i,   // stage 1: take a_i, b_i
-    input  wire                       sum_enable_i,     // stage 2: accumulate the count
-    input  wire                       sum_clear_i,      // stage 2: start a new sum
-    input  wire                       negate_i,         // stage 2
-    input  wire [5:0]                 shift_i,          // stage 2
-    input  wire                       capture_i,        // copy the sum for draining
-    input  wire                       drain_shift_i,    // pass the captured sums along the column
+    input  wire                       high_clk_i,
+    input  wire [Planes*Lanes-1:0]    rows_i,         // plane p at p*Lanes
+    input  wire [Lanes-1:0]           column_i,
+    input  wire                       low_enable_i,   // take the words
+    input  wire                       low_clear_i,    // they begin a sum of one weight
+    input  wire                       flush_i,        // low is complete
+    input  wire                       high_clear_i,   // it begins a sum
+    input  wire                       negate_i,
+    input  wire [5:0]                 shift_i,
+    input  wire                       drain_shift_i,
     input  wire [AccumulatorBits-1:0] drain_i,
     output wire [AccumulatorBits-1:0] drain_o
 );
-  localparam CountBits = $clog2(Lanes + 1);
-
-`ifdef SF_BREAK_PE_TERM
-  // Known-bad, for the tests that must notice: lane 0 counts where one operand has it.
-  wire [Lanes-1:0] product = (a_i & b_i) | ((a_i ^ b_i) & {{(Lanes-1){1'b0}}, 1'b1});
-`else
-  wire [Lanes-1:0] product = a_i & b_i;
-`endif
-  wire [CountBits-1:0] count;
-  sf_popcount #(.Width(Lanes)) u_popcount (
-      .bits_i (product),
-      .count_o(count)
+  reg  [LowBits-1:0]         low_q;
+  reg  [AccumulatorBits-1:0] high_q;
+  wire [LowBits-1:0]         low_next;
+  sf_accumulate #(
+      .Planes (Planes),
+      .Lanes  (Lanes),
+      .LowBits(LowBits)
+  ) u_accumulate (
+      .rows_i  (rows_i),
+      .column_i(column_i),
+      .low_i   (low_q & {LowBits{~low_clear_i}}),
+      .low_o   (low_next)
   );
 
-  reg [CountBits-1:0]       count_q;
-  reg [AccumulatorBits-1:0] sum_q;
-  reg [AccumulatorBits-1:0] drain_q;
+  // Zeros enter the shifter and the wide adder while nothing is flushed, so that they do not toggle with low.
+  wire                       negate  = flush_i & negate_i;
+  wire [AccumulatorBits-1:0] flushed = {{(AccumulatorBits-LowBits){1'b0}}, low_q & {LowBits{flush_i}}} << shift_i;
+  wire [AccumulatorBits-1:0] high_next = (high_q & {AccumulatorBits{~high_clear_i}})
+      + (flushed ^ {AccumulatorBits{negate}}) + {{(AccumulatorBits-1){1'b0}}, negate};
 
-  // Masks and an exclusive or instead of multiplexers: the same gates, and twice as fast to simulate.
-  wire [AccumulatorBits-1:0] term = {AccumulatorBits{negate_i}}
-      ^ ({{(AccumulatorBits-CountBits){1'b0}}, count_q} << shift_i);
-
-  always @(posedge clk_i) begin
-    if (sum_enable_i)
-      sum_q <= (sum_q & {AccumulatorBits{~sum_clear_i}}) + term + {{(AccumulatorBits-1){1'b0}}, negate_i};
-    if (count_enable_i) count_q <= count;
+  always @(posedge clk_i) if (low_enable_i) low_q <= low_next;
+  always @(posedge high_clk_i) begin
+    if (flush_i) high_q <= high_next;
+    else if (drain_shift_i) high_q <= drain_i;
   end
-  always @(posedge drain_clk_i) begin
-    if (capture_i) drain_q <= sum_q;
-    else if (drain_shift_i) drain_q <= drain_i;
-  end
-
-  assign drain_o = drain_q;
+  assign drain_o = high_q;
 endmodule
 `default_nettype wire

@@ -2,7 +2,7 @@
 // Number of ones among Width bits. Combinational.
 //
 // Two forms, proved equal by scripts/formal: behavioural (fast to simulate) and structural
-// (explicit full adders, small to synthesise; SF_POPCOUNT_STRUCTURAL chooses it).
+// (explicit full adders, small to synthesise; SF_ADDER_TREE chooses it).
 `default_nettype none
 module sf_popcount #(
     parameter Width = 64,
@@ -11,7 +11,7 @@ module sf_popcount #(
     input  wire [Width-1:0]     bits_i,
     output wire [CountBits-1:0] count_o
 );
-`ifdef SF_POPCOUNT_STRUCTURAL
+`ifdef SF_ADDER_TREE
   sf_popcount_adders #(.Width(Width)) u_adders (
       .bits_i (bits_i),
       .count_o(count_o)

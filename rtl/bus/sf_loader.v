@@ -2,11 +2,15 @@
 // DMA: copies operand words from memory into a buffer, whole beats. Bursts of up to 16 beats that never cross 4 KiB.
 // A word is several beats or a beat several words (address, offset and length then keep to beats, see
 // sf_fetch); the buffers take a beat a cycle, so responses are always accepted.
+// Words of row planes that are read together must lie in different banks of the row buffer. Planes whose words are a
+// multiple of the banks would not; of those the odd ones' words change places with their neighbours (write_swap_o).
 `default_nettype none
 module sf_loader #(
     parameter RowWordBytes = 128,
     parameter ColumnWordBytes = 128,
-    parameter BusBytes = 64
+    parameter BusBytes = 64,
+    parameter Planes = 1,   // read together
+    parameter RowBanks = 1
 ) (
     input  wire          clk_i,
     input  wire          rst_ni,
@@ -24,7 +28,8 @@ module sf_loader #(
     output wire          write_rows_o,
     output wire          write_columns_o,
     output wire [15:0]   write_address_o,
-    output wire [15:0]   write_beat_o
+    output wire [15:0]   write_beat_o,
+    output wire          write_swap_o
 );
   // Parameters that cannot be: elaboration stops at a module that is nowhere.
   generate
@@ -57,6 +62,8 @@ module sf_loader #(
   reg        busy_q;
   reg [31:0] address_q, ask_left_q, get_left_q;
   reg [15:0] word_q, beat_q;
+  reg [15:0] plane_word_q;  // of the plane at hand
+  reg [5:0]  plane_q;
 
   wire [31:0] page_left = PageBeats - {{ByteBits{1'b0}}, address_q[31:ByteBits]} % PageBeats;
   wire [31:0] up_to = (page_left < BURST_BEATS) ? page_left : BURST_BEATS;
@@ -70,6 +77,10 @@ module sf_loader #(
   assign write_address_o   = word_q;
   assign write_beat_o      = beat_q;
   wire last_beat = {16'd0, beat_q} + 32'd1 == word_beats;
+  wire [5:0]  planes      = descriptor_i[F_LOAD_PLANES+:6];
+  wire [15:0] plane_words = descriptor_i[F_LOAD_PLANE_WORDS+:16];
+  wire last_plane_word = plane_word_q + beat_words == plane_words;
+  assign write_swap_o = Planes > 1 && (plane_words & (RowBanks - 16'd1)) == 16'd0 && plane_q[0];
   assign done_o  = busy_q & enable_i & (get_left_q == 32'd0);
   assign stall_o = busy_q & (get_left_q != 32'd0) & ~response_valid_i;
 
@@ -86,6 +97,8 @@ module sf_loader #(
       get_left_q <= total_beats;
       word_q     <= descriptor_i[F_LOAD_OFFSET+:16];
       beat_q     <= 16'd0;
+      plane_word_q <= 16'd0;
+      plane_q      <= 6'd0;
     end else begin
       if (request_valid_o & request_ready_i) begin
         address_q  <= address_q + (burst << ByteBits);
@@ -94,7 +107,11 @@ module sf_loader #(
       if (response_valid_i) begin
         get_left_q <= get_left_q - 32'd1;
         beat_q     <= last_beat ? 16'd0 : beat_q + 16'd1;
-        if (last_beat) word_q <= word_q + beat_words;
+        if (last_beat) begin
+          word_q       <= word_q + beat_words;
+          plane_word_q <= last_plane_word ? 16'd0 : plane_word_q + beat_words;
+          if (last_plane_word) plane_q <= (plane_q + 6'd1 == planes) ? 6'd0 : plane_q + 6'd1;
+        end
       end
     end
   end

@@ -7,6 +7,7 @@ module sf_device #(
     parameter [63:0] ConfigHash = 64'd0,
     parameter Rows = 16,
     parameter Columns = 16,
+    parameter Planes = 1,
     parameter Lanes = 64,
     parameter AccumulatorBits = 48,
     parameter RowBufferDepth = 2048,
@@ -147,6 +148,8 @@ module sf_device #(
   localparam ColumnWordBytes = Columns * Lanes / 8;
   localparam RowBeats = RowWordBytes / BusBytes;  // 0: a beat holds several words
   localparam ColumnBeats = ColumnWordBytes / BusBytes;
+  localparam BeatRowWords = (RowWordBytes < BusBytes) ? BusBytes / RowWordBytes : 1;
+  localparam RowBanks = (BeatRowWords > Planes) ? BeatRowWords : Planes;  // of the row buffer
   localparam RowBeatBits = (RowBeats > 1) ? $clog2(RowBeats) : 1;
   localparam ColumnBeatBits = (ColumnBeats > 1) ? $clog2(ColumnBeats) : 1;
   localparam [2:0] BusSize = $clog2(BusBytes);
@@ -323,10 +326,13 @@ module sf_device #(
   // ---- DMA and operand buffers ----
   wire        load_rows, load_columns;
   wire [15:0] load_address, load_beat;
+  wire        load_swap;
   sf_loader #(
       .RowWordBytes   (RowWordBytes),
       .ColumnWordBytes(ColumnWordBytes),
-      .BusBytes       (BusBytes)
+      .BusBytes       (BusBytes),
+      .Planes         (Planes),
+      .RowBanks       (RowBanks)
   ) u_loader (
       .clk_i            (clk_i),
       .rst_ni           (rst_ni),
@@ -344,25 +350,30 @@ module sf_device #(
       .write_rows_o     (load_rows),
       .write_columns_o  (load_columns),
       .write_address_o  (load_address),
-      .write_beat_o     (load_beat)
+      .write_beat_o     (load_beat),
+      .write_swap_o     (load_swap)
   );
-  wire                         operand_read;
-  wire [RowAddressBits-1:0]    row_address;
+  wire [Planes-1:0]            row_read, row_swap;
+  wire                         column_read;
+  wire [Planes*RowAddressBits-1:0] row_address;
   wire [ColumnAddressBits-1:0] column_address;
-  wire [Rows*Lanes-1:0]        row_operand;
+  wire [Planes*Rows*Lanes-1:0] row_operand;
   wire [Columns*Lanes-1:0]     column_operand;
   sf_operand_buffer #(
       .WordBits(Rows * Lanes),
       .BeatBits(8 * BusBytes),
-      .Depth   (RowBufferDepth)
+      .Depth   (RowBufferDepth),
+      .Planes  (Planes)
   ) u_row_buffer (
       .clk_i          (clk_i),
       .write_enable_i (load_rows),
       .write_address_i(load_address[RowAddressBits-1:0]),
       .write_beat_i   (load_beat[RowBeatBits-1:0]),
+      .write_swap_i   (load_swap),
       .write_data_i   (read_data),
-      .read_enable_i  (operand_read),
+      .read_enable_i  (row_read),
       .read_address_i (row_address),
+      .read_swap_i    (row_swap),
       .read_data_o    (row_operand)
   );
   sf_operand_buffer #(
@@ -374,21 +385,27 @@ module sf_device #(
       .write_enable_i (load_columns),
       .write_address_i(load_address[ColumnAddressBits-1:0]),
       .write_beat_i   (load_beat[ColumnBeatBits-1:0]),
+      .write_swap_i   (1'b0),
       .write_data_i   (read_data),
-      .read_enable_i  (operand_read),
+      .read_enable_i  (column_read),
       .read_address_i (column_address),
+      .read_swap_i    (1'b0),
       .read_data_o    (column_operand)
   );
 
   // ---- Array ----
-  wire             op_valid, op_row_plane_0, op_column_plane_0, op_row_negate, op_column_negate, op_first, op_capture;
+  wire             op_valid, op_row_plane_0, op_column_plane_0, op_row_negate, op_column_negate;
+  wire             op_flush, op_first, op_capture;
+  wire [Planes-1:0] op_row_planes;
   wire [Lanes-1:0] op_mask;
   wire [5:0]       op_shift;
   wire [39:0]      op_affine;
   wire             tile_valid, tile_take, array_hold;
   wire [StreamLanes*AccumulatorBits-1:0] tile_chunk;
   sf_gemm #(
+      .Planes           (Planes),
       .Lanes            (Lanes),
+      .RowBanks         (RowBanks),
       .RowAddressBits   (RowAddressBits),
       .ColumnAddressBits(ColumnAddressBits)
   ) u_gemm (
@@ -400,15 +417,19 @@ module sf_device #(
       .descriptor_i    (engine_descriptor[2048*EngineArray+:2048]),
       .stall_o         (engine_stall[EngineArray]),
       .done_o          (engine_done[EngineArray]),
-      .read_enable_o   (operand_read),
+      .row_enable_o    (row_read),
       .row_address_o   (row_address),
+      .row_swap_o      (row_swap),
+      .column_enable_o (column_read),
       .column_address_o(column_address),
       .valid_o         (op_valid),
       .mask_o          (op_mask),
+      .row_planes_o    (op_row_planes),
       .row_plane_0_o   (op_row_plane_0),
       .column_plane_0_o(op_column_plane_0),
       .row_negate_o    (op_row_negate),
       .column_negate_o (op_column_negate),
+      .flush_o         (op_flush),
       .first_o         (op_first),
       .capture_o       (op_capture),
       .shift_o         (op_shift),
@@ -418,6 +439,7 @@ module sf_device #(
   sf_array #(
       .Rows           (Rows),
       .Columns        (Columns),
+      .Planes         (Planes),
       .Lanes          (Lanes),
       .AccumulatorBits(AccumulatorBits),
       .DrainLanes     (StreamLanes)
@@ -429,13 +451,15 @@ module sf_device #(
       .rows_i          (row_operand),
       .columns_i       (column_operand),
       .mask_i          (op_mask),
+      .row_planes_i    (op_row_planes),
       .row_plane_0_i   (op_row_plane_0),
       .column_plane_0_i(op_column_plane_0),
       .row_negate_i    (op_row_negate),
       .column_negate_i (op_column_negate),
+      .shift_i         (op_shift),
+      .flush_i         (op_flush),
       .first_i         (op_first),
       .capture_i       (op_capture),
-      .shift_i         (op_shift),
       .affine_i        (op_affine),
       .tile_valid_o    (tile_valid),
       .chunk_o         (tile_chunk),

@@ -55,7 +55,7 @@ TEST_CASE("An action's energy is the mean of its windows by what they stand for"
 
 TEST_CASE("Windows are shared out in proportion to the work, each kind of it its own number") {
   const StepSamples step = sampled("tiny_cnn", 5, 1);
-  const auto shares = share_windows(step.programs, 5);
+  const auto shares = share_windows(step.config, step.programs, 5);
   std::map<std::string, int> windows;
   std::map<std::string, double> pairs, stood_for;
   for (std::size_t p = 0; p < step.programs.size(); ++p)
