@@ -126,7 +126,7 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
   std::vector<std::int64_t> drained = {0};
   std::int64_t low = 0, high = 0;
   std::size_t summed = 0;  // words since the last flush
-  bool clear = true, flush = false, first = true;
+  bool clear = true, flush = false, first = true, complete = false;
   std::uint32_t shift = 0;
   int shifts_left = 0;
   for (std::size_t sum = 0; sum < sums; ++sum) {
@@ -158,16 +158,17 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
         v.element.set(PePort::kHighClear, first ? 1 : 0);
         v.element.set(PePort::kNegate, 0);
         v.element.set(PePort::kShift, shift);
+        v.element.set(PePort::kCapture, complete ? 1 : 0);
+        if (complete) {
+          drained.push_back(high);
+          shifts_left = drive.drain_shifts;
+        }
+        complete = flush && pair == 0 && word == 0;  // the last flush of a sum
         if (flush) {
           high = (first ? 0 : high) + (low << shift);
-          first = false;
-          if (pair == 0 && word == 0) {  // of a whole sum
-            drained.push_back(high);
-            first = true;
-            shifts_left = drive.drain_shifts;
-          }
+          first = complete;
         }
-        const bool shifting = shifts_left > 0 && !flush;
+        const bool shifting = shifts_left > 0 && v.element.get(v.element.cycles() - 1, PePort::kCapture, 0) == 0;
         v.element.set(PePort::kDrainShift, shifting ? 1 : 0);
         if (shifting) {
           --shifts_left;
@@ -189,7 +190,11 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
   v.element.set(PePort::kLowEnable, 0);
   v.element.set(PePort::kFlush, 1);
   v.element.set(PePort::kShift, shift);
+  v.element.set(PePort::kCapture, 0);
   v.element.set(PePort::kDrainShift, 0);
+  v.element.step();  // the last capture
+  v.element.set(PePort::kFlush, 0);
+  v.element.set(PePort::kCapture, 1);
   return v;
 }
 

@@ -87,7 +87,7 @@ ArraySlice::ArraySlice(const Config& config, const GoldenDevice& device, const D
 void ArraySlice::start(std::uint32_t first_tile) {
   elements_.assign(static_cast<std::size_t>((config_.rows + 1) * (columns() + 1)), {});
   control_ = {};
-  offered_ = operand_ = low_ = {};
+  offered_ = operand_ = low_ = high_ = {};
   offered_.flush = true;  // what comes begins a weight
   operand_enable_ = hold_ = tile_valid_ = false;
   chunk_ = row_ = 0;
@@ -147,7 +147,7 @@ LaneWord ArraySlice::operand_mask() const {
 }
 
 std::uint64_t ArraySlice::drain_input(int row, int column) const {
-  return row < config_.rows - 1 ? element(row + 1, column).high : 0;
+  return row < config_.rows - 1 ? element(row + 1, column).drain : 0;
 }
 
 std::array<bool, ArraySlice::kKinds> ArraySlice::works(const Stage& stage) {
@@ -165,13 +165,15 @@ bool ArraySlice::clock() {
   for (int row = 0; row <= rows; ++row)
     for (int column = 0; column < width; ++column) {
       Element& e = elements_[static_cast<std::size_t>(row * width + column)];
+      if (control_.capture)
+        e.drain = e.high;
+      else if (control_.drain_shift && row < rows)
+        e.drain = drain_input(row, column);
       if (control_.flush) {
         const std::uint64_t term = static_cast<std::uint64_t>(e.low) << control_.shift;
         const std::uint64_t before = control_.high_clear ? 0 : e.high;
         e.high = (control_.negate[kind(row, column)] ? before - term : before + term) &
                  accumulator_mask_;
-      } else if (control_.drain_shift && row < rows) {
-        e.high = drain_input(row, column);
       }
       if (control_.low_enable[kind(row, column)]) {
         if (control_.low_clear) e.low = 0;
@@ -195,7 +197,7 @@ bool ArraySlice::clock() {
                                       : LaneWord{};
       }
     }
-  const bool captured = control_.flush && low_.operation.capture;
+  const bool captured = control_.capture;
   const bool was_valid = tile_valid_;
   if (was_valid) {
     const bool last_chunk = chunk_ + 1 == chunks, last_row = row_ + 1 == rows;
@@ -205,15 +207,18 @@ bool ArraySlice::clock() {
   }
   if (captured) tile_valid_ = true;
   if (!hold_) {
+    high_ = low_;
     low_ = operand_;
     operand_ = offered_;
     if (operand_.valid) ++operations_;
     offer();
   }
   // ---- The cycle that begins ----
+  const bool captures = high_.valid && high_.operation.capture;
   const bool flushes = low_.valid && low_.flush;
-  hold_ = flushes && tile_valid_;
-  control_.flush = flushes && !tile_valid_;
+  hold_ = captures && tile_valid_;
+  control_.capture = captures && !tile_valid_;
+  control_.flush = flushes && !hold_;
   control_.drain_shift = tile_valid_ && chunk_ + 1 == chunks;
   operand_enable_ = offered_.valid && !hold_;
   control_.accumulate = operand_.valid && !hold_;
@@ -227,7 +232,7 @@ bool ArraySlice::clock() {
     control_.shift = o.shift;
   }
   return offered_.valid || position_ < tile_.size() || tile_index_ + 1 < gemm_tiles(d_) ||
-         operand_.valid || low_.valid || tile_valid_;
+         operand_.valid || low_.valid || high_.valid || tile_valid_;
 }
 
 }  // namespace solfege

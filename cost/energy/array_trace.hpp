@@ -40,7 +40,7 @@ class ArraySlice {
     std::array<LaneWord, 2> rows{};  ///< by plane
     LaneWord column{};
     std::uint32_t low = 0;
-    std::uint64_t high = 0;  ///< modulo 2^AccumulatorBits
+    std::uint64_t high = 0, drain = 0;  ///< modulo 2^AccumulatorBits
   };
   /// What an element sums: products, codes of a row or of a column, valid lanes.
   enum Kind { kProduct, kRowSum, kColumnSum, kLanes, kKinds };
@@ -48,7 +48,8 @@ class ArraySlice {
   struct Control {
     std::array<bool, kKinds> low_enable{}, negate{};
     bool accumulate = false;  ///< an operation is summed
-    bool low_clear = false, flush = false, high_clear = false, drain_shift = false;
+    bool low_clear = false, flush = false, high_clear = false;
+    bool capture = false, drain_shift = false;
     std::uint32_t shift = 0;
   };
 
@@ -106,8 +107,8 @@ class ArraySlice {
   std::vector<ArrayOperation> tile_;
   std::uint32_t tile_index_ = 0;
   std::size_t position_ = 0, tile_cycles_ = 0;
-  // Pipeline: offered, operand registers, low sums
-  Stage offered_, operand_, low_;
+  // Pipeline: offered, operand registers, low sums, high sums
+  Stage offered_, operand_, low_, high_;
   bool operand_enable_ = false, hold_ = false;
   bool tile_valid_ = false;
   int chunk_ = 0, row_ = 0;

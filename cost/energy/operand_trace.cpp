@@ -39,32 +39,44 @@ LaneWord first_lanes(std::uint32_t count) {
   return word;
 }
 
-/// Brings a processing element to its state: high sum, low sum (from words of as many ones as it
-/// takes), and the operands of the last word.
+/// Brings a processing element to its state: drain register, high and low sum (from words of as
+/// many ones as it takes), and the operands of the last word.
 void load_element(const Config& config, const ArraySlice::Element& state,
                   const ArraySlice::Element& operands, Vectors* vectors) {
   vectors->step();
-  vectors->set(PePort::kDrain, state.high);
+  vectors->set(PePort::kDrain, state.drain);
   vectors->set(PePort::kDrainShift, 1);
   const auto lanes = static_cast<std::uint32_t>(config.lanes);
-  std::uint32_t rest = state.low;
-  bool clear = true;
-  while (clear || rest > 0) {
-    const std::uint32_t upper = config.planes > 1 ? std::min(rest / 2, lanes) : 0;
-    const std::uint32_t lower = std::min(rest - 2 * upper, lanes);
-    vectors->step();
-    vectors->set(PePort::kDrainShift, 0);
-    std::vector<LaneWord> words = {first_lanes(lower)};
-    if (config.planes > 1) words.push_back(first_lanes(upper));
-    set_planes(vectors, PePort::kRows, config.lanes, words);
-    set_lanes(vectors, PePort::kColumn, first_lanes(lanes));
+  const auto add = [&](std::uint32_t rest) {
     vectors->set(PePort::kLowEnable, 1);
-    vectors->set(PePort::kLowClear, clear ? 1 : 0);
-    rest -= lower + 2 * upper;
-    clear = false;
+    for (bool clear = true; clear || rest > 0; clear = false) {
+      const std::uint32_t upper = config.planes > 1 ? std::min(rest / 2, lanes) : 0;
+      const std::uint32_t lower = std::min(rest - 2 * upper, lanes);
+      std::vector<LaneWord> words = {first_lanes(lower)};
+      if (config.planes > 1) words.push_back(first_lanes(upper));
+      vectors->step();
+      vectors->set(PePort::kDrainShift, 0);
+      vectors->set(PePort::kFlush, 0);
+      set_planes(vectors, PePort::kRows, config.lanes, words);
+      set_lanes(vectors, PePort::kColumn, first_lanes(lanes));
+      vectors->set(PePort::kLowClear, clear ? 1 : 0);
+      rest -= lower + 2 * upper;
+    }
+  };
+  // The high sum, four bits at a time
+  std::uint64_t shift = 0;
+  for (std::uint64_t rest = state.high; shift == 0 || rest != 0; rest >>= 4, shift += 4) {
+    add(static_cast<std::uint32_t>(rest & 15));
+    vectors->step();
+    vectors->set(PePort::kLowEnable, 0);
+    vectors->set(PePort::kFlush, 1);
+    vectors->set(PePort::kHighClear, shift == 0 ? 1 : 0);
+    vectors->set(PePort::kShift, shift);
   }
+  add(state.low);
   vectors->step();
   vectors->set(PePort::kLowEnable, 0);
+  vectors->set(PePort::kFlush, 0);
   set_rows(vectors, PePort::kRows, config, operands);
   set_lanes(vectors, PePort::kColumn, operands.column);
 }
@@ -316,12 +328,12 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       v.step();
       const AffineProduct affine = d.affine();
       const int head = slice.head_chunk();
-      const auto row_sum = static_cast<std::int64_t>(slice.element(0, chunks).high);
-      const auto valid_lanes = static_cast<std::int64_t>(slice.element(rows, chunks).high);
+      const auto row_sum = static_cast<std::int64_t>(slice.element(0, chunks).drain);
+      const auto valid_lanes = static_cast<std::int64_t>(slice.element(rows, chunks).drain);
       v.set(0, d.affine_shift);
       v.set(1, d.affine_column);
-      v.set(2, slice.element(0, head).high);
-      v.set(3, slice.element(rows, head).high);
+      v.set(2, slice.element(0, head).drain);
+      v.set(3, slice.element(rows, head).drain);
       v.set(4, static_cast<std::uint64_t>(affine.row * row_sum + affine.lanes * valid_lanes));
     };
     correct();
@@ -357,6 +369,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         v.set(PePort::kHighClear, control.high_clear);
         v.set(PePort::kNegate, control.negate[kind]);
         v.set(PePort::kShift, control.shift);
+        v.set(PePort::kCapture, control.capture);
         v.set(PePort::kDrainShift, control.drain_shift && probe.row < rows);
         v.set(PePort::kDrain, slice.drain_input(probe.row, probe.column));
         probe.actions += control.accumulate;

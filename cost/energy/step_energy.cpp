@@ -154,8 +154,9 @@ class Pricer {
     at.error_pj += actions * (timed_ ? energy.timed_error_pj : energy.zero_error_pj);
   }
 
-  /// The high sums' part of an element's clock: they have gates of their own.
-  double high_share() {
+  /// The part of an element's clock that a high sum has, or a drain register: with gates of their
+  /// own.
+  double wide_share() {
     const UnitEnergy* unit = find("pe");
     return unit == nullptr ? 0 : c_.accumulator_bits / static_cast<double>(unit->flip_flops);
   }
@@ -208,12 +209,12 @@ class Pricer {
   void gemm(const Descriptor& d) {
     const auto operations = static_cast<double>(gemm_operations(d, c_));
     const auto row_words = static_cast<double>(gemm_row_words(d, c_));
-    const double elements = machine_units(c_).at("pe").count, high = high_share();
-    act("pe", "product", operations * c_.rows * c_.columns, 1 - high);
-    act("pe", "row sum", operations * c_.rows, 1 - high);
-    act("pe", "column sum", operations * c_.columns, 1 - high);
-    act("pe", "lane count", operations, 1 - high);
-    clock_only("pe", static_cast<double>(gemm_flushes(d, c_)) * elements, high);
+    const double elements = machine_units(c_).at("pe").count, wide = wide_share();
+    act("pe", "product", operations * c_.rows * c_.columns, 1 - 2 * wide);
+    act("pe", "row sum", operations * c_.rows, 1 - 2 * wide);
+    act("pe", "column sum", operations * c_.columns, 1 - 2 * wide);
+    act("pe", "lane count", operations, 1 - 2 * wide);
+    clock_only("pe", static_cast<double>(gemm_flushes(d, c_)) * elements, wide);
     act("operand_register", "row", row_words * c_.rows);
     act("operand_register", "column", operations * c_.columns);
     // The masks, and planes that a group has not
@@ -221,7 +222,8 @@ class Pricer {
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
-      clock_only("pe", tiles * c_.rows * c_.rows * (c_.columns + 1), high);
+      // The sums' capture, and the shifts that drain it
+      clock_only("pe", tiles * (elements + c_.rows * c_.rows * (c_.columns + 1)), wide);
     }
     buffer("row buffer", false, geometry_.rows, row_words);
     buffer("column buffer", false, geometry_.columns, operations);

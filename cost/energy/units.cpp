@@ -51,7 +51,7 @@ const std::vector<std::string>& cost_unit_names() {
 
 std::map<std::string, MachineUnit> machine_units(const Config& c) {
   // The array has an extra row and column, and their masks beside the operand registers.
-  return {{"pe", {(c.rows + 1) * (c.columns + 1), 2 * (c.rows + 1)}},
+  return {{"pe", {(c.rows + 1) * (c.columns + 1), 3 * (c.rows + 1)}},
           {"operand_register", {c.planes * c.rows + c.columns + 2, 1}},
           {"correction", {c.stream_lanes, 0}},
           {"stream_lane", {c.stream_lanes, c.stream_lanes}},
@@ -62,7 +62,7 @@ std::map<std::string, MachineUnit> machine_units(const Config& c) {
 std::vector<Vectors::Port> pe_inputs(int planes, int lanes, int accumulator_bits) {
   return {{"rows_i", planes * lanes}, {"column_i", lanes},  {"low_enable_i", 1}, {"low_clear_i", 1},
           {"flush_i", 1},             {"high_clear_i", 1},  {"negate_i", 1},     {"shift_i", 6},
-          {"drain_shift_i", 1},       {"drain_i", accumulator_bits}};
+          {"capture_i", 1},           {"drain_shift_i", 1}, {"drain_i", accumulator_bits}};
 }
 
 void set_planes(Vectors* vectors, std::size_t port, int lanes,

@@ -35,6 +35,7 @@ struct PePort {
     kHighClear,
     kNegate,
     kShift,
+    kCapture,
     kDrainShift,
     kDrain
   };

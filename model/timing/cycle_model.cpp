@@ -25,6 +25,16 @@ std::vector<std::uint64_t> tap_counts(const WindowAxis& axis, std::uint32_t tile
   return counts;
 }
 
+/// Words that a pair of planes takes, of each tile; 0: a tile without taps.
+std::vector<std::uint64_t> tile_words(const Descriptor& d) {
+  const auto y = tap_counts(window_axis(d, true), d.tile_y_count);
+  const auto x = tap_counts(window_axis(d, false), d.tile_x_count);
+  std::vector<std::uint64_t> words;
+  for (const std::uint64_t ny : y)
+    for (const std::uint64_t nx : x) words.push_back(ny * nx * d.words);
+  return words;
+}
+
 std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
   if (!d.reduce_flush) return 0;
   std::uint64_t results = 0;
@@ -78,21 +88,17 @@ std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
 
 }  // namespace
 
-std::vector<std::uint32_t> tile_words(const Descriptor& d) {
-  const auto y = tap_counts(window_axis(d, true), d.tile_y_count);
-  const auto x = tap_counts(window_axis(d, false), d.tile_x_count);
+std::vector<std::uint32_t> tile_operations(const Descriptor& d, const Config& config) {
+  const std::uint64_t pairs = plane_pairs(d, config.planes).size();
   std::vector<std::uint32_t> tiles;
-  for (const std::uint64_t ny : y)
-    for (const std::uint64_t nx : x)
-      tiles.push_back(static_cast<std::uint32_t>(ny * nx * d.words));
+  for (const std::uint64_t words : tile_words(d))
+    tiles.push_back(static_cast<std::uint32_t>(std::max<std::uint64_t>(1, pairs * words)));
   return tiles;
 }
 
 std::uint64_t gemm_operations(const Descriptor& d, const Config& config) {
-  const std::uint64_t pairs = plane_pairs(d, config.planes).size();
   std::uint64_t sum = 0;
-  for (const std::uint64_t words : tile_words(d))
-    sum += std::max<std::uint64_t>(1, pairs * words) * d.column_groups;
+  for (const std::uint64_t tile : tile_operations(d, config)) sum += tile * d.column_groups;
   return sum;
 }
 
@@ -131,12 +137,11 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
     case Opcode::kGemm: {
       std::uint64_t taken = kFirstTile, last = 0;
       bool first = true;
-      const std::uint64_t pairs = plane_pairs(d, config.planes).size();
-      for (const std::uint64_t words : tile_words(d)) {
+      for (const std::uint64_t operations : tile_operations(d, config)) {
         for (std::uint32_t group = 0; group < d.column_groups; ++group) {
           if (!first) taken += std::max<std::uint64_t>(kTileInterval, last);
           first = false;
-          last = std::max<std::uint64_t>(1, pairs * words);
+          last = operations;
         }
       }
       return taken + last + 1;

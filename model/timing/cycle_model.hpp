@@ -24,9 +24,8 @@ std::uint64_t gemm_flushes(const Descriptor& d, const Config& config);
 /// it.
 std::uint64_t active_cycles(const Descriptor& d, const Config& config);
 
-/// Words that each pair of planes of a tile of a GEMM takes, in order (column groups, innermost,
-/// share one figure). 0: a tile without taps.
-std::vector<std::uint32_t> tile_words(const Descriptor& d);
+/// Operations of each tile of a GEMM, in order (column groups, innermost, share one figure).
+std::vector<std::uint32_t> tile_operations(const Descriptor& d, const Config& config);
 
 /// One row of the report: a layer's pass.
 struct PassCycles {

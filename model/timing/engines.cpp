@@ -62,31 +62,22 @@ void TimedLoader::step(bool start, const Descriptor& d, bool asked, bool respons
 }
 
 TimedArray::TimedArray(const Config& config)
-    : planes_(config.planes),
+    : config_(config),
       chunks_a_tile_(static_cast<unsigned>(Geometry(config).tile_chunks)) {}
 
 void TimedArray::step(bool start, const Descriptor& d, bool take) {
   const bool tile_done = take && taken_ + 1 == chunks_a_tile_;
   const bool stalled = stall();
-  const bool capture = flushes_.back() == Flush::kCapture && !stalled;
+  const bool capture = (captures_ & 8u) != 0 && !stalled;
+  if (!stalled) captures_ = captures_ << 1 & 15u;
   const bool finished = run_ && last_op() && !stalled;
   if (!stalled) {
-    std::copy_backward(flushes_.begin(), flushes_.end() - 1, flushes_.end());
-    flushes_.front() = Flush::kNone;
-    if (run_) {
-      const bool flush =
-          (words_left_ == 1 && (pair_ >= pairs_.size() || pairs_[pair_].flush)) ||
-          summed_ + 1 == kLowWords;
-      if (flush) flushes_.front() = finished && drain_ ? Flush::kCapture : Flush::kFlush;
-      summed_ = flush ? 0 : summed_ + 1;
-    }
     // The runner takes a prepared tile when it is idle or at its last operation.
     const bool take_next = prepare_ == kReady && (!run_ || last_op());
+    if (finished && drain_) captures_ |= 1u;
     if (take_next) {
       run_ = true;
-      words_left_ = std::max(1u, tiles_[next_tile_]);
-      pair_ = tiles_[next_tile_] == 0 ? pairs_.size() : 0;
-      words_a_pair_ = words_left_;
+      left_ = tiles_[next_tile_];
       last_tile_ = next_last_;
       if (next_last_) {
         prepare_ = kIdle;
@@ -100,18 +91,15 @@ void TimedArray::step(bool start, const Descriptor& d, bool take) {
     } else {
       if (finished)
         run_ = false;
-      else if (run_ && --words_left_ == 0) {
-        words_left_ = words_a_pair_;
-        ++pair_;
-      }
+      else if (run_)
+        --left_;
       if (prepare_ != kIdle && prepare_ != kReady && ++prepare_ == kReady)
         next_last_ = group_ + 1 == groups_ && next_tile_ + 1 == tiles_.size();
     }
   }
   if (start) {  // one cycle long, whatever the array waits for; the preparer is idle
     prepare_ = 1;
-    tiles_ = tile_words(d);
-    pairs_ = plane_pairs(d, planes_);
+    tiles_ = tile_operations(d, config_);
     next_tile_ = 0;
     group_ = 0;
     groups_ = d.column_groups;

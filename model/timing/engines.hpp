@@ -11,7 +11,6 @@
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
-#include "model/spec/plane_pairs.hpp"
 #include "model/spec/program.hpp"
 
 namespace solfege {
@@ -101,8 +100,8 @@ class TimedLoader {
 class TimedArray {
  public:
   explicit TimedArray(const Config& config);
-  /// A flush waits for the tile being drained; everything here holds.
-  bool stall() const { return flushes_[kFlushStages - 1] != Flush::kNone && tile_valid_; }
+  /// A complete tile waits for the drain registers; everything here holds.
+  bool stall() const { return (captures_ & 8u) != 0 && tile_valid_; }
   bool done() const { return run_ && last_op() && !stall() && last_tile_; }
   bool tile_valid() const { return tile_valid_; }
   void step(bool start, const Descriptor& d, bool take);
@@ -110,23 +109,18 @@ class TimedArray {
  private:
   // States of the preparer (rtl/array/sf_gemm.v)
   static constexpr int kIdle = 0, kBase = kTileBase, kReady = kTileReady;
-  /// Stages from an operation's address to its flush: operands, low sum, high sum.
-  static constexpr std::size_t kFlushStages = 3;
-  enum class Flush { kNone, kFlush, kCapture };
-  bool last_op() const { return words_left_ == 1 && pair_ + 1 >= pairs_.size(); }
+  bool last_op() const { return left_ == 1; }
 
-  int planes_;
+  const Config config_;
   unsigned chunks_a_tile_;
-  std::vector<std::uint32_t> tiles_;  ///< words of a pair of planes, of each tile position
-  std::vector<PlanePair> pairs_;
+  std::vector<std::uint32_t> tiles_;  ///< operations of each tile position
   std::size_t next_tile_ = 0;
   std::uint32_t group_ = 0, groups_ = 1;
   int prepare_ = kIdle;
   bool run_ = false, drain_ = false, last_tile_ = false, next_last_ = false;
-  std::size_t pair_ = 0;
-  std::uint32_t words_a_pair_ = 0, words_left_ = 0, summed_ = 0;  ///< summed_: since the last flush
+  std::uint64_t left_ = 0;
   bool tile_valid_ = false;
-  std::array<Flush, kFlushStages> flushes_{};  ///< under way, the youngest first
+  unsigned captures_ = 0;  ///< shift register: last operation to the capture of its tile
   unsigned taken_ = 0;
 };
 

@@ -6,8 +6,8 @@
 // makes products of values of the products of codes (sf_affine).
 // Operands are registered words of the buffers: Planes planes of the rows by one of the columns a cycle (initiation
 // interval 1). Operations up to a flush_i have one weight, 2^shift_i, and one sign; there are LOW_WORDS of them at most.
-// A complete tile stays in the elements' high sums while it is drained. The next tile is multiplied meanwhile, up to its
-// first flush, which waits; the pipeline holds then (hold_o).
+// A complete tile waits in the high sums until the drain registers are free; the pipeline holds meanwhile (hold_o),
+// and the next tile follows without a gap otherwise.
 // The elements are sf_pe, or for simulations sf_array_loops, which holds the same registers in arrays.
 // Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
 // current row; take_i steps to the next chunk, row by row; the last take frees the tile.
@@ -51,7 +51,7 @@ module sf_array #(
     output wire                                  tile_valid_o,
     output wire [DrainLanes*AccumulatorBits-1:0] chunk_o,
     input  wire                                  take_i,
-    output wire                                  hold_o  // nothing is taken: a flush waits for the tile being drained
+    output wire                                  hold_o  // nothing is taken: a tile waits for the one being drained
 );
   `include "sf_descriptor.vh"
   // Parameters that cannot be: elaboration stops at a module that is nowhere.
@@ -69,14 +69,15 @@ module sf_array #(
   // ---- Pipeline: operands, low sums, high sums ----
   reg        valid_q, clear_q, flush_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
   reg        flush_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2;
+  reg        capture_q3;
   reg [5:0]  shift_q, shift_q2;
-  reg [39:0] affine_q, affine_q2, affine_q3;  // the last of the tile being drained
+  reg [39:0] affine_q, affine_q2, affine_q3, affine_q4;  // the last of the tile being drained
   reg        begin_q;  // the next operation begins a weight
 
   reg  tile_valid_q;
-  assign hold_o = flush_q2 & tile_valid_q;
-  wire flush   = flush_q2 & ~tile_valid_q;
-  wire capture = flush & capture_q2;
+  assign hold_o = capture_q3 & tile_valid_q;
+  wire flush   = flush_q2 & ~hold_o;
+  wire capture = capture_q3 & ~tile_valid_q;
   wire load    = valid_i & ~hold_o;
   wire accumulate = valid_q & ~hold_o;
 
@@ -92,16 +93,19 @@ module sf_array #(
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      valid_q  <= 1'b0;
-      flush_q2 <= 1'b0;
-      begin_q  <= 1'b1;
+      valid_q    <= 1'b0;
+      flush_q2   <= 1'b0;
+      capture_q3 <= 1'b0;
+      begin_q    <= 1'b1;
     end else if (clear_i) begin
-      valid_q  <= 1'b0;
-      flush_q2 <= 1'b0;
-      begin_q  <= 1'b1;
+      valid_q    <= 1'b0;
+      flush_q2   <= 1'b0;
+      capture_q3 <= 1'b0;
+      begin_q    <= 1'b1;
     end else if (!hold_o) begin
-      valid_q  <= valid_i;
-      flush_q2 <= valid_q & flush_q;
+      valid_q    <= valid_i;
+      flush_q2   <= valid_q & flush_q;
+      capture_q3 <= flush_q2 & capture_q2;
       if (valid_i) begin_q <= flush_i;
     end
   end
@@ -127,7 +131,8 @@ module sf_array #(
       affine_q2        <= affine_q;
     end
     if (load & flush_i) affine_q <= affine_i;
-    if (capture) affine_q3 <= affine_q2;
+    if (flush) affine_q3 <= affine_q2;
+    if (capture) affine_q4 <= affine_q3;
   end
 
   // ---- Drain position ----
@@ -210,7 +215,7 @@ module sf_array #(
   genvar row, column, row_plane;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
-      wire low_clk, high_clk;
+      wire low_clk, high_clk, drain_clk;
       sf_clock_gate u_low_gate (
           .clk_i   (clk_i),
           .enable_i(accumulate),
@@ -218,8 +223,13 @@ module sf_array #(
       );
       sf_clock_gate u_high_gate (
           .clk_i   (clk_i),
-          .enable_i(flush | (row < Rows ? row_shift : 1'b0)),
+          .enable_i(flush),
           .clk_o   (high_clk)
+      );
+      sf_clock_gate u_drain_gate (
+          .clk_i   (clk_i),
+          .enable_i(capture | (row < Rows ? row_shift : 1'b0)),
+          .clk_o   (drain_clk)
       );
       wire [Planes*Lanes-1:0] words;
       for (row_plane = 0; row_plane < Planes; row_plane = row_plane + 1) begin : gen_plane
@@ -237,10 +247,10 @@ module sf_array #(
         end else begin : gen_column_operand
           assign word = columns_q[column*Lanes+:Lanes];
         end
-        wire [AccumulatorBits-1:0] high;
+        wire [AccumulatorBits-1:0] captured;
         wire [AccumulatorBits-1:0] from_next;
         if (row < Rows - 1) begin : gen_chain
-          assign from_next = gen_row[row+1].gen_column[column].high;
+          assign from_next = gen_row[row+1].gen_column[column].captured;
         end else begin : gen_chain_end
           assign from_next = {AccumulatorBits{1'b0}};
         end
@@ -252,6 +262,7 @@ module sf_array #(
         ) u_pe (
             .clk_i        (low_clk),
             .high_clk_i   (high_clk),
+            .drain_clk_i  (drain_clk),
             .rows_i       (words),
             .column_i     (word),
             .low_enable_i (low_enable[KIND]),
@@ -260,22 +271,23 @@ module sf_array #(
             .high_clear_i (first_q2),
             .negate_i     (negate[KIND]),
             .shift_i      (shift_q2),
+            .capture_i    (capture),
             .drain_shift_i(row < Rows ? row_shift : 1'b0),
             .drain_i      (from_next),
-            .drain_o      (high)
+            .drain_o      (captured)
         );
       end
     end
     for (column = 0; column <= Columns; column = column + 1) begin : gen_head
-      assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].high;
-      assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].high;
+      assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].captured;
+      assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].captured;
     end
   endgenerate
 `endif
 
   // ---- Values of the chunk at the head ----
-  wire signed [9:0]                 row_factor   = affine_q3[11:2];
-  wire signed [17:0]                lanes_factor = affine_q3[39:22];
+  wire signed [9:0]                 row_factor   = affine_q4[11:2];
+  wire signed [17:0]                lanes_factor = affine_q4[39:22];
   wire signed [AccumulatorBits-1:0] row_sum      = head_sums[AccumulatorBits*Columns+:AccumulatorBits];
   wire signed [AccumulatorBits-1:0] valid_lanes  = extra_sums[AccumulatorBits*Columns+:AccumulatorBits];
   wire signed [TermBits-1:0]        row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
@@ -292,8 +304,8 @@ module sf_array #(
       sf_affine #(
           .Bits(AccumulatorBits)
       ) u_affine (
-          .shift_i        (affine_q3[1:0]),
-          .column_factor_i(affine_q3[21:12]),
+          .shift_i        (affine_q4[1:0]),
+          .column_factor_i(affine_q4[21:12]),
           .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .row_term_i     (row_term[AccumulatorBits-1:0]),

@@ -24,7 +24,7 @@ module sf_array_loops #(
     input  wire [3:0]                             low_enable_i,
     input  wire                                   low_clear_i,
     input  wire                                   flush_i,
-    input  wire                                   capture_i,  // with flush_i: the sums are complete
+    input  wire                                   capture_i,
     input  wire                                   high_clear_i,
     input  wire [3:0]                             negate_i,
     input  wire [5:0]                             shift_i,
@@ -46,6 +46,8 @@ module sf_array_loops #(
   reg [LowWidth-1:0]        extra_low    [0:ExtraWords-1];
   reg [AccumulatorBits-1:0] product_high [0:ProductWords-1];
   reg [AccumulatorBits-1:0] extra_high   [0:ExtraWords-1];
+  reg [AccumulatorBits-1:0] product_drain [0:ProductWords-1];
+  reg [AccumulatorBits-1:0] extra_drain   [0:ExtraWords-1];
   reg [31:0]                head;  // row of the drain
 
   function [LowWidth-1:0] ones(input [Lanes-1:0] bits);
@@ -80,6 +82,25 @@ module sf_array_loops #(
     column_one  = {{(AccumulatorBits-1){1'b0}}, negate_i[2]};
     low_keep    = {LowWidth{~low_clear_i}};
     operand = {Lanes{1'b0}};
+    if (capture_i) begin
+      head = 32'd0;
+      for (i = 0; i < ProductWords; i = i + 1) product_drain[i] = product_high[i];
+      i = 32'd0;
+      for (d = 0; d < Columns; d = d + 1)
+        extra_sums_o[AccumulatorBits*d+:AccumulatorBits] <= extra_high[Rows+d];
+      extra_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_high[Rows+Columns];
+      while (i < ExtraWords) begin
+        extra_drain[i] = extra_high[i];
+        i = i + 32'd1;
+      end
+    end else if (drain_shift_i) begin
+      head = head + 32'd1;
+    end
+    if (capture_i | drain_shift_i) begin
+      for (d = 0; d < Columns; d = d + 1)
+        head_sums_o[AccumulatorBits*d+:AccumulatorBits] <= product_drain[Columns*head+d];
+      head_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_drain[head];
+    end
     if (flush_i) begin
       for (i = 0; i < ProductWords; i = i + 1)
         product_high[i] = (product_high[i] & keep)
@@ -98,19 +119,6 @@ module sf_array_loops #(
       end
       extra_high[Rows+Columns] = (extra_high[Rows+Columns] & keep)
           + ({{(AccumulatorBits-LowBits){1'b0}}, extra_low[Rows+Columns][LowBits-1:0]} << shift_i);
-    end
-    if (capture_i) begin
-      head = 32'd0;
-      for (d = 0; d < Columns; d = d + 1)
-        extra_sums_o[AccumulatorBits*d+:AccumulatorBits] <= extra_high[Rows+d];
-      extra_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_high[Rows+Columns];
-    end else if (drain_shift_i) begin
-      head = head + 32'd1;
-    end
-    if (capture_i | drain_shift_i) begin
-      for (d = 0; d < Columns; d = d + 1)
-        head_sums_o[AccumulatorBits*d+:AccumulatorBits] <= product_high[Columns*head+d];
-      head_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_high[head];
     end
     if (low_enable_i[0]) begin
       for (d = 0; d < Rows; d = d + 1) begin

@@ -5,12 +5,12 @@
 //   high = (high_clear ? 0 : high) + (negate ? -1 : 1) * low * 2^shift                   where flush_i
 //
 // Words whose products have one weight are summed in `low`, which is short and clocked in every cycle; `high` takes
-// their sum once, when the weight changes. It is the drain register too: drain_shift_i passes it along the column.
+// their sum once, when the weight changes. A complete sum is copied for draining, and passed along the column.
 // Operands come masked: invalid lanes are 0, so that no product counts them.
 // Pipeline: low, then high; a sum is complete two cycles after its last word.
 // Overflow: sf_array flushes before LowBits could overflow. The configuration sizes AccumulatorBits for the longest
 // contraction of the widest operands, and partial sums are no larger than the complete ones' bound.
-// `high` has a clock of its own, which may stop while nothing is flushed or passed on; both rise together.
+// `high` and the drain register have clocks of their own, which may stop while they keep their values; all rise together.
 `default_nettype none
 module sf_pe #(
     parameter Planes = 2,
@@ -20,6 +20,7 @@ module sf_pe #(
 ) (
     input  wire                       clk_i,
     input  wire                       high_clk_i,
+    input  wire                       drain_clk_i,
     input  wire [Planes*Lanes-1:0]    rows_i,         // plane p at p*Lanes
     input  wire [Lanes-1:0]           column_i,
     input  wire                       low_enable_i,   // take the words
@@ -28,12 +29,13 @@ module sf_pe #(
     input  wire                       high_clear_i,   // it begins a sum
     input  wire                       negate_i,
     input  wire [5:0]                 shift_i,
-    input  wire                       drain_shift_i,
+    input  wire                       capture_i,      // copy the sum for draining
+    input  wire                       drain_shift_i,  // pass the copies along the column
     input  wire [AccumulatorBits-1:0] drain_i,
     output wire [AccumulatorBits-1:0] drain_o
 );
   reg  [LowBits-1:0]         low_q;
-  reg  [AccumulatorBits-1:0] high_q;
+  reg  [AccumulatorBits-1:0] high_q, drain_q;
   wire [LowBits-1:0]         low_next;
   sf_accumulate #(
       .Planes (Planes),
@@ -53,10 +55,11 @@ module sf_pe #(
       + (flushed ^ {AccumulatorBits{negate}}) + {{(AccumulatorBits-1){1'b0}}, negate};
 
   always @(posedge clk_i) if (low_enable_i) low_q <= low_next;
-  always @(posedge high_clk_i) begin
-    if (flush_i) high_q <= high_next;
-    else if (drain_shift_i) high_q <= drain_i;
+  always @(posedge high_clk_i) if (flush_i) high_q <= high_next;
+  always @(posedge drain_clk_i) begin
+    if (capture_i) drain_q <= high_q;
+    else if (drain_shift_i) drain_q <= drain_i;
   end
-  assign drain_o = high_q;
+  assign drain_o = drain_q;
 endmodule
 `default_nettype wire

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_pe with both its clocks from one: as it is simulated gate by gate. For pricing only.
+// sf_pe with all its clocks from one: as it is simulated gate by gate. For pricing only.
 `default_nettype none
 module sf_unit_pe #(
     parameter Planes = 2,
@@ -16,6 +16,7 @@ module sf_unit_pe #(
     input  wire                       high_clear_i,
     input  wire                       negate_i,
     input  wire [5:0]                 shift_i,
+    input  wire                       capture_i,
     input  wire                       drain_shift_i,
     input  wire [AccumulatorBits-1:0] drain_i,
     output wire [AccumulatorBits-1:0] drain_o
@@ -28,6 +29,7 @@ module sf_unit_pe #(
   ) u_pe (
       .clk_i        (clk_i),
       .high_clk_i   (clk_i),
+      .drain_clk_i  (clk_i),
       .rows_i       (rows_i),
       .column_i     (column_i),
       .low_enable_i (low_enable_i),
@@ -36,6 +38,7 @@ module sf_unit_pe #(
       .high_clear_i (high_clear_i),
       .negate_i     (negate_i),
       .shift_i      (shift_i),
+      .capture_i    (capture_i),
       .drain_shift_i(drain_shift_i),
       .drain_i      (drain_i),
       .drain_o      (drain_o)
