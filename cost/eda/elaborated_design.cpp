@@ -93,7 +93,7 @@ std::string elaboration_script(const std::map<std::string, std::string>& files,
       "blackbox *sf_ram* *sf_register_file*\n",
       kTop);
   return text + bind_adders_script(library.adders) +
-         "flatten *sf_popcount*\nopt_clean\nwrite_rtlil design.il\n";
+         "flatten *sf_accumulate*\nopt_clean\nwrite_rtlil design.il\n";
 }
 
 struct Task {
@@ -119,8 +119,8 @@ Task task_of(const ElaboratedDesign& design, const std::string& name,
   std::string source = read_file(rtl / (base_name(name) + ".v"));
   if (source.empty())
     throw std::runtime_error(fmt::format("{}: no source of {}", rtl.string(), name));
-  if (base_name(name) == "sf_popcount")
-    for (const char* inside : {"sf_popcount_adders", "sf_full_adder", "sf_half_adder"})
+  if (base_name(name) == "sf_accumulate")
+    for (const char* inside : {"sf_adder_tree", "sf_full_adder", "sf_half_adder"})
       source += read_file(rtl / (std::string(inside) + ".v"));
   if (source.find("`include") != std::string::npos)
     for (const auto& entry : fs::directory_iterator(rtl))

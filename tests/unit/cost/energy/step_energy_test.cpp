@@ -55,7 +55,7 @@ TEST_CASE("An action's energy is the mean of its windows by what they stand for"
 
 TEST_CASE("Windows are shared out in proportion to the work, each kind of it its own number") {
   const StepSamples step = sampled("tiny_cnn", 5, 1);
-  const auto shares = share_windows(step.config, step.programs, 5);
+  const auto shares = share_windows(tiny(), step.programs, 5);
   std::map<std::string, int> windows;
   std::map<std::string, double> pairs, stood_for;
   for (std::size_t p = 0; p < step.programs.size(); ++p)
@@ -69,7 +69,7 @@ TEST_CASE("Windows are shared out in proportion to the work, each kind of it its
       }
       const std::string kind = o.layer + o.pass + (d.drain ? " drained" : "");
       windows[kind] += share.windows;
-      pairs[kind] += static_cast<double>(gemm_operations(d));
+      pairs[kind] += static_cast<double>(gemm_operations(d, tiny()));
       stood_for[kind] += share.windows * share.represents;
     }
   REQUIRE(windows.size() > 3);
@@ -98,7 +98,7 @@ TEST_CASE("The same seed samples the same windows, each in the state of its unit
     CHECK(w.vectors.cycles() > w.warm_up);
     CHECK_FALSE(w.layer.empty());
   }
-  for (const char* unit : {"pe", "and_popcount", "operand_register", "correction", "stream_lane"})
+  for (const char* unit : {"pe", "accumulate", "operand_register", "correction", "stream_lane"})
     CHECK(units[unit] > 5);
 }
 
@@ -113,7 +113,7 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   REQUIRE(units.size() == some.size());
   TimingModel timing(config, MemoryTiming{});
   std::vector<ProgramTiming> timings;
-  double cycles = 0, operations = 0, tiles = 0, beats = 0;
+  double cycles = 0, operations = 0, flushes = 0, tiles = 0, beats = 0;
   for (const Program& program : step.programs) {
     timings.push_back(timing.run(program));
     cycles += static_cast<double>(timings.back().cycles);
@@ -121,7 +121,8 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
       beats += o.read_beats + o.write_beats;
     for (const Operation& o : program.operations)
       if (const Descriptor& d = o.descriptor; d.opcode == Opcode::kGemm) {
-        operations += static_cast<double>(gemm_operations(d));
+        operations += static_cast<double>(gemm_operations(d, config));
+        flushes += static_cast<double>(gemm_flushes(d, config));
         if (d.drain)
           tiles += static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       }
@@ -152,13 +153,15 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(e.data_error_pj == Approx(std::sqrt(errors)));
   CHECK(e.data_error_pj < 0.2 * e.data_pj);
   CHECK(products == operations * config.rows * config.columns);
-  // Every element in every operation; for each tile a cycle more, a capture, and a shift a row
+  // Every element in every operation and flush; for each tile a capture, and of rows a shift a row
   const double elements = (config.rows + 1) * (config.columns + 1);
   CHECK(acting == operations * elements);
   CHECK(tiles > 0);
-  CHECK(beside == tiles * elements * (1 + 1 + config.rows));
-  CHECK(gates == 2 * (config.rows + 1) * cycles);
-  CHECK(registers == operations * (config.rows + config.columns + 1));
+  CHECK(flushes > tiles);
+  CHECK(beside == flushes * elements +
+                      tiles * (elements + config.rows * config.rows * (config.columns + 1)));
+  CHECK(gates == 3 * (config.rows + 1) * cycles);
+  CHECK(registers == operations * (config.rows + config.columns + 2));
   CHECK(dram == beats);
   CHECK(e.dram_pj == Approx(beats * dram_energy(8 * config.bus_bytes, "LPDDR4").energy_pj));
   // Glitches only add
