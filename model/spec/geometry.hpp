@@ -84,7 +84,9 @@ struct Geometry {
         columns(c, c.columns, c.column_buffer_depth, 1),
         elements(c.rows * c.columns),
         bit_products(static_cast<double>(elements) * c.lanes * c.planes),
-        low_bits(bits_of(static_cast<std::uint64_t>(kLowWords) * c.lanes * ((1 << c.planes) - 1))),
+        low_bits(std::min(
+            bits_of(static_cast<std::uint64_t>(kLowWords) * c.lanes * ((1 << c.planes) - 1)),
+            c.accumulator_bits - 1)),
         tile_chunks(elements / c.stream_lanes),
         column_chunks(c.columns / c.stream_lanes),
         drain_rows(std::min(c.rows, kBlock)),

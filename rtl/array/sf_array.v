@@ -63,7 +63,9 @@ module sf_array #(
   localparam Chunks = Columns / DrainLanes;
   localparam ChunkBits = (Chunks > 1) ? $clog2(Chunks) : 1;
   localparam RowBits = $clog2(Rows);
-  localparam LowBits = $clog2(LOW_WORDS * Lanes * ((1 << Planes) - 1) + 1);
+  // Of the largest low sum; a sum of all words has less than AccumulatorBits without its sign.
+  localparam FullBits = $clog2(LOW_WORDS * Lanes * ((1 << Planes) - 1) + 1);
+  localparam LowBits = (FullBits < AccumulatorBits) ? FullBits : AccumulatorBits - 1;
   localparam TermBits = (AccumulatorBits > 18) ? AccumulatorBits : 18;
 
   // ---- Pipeline: operands, low sums, high sums ----

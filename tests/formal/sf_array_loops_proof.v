@@ -5,15 +5,17 @@
 module sf_array_loops_proof #(
     parameter Rows = 2,
     parameter Columns = 2,
+    parameter Planes = 2,
     parameter Lanes = 2,
     parameter Bits = 6
 ) (
     input wire clk_i
 );
-  (* anyseq *) wire valid, clear, row_plane_0, column_plane_0, row_negate, column_negate, first, capture, take;
-  (* anyseq *) wire [Rows*Lanes-1:0] rows;
+  (* anyseq *) wire valid, clear, row_plane_0, column_plane_0, row_negate, column_negate, flush, first, capture, take;
+  (* anyseq *) wire [Planes*Rows*Lanes-1:0] rows;
   (* anyseq *) wire [Columns*Lanes-1:0] columns;
   (* anyseq *) wire [Lanes-1:0] mask;
+  (* anyseq *) wire [Planes-1:0] row_planes;
   (* anyseq *) wire [1:0] shift;
   (* anyseq *) wire [39:0] affine;
 
@@ -23,19 +25,19 @@ module sf_array_loops_proof #(
   wire [2*Columns*Bits-1:0] chunk;
 
   sf_array #(
-      .Rows(Rows), .Columns(Columns), .Lanes(Lanes), .AccumulatorBits(Bits), .DrainLanes(Columns)
+      .Rows(Rows), .Columns(Columns), .Planes(Planes), .Lanes(Lanes), .AccumulatorBits(Bits), .DrainLanes(Columns)
   ) u_loops (
       .clk_i(clk_i), .rst_ni(started_q), .clear_i(clear), .valid_i(valid), .rows_i(rows), .columns_i(columns),
-      .mask_i(mask), .row_plane_0_i(row_plane_0), .column_plane_0_i(column_plane_0), .row_negate_i(row_negate),
-      .column_negate_i(column_negate), .first_i(first), .capture_i(capture), .shift_i({4'd0, shift}), .affine_i(affine), .tile_valid_o(tile_valid[0]),
+      .mask_i(mask), .row_planes_i(row_planes), .row_plane_0_i(row_plane_0), .column_plane_0_i(column_plane_0), .row_negate_i(row_negate),
+      .column_negate_i(column_negate), .flush_i(flush), .first_i(first), .capture_i(capture), .shift_i({4'd0, shift}), .affine_i(affine), .tile_valid_o(tile_valid[0]),
       .chunk_o(chunk[Columns*Bits-1:0]), .take_i(take & tile_valid[0]), .hold_o(hold[0])
   );
   sf_array_elements #(
-      .Rows(Rows), .Columns(Columns), .Lanes(Lanes), .AccumulatorBits(Bits), .DrainLanes(Columns)
+      .Rows(Rows), .Columns(Columns), .Planes(Planes), .Lanes(Lanes), .AccumulatorBits(Bits), .DrainLanes(Columns)
   ) u_elements (
       .clk_i(clk_i), .rst_ni(started_q), .clear_i(clear), .valid_i(valid), .rows_i(rows), .columns_i(columns),
-      .mask_i(mask), .row_plane_0_i(row_plane_0), .column_plane_0_i(column_plane_0), .row_negate_i(row_negate),
-      .column_negate_i(column_negate), .first_i(first), .capture_i(capture), .shift_i({4'd0, shift}), .affine_i(affine), .tile_valid_o(tile_valid[1]),
+      .mask_i(mask), .row_planes_i(row_planes), .row_plane_0_i(row_plane_0), .column_plane_0_i(column_plane_0), .row_negate_i(row_negate),
+      .column_negate_i(column_negate), .flush_i(flush), .first_i(first), .capture_i(capture), .shift_i({4'd0, shift}), .affine_i(affine), .tile_valid_o(tile_valid[1]),
       .chunk_o(chunk[Columns*Bits+:Columns*Bits]), .take_i(take & tile_valid[1]), .hold_o(hold[1])
   );
   always @(posedge clk_i) begin

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_array against integer products: operands' planes, weights and signs, masks, the four scalars
-// that make values of codes, which change from tile to tile, tiles of one operation and of several,
-// with bubbles between operations and a drain that takes when it likes while the next tile is
-// computed.
+// sf_array against integer products: operands' planes, one or several of the rows at once, weights
+// of several operations and signs, masks, the four scalars that make values of codes, which change
+// from tile to tile, tiles of one operation and of several, with bubbles between operations and a
+// drain that takes when it likes while the next tile is computed.
 #include <array>
 #include <deque>
 #include <vector>
@@ -13,7 +13,7 @@
 using namespace rtl_test;
 
 namespace {
-constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES;
+constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES, kPlanes = SF_PLANES;
 constexpr int kLatency = 3;  // cycles from a tile's last operation to its capture
 using Tile = std::array<int64_t, kRows * kColumns>;
 
@@ -56,8 +56,11 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
   Tile draining{};
   bool visible = false;
   int position = 0;
-  int left = 0;  // operations of this tile
-  bool first = true;
+  int left = 0;         // operations of this tile
+  int weight_left = 0;  // and of this weight
+  int shift = 0;
+  bool row_negate = false, column_negate = false;
+  bool first = true, tile_begins = true;
   for (int cycle = 0; totals.tiles < tiles; ++cycle) {
     REQUIRE(cycle < 400 * tiles);
     if (left == 0) {
@@ -66,23 +69,34 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
       affine = {random.between(0, 3), random.between(-512, 511), random.between(-512, 511),
                 random.between(-(1 << 17), (1 << 17) - 1)};
     }
-    const bool last = left == 1;
+    if (weight_left == 0) {
+      weight_left = random.between(1, left);
+      shift = random.between(0, 6);
+      row_negate = random.chance(50);
+      column_negate = random.chance(50);
+    }
+    const bool last = left == 1, flush = weight_left == 1;
     top.valid_i = random.chance(operate);
     const bool capture = last && random.chance(90);
-    top.capture_i = top.valid_i ? capture : random.chance(50);  // means nothing without valid
+    // Without valid, and the last two without a flush, these mean nothing.
+    top.flush_i = top.valid_i ? flush : random.chance(50);
+    top.first_i = top.valid_i && flush ? first : random.chance(50);
+    top.capture_i = top.valid_i && flush ? capture : random.chance(50);
     // Only the operation that captures says the tile's scalars.
     set_field(top.affine_i, 0, 40, top.valid_i && capture ? affine.bits() : random.bits(40));
-    top.first_i = first;
-    const int row_plane = first ? 0 : random.between(0, 4);
-    const int column_plane = first ? 0 : random.between(0, 4);
+    const int row_plane = random.chance(40) ? 0 : random.chance(40) ? shift : random.between(0, shift);
+    const int column_plane = shift - row_plane;
+    top.row_planes_i = 1 | random.bits(kPlanes);
     top.row_plane_0_i = row_plane == 0;
     top.column_plane_0_i = column_plane == 0;
-    top.row_negate_i = random.chance(50);
-    top.column_negate_i = random.chance(50);
-    top.shift_i = row_plane + column_plane;
+    top.row_negate_i = row_negate;
+    top.column_negate_i = column_negate;
+    top.shift_i = shift;
     top.mask_i = random.chance(30) ? (1u << kLanes) - 1 : random.bits(kLanes);
-    set_field(top.rows_i, 0, 32, random.bits(32));
-    set_field(top.columns_i, 0, 32, random.bits(32));
+    for (int bit = 0; bit < kPlanes * kRows * kLanes; bit += 16)
+      set_field(top.rows_i, bit, 16, random.bits(16));
+    for (int bit = 0; bit < kColumns * kLanes; bit += 16)
+      set_field(top.columns_i, bit, 16, random.bits(16));
     top.take_i = visible && random.chance(take);
     settle(top);
 
@@ -106,27 +120,33 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
       for (auto& tile : flying) ++tile.first;
     if (top.valid_i && !hold) {
       totals.overlapped += visible;
-      const bool first_operation = first;
-      if (first) sum = {};
-      first = false;
-      const int64_t row_weight = (top.row_negate_i ? -1 : 1) * (int64_t{1} << row_plane);
-      const int64_t column_weight = (top.column_negate_i ? -1 : 1) * (int64_t{1} << column_plane);
+      const bool begins = tile_begins;
+      if (begins && first) sum = {};
+      tile_begins = last;
+      if (flush) first = false;
+      const int64_t row_weight = (row_negate ? -1 : 1) * (int64_t{1} << row_plane);
+      const int64_t column_weight = (column_negate ? -1 : 1) * (int64_t{1} << column_plane);
       for (int lane = 0; lane < kLanes; ++lane) {
         if (!get_bit(top.mask_i, lane)) continue;
         for (int r = 0; r < kRows; ++r) {
-          if (!get_bit(top.rows_i, r * kLanes + lane)) continue;
-          if (column_plane == 0) sum.row[r] += row_weight;
+          int64_t code = 0;  // of the planes that there are
+          for (int plane = 0; plane < kPlanes; ++plane)
+            if (get_bit(top.row_planes_i, plane) &&
+                get_bit(top.rows_i, (plane * kRows + r) * kLanes + lane))
+              code += int64_t{1} << plane;
+          if (column_plane == 0) sum.row[r] += row_weight * code;
           for (int c = 0; c < kColumns; ++c)
             if (get_bit(top.columns_i, c * kLanes + lane))
-              sum.product[r * kColumns + c] += row_weight * column_weight;
+              sum.product[r * kColumns + c] += row_weight * column_weight * code;
         }
         if (row_plane == 0)
           for (int c = 0; c < kColumns; ++c)
             if (get_bit(top.columns_i, c * kLanes + lane)) sum.column[c] += column_weight;
         if (row_plane == 0 && column_plane == 0) ++sum.lanes;
       }
-      totals.single += first_operation && last;
+      totals.single += begins && last;
       --left;
+      --weight_left;
       if (capture) {
         flying.emplace_back(cycle + kLatency, sum.values(affine));
       }
@@ -184,7 +204,7 @@ TEST_CASE("clear drops a tile that is draining and one that is on its way") {
   top.clear_i = top.valid_i = top.take_i = 0;
   reset(top);
   for (int wait = 0; wait < 9; ++wait) {
-    top.valid_i = top.capture_i = top.first_i = 1;
+    top.valid_i = top.flush_i = top.capture_i = top.first_i = 1;
     top.row_plane_0_i = top.column_plane_0_i = 1;
     top.take_i = 0;
     settle(top);

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// sf_gemm against the loops of the contract: buffer addresses, masks, planes and tile boundaries of
-// every operation in order, for the three window modes and both ways to index the columns; active
-// cycles against their formula.
+// sf_gemm against the loops of the contract: buffer addresses, masks, planes, weights and tile
+// boundaries of every operation in order, for the three window modes and both ways to index the
+// columns; active cycles against their formula.
 #include <algorithm>
 #include <vector>
 
 #include "Vsf_gemm.h"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/pipeline.hpp"
 #include "rtl_test.hpp"
 #include "sf_fields.hpp"
 
 using namespace rtl_test;
 
 namespace {
+constexpr int kLowWords = solfege::kLowWords;
 constexpr int kNoRow = -(1 << 20);  // of an operation without a lane
 struct Operation {
-  int row, column, lanes, row_plane, column_plane;
-  bool row_negate, column_negate, first, capture;
+  int row, column, lanes, row_plane, row_planes, column_plane;
+  bool row_negate, column_negate, flush, first, capture;
 };
 struct Tap {
   int tap, index;
@@ -60,8 +62,8 @@ TEST_CASE("operations follow the loops of the contract") {
     const Axis y = axis(columns_by_tile ? 1 : random.between(1, 7));
     const Axis x = axis(columns_by_tile ? 1 : random.between(1, 7));
     const int tile_y = random.between(1, 5), tile_x = random.between(1, 5);
-    const int groups = random.between(1, 2), words = random.between(1, 3);
-    const int row_planes = random.between(1, 3), column_planes = random.between(1, 3);
+    const int groups = random.between(1, 2), words = random.between(1, 6);
+    const int row_planes = random.between(1, 6), column_planes = random.between(1, 5);
     const int tail = random.between(1, SF_LANES);
     const bool row_signed = random.chance(50), column_signed = random.chance(50);
     const bool clear = random.chance(80), drain = random.chance(80);
@@ -111,6 +113,23 @@ TEST_CASE("operations follow the loops of the contract") {
     set(F_AFFINE_COLUMN, 10, affine >> 12 & 0x3ff);
     set(F_AFFINE_LANES, 18, affine >> 22);
 
+    // Groups of row planes, the negative one by itself, by a column plane: by weight, where all
+    // groups are counted as full ones.
+    struct Pair {
+      int row, rows, column, weight;
+    };
+    std::vector<Pair> pairs;
+    const int plain = row_planes - row_signed;
+    int groups_before = 0;
+    for (int row = 0; row < row_planes; ++groups_before) {
+      const int rows = row < plain ? std::min(SF_PLANES, plain - row) : 1;
+      for (int column = 0; column < column_planes; ++column)
+        pairs.push_back({row, rows, column, groups_before * SF_PLANES + column});
+      row += rows;
+    }
+    std::stable_sort(pairs.begin(), pairs.end(),
+                     [](const Pair& a, const Pair& b) { return a.weight < b.weight; });
+
     // The definition: row operand by index unless by tap; columns the other way, unless by tile too
     std::vector<Operation> wanted;
     std::vector<long> tile_operations;
@@ -118,26 +137,42 @@ TEST_CASE("operations follow the loops of the contract") {
       for (int px = 0; px < tile_x; ++px)
         for (int group = 0; group < groups; ++group) {
           const std::size_t begin = wanted.size();
-          for (const Tap& ty : taps(y, py))
-            for (const Tap& tx : taps(x, px)) {
-              const int by_index = (ty.index - map_first) * x.map + tx.index;
-              const int by_tap = ty.tap * x.taps + tx.tap;
-              const bool columns_by_index = rows_by_tap || columns_by_tile;
-              const int row = row_base + (rows_by_tap ? by_tap : by_index) * row_planes * words;
-              const int column = column_base + group * group_stride +
-                                 (columns_by_index ? by_index : by_tap) * column_planes * words;
-              for (int word = 0; word < words; ++word)
-                for (int cp = 0; cp < column_planes; ++cp)
-                  for (int rp = 0; rp < row_planes; ++rp)
-                    wanted.push_back({row + rp * words + word, column + cp * words + word,
-                                      word + 1 == words ? tail : SF_LANES, rp, cp,
-                                      row_signed && rp + 1 == row_planes,
-                                      column_signed && cp + 1 == column_planes, false, false});
-            }
+          int summed = 0;
+          bool first = clear;
+          for (const Pair& pair : pairs)
+            for (const Tap& ty : taps(y, py))
+              for (const Tap& tx : taps(x, px)) {
+                const int by_index = (ty.index - map_first) * x.map + tx.index;
+                const int by_tap = ty.tap * x.taps + tx.tap;
+                const bool columns_by_index = rows_by_tap || columns_by_tile;
+                const int row = row_base + (rows_by_tap ? by_tap : by_index) * row_planes * words;
+                const int column = column_base + group * group_stride +
+                                   (columns_by_index ? by_index : by_tap) * column_planes * words;
+                for (int word = 0; word < words; ++word)
+                  wanted.push_back({row + pair.row * words + word,
+                                    column + pair.column * words + word,
+                                    word + 1 == words ? tail : SF_LANES, pair.row, pair.rows,
+                                    pair.column, row_signed && pair.row + 1 == row_planes,
+                                    column_signed && pair.column + 1 == column_planes, false,
+                                    false, false});
+              }
           // A tile without a tap still takes one operation, of no lane
           if (wanted.size() == begin)
-            wanted.push_back({kNoRow, 0, 0, 0, 0, false, false, false, false});
-          wanted[begin].first = clear;
+            wanted.push_back({kNoRow, 0, 0, 0, 1, 0, false, false, false, false, false});
+          // Of one weight and sign, and no more than the low sums hold
+          for (std::size_t i = begin; i < wanted.size(); ++i) {
+            Operation& o = wanted[i];
+            const bool last = i + 1 == wanted.size();
+            o.first = first;
+            o.flush = last || ++summed == kLowWords ||
+                      wanted[i + 1].row_plane + wanted[i + 1].column_plane !=
+                          o.row_plane + o.column_plane ||
+                      ((row_signed || column_signed) &&
+                       wanted[i + 1].column_plane != o.column_plane);
+            if (!o.flush) continue;
+            summed = 0;
+            first = false;
+          }
           wanted.back().capture = drain;
           tile_operations.push_back(static_cast<long>(wanted.size() - begin));
         }
@@ -150,7 +185,7 @@ TEST_CASE("operations follow the loops of the contract") {
 
     const bool slow = random.chance(50);
     std::size_t next = 0;
-    int row_read = 0, column_read = 0;
+    int row_read[SF_PLANES] = {}, swap_read[SF_PLANES] = {}, planes_read = 0, column_read = 0;
     long active = 0;
     bool started = false, done = false, read = false;
     const uint32_t address_mask = (1u << SF_ROW_ADDRESS_BITS) - 1;
@@ -167,7 +202,13 @@ TEST_CASE("operations follow the loops of the contract") {
         const Operation& operation = wanted[next++];
         CAPTURE(next);
         if (operation.row != kNoRow) {
-          REQUIRE(row_read == (operation.row & address_mask));
+          for (int plane = 0; plane < operation.row_planes; ++plane) {
+            REQUIRE(row_read[plane] == (operation.row + plane * words & address_mask));
+            const bool swaps = SF_PLANES > 1 && words % SF_ROW_BANKS == 0;
+            REQUIRE(swap_read[plane] == (swaps && (operation.row_plane + plane) % 2 == 1));
+          }
+          REQUIRE(planes_read == (1 << operation.row_planes) - 1);
+          REQUIRE(top.row_planes_o == planes_read);
           REQUIRE(column_read == (operation.column & address_mask));
           REQUIRE(top.shift_o == operation.row_plane + operation.column_plane);
           REQUIRE(top.row_plane_0_o == (operation.row_plane == 0));
@@ -177,15 +218,21 @@ TEST_CASE("operations follow the loops of the contract") {
         }
         for (int lane = 0; lane < SF_LANES; ++lane)
           REQUIRE(get_bit(top.mask_o, lane) == (lane < operation.lanes));
-        REQUIRE(top.first_o == operation.first);
+        REQUIRE(top.flush_o == operation.flush);
+        if (operation.flush) REQUIRE(top.first_o == operation.first);
         REQUIRE(top.capture_o == operation.capture);
         REQUIRE(top.affine_o == affine);
       }
       active += top.start_i || (started && !done && top.enable_i && !top.stall_o);
       if (top.start_i) started = true;
       if (!top.hold_i) {
-        read = top.read_enable_o;
-        row_read = top.row_address_o;
+        read = top.column_enable_o;
+        planes_read = top.row_enable_o;
+        for (int plane = 0; plane < SF_PLANES; ++plane) {
+          row_read[plane] = static_cast<int>(
+              get_field(top.row_address_o, plane * SF_ROW_ADDRESS_BITS, SF_ROW_ADDRESS_BITS));
+          swap_read[plane] = get_bit(top.row_swap_o, plane);
+        }
         column_read = top.column_address_o;
       }
       done = done || top.done_o;

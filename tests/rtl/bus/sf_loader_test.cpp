@@ -15,6 +15,7 @@ TEST_CASE("a load fills the words of one buffer") {
   Vsf_loader top;
   top.clear_i = top.enable_i = top.start_i = top.request_ready_i = top.response_valid_i = 0;
   reset(top);
+  int swapped = 0;
   for (int pass = 0; pass < 300; ++pass) {
     const bool columns = random.chance(50);
     const int word_bytes = columns ? SF_COLUMN_WORD_BYTES : SF_ROW_WORD_BYTES;
@@ -29,6 +30,11 @@ TEST_CASE("a load fills the words of one buffer") {
     set_field(top.descriptor_i, F_LOAD_TO_COLUMNS, 1, columns);
     set_field(top.descriptor_i, F_LOAD_OFFSET, 16, offset);
     set_field(top.descriptor_i, F_LOAD_WORDS, 16, words);
+    const int planes = random.between(1, 5);
+    const int plane_words = random.chance(50) ? words_of_beat * random.between(1, 6)
+                                              : random.between(1, 13);
+    set_field(top.descriptor_i, F_LOAD_PLANES, 6, planes);
+    set_field(top.descriptor_i, F_LOAD_PLANE_WORDS, 16, plane_words);
     const int beats = words * word_bytes / SF_BUS_BYTES, ready = random.between(20, 100);
     int asked = 0, got = 0, active = 0;
     bool started = false, done = false;
@@ -46,6 +52,13 @@ TEST_CASE("a load fills the words of one buffer") {
         REQUIRE(top.write_rows_o == !columns);
         REQUIRE(top.write_address_o == offset + got * words_of_beat / beats_of_word);
         REQUIRE(top.write_beat_o == got % beats_of_word);
+        // Planes of whole rows of banks: the odd ones' words beside their places
+        if (top.write_rows_o) {
+          const int plane = got * words_of_beat / beats_of_word / plane_words % planes;
+          const bool swap = SF_PLANES > 1 && plane_words % SF_ROW_BANKS == 0 && plane % 2 == 1;
+          REQUIRE(top.write_swap_o == swap);
+          swapped += swap;
+        }
         ++got;
       } else {
         REQUIRE_FALSE((top.write_rows_o || top.write_columns_o));
@@ -65,6 +78,7 @@ TEST_CASE("a load fills the words of one buffer") {
     REQUIRE(got == beats);
     CHECK(active == beats + 2);
   }
+  CHECK((swapped > 100) == (SF_PLANES > 1));
 }
 
 TEST_CASE("a load that is cleared asks for nothing more and writes nothing") {
