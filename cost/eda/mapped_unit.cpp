@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <stdexcept>
@@ -21,13 +22,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMemory = "sf_ram";  // the only black box of a unit
+constexpr const char* kMemory = "sf_ram";
+const std::vector<std::string> kBlackBoxes = {kMemory, "sf_clock_gate"};
 
 /// Sources are copied to src/NNN.v beside the includes of their folders, so that a script holds no
 /// path of the machine.
 struct Sources {
-  std::vector<fs::path> modules;  ///< others than the memory
-  fs::path memory;
+  std::vector<fs::path> modules;      ///< others than the black boxes
+  std::vector<fs::path> black_boxes;  ///< those of kBlackBoxes that there are
   std::map<std::string, fs::path> includes;
 };
 
@@ -39,10 +41,9 @@ Sources sources_of(const UnitDesign& design) {
     std::error_code error;
     if (!fs::is_regular_file(path, error))
       throw InputError(fmt::format("{}: the Verilog source of {} is missing", source, design.name));
-    if (path.stem() == kMemory)
-      s.memory = path;
-    else
-      s.modules.push_back(path);
+    const bool black_box =
+        std::count(kBlackBoxes.begin(), kBlackBoxes.end(), path.stem().string()) > 0;
+    (black_box ? s.black_boxes : s.modules).push_back(path);
     folders.insert(path.parent_path());
   }
   for (const fs::path& folder : folders)
@@ -55,7 +56,8 @@ Sources sources_of(const UnitDesign& design) {
 Mapping mapping_of(const UnitDesign& design, const Sources& sources,
                    const PreparedLibrary& library) {
   std::string text = "read_liberty -lib library/cells.lib\n";
-  if (!sources.memory.empty()) text += fmt::format("read_verilog -lib src/{}.v\n", kMemory);
+  for (const fs::path& path : sources.black_boxes)
+    text += fmt::format("read_verilog -lib src/{}\n", path.filename().string());
   for (std::size_t i = 0; i < sources.modules.size(); ++i)
     text += fmt::format("read_verilog -defer -Isrc -DSF_ADDER_TREE src/{}.v\n", i);
   if (!design.parameters.empty()) {
@@ -77,8 +79,8 @@ void map_in(const fs::path& folder, const Sources& sources, const Mapping& mappi
   fs::create_directory(folder / "src");
   for (std::size_t i = 0; i < sources.modules.size(); ++i)
     fs::copy_file(sources.modules[i], folder / "src" / fmt::format("{}.v", i));
-  if (!sources.memory.empty())
-    fs::copy_file(sources.memory, folder / "src" / fmt::format("{}.v", kMemory));
+  for (const fs::path& path : sources.black_boxes)
+    fs::copy_file(path, folder / "src" / path.filename());
   for (const auto& [name, path] : sources.includes) fs::copy_file(path, folder / "src" / name);
   mapping.run(folder, library, poll);
   require_ending(folder / "netlist.json", "}");
@@ -91,6 +93,10 @@ void count(MappedUnit& unit, const PreparedLibrary& library) {
   for (const Netlist::Instance& instance : unit.netlist.instances) {
     if (instance.cell == kMemory) {
       unit.memory_bits += instance.parameter("Width") * instance.parameter("Depth");
+      continue;
+    }
+    if (std::count(kBlackBoxes.begin(), kBlackBoxes.end(), instance.cell) > 0) {
+      ++unit.clock_gates;
       continue;
     }
     const auto found = cells.find(instance.cell);
@@ -111,7 +117,7 @@ MappedUnit map_unit(const UnitDesign& design, const std::string& liberty,
   const Mapping mapping = mapping_of(design, sources, library);
   std::vector<std::string> inputs = {yosys_version(), mapping.key(library)};
   for (const fs::path& path : sources.modules) inputs.push_back(read_file(path));
-  if (!sources.memory.empty()) inputs.push_back(read_file(sources.memory));
+  for (const fs::path& path : sources.black_boxes) inputs.push_back(read_file(path));
   for (const auto& [name, path] : sources.includes) {
     inputs.push_back(name);
     inputs.push_back(read_file(path));

@@ -25,6 +25,7 @@ struct MappedUnit : CellCounts {
   UnitDesign design;
   Netlist netlist;
   std::uint64_t memory_bits = 0;              ///< of sf_ram inside, which are black boxes
+  std::uint64_t clock_gates = 0;              ///< sf_clock_gate inside, black boxes too
   std::string yosys;                          ///< version line
   std::string netlist_verilog, netlist_json;  ///< files in the cache
   std::vector<std::string> notes;             ///< what the library lacks, and what follows

@@ -8,7 +8,7 @@
 
 namespace solfege {
 
-/// A flat netlist of library cells (and of sf_ram black boxes), one integer a net.
+/// A flat netlist of library cells (and of black boxes: sf_ram, sf_clock_gate), one integer a net.
 struct Netlist {
   static constexpr int kZero = -1, kOne = -2;  ///< constant nets
   struct Port {

@@ -111,6 +111,10 @@ class CoderWindow {
       for (const auto& [port, value] : *list)
         window_.vectors.set(window_.vectors.port(port), value);
   }
+  /// 32 bits of a wide port in the cycle before.
+  void word(const char* port, int number, std::uint32_t value) {
+    window_.vectors.set_bits(window_.vectors.port(port), 32 * number, value, 32);
+  }
   UnitWindow take() { return std::move(window_); }
 
  private:
@@ -173,7 +177,7 @@ std::vector<UnitWindow> windows_behind_lane(const Config& config, const Descript
     if (!window.step_result_7[t]) continue;
     CoderElement element;
     element.y = static_cast<std::uint32_t>(lane.get(t, y));
-    element.maximum = static_cast<std::uint32_t>(window.cycles[t].sample_7);
+    element.maximum = static_cast<std::uint32_t>(window.cycles[t].samples_7[0]);
     element.random = static_cast<std::uint32_t>(window.cycles[t - 1].random_6);
     element.row = compares && !d.threshold_per_channel ? 0 : window.chunk_7[t];
     elements.push_back(element);
@@ -428,7 +432,7 @@ UnitWindow threshold_window(const Config& config, std::uint32_t bits,
                             const std::vector<ThresholdWord>& thresholds,
                             const std::vector<CoderElement>& elements, std::size_t warm_up) {
   CoderWindow window(config, "threshold", thresholds.size() + warm_up, elements.size() - warm_up);
-  window.hold({{"go_i", 1}, {"enable_i", 1}, {"code_enable_i", 1}, {"per_channel_i", 1}});
+  window.hold({{"go_i", 1}, {"code_enable_i", 1}, {"per_channel_i", 1}});
   window.hold({{"bits_i", bits}});
   for (const ThresholdWord& word : thresholds)
     window.cycle({{"write_i", 1},
@@ -447,8 +451,11 @@ UnitWindow rounding_window(const Config& config, std::uint32_t bits,
                            const std::vector<CoderElement>& elements, std::size_t warm_up) {
   CoderWindow window(config, "rounding", warm_up, elements.size() - warm_up);
   window.hold({{"go_i", 1}, {"code_enable_i", 1}, {"bits_i", bits}});
-  for (const CoderElement& e : elements)
-    window.cycle({{"y_i", e.y}, {"maximum_i", e.maximum}, {"random_i", e.random}});
+  for (std::size_t t = 0; t < elements.size(); ++t) {
+    window.cycle({{"y_i", elements[t].y}, {"random_i", elements[t].random}});
+    for (std::size_t stage = 0; stage < kCoderStages; ++stage)
+      window.word("maximum_i", static_cast<int>(stage), elements[t - std::min(t, stage)].maximum);
+  }
   return window.take();
 }
 

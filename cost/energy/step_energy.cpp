@@ -126,11 +126,11 @@ class Pricer {
   }
 
   /// A gate's own clock pins: a latch and an AND, taken as two flip-flops of the unit.
-  static double gate_clock(const UnitEnergy& unit) {
-    return unit.flip_flops > 0 ? 2 * unit.idle_clock_pj / static_cast<double>(unit.flip_flops) : 0;
-  }
-  double active_clock(const UnitEnergy& unit, const ActionEnergy& energy) const {
-    return energy.windows > 0 ? energy.clock_pj : unit.idle_clock_pj;
+  static double gate_clock(const UnitEnergy& unit) { return 2 * unit.flip_flop_clock_pj; }
+  /// Without windows all flip-flops count, as if every gate in the unit were open.
+  static double active_clock(const UnitEnergy& unit, const ActionEnergy& energy) {
+    return energy.windows > 0 ? energy.clock_pj
+                              : static_cast<double>(unit.flip_flops) * unit.flip_flop_clock_pj;
   }
 
   void line(const std::string& unit, const std::string& action, EnergyKind kind, double actions,
@@ -181,6 +181,16 @@ class Pricer {
     line(name, "clocked beside", EnergyKind::kClock, cycles,
          cycles * clock_share * unit->idle_clock_pj);
     clocked_[name] += cycles;
+  }
+
+  /// Cycles in which a pass of the stream unit has lanes advance beside its steps: the gates in
+  /// the lanes are open as in these.
+  void drain_lanes(const std::string& mode, double cycles) {
+    const UnitEnergy* unit = find("stream_lane");
+    if (unit == nullptr) return;
+    line("stream_lane", "clocked beside", EnergyKind::kClock, cycles,
+         cycles * active_clock(*unit, action("stream_lane", *unit, mode)));
+    clocked_["stream_lane"] += cycles;
   }
 
   void access(const std::string& unit, bool write, long long depth, int bits, double count) {
@@ -234,7 +244,7 @@ class Pricer {
     const auto results = static_cast<double>(stream_results(d));
     const double lanes = c_.stream_lanes;
     act("stream_lane", stream_mode(d), steps * lanes);
-    clock_only("stream_lane", kLaneStages * lanes);  // until the last step has left
+    drain_lanes(stream_mode(d), kLaneStages * lanes);  // until the last step has left
     if ((d.pack_enable && d.stochastic()) || d.drop_enable || d.grid_enable)
       act("random_shared", "", results);
     if (d.max_enable || d.sum_enable) reduce(d, results * lanes, steps * lanes);
@@ -253,7 +263,7 @@ class Pricer {
       for (const bool write : {false, true})
         access("pooling states", write, shape_.places, 40, steps * lanes);
     if (d.pack_enable && traits(d.quantizer).compares)
-      for (int level = 0; level < 8; ++level)
+      for (int level = 0; level < static_cast<int>(d.quantizer_bits); ++level)
         access("thresholds", false,
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
                    << level,

@@ -10,7 +10,6 @@
 
 #include "model/spec/geometry.hpp"
 #include "model/spec/lfsr.hpp"
-#include "model/spec/pipeline.hpp"
 #include "model/spec/program.hpp"
 #include "model/spec/stream_nest.hpp"
 
@@ -35,6 +34,18 @@ Descriptor plain_pass(std::uint32_t scale_x, bool accumulate = false) {
   return d;
 }
 
+/// Whether the pass packs its results as they are.
+bool copies(const EncodedDescriptor& pass) {
+  const Descriptor d = Descriptor::decode(pass);
+  return d.pack_enable && d.quantizer == Quantizer::kRaw;
+}
+
+/// Whether it packs codes that are rounded at random.
+bool rounds(const EncodedDescriptor& pass) {
+  const Descriptor d = Descriptor::decode(pass);
+  return d.pack_enable && d.stochastic();
+}
+
 }  // namespace
 
 LaneShape::LaneShape(const Config& c)
@@ -56,6 +67,7 @@ LaneShape::LaneShape(const Config& c)
 std::vector<Vectors::Port> lane_ports(const LaneShape& s) {
   return {{"go_i", 1},
           {"descriptor_i", 32 * kDescriptorWords},
+          {"samples_7_i", 32 * static_cast<int>(LaneInputs().samples_7.size())},
 #define SOLFEGE_PORT(name, width) {#name "_i", width},
           SOLFEGE_LANE_INPUTS(SOLFEGE_PORT)
 #undef SOLFEGE_PORT
@@ -70,6 +82,9 @@ void append(const LaneInputs& inputs, Vectors* vectors) {
     vectors->set(port, std::uint64_t{inputs.descriptor[word + 1]} << 32 | inputs.descriptor[word],
                  static_cast<int>(word / 2));
   ++port;
+  for (std::size_t i = 0; i < inputs.samples_7.size(); ++i)
+    vectors->set_bits(port, 32 * static_cast<int>(i), inputs.samples_7[i], 32);
+  ++port;
 #define SOLFEGE_SET(name, width) vectors->set(port++, inputs.name);
   SOLFEGE_LANE_INPUTS(SOLFEGE_SET)
 #undef SOLFEGE_SET
@@ -78,6 +93,7 @@ void append(const LaneInputs& inputs, Vectors* vectors) {
 std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
   const LaneItem nothing;
   std::vector<LaneInputs> cycles;
+  std::array<std::uint32_t, kLaneStages> samples{};  // by stage; they move in passes that round
   for (std::size_t t = 0; t < items.size(); ++t) {
     auto at = [&](std::size_t stage) -> const LaneItem& {
       return t >= stage ? items[t - stage] : nothing;
@@ -89,8 +105,11 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
     in.chunk = at(0).chunk;
     in.route_index = at(0).route_index;
     in.sample_1 = at(1).sample;
-    in.sample_7 = at(7).sample;
-    in.sample_17 = at(17).sample;
+    std::copy(samples.begin() + kResultStage, samples.end(), in.samples_7.begin());
+    if (rounds(in.descriptor)) {
+      std::copy_backward(samples.begin(), samples.end() - 1, samples.end());
+      samples[2] = at(1).sample;
+    }
     in.position_1 = at(1).position;
     in.position_2 = at(2).position;
     in.sum_first_2 = at(2).sum_first;
@@ -102,6 +121,7 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
     in.step_6 = at(6).moves;
     in.random_6 = at(6).random;
     in.chunk_8 = at(8).chunk;
+    in.turn = copies(in.descriptor) ? t % (kCoderStages / 2) : 0;
     in.table_write = at(7).table_write;
     in.table_row = at(7).table_row;
     in.threshold_write = at(7).node != 0;

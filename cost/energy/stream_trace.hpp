@@ -10,18 +10,19 @@
 #include "model/golden/golden.hpp"
 #include "model/spec/config.hpp"
 #include "model/spec/descriptor.hpp"
+#include "model/spec/pipeline.hpp"
 
 namespace solfege {
 
-/// The one list of sf_stream_lane's inputs, but for clock and descriptor: X(name, width); ports are
-/// called name_i. Widths are expressions in LaneShape s.
+/// The one list of sf_stream_lane's inputs, but for clock, descriptor and samples_7: X(name,
+/// width); ports are called name_i. Widths are expressions in LaneShape s.
 // clang-format off
 #define SOLFEGE_LANE_INPUTS(X)                                                                   \
   X(x, s.value_bits) X(z, 32) X(chunk, 16) X(route_index, 8)                                     \
-  X(sample_1, 32) X(sample_7, 32) X(sample_17, 32)                                               \
+  X(sample_1, 32)                                                                                \
   X(position_1, s.position_bits) X(position_2, s.position_bits) X(sum_first_2, 1) X(step_2, 1)   \
   X(place_5, s.place_bits) X(place_6, s.place_bits) X(window_first_6, 1) X(pool_index_6, 8)      \
-  X(step_6, 1) X(random_6, s.random_bits) X(chunk_8, 16)                                         \
+  X(step_6, 1) X(random_6, s.random_bits) X(chunk_8, 16) X(turn, 3)                              \
   X(table_write, 5) X(table_row, 16) X(threshold_write, 1) X(threshold_node, 8)                  \
   X(threshold_row, 16)
 // clang-format on
@@ -37,12 +38,14 @@ struct LaneShape {
 /// The inputs of a lane in a cycle; go_i is always 1.
 struct LaneInputs {
   EncodedDescriptor descriptor{};
+  std::array<std::uint32_t, kLaneStages - kResultStage> samples_7{};  ///< at stages 7 to 17
 #define SOLFEGE_MEMBER(name, width) std::uint64_t name = 0;
   SOLFEGE_LANE_INPUTS(SOLFEGE_MEMBER)
 #undef SOLFEGE_MEMBER
 };
 
-/// Ports of sf_stream_lane's inputs: go_i, descriptor_i, then in the order of SOLFEGE_LANE_INPUTS.
+/// Ports of sf_stream_lane's inputs: go_i, descriptor_i, samples_7_i, then in the order of
+/// SOLFEGE_LANE_INPUTS.
 std::vector<Vectors::Port> lane_ports(const LaneShape& shape);
 void append(const LaneInputs& inputs, Vectors* vectors);
 /// What a pass does in a lane, by the names of its fields: "array+mask+z", "memory+thresholds2".

@@ -184,6 +184,7 @@ UnitEnergies measure_units(const Config& config, const std::string& rtl, const s
     energy.memory_bits = mapped.memory_bits;
     energy.critical_path_ns = simulations.of_worker(0).critical_path_ns();
     for (const double nw : leakage) energy.leakage_nw += nw / static_cast<double>(list.size());
+    energy.flip_flop_clock_pj = simulations.of_worker(0).flip_flop_clock_pj();
     energy.idle_clock_pj = idle_clock(simulations.of_worker(0), *list.front());
   }
   return energies;

@@ -19,7 +19,7 @@ struct MeasuredWindow {
   double represents = 1;
   std::size_t actions = 0;
   double zero_pj = 0, timed_pj = 0;  ///< of an action, zero-delay and timed, without the clock's
-  double clock_pj = 0;               ///< of a cycle
+  double clock_pj = 0;               ///< of a cycle, with the clock gates inside
 };
 
 /// What an action costs by some windows: means weighted with what the windows represent, and
@@ -35,8 +35,9 @@ ActionEnergy mean(const std::vector<const MeasuredWindow*>& windows);
 struct UnitEnergy {
   std::string library;
   double voltage_v = 0, area_um2 = 0, critical_path_ns = 0;
-  double leakage_nw = 0;     ///< mean of the windows
-  double idle_clock_pj = 0;  ///< of a cycle in which the clock runs and nothing changes
+  double leakage_nw = 0;          ///< mean of the windows
+  double idle_clock_pj = 0;       ///< of a cycle in which the clock runs and nothing changes
+  double flip_flop_clock_pj = 0;  ///< of a cycle, a flip-flop's share of the clock
   std::uint64_t flip_flops = 0;
   std::uint64_t memory_bits = 0;  ///< of sf_ram inside, in neither energy nor area
   std::vector<MeasuredWindow> windows;

@@ -8,6 +8,7 @@
 #include "cost/energy/stream_trace.hpp"
 #include "model/base/share.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/pipeline.hpp"
 
 namespace solfege {
 namespace {
@@ -36,8 +37,9 @@ class Sources {
 const std::vector<std::string> kAccumulate = {"sf_accumulate", "sf_adder_tree", "sf_full_adder",
                                               "sf_half_adder"};
 const std::vector<std::string> kLane = {
-    "sf_stream_lane", "sf_stream_front", "sf_threshold_coder", "sf_stochastic_coder",
-    "sf_ram",         "sf_tanh_slope",   "sf_round_shift",     "sf_pool"};
+    "sf_stream_lane",      "sf_stream_front", "sf_threshold_coder",
+    "sf_stochastic_coder", "sf_ram",          "sf_clock_gate",
+    "sf_tanh_slope",       "sf_round_shift",  "sf_pool"};
 
 }  // namespace
 
@@ -153,17 +155,21 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     design.top = "sf_threshold_coder";
     design.parameters = {{"ThresholdBits", c.activation_bits},
                          {"ThresholdRows", Geometry(c).threshold_rows}};
-    sources.modules({"sf_threshold_coder", "sf_ram"});
-    unit.inputs = {{"go_i", 1},         {"enable_i", 1},      {"code_enable_i", 1}, {"bits_i", 4},
-                   {"y_i", 32},         {"per_channel_i", 1}, {"row_1_i", 16},      {"write_i", 1},
-                   {"write_node_i", 8}, {"write_row_i", 16}};
+    sources.modules({"sf_threshold_coder", "sf_ram", "sf_clock_gate"});
+    unit.inputs = {{"go_i", 1},    {"code_enable_i", 1}, {"bits_i", 4},
+                   {"y_i", 32},    {"per_channel_i", 1}, {"row_1_i", 16},
+                   {"write_i", 1}, {"write_node_i", 8},  {"write_row_i", 16}};
     unit.action = "an element through thresholds";
   } else if (name == "rounding") {
     design.top = "sf_stochastic_coder";
     design.parameters = {{"RandomBits", c.random_bits}};
-    sources.modules({"sf_stochastic_coder"});
-    unit.inputs = {{"go_i", 1}, {"code_enable_i", 1}, {"bits_i", 4},
-                   {"y_i", 32}, {"maximum_i", 32},    {"random_i", c.random_bits}};
+    sources.modules({"sf_stochastic_coder", "sf_clock_gate"});
+    unit.inputs = {{"go_i", 1},
+                   {"code_enable_i", 1},
+                   {"bits_i", 4},
+                   {"y_i", 32},
+                   {"maximum_i", 32 * static_cast<int>(kCoderStages)},
+                   {"random_i", c.random_bits}};
     unit.action = "an element stochastically rounded";
   } else {
     throw std::out_of_range("no unit " + name);

@@ -40,6 +40,7 @@ GateLoads::GateLoads(const GateNetwork& network, const Netlist& netlist, double 
     }
   capacitances(voltage);
   typical();
+  flip_flop_clock();
 }
 
 void GateLoads::capacitances(double voltage) {
@@ -52,7 +53,8 @@ void GateLoads::capacitances(double voltage) {
     }
   for (const double load : load_pf)
     event_pj.push_back(static_cast<float>(load * voltage * voltage / 2));
-  if (network_.clock >= 0) clock_net_pj = 2.0 * event_pj[static_cast<std::size_t>(network_.clock)];
+  for (const GateNetwork::Clock& clock : network_.clocks)
+    clock_net_pj.push_back(2.0 * event_pj[static_cast<std::size_t>(clock.net)]);
   for (std::size_t g = 0; g < network_.gates.size(); ++g) {
     std::vector<double> of_outputs;
     for (std::size_t o = 0; o < network_.gates[g].outputs; ++o) {
@@ -117,6 +119,22 @@ void GateLoads::typical() {
       typical_energy_pj.push_back(
           loaded[g]->energies[k].at(slew(g, energies[k].input, energies[k].input_rises)));
   }
+}
+
+void GateLoads::flip_flop_clock() {
+  const std::size_t flip_flops = network_.gates.size() - network_.combinational;
+  if (flip_flops == 0) return;
+  for (const double pj : clock_net_pj) flip_flop_clock_pj += pj;
+  for (std::size_t g = network_.combinational; g < network_.gates.size(); ++g) {
+    const GateNetwork::Gate& gate = network_.gates[g];
+    if (!gate.cell->has_input_energy(gate.clock())) continue;
+    for (const std::uint32_t row : {gate.row, gate.row & ~(1u << gate.clock())}) {
+      const std::uint16_t energy = gate.cell->input_energy(gate.clock(), row);
+      if (energy != GateCell::kNone)
+        flip_flop_clock_pj += typical_energy_pj[first_energy[g] + energy];
+    }
+  }
+  flip_flop_clock_pj /= static_cast<double>(flip_flops);
 }
 
 double GateLoads::critical_path_ns(const Netlist& netlist) const {

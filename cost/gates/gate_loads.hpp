@@ -37,7 +37,8 @@ class GateLoads {
   std::vector<const Loaded*> loaded;        ///< by gate
   std::vector<std::uint32_t> first_energy;  ///< by gate, in typical_energy_pj
   std::vector<float> event_pj;              ///< C V^2 / 2, by net
-  double clock_net_pj = 0;                  ///< of two edges
+  std::vector<double> clock_net_pj;         ///< of two edges, by clock
+  double flip_flop_clock_pj = 0;            ///< a flip-flop's clock pin in a cycle, the mean of all
   std::vector<float> rise_slew, fall_slew;  ///< typical ones, by net
   std::vector<float> typical_energy_pj;     ///< energies at typical slews
   double leakage_nw = 0;
@@ -47,6 +48,7 @@ class GateLoads {
  private:
   void capacitances(double voltage);
   void typical();
+  void flip_flop_clock();
   const Loaded* tables(const GateCell& cell, const std::vector<double>& loads);
 
   const GateNetwork& network_;

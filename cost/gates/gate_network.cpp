@@ -9,6 +9,7 @@
 namespace solfege {
 namespace {
 
+constexpr const char* kClockGate = "sf_clock_gate";
 constexpr std::size_t kMaxMemoryBits = std::size_t{1} << 32;
 
 std::size_t address_bits(std::size_t depth) {
@@ -33,14 +34,16 @@ class GateNetwork::Builder {
       if (port.name != clock) continue;
       if (!port.is_input || port.nets.size() != 1 || port.nets[0] < 0)
         fail(fmt::format("its clock {} is not an input of one bit", clock));
-      n_.clock = port.nets[0];
+      add_clock(port.nets[0], 0, Netlist::kOne);
     }
-    if (!clock.empty() && n_.clock == kUnconnected) fail(fmt::format("it has no port {}", clock));
+    if (!clock.empty() && n_.clocks.empty()) fail(fmt::format("it has no port {}", clock));
+    clock_gates();
   }
 
   void instances(const LibertyLibrary& library) {
     const auto by_name = library.cells_by_name();
     for (const Netlist::Instance& instance : netlist_.instances) {
+      if (instance.cell == kClockGate) continue;
       if (instance.cell == "sf_ram" || instance.cell == "sf_register_file" ||
           instance.cell == "$mem_v2") {
         add_memory(instance);
@@ -122,13 +125,54 @@ class GateNetwork::Builder {
     n_.drivers[n] = driver;
   }
 
-  void check_clock(int net, bool is_clock, const Netlist::Instance& instance,
-                   const std::string& pin) const {
-    if (is_clock != (net == n_.clock))
+  void add_clock(int net, std::uint32_t source, int enable) {
+    clock_of_[net] = static_cast<std::uint32_t>(n_.clocks.size());
+    n_.clocks.push_back({net, source, enable});
+  }
+
+  /// Clocks behind gates, each after the one that it is made of.
+  void clock_gates() {
+    std::vector<const Netlist::Instance*> left;
+    for (const Netlist::Instance& instance : netlist_.instances)
+      if (instance.cell == kClockGate) left.push_back(&instance);
+    const auto pin = [this](const Netlist::Instance& gate, const char* name) {
+      const auto found = gate.pins.find(name);
+      if (found == gate.pins.end() || found->second.size() != 1)
+        fail(fmt::format("{} is not one bit", place(&gate, name)));
+      return found->second[0];
+    };
+    for (std::size_t before = left.size() + 1; left.size() < before;) {
+      before = left.size();
+      std::vector<const Netlist::Instance*> later;
+      for (const Netlist::Instance* gate : left) {
+        const auto source = clock_of_.find(pin(*gate, "clk_i"));
+        if (source == clock_of_.end()) {
+          later.push_back(gate);
+          continue;
+        }
+        const int net = pin(*gate, "clk_o");
+        drive(net, Driver::kClockGate, gate, "clk_o");
+        add_clock(net, source->second, pin(*gate, "enable_i"));
+      }
+      left = later;
+    }
+    if (!left.empty()) check_clock(pin(*left[0], "clk_i"), true, *left[0], "clk_i");
+    for (const Netlist::Instance& instance : netlist_.instances)
+      if (instance.cell == kClockGate)
+        check_clock(pin(instance, "enable_i"), false, instance, "enable_i");
+  }
+
+  /// The index of the clock that drives the net; 0 where none has to. Fails where data should be a
+  /// clock, or a clock data.
+  std::uint32_t check_clock(int net, bool is_clock, const Netlist::Instance& instance,
+                            const std::string& pin) const {
+    const auto found = clock_of_.find(net);
+    if (is_clock != (found != clock_of_.end()))
       fail(fmt::format("{} {}", place(&instance, pin),
-                       is_clock ? "is not driven by the clock itself: gated or other clocks cannot "
-                                  "be simulated"
+                       is_clock ? "is not driven by the clock itself: clocks gated by other cells "
+                                  "than sf_clock_gate, or other clocks, cannot be simulated"
                                 : "is data, but driven by the clock"));
+    return is_clock ? found->second : 0;
   }
 
   /// Its nets are those that the caller adds next.
@@ -139,7 +183,7 @@ class GateNetwork::Builder {
                         static_cast<std::uint32_t>(n_.input_nets.size()),
                         static_cast<std::uint32_t>(inputs),
                         static_cast<std::uint32_t>(n_.output_nets.size()),
-                        static_cast<std::uint32_t>(outputs), 0});
+                        static_cast<std::uint32_t>(outputs), 0, 0});
     return n_.gates.back();
   }
 
@@ -159,7 +203,8 @@ class GateNetwork::Builder {
     for (std::size_t i = 0; i < cell.inputs.size(); ++i) {
       const int from = net(*cell.inputs[i], Netlist::kZero);
       const bool is_clock = static_cast<int>(i) == cell.clock;
-      check_clock(from, is_clock, instance, cell.inputs[i]->name);
+      const std::uint32_t clock = check_clock(from, is_clock, instance, cell.inputs[i]->name);
+      if (is_clock) gate.clock_index = clock;
       n_.input_nets.push_back(from);
       if (is_clock || from == Netlist::kOne) gate.row |= 1u << i;
     }
@@ -178,7 +223,10 @@ class GateNetwork::Builder {
       const std::size_t bits = found == instance.pins.end() ? 0 : found->second.size();
       if (bits != width)
         fail(fmt::format("{} has {} bits instead of {}", place(&instance, name), bits, width));
-      for (const int net : found->second) check_clock(net, is_clock, instance, name);
+      for (const int net : found->second) {
+        const std::uint32_t clock = check_clock(net, is_clock, instance, name);
+        if (is_clock) m.clock_index = clock;
+      }
       return found->second;
     };
     const char* read_data = "read_data_o";
@@ -249,6 +297,7 @@ class GateNetwork::Builder {
   GateNetwork& n_;
   const Netlist& netlist_;
   std::vector<const Netlist::Instance*> instances_;  ///< of gates, until they are sorted
+  std::map<int, std::uint32_t> clock_of_;            ///< index in `clocks` by net
   std::size_t memory_bits_ = 0;
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 using Driver = GateNetwork::Driver;
 
+constexpr double kGateClockPins = 2;  // of a clock gate, in those of a flip-flop
+
 }  // namespace
 
 struct GateSimulation::Implementation {
@@ -44,6 +46,7 @@ struct GateSimulation::Implementation {
         values(network.drivers.size()) {
     dirty.resize((network.gates.size() + 63) / 64);
     pending.resize(network.drivers.size());
+    runs.resize(network.clocks.size());
     for (std::size_t g = network.combinational; g < network.gates.size(); ++g)
       for (std::size_t i = 0; i < cell(g).inputs.size(); ++i)
         if ((cell(g).asynchronous >> i & 1) != 0 && network.input_net(g, i) >= 0) {
@@ -312,8 +315,16 @@ struct GateSimulation::Implementation {
 
   /// The falling edge in mid-cycle, when logic has settled, and the rising edge at its end.
   void clock_edges() {
-    double pj = loads.clock_net_pj;
+    double pj = 0;
+    for (std::size_t i = 0; i < network.clocks.size(); ++i) {
+      const GateNetwork::Clock& clock = network.clocks[i];
+      const bool reached = i == 0 || runs[clock.source] != 0;
+      if (i > 0 && reached) pj += kGateClockPins * loads.flip_flop_clock_pj;
+      runs[i] = reached && values[clock.enable];
+      if (runs[i] != 0) pj += loads.clock_net_pj[i];
+    }
     for (std::size_t g = network.combinational; g < row.size(); ++g) {
+      if (runs[network.gates[g].clock_index] == 0) continue;
       const GateCell& c = cell(g);
       if (c.has_input_energy(c.clock))
         pj += typical(g, c.input_energy(c.clock, row[g] & ~(1u << c.clock))) +
@@ -322,6 +333,7 @@ struct GateSimulation::Implementation {
     }
     result.energy.clock_pj += pj;
     for (GateMemory& memory : memories) {
+      if (runs[memory.port->clock_index] == 0) continue;
       if (values[memory.port->read_enable]) {
         ++result.memory_reads;
         memory.read(values, [&](int net, bool bit) { read_data.emplace_back(net, bit); });
@@ -390,6 +402,7 @@ struct GateSimulation::Implementation {
   std::string clock_port;
   GateNetwork network;
   GateLoads loads;
+  std::vector<char> runs;  ///< by clock: whether it has this cycle's edges
   std::vector<Port> input_ports;
   std::vector<std::size_t> asynchronous;  ///< flip-flops whose clear or preset can move
   NetValues values;
@@ -413,6 +426,10 @@ GateSimulation::~GateSimulation() = default;
 
 GateRun GateSimulation::run(const Vectors& inputs, DelayModel delays, std::size_t warm_up) {
   return implementation_->run(inputs, delays == DelayModel::kTimed, warm_up);
+}
+
+double GateSimulation::flip_flop_clock_pj() const {
+  return implementation_->loads.flip_flop_clock_pj;
 }
 
 double GateSimulation::critical_path_ns() const {

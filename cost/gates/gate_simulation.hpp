@@ -24,7 +24,7 @@ enum class DelayModel { kZero, kTimed };
 struct GateEnergy {
   double combinational_pj = 0;  ///< with input ports' nets and those that an sf_ram drives
   double flip_flop_pj = 0;      ///< outputs and data pins of flip-flops
-  double clock_pj = 0;          ///< clock pins: paid in every cycle
+  double clock_pj = 0;          ///< clock pins and clock gates, in the cycles that reach them
   double leakage_nw = 0;        ///< power, not energy: times cycle time is the caller's
   double dynamic_pj() const { return combinational_pj + flip_flop_pj + clock_pj; }
 };
@@ -44,7 +44,9 @@ struct GateRun {
 /// of flip-flops and sf_ram what the last clock edge gave them; logic settles, outputs are
 /// recorded, the clock falls; then it rises (flip-flops and sf_ram take theirs). Inputs and
 /// memories start at 0, flip-flops as if clocked when every net was 0, and the first `warm_up`
-/// cycles are not counted.
+/// cycles are not counted. What stands behind an sf_clock_gate sees the edges of those cycles in
+/// which the gate's enable has settled at 1. The gate, a latch and an AND, pays as two flip-flops'
+/// clock pins do, in every cycle that its own clock has.
 ///
 /// Which tables price an event: those of the input that caused it, by `when` at the row after it.
 /// Where several inputs change at once, zero-delay takes their mean; slews are then a net's typical
@@ -60,6 +62,8 @@ class GateSimulation {
   /// Ports that `inputs` does not have stay 0. std::invalid_argument, std::out_of_range: a port
   /// that is no input of the unit, or of another width.
   GateRun run(const Vectors& inputs, DelayModel delays, std::size_t warm_up = 0);
+  /// Energy of a flip-flop's clock pin in a cycle, the mean of all.
+  double flip_flop_clock_pj() const;
   /// Longest path through the timing tables, ns: an estimate beside OpenSTA's.
   double critical_path_ns() const;
 

@@ -109,7 +109,9 @@ module sf_stream #(
   wire [4:0]  table_id     = descriptor_i[F_TABLE+:5];
   wire [3:0]  quantizer    = descriptor_i[F_QUANTIZER+:4];
   wire [3:0]  quantizer_bits = descriptor_i[F_QUANTIZER_BITS+:4];
+  wire        copies       = descriptor_i[F_PACK_ENABLE] & quantizer == QUANTIZER_RAW;
   wire        stochastic   = quantizer == QUANTIZER_STOCHASTIC || quantizer == QUANTIZER_STOCHASTIC_SCALED;
+  wire        rounds       = descriptor_i[F_PACK_ENABLE] & stochastic;
   wire        draws        = stochastic | descriptor_i[F_DROP_ENABLE] | descriptor_i[F_GRID_ENABLE];
   wire        store16      = destination == DESTINATION_SIGNED16;
   wire        store32      = destination == DESTINATION_SIGNED32;
@@ -226,21 +228,31 @@ module sf_stream #(
   reg  [PositionBits-1:0]  position_q1, position_q2;
   reg  [2:1]               sum_first_q;
   reg  [LaneBits-1:0]      sample_lane_q1;
+  reg  [2:0]               turn_q;             // counts moves while y itself is packed, 0 to CODER_STAGES / 2 - 1
   reg  [31:0]              sample_value_q [2:LANE_STAGES-1];
+  wire [11*32-1:0]         samples_7;          // of stages 7 to 17, in passes that round at random
   wire [32*StreamLanes-1:0] sample_row;
   wire [31:0]              sample_1 = sample_row[32*sample_lane_q1+:32];
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       step_q   <= {LANE_STAGES{1'b0}};
       result_q <= {LANE_STAGES{1'b0}};
+      turn_q   <= 3'd0;
     end else if (clear_i) begin
       step_q   <= {LANE_STAGES{1'b0}};
       result_q <= {LANE_STAGES{1'b0}};
     end else if (go) begin
       step_q   <= {step_q[LANE_STAGES-1:1], nest_active};
       result_q <= {result_q[LANE_STAGES-1:1], nest_active & nest_result};
+      if (copies) turn_q <= ({29'd0, turn_q} == CODER_STAGES / 2 - 1) ? 3'd0 : turn_q + 3'd1;
     end
   end
+  genvar stage;
+  generate
+    for (stage = 7; stage < LANE_STAGES; stage = stage + 1) begin : gen_sample
+      assign samples_7[32*(stage-7)+:32] = sample_value_q[stage];
+    end
+  endgenerate
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
   wire [31:0] first_channel = {16'd0, nest_chunk} * StreamLanes;
   always @(posedge clk_i) begin : stages
@@ -260,7 +272,6 @@ module sf_stream #(
       pixel_end_q     <= {pixel_end_q[LANE_STAGES-1:1], nest_pixel_end};
       row_block_end_q <= {row_block_end_q[LANE_STAGES-1:1], nest_row_block_end};
       sample_lane_q1  <= (StreamLanes > 1) ? nest_scale_sample[LaneBits-1:0] : {LaneBits{1'b0}};
-      sample_value_q[2] <= sample_1;
       for (i = 2; i <= LANE_STAGES; i = i + 1) mask_q[i] <= mask_q[i-1];
       for (i = 2; i <= 7; i = i + 1) sample_q[i] <= sample_q[i-1];
       for (i = 2; i <= 6; i = i + 1) begin
@@ -271,7 +282,10 @@ module sf_stream #(
       element_address_q <= descriptor_i[F_DESTINATION_ADDRESS+:32]
           + (store16 ? {offset_q[RESULT_STAGE-1][30:0], 1'b0} : {offset_q[RESULT_STAGE-1][29:0], 2'b00});
       for (i = 2; i <= 8; i = i + 1) chunk_q[i] <= chunk_q[i-1];
-      for (i = 3; i < LANE_STAGES; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
+      if (rounds) begin
+        sample_value_q[2] <= sample_1;
+        for (i = 3; i < LANE_STAGES; i = i + 1) sample_value_q[i] <= sample_value_q[i-1];
+      end
     end
   end
 
@@ -361,8 +375,7 @@ module sf_stream #(
           .chunk_i          (nest_chunk),
           .route_index_i    (nest_route_index),
           .sample_1_i       (sample_1),
-          .sample_7_i       (sample_value_q[7]),
-          .sample_17_i      (sample_value_q[17]),
+          .samples_7_i      (samples_7),
           .position_1_i     (position_q1),
           .position_2_i     (position_q2),
           .sum_first_2_i    (sum_first_q[2]),
@@ -374,6 +387,7 @@ module sf_stream #(
           .step_6_i         (step_q[6]),
           .random_6_i       (random_numbers[RandomBits*lane+:RandomBits]),
           .chunk_8_i        (chunk_q[8]),
+          .turn_i           (turn_q),
           .table_write_i    ({5{table_step}} & (5'd1 << table_id)),
           .table_row_i      (table_row_q),
           .threshold_write_i(table_step & table_id == TABLE_THRESHOLD),

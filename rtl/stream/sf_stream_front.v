@@ -3,10 +3,10 @@
 //   1  operands (routed), table words   2  products x*scale_x, z*scale_z, mask test, slope of z
 //   3  x summed over samples            4  rounding shifts, saturated to 32 bits
 //   5  x times the slope                6  y = x' + z' + offset, masked, saturated to +-((2^31 - 1) >> limit_shift)
-//   7  y of the window, then dropout and grid: y_o, with its tag, its random number and the z beside it
+//   7  y of the window, then dropout and grid: y_o, with its tag and the z beside it
 // Latency 7, initiation interval 1; the stages move when go_i.
-// What a pass does not use stands still: registers of z and tables move only with its enables, which spares power, and
-// time in simulation.
+// What a pass does not use stands still: each group of registers that only some passes need has an enable, which moves
+// it, and a clock gate with the same enable.
 `default_nettype none
 module sf_stream_front #(
     parameter AccumulatorBits = 48,
@@ -45,9 +45,8 @@ module sf_stream_front #(
     input  wire [15:0]                table_row_i,
     // Results, at stage 7
     output wire [31:0]                y_o,
-    output wire [7:0]                 tag_o,
-    output wire [15:0]                z_o,
-    output wire [RandomBits-1:0]      random_o
+    output wire [7:0]                 tag_o,     // if the pass stores tagged elements
+    output wire [15:0]                z_o        // if the pass sums y z
 );
   `include "sf_descriptor.vh"
   localparam ProductBits = ValueBits + StoredBits;
@@ -65,6 +64,41 @@ module sf_stream_front #(
   wire        accumulate     = descriptor_i[F_ACCUMULATE_ENABLE];
   wire        pool           = descriptor_i[F_POOL_ENABLE];
   wire        z_adds         = z_enable & ~mask_enable;  // else z is only tested, or not there
+  wire        tags           = descriptor_i[F_DESTINATION+:4] == DESTINATION_TAGGED;
+  wire        dots           = descriptor_i[F_SECOND_SUM+:4] == SECOND_SUM_DOT;
+
+  // ---- The clocks of what not every pass uses ----
+  wire z_clk, add_clk, offset_clk, slope_clk, tag_clk, dot_clk;
+  sf_clock_gate u_z_gate (
+      .clk_i   (clk_i),
+      .enable_i(z_enable),
+      .clk_o   (z_clk)
+  );
+  sf_clock_gate u_add_gate (
+      .clk_i   (clk_i),
+      .enable_i(z_adds),
+      .clk_o   (add_clk)
+  );
+  sf_clock_gate u_offset_gate (
+      .clk_i   (clk_i),
+      .enable_i(offset_enable),
+      .clk_o   (offset_clk)
+  );
+  sf_clock_gate u_slope_gate (
+      .clk_i   (clk_i),
+      .enable_i(slopes),
+      .clk_o   (slope_clk)
+  );
+  sf_clock_gate u_tag_gate (
+      .clk_i   (clk_i),
+      .enable_i(tags),
+      .clk_o   (tag_clk)
+  );
+  sf_clock_gate u_dot_gate (
+      .clk_i   (clk_i),
+      .enable_i(dots),
+      .clk_o   (dot_clk)
+  );
 
   // ---- Tables: read at the head, words at stage 1 ----
   wire [31:0] scale_x_word, scale_z_word, offset_word, low_word, high_word;
@@ -98,16 +132,14 @@ module sf_stream_front #(
   // ---- Stage 1: z counts where it exists and, routed, where its tag is the place in the window ----
   reg signed [ValueBits-1:0] x_1;
   reg signed [31:0]          z_1;
-  reg [7:0]                  z_tag_1;
   wire [7:0]  z_tag    = (z_enable & z_tagged) ? z_i[23:16] : 8'd0;
   wire [31:0] z_value  = z_tagged ? {{16{z_i[15]}}, z_i[15:0]} : z_i;
   wire        z_counts = z_enable & (~descriptor_i[F_ROUTE_ENABLE] | (z_tag == route_index_i));
   always @(posedge clk_i) begin
-    if (go_i) begin
-      x_1     <= x_i;
-      z_1     <= z_counts ? z_value : 32'd0;
-      z_tag_1 <= z_tag;
-    end
+    if (go_i) x_1 <= x_i;
+  end
+  always @(posedge z_clk) begin
+    if (go_i & z_enable) z_1 <= z_counts ? z_value : 32'd0;
   end
 
   // ---- Stage 2 ----
@@ -140,9 +172,6 @@ module sf_stream_front #(
       product_x_2 <= x_1 * scale_x;
       pass_2      <= ~mask_enable | ((z_1 >= $signed(low_word)) & (z_1 <= $signed(high_word)));
     end
-    if (go_i & z_adds) product_z_2 <= z_1 * scale_z;
-    if (go_i & offset_enable) offset_2 <= offset_word;
-    if (go_i & slopes) slope_2 <= (slope_function == SLOPE_FUNCTION_TRIANGLE) ? triangle_slope : tanh_slope;
   end
 
   // ---- Stage 3: a sum for each step of a tile, read one stage ahead: its visits must be two or more moves apart.
@@ -166,7 +195,7 @@ module sf_stream_front #(
       .read_data_o    (sum_so_far)
   );
 
-  // ---- Stages 3 to 6 ----
+  // ---- Stages 3 to 6, and the way there of what is added to x ----
   reg signed [47:0] product_z_3;
   reg signed [31:0] offset_3, offset_4, offset_5;
   reg               pass_3, pass_4, pass_5;
@@ -181,7 +210,7 @@ module sf_stream_front #(
       .value_o (x_4)
   );
   sf_round_shift #(.Bits(48)) u_round_z (
-      .clk_i   (clk_i),
+      .clk_i   (add_clk),
       .enable_i(go_i & z_adds),
       .value_i (product_z_3),
       .shift_i (descriptor_i[F_SHIFT_Z+:6]),
@@ -196,27 +225,38 @@ module sf_stream_front #(
       pass_3 <= pass_2;
       pass_4 <= pass_3;
       pass_5 <= pass_4;
-      z_5    <= z_adds ? z_4 : 32'sd0;
       if (slopes) begin
         sloped = x_4 * $signed({1'b0, slope_4}) + 49'sh8000;
         // Only +2^31, the bound itself, does not fit
         x_5 <= (~sloped[48] & sloped[47]) ? 32'sh7fffffff : sloped[47:16];
       end else x_5 <= x_4;
 
-      sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5});
+      sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5} & {34{z_adds}});
       if (offset_enable) sum = sum + $signed({{2{offset_5[31]}}, offset_5});
       if (!pass_5) y_6 <= 32'sd0;
       else if (sum > $signed({2'b00, limit})) y_6 <= limit;
       else if (sum < -$signed({2'b00, limit})) y_6 <= -limit;
       else y_6 <= sum[31:0];
     end
-    if (go_i & z_adds) product_z_3 <= product_z_2;
+  end
+  always @(posedge add_clk) begin
+    if (go_i & z_adds) begin
+      product_z_2 <= z_1 * scale_z;
+      product_z_3 <= product_z_2;
+      z_5         <= z_4;
+    end
+  end
+  always @(posedge offset_clk) begin
     if (go_i & offset_enable) begin
+      offset_2 <= offset_word;
       offset_3 <= offset_2;
       offset_4 <= offset_3;
       offset_5 <= offset_4;
     end
+  end
+  always @(posedge slope_clk) begin
     if (go_i & slopes) begin
+      slope_2 <= (slope_function == SLOPE_FUNCTION_TRIANGLE) ? triangle_slope : tanh_slope;
       slope_3 <= slope_2;
       slope_4 <= slope_3;
     end
@@ -241,32 +281,34 @@ module sf_stream_front #(
   wire drops = descriptor_i[F_DROP_ENABLE] & ({{(17-RandomBits){1'b0}}, random_6_i} < {1'b0, descriptor_i[F_DROP_THRESHOLD+:16]});
   wire [31:0] result  = pool ? best : y_6;
   wire [31:0] on_grid = (result + {{(32-RandomBits){1'b0}}, random_6_i}) & ({32{1'b1}} << RandomBits);
-  reg [7:0]            z_tag_2, z_tag_3, z_tag_4, z_tag_5, z_tag_6, tag_7;
-  reg [15:0]           z_low_2, z_low_3, z_low_4, z_low_5, z_low_6, z_low_7;
-  reg [RandomBits-1:0] random_7;
+  reg [7:0]  z_tag_1, z_tag_2, z_tag_3, z_tag_4, z_tag_5, z_tag_6, tag_7;
+  reg [15:0] z_low_2, z_low_3, z_low_4, z_low_5, z_low_6, z_low_7;
   always @(posedge clk_i) begin
-    if (go_i) begin
-      y_q7     <= drops ? -32'sd32768 : descriptor_i[F_GRID_ENABLE] ? on_grid : result;
-      tag_7    <= pool ? best_tag : z_enable ? z_tag_6 : 8'd0;
-      z_low_7  <= z_enable ? z_low_6 : 16'd0;
-      random_7 <= random_6_i;
-    end
-    if (go_i & z_enable) begin
+    if (go_i) y_q7 <= drops ? -32'sd32768 : descriptor_i[F_GRID_ENABLE] ? on_grid : result;
+  end
+  always @(posedge tag_clk) begin
+    if (go_i & tags) begin
+      z_tag_1 <= z_tag;
       z_tag_2 <= z_tag_1;
       z_tag_3 <= z_tag_2;
       z_tag_4 <= z_tag_3;
       z_tag_5 <= z_tag_4;
       z_tag_6 <= z_tag_5;
+      tag_7   <= pool ? best_tag : z_tag_6;
+    end
+  end
+  always @(posedge dot_clk) begin
+    if (go_i & dots) begin
       z_low_2 <= z_1[15:0];
       z_low_3 <= z_low_2;
       z_low_4 <= z_low_3;
       z_low_5 <= z_low_4;
       z_low_6 <= z_low_5;
+      z_low_7 <= z_enable ? z_low_6 : 16'd0;
     end
   end
-  assign y_o      = y_q7;
-  assign tag_o    = tag_7;
-  assign z_o      = z_low_7;
-  assign random_o = random_7;
+  assign y_o   = y_q7;
+  assign tag_o = tag_7;
+  assign z_o   = z_low_7;
 endmodule
 `default_nettype wire

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The threshold quantizer of one stream lane (f_A, f_W): the code of y is the number of thresholds that y reaches. It is
 // a binary search in a tree, one level a stage, each level with a table of its own; code bits from the highest on.
-// Latency 10 (CODER_STAGES), initiation interval 1; the stages move when go_i. y_o is y beside its code.
+// Latency 10 (CODER_STAGES), initiation interval 1; the stages move when go_i and code_enable_i.
 // A tree has the nodes 1 .. 2^bits - 1 in heap order: the children of node i are 2 i and 2 i + 1. Rows are channels of
 // this lane; levels from ThresholdBits on have the one row of a tree that all channels share.
 `default_nettype none
@@ -11,8 +11,7 @@ module sf_threshold_coder #(
 ) (
     input  wire        clk_i,
     input  wire        go_i,
-    input  wire        enable_i,         // the pass wants y_o
-    input  wire        code_enable_i,    // and the code
+    input  wire        code_enable_i,    // the pass wants the code
     input  wire [3:0]  bits_i,           // 1 to 8
     input  wire        per_channel_i,
     input  wire [31:0] y_i,
@@ -21,15 +20,26 @@ module sf_threshold_coder #(
     input  wire        write_i,
     input  wire [7:0]  write_node_i,
     input  wire [15:0] write_row_i,
-    output wire [31:0] y_o,
     output wire [7:0]  code_o
 );
   `include "sf_descriptor.vh"
   localparam Levels = CODER_STAGES - 2;
-  wire move    = go_i & enable_i;
-  wire compare = go_i & code_enable_i;
+  // A code of b bits needs y up to stage b + 1: near stages are those of codes with thresholds per channel.
+  localparam NearStages = ThresholdBits + 1;
+  wire needs_far = code_enable_i & {28'd0, bits_i} > ThresholdBits;
+  wire search_clk, far_clk;
+  sf_clock_gate u_far_gate (
+      .clk_i   (clk_i),
+      .enable_i(needs_far),
+      .clk_o   (far_clk)
+  );
+  sf_clock_gate u_search_gate (
+      .clk_i   (clk_i),
+      .enable_i(code_enable_i),
+      .clk_o   (search_clk)
+  );
   reg signed [31:0] y_1;
-  always @(posedge clk_i) if (move) y_1 <= y_i;
+  always @(posedge search_clk) if (go_i & code_enable_i) y_1 <= y_i;
 
   wire [32*Levels-1:0] threshold;  // word of each level
   genvar stage, level;
@@ -38,10 +48,16 @@ module sf_threshold_coder #(
       reg signed [31:0] y;
       reg [7:0]  found;
       reg [15:0] row;
+      wire signed [31:0] y_before;
+      if (stage <= NearStages) begin : gen_near
+        always @(posedge search_clk) if (go_i & code_enable_i) y <= y_before;
+      end else begin : gen_far
+        always @(posedge far_clk) if (go_i & needs_far) y <= y_before;
+      end
       if (stage == 2) begin : gen_first
-        always @(posedge clk_i) begin
-          if (move) y <= y_1;
-          if (compare) begin
+        assign y_before = y_1;
+        always @(posedge search_clk) begin
+          if (go_i & code_enable_i) begin
             found <= 8'd0;
             row   <= per_channel_i ? row_1_i : 16'd0;
           end
@@ -49,12 +65,12 @@ module sf_threshold_coder #(
       end else begin : gen_next
         // A code of fewer bits takes fewer steps; the rest pass it on.
         wire works = {28'd0, bits_i} > stage - 3;
-        always @(posedge clk_i) begin
-          if (move) y <= gen_stage[stage-1].y;
-          if (compare) begin
+        assign y_before = gen_stage[stage-1].y;
+        always @(posedge search_clk) begin
+          if (go_i & code_enable_i) begin
             row   <= gen_stage[stage-1].row;
             found <= works ? {gen_stage[stage-1].found[6:0],
-                              gen_stage[stage-1].y >= $signed(threshold[32*(stage-3)+:32])}
+                              y_before >= $signed(threshold[32*(stage-3)+:32])}
                            : gen_stage[stage-1].found;
           end
         end
@@ -63,7 +79,7 @@ module sf_threshold_coder #(
   endgenerate
 
   // Level i holds 2^i thresholds a row; its word for stage 2 + i is read from stage 1 + i, where the code so far is
-  // what stage 2 + i is about to hold.
+  // what stage 2 + i is about to hold. A code of b bits reads the levels below b.
   generate
     for (level = 0; level < Levels; level = level + 1) begin : gen_level
       localparam LevelRows = (level < ThresholdBits) ? ThresholdRows : 1;
@@ -90,13 +106,12 @@ module sf_threshold_coder #(
           .write_enable_i (go_i & write_i & (write_node_i >> level) == 8'd1),
           .write_address_i(write_address),
           .write_data_i   (y_i),
-          .read_enable_i  (compare),
+          .read_enable_i  (go_i & code_enable_i & {28'd0, bits_i} > level),
           .read_address_i (read_address),
           .read_data_o    (threshold[32*level+:32])
       );
     end
   endgenerate
-  assign y_o    = gen_stage[CODER_STAGES].y;
   assign code_o = gen_stage[CODER_STAGES].found;
 endmodule
 `default_nettype wire

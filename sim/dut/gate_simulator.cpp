@@ -19,6 +19,8 @@ GateSimulator::GateSimulator(const Netlist& netlist, const LibertyLibrary& libra
       network_(netlist, library, clock),
       combinational_(static_cast<std::uint32_t>(network_.combinational)),
       values_(network_.drivers.size()) {
+  if (network_.clocks.size() > 1)
+    throw InputError("the netlist has clock gates, which are not simulated here");
   for (const GateNetwork::Gate& gate : network_.gates)
     nodes_.push_back({gate.cell, gate.cell == nullptr ? gate.memory : gate.first_output, gate.row});
   for (const GateNetwork::Memory& memory : network_.memories) memories_.emplace_back(memory);

@@ -33,7 +33,7 @@ module sf_stochastic_quantizer_proof #(
       .code_enable_i(1'b1),
       .bits_i       (Bits[3:0]),
       .y_i          ({{(31-ValueBits){y[ValueBits]}}, y}),
-      .maximum_i    ({{(32-ValueBits){1'b0}}, maximum}),
+      .maximum_i    ({10{{(32-ValueBits){1'b0}}, maximum}}),
       .random_i     (random),
       .code_o       (code)
   );

@@ -320,6 +320,50 @@ TEST_CASE("sf_ram reads before it writes, holds, and is counted", "[gates]") {
                             {"cell m (sf_ram)", "Depth"});
 }
 
+TEST_CASE("flip-flops and memories behind clock gates see the edges that these let through",
+          "[gates]") {
+  Drawing drawing;
+  drawing.port("clk", true).port("d", true).port("outer", true).port("inner", true);
+  drawing.port("q", false).port("p", false);
+  drawing.cell("sf_clock_gate", {{"clk_i", "half"}, {"enable_i", "inner"}, {"clk_o", "rare"}});
+  drawing.cell("sf_clock_gate", {{"clk_i", "clk"}, {"enable_i", "outer"}, {"clk_o", "half"}});
+  drawing.cell("DFF", {{"CK", "half"}, {"D", "d"}, {"Q", "q"}});
+  drawing.cell("DFF", {{"CK", "rare"}, {"D", "d"}, {"Q", "p"}});
+  const LibertyLibrary library = hand();
+  GateSimulation simulation(drawing.netlist(), library, "clk");
+  // d is always unlike what the flip-flops hold, or they would not show whether they are clocked.
+  const Vectors inputs = sequence(
+      {"d", "outer", "inner"}, {{1, 0, 0}, {1, 0, 1}, {1, 1, 0}, {0, 1, 0}, {1, 1, 1}, {0, 0, 0}});
+  const double pin = simulation.flip_flop_clock_pj();
+  CHECK(pin == Approx(0.32));
+  for (const DelayModel delays : {DelayModel::kZero, DelayModel::kTimed}) {
+    const GateRun run = simulation.run(inputs, delays);
+    std::vector<std::uint64_t> q, p;
+    for (std::size_t i = 0; i < run.cycles; ++i) {
+      q.push_back(run.outputs.get(i, run.outputs.port("q")));
+      p.push_back(run.outputs.get(i, run.outputs.port("p")));
+    }
+    CHECK(q == std::vector<std::uint64_t>{0, 0, 0, 1, 0, 1});
+    CHECK(p == std::vector<std::uint64_t>{0, 0, 0, 0, 0, 1});
+    // The outer gate pays in six cycles, the inner in the three in which the outer is open; the
+    // flip-flops are clocked four times with D unlike Q.
+    CHECK(run.energy.clock_pj == Approx((6 + 3) * 2 * pin + 4 * 0.37));
+  }
+  const auto refuse = [&](const std::string& from, const std::string& enable,
+                          const std::vector<std::string>& parts) {
+    Drawing broken;
+    broken.port("clk", true).port("a", true).port("y", false);
+    broken.cell("sf_clock_gate", {{"clk_i", from}, {"enable_i", enable}, {"clk_o", "gated"}});
+    broken.cell("INV", {{"A", parts.empty() ? "gated" : "a"}, {"Y", "y"}});
+    require_error<std::runtime_error>(
+        [&] { GateSimulation(broken.netlist(), library, "clk"); },
+        parts.empty() ? std::vector<std::string>{"u1", "driven by the clock"} : parts);
+  };
+  refuse("a", "a", {"pin clk_i of instance u0", "the clock itself"});
+  refuse("clk", "clk", {"pin enable_i of instance u0", "driven by the clock"});
+  refuse("clk", "a", {});  // what it lets through is read as data
+}
+
 TEST_CASE("netlists that cannot be simulated are refused by name", "[gates]") {
   const LibertyLibrary library = hand();
   auto refuse = [&](Drawing drawing, const std::string& clock,
