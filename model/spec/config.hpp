@@ -22,7 +22,7 @@ struct Config {
   // [array] R x C processing elements of L lanes; all powers of two
   int rows = 16;                    ///< R, 2..64
   int columns = 16;                 ///< C, 2..64
-  int planes = 1;                   ///< row planes that an element multiplies in a cycle, 1 or 2
+  int planes = 2;                   ///< row planes that an element multiplies in a cycle, 1 or 2
   int lanes = 16;                   ///< L, 16..256 (planes are packed in blocks of 16 channels)
   int accumulator_bits = 40;        ///< 16..48, >= required_accumulator_bits()
   int max_contraction = 65536;      ///< elements in the longest sum of products, 16..2^24
