@@ -170,13 +170,13 @@ TEST_CASE("a module has area, clock and look-up tables by itself", "[synthesis]"
   CHECK(phases.size() >= 5);
   REQUIRE(r.modules.size() == 2);
   CHECK_THAT(r.modules[0].name, Catch::StartsWith("sf_pe"));
-  CHECK(r.modules[0].flip_flops == static_cast<unsigned>(2 * config.accumulator_bits + 12));
+  CHECK(r.modules[0].flip_flops == static_cast<unsigned>(2 * config.accumulator_bits + 13));
   // The accumulator's adder is cells, but for its ends.
   CHECK(r.modules[0].full_adders > static_cast<unsigned>(config.accumulator_bits) - 5);
-  // 16 products and a low sum of 12 bits, but for its last
+  // 32 products of two planes and a low sum of 13 bits
   CHECK(r.modules[1].name.rfind("sf_accumulate", 0) == 0);
-  CHECK(r.modules[1].full_adders + r.modules[1].half_adders >= 16);
-  CHECK(r.modules[1].full_adders + r.modules[1].half_adders <= 16 + 12);
+  CHECK(r.modules[1].full_adders + r.modules[1].half_adders >= 32);
+  CHECK(r.modules[1].full_adders + r.modules[1].half_adders <= 32 + 13 + 13);
   CHECK(r.area_um2 == Approx(r.modules[0].area_um2 + r.modules[1].area_um2));
   CHECK(r.modules_mapped == 2);
   CHECK(r.memories.empty());

@@ -27,6 +27,7 @@ const EnergyLine& find(const EnergyReport& report, const std::string& name) {
 Config small() {
   Config c;
   c.rows = c.columns = 2;
+  c.planes = 1;
   c.lanes = 16;
   c.accumulator_bits = 32;
   c.max_contraction = 16;
