@@ -65,6 +65,7 @@ struct CyclesOptions : StepOptions {
 struct SynthOptions : SynthesisOptions {
   std::string adder_style = "ripple";  ///< or prefix
   bool no_timing = false;
+  std::string memory;  ///< a MemoryTechnology's source, for the area of memories
   std::string plot_path;
   std::string netlist_directory;  ///< set: writes the gate-level netlist there instead
 };

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <optional>
 
 #include "cost/energy/units.hpp"
 
@@ -142,6 +143,14 @@ void print_sampled_step(const StepSamples& samples) {
       fmt::join(shares, ", "));
 }
 
+/// Logic, on-chip memories and DRAM of a training multiply-accumulate, timed; nothing where logic
+/// and memories are of two nodes.
+static std::optional<double> whole_pj_per_mac(const PricedStep& priced) {
+  const StepEnergy& e = priced.timed;
+  if (priced.macs == 0 || e.memory_node_nm != library_node_nm(e.library)) return {};
+  return (e.logic_pj() + e.memory_pj + e.dram_pj) / priced.macs;
+}
+
 void print_step(const PricedStep& priced) {
   const StepEnergy &zero = priced.zero, &timed = priced.timed;
   for (const bool by_unit : {false, true}) {
@@ -170,6 +179,10 @@ void print_step(const PricedStep& priced) {
              timed.dram_pj * 1e-6);
   fmt::print("  a training multiply-accumulate ({:.0f} of them): logic {:.4f} .. {:.4f} pJ\n",
              priced.macs, zero.logic_pj() / priced.macs, timed.logic_pj() / priced.macs);
+  if (const auto whole = whole_pj_per_mac(priced))
+    fmt::print("  with on-chip memories and DRAM beside it: {:.4f} + {:.4f} + {:.4f} = {:.4f} pJ\n",
+               timed.logic_pj() / priced.macs, timed.memory_pj / priced.macs,
+               timed.dram_pj / priced.macs, *whole);
   for (const std::string& note : timed.notes) fmt::print("note: {}\n", note);
 }
 
@@ -185,6 +198,7 @@ Json json_of(const PricedStep& priced) {
       {"cycles", timed.cycles},
       {"cycle_ns", timed.cycle_ns},
       {"multiply_accumulates", priced.macs},
+      {"pj_per_mac", nullptr},
       {"zero_delay", totals(priced.zero)},
       {"timed", totals(timed)},
       {"memory",
@@ -192,6 +206,7 @@ Json json_of(const PricedStep& priced) {
       {"dram", {{"type", timed.dram}, {"pj", timed.dram_pj}}},
       {"lines", Json::array()},
       {"notes", timed.notes}};
+  if (const auto whole = whole_pj_per_mac(priced)) json["pj_per_mac"] = *whole;
   for (std::size_t i = 0; i < timed.lines.size(); ++i) {
     const StepEnergyLine &t = timed.lines[i], &z = priced.zero.lines.at(i);
     json["lines"].push_back({{"layer", t.layer},
@@ -368,6 +383,7 @@ Json json_of(const Comparison& c) {
               {"tier", row.tier},
               {"source", row.source},
               {"node_nm", row.node_nm}};
+    r["per_mac"]["timed_gated_pj"] = row.pj_per_mac.gated_pj;
     if (row.with_memory_pj) r["with_memory"] = interval(*row.with_memory_pj);
     if (row.with_memory_um2) r["with_memory_um2"] = *row.with_memory_um2;
     for (const auto& [pass, e] : row.passes) r["passes"][pass] = interval(e);

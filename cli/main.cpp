@@ -60,8 +60,9 @@ void add_simulation(CLI::App* app, solfege::RtlOptions& o) {
       ->check(number(0, 0.95));
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
       ->check(whole_number(0));
-  auto* structural = app->add_flag("--structural-popcount", o.dut.structural_popcount,
-                                   "simulate the elements' trees of adders, the form that is synthesised");
+  auto* structural =
+      app->add_flag("--structural-popcount", o.dut.structural_popcount,
+                    "simulate the elements' trees of adders, the form that is synthesised");
   auto* define = app->add_option("--define", o.dut.defines,
                                  "Verilog macro of the simulated design (tests break it so)");
   auto* fst = add_output(app, "--fst", o.fst_path, "waveforms to this FST file");
@@ -222,6 +223,8 @@ void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
                 "look-up tables of --top, or one processing element, in three families");
   app->add_option("--jobs", o.jobs, "Yosys processes at once; default one a processor")
       ->check(whole_number(1, 1024));
+  app->add_option("--memory", o.memory,
+                  "area of the memories, too: ihp130, or a TOML table with areas, as of energy");
   add_output(app, "--plot", o.plot_path, "draw where the area goes to this .svg or .png");
   app->add_option("--netlist", o.netlist_directory,
                   "only write the gate-level netlist to this folder, for --netlist of train "

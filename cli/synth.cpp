@@ -10,6 +10,7 @@
 #include "cli/plot.hpp"
 #include "cost/eda/netlist_writer.hpp"
 #include "cost/eda/synthesis.hpp"
+#include "cost/energy/memory_energy.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/spec/geometry.hpp"
@@ -36,11 +37,35 @@ void print_modules(const SynthesisReport& r, const Config& config) {
   fmt::print("\n");
 }
 
-void print_memories(const SynthesisReport& r) {
+using Technology = std::optional<MemoryTechnology>;
+
+double um2_of(const MemoryBits& m, const MemoryTechnology& technology) {
+  if (m.depth == 0) return 0;
+  return technology.memory(static_cast<long long>(m.depth), static_cast<int>(m.bits / m.depth))
+      .area_um2;
+}
+double um2_of(const SynthesisReport& r, const MemoryTechnology& technology) {
+  double um2 = 0;
+  for (const MemoryBits& m : r.memories)
+    um2 += um2_of(m, technology) * static_cast<double>(m.instances);
+  return um2;
+}
+
+void print_memories(const SynthesisReport& r, const Technology& technology) {
   if (r.memories.empty()) return;
   fmt::print("\n{:<36} {:>9} {:>12} {:>13}\n", "memory", "instances", "bits each", "bits in all");
-  for (const MemoryBits& m : r.memories)
-    fmt::print("{:<36} {:>9} {:>12} {:>13}\n", m.name, m.instances, m.bits, m.bits * m.instances);
+  for (const MemoryBits& m : r.memories) {
+    fmt::print("{:<36} {:>9} {:>12} {:>13}", m.name, m.instances, m.bits, m.bits * m.instances);
+    if (technology && m.depth > 0)
+      fmt::print(" {:>9.4f} mm2", um2_of(m, *technology) * static_cast<double>(m.instances) * 1e-6);
+    fmt::print("\n");
+  }
+  if (technology)
+    fmt::print(
+        "memories, {}: {:.6g} mm2, with the logic {:.6g} mm2; those below the smallest macro have "
+        "its area, words of sf_fifo none\n",
+        technology->name(), um2_of(r, *technology) * 1e-6,
+        (r.area_um2 + um2_of(r, *technology)) * 1e-6);
   fmt::print("memories: {} bits ({} kbit), not in the area above\n", r.memory_bits,
              r.memory_bits / 1024);
 }
@@ -128,7 +153,8 @@ void add_timing(Json& report, const TimingReport& t) {
   for (const TimingPath& path : t.modules) timing["modules"].push_back(path_json(path));
 }
 
-Json json_of(const CommonOptions& common, const Config& config, const SynthesisReport& r) {
+Json json_of(const CommonOptions& common, const Config& config, const SynthesisReport& r,
+             const Technology& technology) {
   Json report = make_report(common, config);
   const double lanes = Geometry(config).bit_products;
   report["library"] = r.library;
@@ -160,7 +186,13 @@ Json json_of(const CommonOptions& common, const Config& config, const SynthesisR
   report["memory_bits"] = r.memory_bits;
   report["memories"] = Json::array();
   for (const MemoryBits& m : r.memories)
-    report["memories"].push_back({{"name", m.name}, {"instances", m.instances}, {"bits", m.bits}});
+    report["memories"].push_back({{"name", m.name},
+                                  {"instances", m.instances},
+                                  {"bits", m.bits},
+                                  {"area_um2", technology ? um2_of(m, *technology) : 0}});
+  report["memory_area_um2"] = nullptr;
+  if (technology) report["memory_area_um2"] = um2_of(r, *technology);
+  report["memory_source"] = technology ? technology->name() : "";
   report["popcount"] = popcount_json(r.popcount);
   for (const PopcountComparison& p : r.popcounts) report["popcounts"].push_back(popcount_json(p));
   if (r.timing) add_timing(report, *r.timing);
@@ -229,6 +261,8 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   const Config config = Config::load(common.config_path);
   if (!options.netlist_directory.empty())
     return write_gates(common, config, options.liberty, options.netlist_directory);
+  Technology technology;
+  if (!options.memory.empty()) technology.emplace(options.memory);
   SynthesisOptions wanted = options;
   wanted.adders = options.adder_style == "prefix" ? AdderStyle::kPrefix : AdderStyle::kRipple;
   wanted.timing = !options.no_timing;
@@ -243,14 +277,14 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
                    });
   }
   print_modules(r, config);
-  print_memories(r);
+  print_memories(r, technology);
   print_popcounts(r);
   if (r.timing) print_timing(*r.timing);
   print_fpga(r);
   print_notes(r.notes);
   fmt::print("{}; {} modules mapped, {} from the cache, {:.1f} s\n", r.yosys, r.modules_mapped,
              r.modules_cached, r.seconds);
-  write_report(common, json_of(common, config, r));
+  write_report(common, json_of(common, config, r, technology));
   if (!options.plot_path.empty()) plot_bars(options.plot_path, chart_of(r, config));
   return 0;
 }

@@ -22,7 +22,8 @@ using Column = std::priority_queue<Bit, std::vector<Bit>, std::greater<>>;
 std::string adder_tree_module(const Config& config) {
   const int low_bits = Geometry(config).low_bits, products = config.planes * config.lanes;
   std::string text = fmt::format(
-      "// products_i: plane p at p*Lanes, of weight 2^p. Modulo 2^LowBits: sf_pe keeps the sum below "
+      "// products_i: plane p at p*Lanes, of weight 2^p. Modulo 2^LowBits: sf_pe keeps the sum "
+      "below "
       "that.\n"
       "`default_nettype none\n"
       "module sf_adder_tree #(\n"
@@ -36,7 +37,8 @@ std::string adder_tree_module(const Config& config) {
       ");\n"
       "  // Parameters that cannot be: elaboration stops at a module that is nowhere.\n"
       "  generate\n"
-      "    if (Planes != {0} || Lanes != {1} || LowBits != {2}) begin : gen_the_tree_is_of_another_shape\n"
+      "    if (Planes != {0} || Lanes != {1} || LowBits != {2}) begin : "
+      "gen_the_tree_is_of_another_shape\n"
       "      sf_error_the_tree_is_of_another_shape u_error ();\n"
       "    end\n"
       "  endgenerate\n",
@@ -65,7 +67,8 @@ std::string adder_tree_module(const Config& config) {
         text += fmt::format("  wire {} = {};\n", sum, fmt::join(inputs, " ^ "));
       else if (inputs.size() == 3)
         text += fmt::format(
-            "  wire {0}, {1};\n  sf_full_adder u_{5} (.a_i({2}), .b_i({3}), .c_i({4}), .sum_o({0}), "
+            "  wire {0}, {1};\n  sf_full_adder u_{5} (.a_i({2}), .b_i({3}), .c_i({4}), "
+            ".sum_o({0}), "
             ".carry_o({1}));\n",
             sum, carry, inputs[0], inputs[1], inputs[2], cells);
       else
@@ -74,8 +77,7 @@ std::string adder_tree_module(const Config& config) {
             ".carry_o({1}));\n",
             sum, carry, inputs[0], inputs[1], cells);
       column.emplace(ready + 1, place++, sum);
-      if (!last)
-        columns[static_cast<std::size_t>(weight) + 1].emplace(ready + 1, place++, carry);
+      if (!last) columns[static_cast<std::size_t>(weight) + 1].emplace(ready + 1, place++, carry);
       ++cells;
     }
     text += fmt::format("  assign low_o[{}] = {};\n", weight, std::get<2>(column.top()));

@@ -356,8 +356,8 @@ std::map<std::string, std::string> generate_files(const Config& config) {
   files["sf_lint.vlt"] = read_file(share_folder() / "rtl" / "sf_lint.vlt", kIncomplete);
   files["sf_descriptor.vh"] = descriptor_header(config);
   files["sf_tanh_slope.v"] = tanh_slope_module(config);
-  files["sf_adder_tree.v"] = banner(config, "Adder cells of sf_accumulate. Combinational.") +
-                             adder_tree_module(config);
+  files["sf_adder_tree.v"] =
+      banner(config, "Adder cells of sf_accumulate. Combinational.") + adder_tree_module(config);
   std::string all;
   for (const auto& [name, text] : files) all += text;
   files["sf_accelerator.v"] = top_module(config, hexadecimal(fingerprint(all.data(), all.size())));

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
 
 #include "cost/compare/comparison.hpp"
 #include "cost/compare/serial_drive.hpp"
-#include "cost/energy/units.hpp"
 #include "cost/eda/liberty_reader.hpp"
+#include "cost/energy/units.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/spec/geometry.hpp"
 
@@ -62,11 +63,39 @@ class Measurement {
 
   /// Mean energy of a cycle.
   EnergyInterval energy(Unit& unit, const Vectors& inputs, std::size_t warm_up) {
-    const auto pj = [&](DelayModel delays) {
-      const GateRun run = unit.simulation->run(inputs, delays, warm_up);
+    const auto pj = [&](const GateRun& run) {
       return run.energy.dynamic_pj() / static_cast<double>(run.cycles);
     };
-    return {pj(DelayModel::kZero), pj(DelayModel::kTimed)};
+    const GateRun zero = unit.simulation->run(inputs, DelayModel::kZero, warm_up);
+    const GateRun timed = unit.simulation->run(inputs, DelayModel::kTimed, warm_up);
+    EnergyInterval e{pj(zero), pj(timed), pj(timed)};
+    if (unit.mapped.flip_flops > 0)
+      e.gated_pj -= timed.energy.clock_pj / static_cast<double>(timed.cycles) /
+                    static_cast<double>(unit.mapped.flip_flops) * resting_bits(inputs, warm_up);
+    return e;
+  }
+
+  /// Flip-flops whose clock a gate could stop, in the mean of the cycles: sums of elements that
+  /// keep their value, as wide as what is drained.
+  static double resting_bits(const Vectors& inputs, std::size_t warm_up) {
+    const auto find = [&](const std::string& name) {
+      std::size_t port = 0;
+      while (port < inputs.ports().size() && inputs.ports()[port].name != name) ++port;
+      return port;
+    };
+    const std::size_t none = inputs.ports().size(), drain = find("drain_i");
+    if (drain == none) return 0;
+    const auto resting = [&](std::initializer_list<const char*> enables) {
+      std::size_t cycles = 0;
+      for (std::size_t cycle = warm_up; cycle < inputs.cycles(); ++cycle)
+        cycles += std::all_of(enables.begin(), enables.end(), [&](const char* enable) {
+          return inputs.get(cycle, find(enable)) == 0;
+        });
+      return inputs.ports()[drain].width * static_cast<double>(cycles) /
+             static_cast<double>(inputs.cycles() - warm_up);
+    };
+    return resting({"capture_i", "drain_shift_i"}) +
+           (find("flush_i") == none ? 0 : resting({"flush_i"}));
   }
 
   SumDrive sum_drive() const {
@@ -271,8 +300,8 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
     const MemoryTechnology memory(options.memory);
     require_one_node("library " + m.library().name, m.node_nm(), options.memory, memory.node_nm());
     const Geometry geometry(options.config);
-    fetch = fetch_cost(memory, geometry.rows.depth, geometry.rows.word_bits,
-                       geometry.columns.depth, geometry.columns.word_bits);
+    fetch = fetch_cost(memory, geometry.rows.depth, geometry.rows.word_bits, geometry.columns.depth,
+                       geometry.columns.word_bits);
     c.memory = fetch->source;
     if (memory.voltage_v() != m.library().voltage_v)
       c.notes.push_back(fmt::format("the memory is at {:g} V, the datapaths at {:g} V",
@@ -306,6 +335,9 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.notes.push_back(
       "mean over forward, backward_input and backward_weight, weighted by their MACs; zero-delay "
       "and timed are an interval");
+  c.notes.push_back(
+      "gated: timed, and the long sums and drain registers of every row are clocked only in cycles "
+      "in which they act; the gates themselves are left out");
   c.notes.push_back(
       fmt::format("an element bears its share of operand registers, of the extra elements that sum "
                   "an operand's "

@@ -74,7 +74,7 @@ DatapathCost datapath_cost(const DatapathMeasurement& m, const ArrayShape& shape
     const double fetch_pj = (pass.row_bits * fetch->row_pj_per_bit / shape.columns +
                              pass.column_bits * fetch->column_pj_per_bit / shape.rows) /
                             pass.macs_per_cycle;
-    fetched = fetched + (pj + EnergyInterval{fetch_pj, fetch_pj}) * pass.macs;
+    fetched = fetched + (pj + EnergyInterval{fetch_pj, fetch_pj, fetch_pj}) * pass.macs;
     fetched_um2 += (um2 + fetch->um2 / elements) / pass.macs_per_cycle * pass.macs;
   }
   c.pj_per_mac = c.pj_per_mac * (1 / macs);
@@ -89,7 +89,7 @@ DatapathCost datapath_cost(const DatapathMeasurement& m, const ArrayShape& shape
 DatapathCost published_cost(const PublishedMac& mac) {
   DatapathCost c;
   c.name = fmt::format("{}, {} nm", mac.name, mac.node_nm);
-  c.pj_per_mac = {mac.mac_pj(), mac.mac_pj()};
+  c.pj_per_mac = {mac.mac_pj(), mac.mac_pj(), mac.mac_pj()};
   c.tier = mac.tier;
   c.source = mac.source;
   c.node_nm = mac.node_nm;
@@ -142,15 +142,16 @@ std::string comparison_text(const Comparison& c) {
                   node(c.node_nm), c.shape.rows, c.shape.columns, c.lanes);
   text += fmt::format("{}, {}\n", c.liberty, c.yosys);
   text += fmt::format("memory: {}\n\n", c.memory.empty() ? "none" : c.memory);
-  constexpr const char* kRow = "{:<26} {:>5} {:>20} {:>12} {:>20} {:>12} {:>8}  {}\n";
-  text += fmt::format(kRow, "MAC of a training step", "node", "pJ, zero .. timed", "um2/(MAC/c)",
-                      "with memory, pJ", "um2/(MAC/c)", "path, ns", "tier");
+  constexpr const char* kRow = "{:<26} {:>5} {:>20} {:>8} {:>12} {:>20} {:>12} {:>8}  {}\n";
+  text += fmt::format(kRow, "MAC of a training step", "node", "pJ, zero .. timed", "gated",
+                      "um2/(MAC/c)", "with memory, pJ", "um2/(MAC/c)", "path, ns", "tier");
   for (const DatapathCost& r : c.rows)
-    text += fmt::format(
-        kRow, r.name, node(r.node_nm), interval(r.pj_per_mac), area(r.um2_per_mac_per_cycle),
-        r.with_memory_pj ? interval(*r.with_memory_pj) : "-",
-        r.with_memory_um2 ? area(*r.with_memory_um2) : "-",
-        r.critical_path_ns > 0 ? fmt::format("{:.3g}", r.critical_path_ns) : "-", r.tier);
+    text += fmt::format(kRow, r.name, node(r.node_nm), interval(r.pj_per_mac),
+                        fmt::format("{:.3g}", r.pj_per_mac.gated_pj), area(r.um2_per_mac_per_cycle),
+                        r.with_memory_pj ? interval(*r.with_memory_pj) : "-",
+                        r.with_memory_um2 ? area(*r.with_memory_um2) : "-",
+                        r.critical_path_ns > 0 ? fmt::format("{:.3g}", r.critical_path_ns) : "-",
+                        r.tier);
   if (!c.break_even.empty())
     text += "\nBreak-even: MACs of b x b bits, uniform codes, bit planes / parallel\n";
   std::string pair;

@@ -16,10 +16,11 @@ namespace solfege {
 /// An energy at both tiers of delay, pJ.
 struct EnergyInterval {
   double zero_pj = 0, timed_pj = 0;
+  double gated_pj = 0;  ///< timed, registers that change rarely clocked only when they may
   EnergyInterval operator+(const EnergyInterval& o) const {
-    return {zero_pj + o.zero_pj, timed_pj + o.timed_pj};
+    return {zero_pj + o.zero_pj, timed_pj + o.timed_pj, gated_pj + o.gated_pj};
   }
-  EnergyInterval operator*(double f) const { return {zero_pj * f, timed_pj * f}; }
+  EnergyInterval operator*(double f) const { return {zero_pj * f, timed_pj * f, gated_pj * f}; }
 };
 
 /// R x C elements, each row and each column with one register of its operand word, which its
@@ -113,8 +114,8 @@ std::string comparison_text(const Comparison& comparison);
 
 struct ComparisonOptions {
   std::vector<std::array<int, 3>> bits = {{1, 1, 4}, {1, 2, 4}, {1, 2, 6}, {2, 4, 8}, {8, 8, 8}};
-  Config config;    ///< of the array, its elements and its buffers
-  std::string rtl;  ///< the folder that generate() wrote for it
+  Config config;                                ///< of the array, its elements and its buffers
+  std::string rtl;                              ///< the folder that generate() wrote for it
   std::size_t contraction = 576;                ///< MACs of a sum: 64 channels of 3 x 3
   std::array<double, 3> pass_macs = {1, 1, 1};  ///< forward, backward_input, backward_weight
   std::size_t cycles = 2000;                    ///< simulated for each figure, at least

@@ -168,14 +168,14 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
           high = (first ? 0 : high) + (low << shift);
           first = complete;
         }
-        const bool shifting = shifts_left > 0 && v.element.get(v.element.cycles() - 1, PePort::kCapture, 0) == 0;
+        const bool shifting =
+            shifts_left > 0 && v.element.get(v.element.cycles() - 1, PePort::kCapture, 0) == 0;
         v.element.set(PePort::kDrainShift, shifting ? 1 : 0);
         if (shifting) {
           --shifts_left;
-          v.element.set(PePort::kDrain,
-                        static_cast<std::uint64_t>(
-                            drained[std::uniform_int_distribution<std::size_t>(
-                                0, drained.size() - 1)(random)]));
+          v.element.set(PePort::kDrain, static_cast<std::uint64_t>(
+                                            drained[std::uniform_int_distribution<std::size_t>(
+                                                0, drained.size() - 1)(random)]));
         }
         if (clear) low = 0;
         for (std::size_t plane = 0; plane < row_words.size(); ++plane)
@@ -241,8 +241,11 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
 }
 
 UnitDesign operand_register(int bits) {
-  UnitDesign d{fmt::format("operand_register_{}", bits), "sf_unit_operand_register",
-               {{"Lanes", bits}}, {}, "clk_i"};
+  UnitDesign d{fmt::format("operand_register_{}", bits),
+               "sf_unit_operand_register",
+               {{"Lanes", bits}},
+               {},
+               "clk_i"};
   d.sources.push_back((share_folder() / "cost/energy/units" / (d.top + ".v")).string());
   return d;
 }

@@ -75,6 +75,10 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
       std::string type;
       words >> type;
       module.children.insert(type[0] == '\\' ? type.substr(1) : type);
+    } else if (kind == "memory") {
+      // memory width 32 size 16 \memory
+      for (std::string word; words >> word;)
+        if (word == "size") words >> module.memory_depth;
     } else if (kind == "autoidx") {
       text.clear();
     }

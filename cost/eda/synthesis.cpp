@@ -215,7 +215,8 @@ void measure(Run& run, const ElaboratedDesign& design,
     const bool memory = design.modules.at(name).is_memory;
     const std::uint64_t bits = memory ? design.modules.at(name).memory_bits : fifo_bits[name];
     if (bits > 0) {
-      r.memories.push_back({module_label(name), count, bits});
+      r.memories.push_back(
+          {module_label(name), count, bits, memory ? design.modules.at(name).memory_depth : 0});
       r.memory_bits += bits * count;
     }
     if (memory) continue;

@@ -132,10 +132,9 @@ LaneWord ArraySlice::operand(bool of_columns, int member, std::uint32_t plane) c
   const auto bytes = static_cast<std::size_t>(geometry_.lane_bytes);
   const auto group = static_cast<std::size_t>(geometry_.side(of_columns).group);
   const ArrayOperation& o = offered_.operation;
-  const std::size_t word =
-      of_columns ? o.column_word
-                 : (o.row_word + plane * o.plane_words) %
-                       static_cast<std::uint32_t>(config_.row_buffer_depth);
+  const std::size_t word = of_columns ? o.column_word
+                                      : (o.row_word + plane * o.plane_words) %
+                                            static_cast<std::uint32_t>(config_.row_buffer_depth);
   const std::size_t place = (word * group + static_cast<std::size_t>(member)) * bytes;
   LaneWord result{};
   std::memcpy(result.data(), device_.buffer(of_columns).data() + place, bytes);

@@ -15,9 +15,9 @@ namespace solfege {
 
 /// One operation of the array, as sf_gemm offers it beside the operand words.
 struct ArrayOperation {
-  std::uint32_t row_word = 0, column_word = 0;  ///< buffer addresses; of the rows' first plane
+  std::uint32_t row_word = 0, column_word = 0;    ///< buffer addresses; of the rows' first plane
   std::uint32_t row_planes = 0, plane_words = 0;  ///< planes of the group, and how far apart
-  std::uint32_t lanes = 0;                      ///< valid ones: the lane mask
+  std::uint32_t lanes = 0;                        ///< valid ones: the lane mask
   bool flush = false, first = false, capture = false;
   bool row_plane_0 = true, column_plane_0 = true;
   bool row_negate = false, column_negate = false;

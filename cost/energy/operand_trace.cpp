@@ -35,7 +35,8 @@ void set_rows(Vectors* vectors, std::size_t port, const Config& config,
 /// `count` lanes.
 LaneWord first_lanes(std::uint32_t count) {
   LaneWord word{};
-  for (std::uint32_t lane = 0; lane < count; ++lane) word[lane / 64] |= std::uint64_t{1} << lane % 64;
+  for (std::uint32_t lane = 0; lane < count; ++lane)
+    word[lane / 64] |= std::uint64_t{1} << lane % 64;
   return word;
 }
 
@@ -204,7 +205,8 @@ std::string reduce_mode(const Descriptor& d) {
   return mode;
 }
 
-std::vector<std::vector<WindowShare>> share_windows(const Config& config, const std::vector<Program>& programs,
+std::vector<std::vector<WindowShare>> share_windows(const Config& config,
+                                                    const std::vector<Program>& programs,
                                                     int windows) {
   const auto work = [&](const Descriptor& d) {
     return d.opcode == Opcode::kGemm     ? static_cast<double>(gemm_operations(d, config))
@@ -314,7 +316,8 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
     };
     add_words(old[0]);
     // The registers of one of the planes
-    const auto plane = static_cast<std::uint32_t>(below(static_cast<std::uint64_t>(config_.planes)));
+    const auto plane =
+        static_cast<std::uint32_t>(below(static_cast<std::uint64_t>(config_.planes)));
     UnitWindow row_register =
         unit_window("operand_register", "row", vectors("operand_register"), 1);
     UnitWindow column_register =
@@ -324,7 +327,8 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       const bool is_row = w == &row_register;
       w->vectors.step();
       w->vectors.set(0, 1);
-      set_lanes(&w->vectors, 1, is_row ? slice.element(row, mine).rows[plane] : slice.element(row, mine).column);
+      set_lanes(&w->vectors, 1,
+                is_row ? slice.element(row, mine).rows[plane] : slice.element(row, mine).column);
       set_lanes(&w->vectors, 2, {~0ull, ~0ull, ~0ull, ~0ull});
     }
     auto correct = [&] {

@@ -43,7 +43,8 @@ struct WindowShare {
 /// Shares of all operations, [program][operation]: `windows` for each kind of STREAM in each
 /// layer's pass, and four times as many for the array, given in equal steps to the operations in
 /// proportion to their elements or plane pairs.
-std::vector<std::vector<WindowShare>> share_windows(const Config& config, const std::vector<Program>& programs,
+std::vector<std::vector<WindowShare>> share_windows(const Config& config,
+                                                    const std::vector<Program>& programs,
                                                     int windows);
 
 /// Elements as a coder of a lane sees them.

@@ -14,6 +14,7 @@
 #include "cost/energy/units.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
+#include "model/spec/stream_nest.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -252,7 +253,8 @@ class Pricer {
     // Memories of the lanes
     const auto used = d.channel_tables();
     const auto tables = static_cast<double>(std::count(used.begin(), used.end(), true));
-    access("channel tables", false, shape_.table_rows, 32, tables * steps * lanes);
+    access("channel tables", false, shape_.table_rows, 32,
+           tables * static_cast<double>(chunk_changes(d, c_.stream_lanes)) * lanes);
     if (d.fills_table() && d.table != Table::kSample)
       access(d.table == Table::kThreshold ? "thresholds" : "channel tables", true,
              shape_.table_rows, 32, results * lanes);
@@ -268,7 +270,9 @@ class Pricer {
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
                    << level,
                32, steps * lanes);
-    access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes, steps);
+    if (d.scale_x_source == Scalar::kSample || (d.pack_enable && d.stochastic()))
+      access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes,
+             static_cast<double>(sample_row_changes(d, c_.stream_lanes)));
   }
 
   /// All steps pass the reductions' inputs; results are taken and summed.

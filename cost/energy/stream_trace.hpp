@@ -18,7 +18,7 @@ namespace solfege {
 /// width); ports are called name_i. Widths are expressions in LaneShape s.
 // clang-format off
 #define SOLFEGE_LANE_INPUTS(X)                                                                   \
-  X(x, s.value_bits) X(z, 32) X(chunk, 16) X(route_index, 8)                                     \
+  X(x, s.value_bits) X(z, 32) X(chunk, 16) X(chunk_new, 1) X(route_index, 8)                     \
   X(sample_1, 32)                                                                                \
   X(position_1, s.position_bits) X(position_2, s.position_bits) X(sum_first_2, 1) X(step_2, 1)   \
   X(place_5, s.place_bits) X(place_6, s.place_bits) X(window_first_6, 1) X(pool_index_6, 8)      \

@@ -46,8 +46,8 @@ const std::vector<std::string> kLane = {
 const std::vector<std::string>& cost_unit_names() {
   static const std::vector<std::string> names = {
       "accumulate",  "pe",      "operand_register", "correction",
-      "stream_lane",  "reduce",  "random_shared",    "random_private",
-      "threshold",    "rounding"};
+      "stream_lane", "reduce",  "random_shared",    "random_private",
+      "threshold",   "rounding"};
   return names;
 }
 
@@ -62,9 +62,17 @@ std::map<std::string, MachineUnit> machine_units(const Config& c) {
 }
 
 std::vector<Vectors::Port> pe_inputs(int planes, int lanes, int accumulator_bits) {
-  return {{"rows_i", planes * lanes}, {"column_i", lanes},  {"low_enable_i", 1}, {"low_clear_i", 1},
-          {"flush_i", 1},             {"high_clear_i", 1},  {"negate_i", 1},     {"shift_i", 6},
-          {"capture_i", 1},           {"drain_shift_i", 1}, {"drain_i", accumulator_bits}};
+  return {{"rows_i", planes * lanes},
+          {"column_i", lanes},
+          {"low_enable_i", 1},
+          {"low_clear_i", 1},
+          {"flush_i", 1},
+          {"high_clear_i", 1},
+          {"negate_i", 1},
+          {"shift_i", 6},
+          {"capture_i", 1},
+          {"drain_shift_i", 1},
+          {"drain_i", accumulator_bits}};
 }
 
 void set_planes(Vectors* vectors, std::size_t port, int lanes,
@@ -72,13 +80,13 @@ void set_planes(Vectors* vectors, std::size_t port, int lanes,
   std::vector<std::uint64_t> words((planes.size() * static_cast<std::size_t>(lanes) + 63) / 64, 0);
   for (std::size_t plane = 0; plane < planes.size(); ++plane)
     for (int lane = 0; lane < lanes; lane += std::min(lanes, 64)) {
-      const std::size_t bit = plane * static_cast<std::size_t>(lanes) + static_cast<std::size_t>(lane);
+      const std::size_t bit =
+          plane * static_cast<std::size_t>(lanes) + static_cast<std::size_t>(lane);
       std::uint64_t word = planes[plane][static_cast<std::size_t>(lane / 64)];
       if (lanes < 64) word &= (std::uint64_t{1} << lanes) - 1;
       words[bit / 64] |= word << bit % 64;
     }
-  for (std::size_t i = 0; i < words.size(); ++i)
-    vectors->set(port, words[i], static_cast<int>(i));
+  for (std::size_t i = 0; i < words.size(); ++i) vectors->set(port, words[i], static_cast<int>(i));
 }
 
 CostUnit cost_unit(const std::string& name, const Config& c, const std::string& rtl) {
@@ -89,8 +97,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
   const Geometry geometry(c);
   if (name == "accumulate") {
     design.top = "sf_accumulate";
-    design.parameters = {
-        {"Planes", c.planes}, {"Lanes", c.lanes}, {"LowBits", geometry.low_bits}};
+    design.parameters = {{"Planes", c.planes}, {"Lanes", c.lanes}, {"LowBits", geometry.low_bits}};
     design.clock.clear();
     sources.modules(kAccumulate);
     unit.inputs = {

@@ -20,14 +20,14 @@ struct Config {
   int wide_bits = 24;       ///< widest operand in planes, >= min(32, max(G, edge) + stored), 17..32
 
   // [array] R x C processing elements of L lanes; all powers of two
-  int rows = 16;                    ///< R, 2..64
-  int columns = 16;                 ///< C, 2..64
-  int planes = 2;                   ///< row planes that an element multiplies in a cycle, 1 or 2
-  int lanes = 16;                   ///< L, 16..256 (planes are packed in blocks of 16 channels)
-  int accumulator_bits = 40;        ///< 16..48, >= required_accumulator_bits()
-  int max_contraction = 65536;      ///< elements in the longest sum of products, 16..2^24
-  int row_buffer_depth = 8192;      ///< words of R*L bits, power of two, 64..65536
-  int column_buffer_depth = 8192;   ///< words of C*L bits, power of two, 64..65536
+  int rows = 16;                   ///< R, 2..64
+  int columns = 16;                ///< C, 2..64
+  int planes = 2;                  ///< row planes that an element multiplies in a cycle, 1 or 2
+  int lanes = 16;                  ///< L, 16..256 (planes are packed in blocks of 16 channels)
+  int accumulator_bits = 40;       ///< 16..48, >= required_accumulator_bits()
+  int max_contraction = 65536;     ///< elements in the longest sum of products, 16..2^24
+  int row_buffer_depth = 8192;     ///< words of R*L bits, power of two, 64..65536
+  int column_buffer_depth = 8192;  ///< words of C*L bits, power of two, 64..65536
 
   // [stream]
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)

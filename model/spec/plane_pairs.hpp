@@ -41,8 +41,8 @@ inline std::vector<PlanePair> plane_pairs(const Descriptor& d, int planes) {
     const std::size_t before = pairs.size();
     for (std::uint32_t group = 0; group < groups.size() && group * step <= weight; ++group)
       if (const std::uint32_t column = weight - group * step; column < d.column_planes)
-        pairs.push_back({groups[group].first, groups[group].second, column,
-                         d.row_signed || d.column_signed});
+        pairs.push_back(
+            {groups[group].first, groups[group].second, column, d.row_signed || d.column_signed});
     if (pairs.size() > before) pairs.back().flush = true;
   }
   return pairs;

@@ -66,4 +66,26 @@ void StreamNest::seek(std::uint64_t step) {
   sample_block_ = sample_first_ + 16 * index_[tile_order_ ? 2 : 5];
 }
 
+std::uint64_t chunk_changes(const Descriptor& d, int stream_lanes) {
+  const bool several = d.x_from_array ? d.count0 > 1 : stream_lanes < 16;  // in a row
+  if (several) return d.steps();
+  if (d.x_from_array) return d.count3 == 1 ? 1 : d.steps() / (std::uint64_t{d.count1} * d.count2);
+  return d.count0 == 16 ? 1 : d.steps() / 16;
+}
+
+std::uint64_t sample_row_changes(const Descriptor& d, int stream_lanes) {
+  const auto lanes = static_cast<std::uint32_t>(stream_lanes);
+  const auto rows = [lanes](std::uint32_t first, std::uint32_t count) {
+    return std::uint64_t{(first + count - 1) / lanes - first / lanes + 1};
+  };
+  if (d.accumulate_enable) return rows(d.accumulate_sample, d.count4);
+  const std::uint32_t samples = d.x_from_array ? d.count1 : 16;  // that follow one another
+  const std::uint64_t each = rows(d.x_from_array ? d.sample_first % 16 : 0, samples);
+  // Times that they do so: of a row each they may be the same again.
+  const std::uint64_t sweeps =
+      d.x_from_array ? d.steps() / (std::uint64_t{d.count0} * d.count1) : d.steps() / (256 / lanes);
+  if (each > 1) return sweeps * each;
+  return d.x_from_array ? (d.count2 == 1 ? 1 : sweeps) : d.count5;
+}
+
 }  // namespace solfege

@@ -46,4 +46,9 @@ class StreamNest {
                 channels_ = 0, samples_ = 0;
 };
 
+/// Steps of a STREAM descriptor at which the chunk changes, and the row of the sample table, the
+/// first step included: there the stream unit reads the tables that the pass uses.
+std::uint64_t chunk_changes(const Descriptor& d, int stream_lanes);
+std::uint64_t sample_row_changes(const Descriptor& d, int stream_lanes);
+
 }  // namespace solfege

@@ -12,7 +12,8 @@
 namespace solfege {
 
 /// Word operations the array executes for a GEMM descriptor (one a cycle), each a group of row
-/// planes by a plane of the columns: valid taps only, and one idle operation for a tile without any.
+/// planes by a plane of the columns: valid taps only, and one idle operation for a tile without
+/// any.
 std::uint64_t gemm_operations(const Descriptor& d, const Config& config);
 
 /// Words of row planes that these operations read, and flushes of the elements' low sums.

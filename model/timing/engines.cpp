@@ -62,8 +62,7 @@ void TimedLoader::step(bool start, const Descriptor& d, bool asked, bool respons
 }
 
 TimedArray::TimedArray(const Config& config)
-    : config_(config),
-      chunks_a_tile_(static_cast<unsigned>(Geometry(config).tile_chunks)) {}
+    : config_(config), chunks_a_tile_(static_cast<unsigned>(Geometry(config).tile_chunks)) {}
 
 void TimedArray::step(bool start, const Descriptor& d, bool take) {
   const bool tile_done = take && taken_ + 1 == chunks_a_tile_;

@@ -309,6 +309,23 @@ module sf_stream #(
       end
     end
   end
+  // What tables hold of a chunk's channels and of samples is read where the chunk or the row of samples changes; a
+  // descriptor begins with a read.
+  wire [SampleRowBits-1:0] sample_table_row = nest_scale_sample[LaneShift+:SampleRowBits];
+  reg  [SampleRowBits-1:0] sample_read_q;
+  reg  [15:0]              chunk_read_q;
+  reg                      tables_read_q;
+  wire chunk_new  = ~tables_read_q | nest_chunk != chunk_read_q;
+  wire sample_new = ~tables_read_q | sample_table_row != sample_read_q;
+  always @(posedge clk_i) begin
+    if (start_i) begin
+      tables_read_q <= 1'b0;
+    end else if (go) begin
+      tables_read_q <= 1'b1;
+      chunk_read_q  <= nest_chunk;
+      sample_read_q <= sample_table_row;
+    end
+  end
   wire [32*StreamLanes-1:0] y_7;
   wire [8*StreamLanes-1:0]  tag_7;
   wire [16*StreamLanes-1:0] z_7;
@@ -320,8 +337,8 @@ module sf_stream #(
       .write_enable_i (go & table_step & table_id == TABLE_SAMPLE),
       .write_address_i(table_row_q[SampleRowBits-1:0]),
       .write_data_i   (y_7),
-      .read_enable_i  (go),
-      .read_address_i (nest_scale_sample[LaneShift+:SampleRowBits]),
+      .read_enable_i  (go & sample_new & (rounds | descriptor_i[F_SCALE_X_SOURCE+:4] == SCALAR_SAMPLE)),
+      .read_address_i (sample_table_row),
       .read_data_o    (sample_row)
   );
 
@@ -373,6 +390,7 @@ module sf_stream #(
           .x_i              (x_from_array ? x_array : x_memory),
           .z_i              (z_data[32*lane+:32]),
           .chunk_i          (nest_chunk),
+          .chunk_new_i      (chunk_new),
           .route_index_i    (nest_route_index),
           .sample_1_i       (sample_1),
           .samples_7_i      (samples_7),

@@ -27,6 +27,7 @@ module sf_stream_front #(
     input  wire [ValueBits-1:0]       x_i,
     input  wire [31:0]                z_i,
     input  wire [15:0]                chunk_i,
+    input  wire                       chunk_new_i,  // else tables hold what was read for it
     input  wire [7:0]                 route_index_i,
     // Shared values, each at the stage named
     input  wire [31:0]                sample_1_i,
@@ -117,7 +118,7 @@ module sf_stream_front #(
           .write_enable_i (go_i & table_write_i[index]),
           .write_address_i(table_row_i[RowBits-1:0]),
           .write_data_i   (y_q7),
-          .read_enable_i  (go_i & table_read[index]),
+          .read_enable_i  (go_i & chunk_new_i & table_read[index]),
           .read_address_i (chunk_i[RowBits-1:0]),
           .read_data_o    (words[32*index+:32])
       );

@@ -26,6 +26,7 @@ module sf_stream_lane #(
     input  wire [ValueBits-1:0]       x_i,
     input  wire [31:0]                z_i,
     input  wire [15:0]                chunk_i,
+    input  wire                       chunk_new_i,
     input  wire [7:0]                 route_index_i,
     // Shared values, each at the stage named
     input  wire [31:0]                sample_1_i,
@@ -77,6 +78,7 @@ module sf_stream_lane #(
       .x_i             (x_i),
       .z_i             (z_i),
       .chunk_i         (chunk_i),
+      .chunk_new_i     (chunk_new_i),
       .route_index_i   (route_index_i),
       .sample_1_i      (sample_1_i),
       .position_1_i    (position_1_i),

@@ -84,7 +84,9 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
     top.capture_i = top.valid_i && flush ? capture : random.chance(50);
     // Only the operation that captures says the tile's scalars.
     set_field(top.affine_i, 0, 40, top.valid_i && capture ? affine.bits() : random.bits(40));
-    const int row_plane = random.chance(40) ? 0 : random.chance(40) ? shift : random.between(0, shift);
+    const int row_plane = random.chance(40)   ? 0
+                          : random.chance(40) ? shift
+                                              : random.between(0, shift);
     const int column_plane = shift - row_plane;
     top.row_planes_i = 1 | random.bits(kPlanes);
     top.row_plane_0_i = row_plane == 0;

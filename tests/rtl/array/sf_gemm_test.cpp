@@ -149,12 +149,11 @@ TEST_CASE("operations follow the loops of the contract") {
                 const int column = column_base + group * group_stride +
                                    (columns_by_index ? by_index : by_tap) * column_planes * words;
                 for (int word = 0; word < words; ++word)
-                  wanted.push_back({row + pair.row * words + word,
-                                    column + pair.column * words + word,
-                                    word + 1 == words ? tail : SF_LANES, pair.row, pair.rows,
-                                    pair.column, row_signed && pair.row + 1 == row_planes,
-                                    column_signed && pair.column + 1 == column_planes, false,
-                                    false, false});
+                  wanted.push_back(
+                      {row + pair.row * words + word, column + pair.column * words + word,
+                       word + 1 == words ? tail : SF_LANES, pair.row, pair.rows, pair.column,
+                       row_signed && pair.row + 1 == row_planes,
+                       column_signed && pair.column + 1 == column_planes, false, false, false});
               }
           // A tile without a tap still takes one operation, of no lane
           if (wanted.size() == begin)
@@ -164,11 +163,11 @@ TEST_CASE("operations follow the loops of the contract") {
             Operation& o = wanted[i];
             const bool last = i + 1 == wanted.size();
             o.first = first;
-            o.flush = last || ++summed == kLowWords ||
-                      wanted[i + 1].row_plane + wanted[i + 1].column_plane !=
-                          o.row_plane + o.column_plane ||
-                      ((row_signed || column_signed) &&
-                       wanted[i + 1].column_plane != o.column_plane);
+            o.flush =
+                last || ++summed == kLowWords ||
+                wanted[i + 1].row_plane + wanted[i + 1].column_plane !=
+                    o.row_plane + o.column_plane ||
+                ((row_signed || column_signed) && wanted[i + 1].column_plane != o.column_plane);
             if (!o.flush) continue;
             summed = 0;
             first = false;

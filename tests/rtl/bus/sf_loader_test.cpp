@@ -31,8 +31,8 @@ TEST_CASE("a load fills the words of one buffer") {
     set_field(top.descriptor_i, F_LOAD_OFFSET, 16, offset);
     set_field(top.descriptor_i, F_LOAD_WORDS, 16, words);
     const int planes = random.between(1, 5);
-    const int plane_words = random.chance(50) ? words_of_beat * random.between(1, 6)
-                                              : random.between(1, 13);
+    const int plane_words =
+        random.chance(50) ? words_of_beat * random.between(1, 6) : random.between(1, 13);
     set_field(top.descriptor_i, F_LOAD_PLANES, 6, planes);
     set_field(top.descriptor_i, F_LOAD_PLANE_WORDS, 16, plane_words);
     const int beats = words * word_bytes / SF_BUS_BYTES, ready = random.between(20, 100);

@@ -8,10 +8,10 @@
 #include <iostream>
 
 #include "cost/compare/serial_drive.hpp"
-#include "cost/energy/units.hpp"
-#include "gen/generator.hpp"
 #include "cost/eda/liberty_reader.hpp"
+#include "cost/energy/units.hpp"
 #include "cost/gates/gate_simulation.hpp"
+#include "gen/generator.hpp"
 #include "model/base/error.hpp"
 #include "tests/support/scratch.hpp"
 

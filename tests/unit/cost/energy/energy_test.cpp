@@ -59,7 +59,7 @@ TEST_CASE("a GEMM's actions and energy are those counted by hand", "[energy]") {
   CHECK(find(r, "bit product of the sums of codes").count ==
         (24 / 4 * 2 + 24 / 2 * 2 + 24 / 8) * 16);
   CHECK(find(r, "low sum update").count == 24 * 4);
-  CHECK(find(r, "low sum update").bits == 12);  // 128 words of 16
+  CHECK(find(r, "low sum update").bits == 12);       // 128 words of 16
   CHECK(find(r, "high sum update").count == 5 * 9);  // weights 1 to 16, of 3 x 3 elements
   CHECK(find(r, "affine correction of a drained sum").count == 4);
   CHECK(find(r, "row buffer word read").count == 24);

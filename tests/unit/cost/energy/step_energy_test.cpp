@@ -158,10 +158,10 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(acting == operations * elements);
   CHECK(tiles > 0);
   CHECK(flushes > tiles);
-  CHECK(beside == flushes * elements +
-                      tiles * (elements + config.rows * config.rows * (config.columns + 1)));
+  CHECK(beside ==
+        flushes * elements + tiles * (elements + config.rows * config.rows * (config.columns + 1)));
   CHECK(gates == 3 * (config.rows + 1) * cycles);
-  CHECK(registers == operations * (config.rows + config.columns + 2));
+  CHECK(registers == operations * (config.planes * config.rows + config.columns + 2));
   CHECK(dram == beats);
   CHECK(e.dram_pj == Approx(beats * dram_energy(8 * config.bus_bytes, "LPDDR4").energy_pj));
   // Glitches only add

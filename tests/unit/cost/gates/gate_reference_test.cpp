@@ -165,9 +165,8 @@ Icarus icarus_of(const std::string& folder, const std::string& json, const std::
                         "write_verilog -noattr cells.v\n",
                         json, liberty));
   // Some netlists of gates keep an unknown state whatever their inputs; flip-flops begin with 0.
-  write_file(folder + "/cells.v",
-             std::regex_replace(read_file(folder + "/cells.v"), std::regex("  reg (\\w+);"),
-                                "  reg $1 = 0;"));
+  write_file(folder + "/cells.v", std::regex_replace(read_file(folder + "/cells.v"),
+                                                     std::regex("  reg (\\w+);"), "  reg $1 = 0;"));
   return {folder, "netlist.v", "cells.v"};
 }
 
@@ -339,7 +338,8 @@ TEST_CASE("a registered unit toggles as in Icarus, and computes as its source sa
     CHECK(zero.energy.dynamic_pj() < timed.energy.dynamic_pj());
     CHECK(simulation.critical_path_ns() > 0);
     fmt::print(
-        "  {}: PE of 2 planes of 16 lanes {:.4g} / {:.4g} pJ a cycle (clock {:.4g}, flip-flops {:.4g}), "
+        "  {}: PE of 2 planes of 16 lanes {:.4g} / {:.4g} pJ a cycle (clock {:.4g}, flip-flops "
+        "{:.4g}), "
         "{:.3g} ns\n",
         library.name, zero.energy.dynamic_pj() / 392, timed.energy.dynamic_pj() / 392,
         zero.energy.clock_pj / 392, zero.energy.flip_flop_pj / 392, simulation.critical_path_ns());

@@ -62,5 +62,45 @@ TEST_CASE("A step of the stream's nest is the same however it is reached") {
   }
 }
 
+TEST_CASE("Changes of the chunk and of the row of samples are those that a walk counts") {
+  const unsigned seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 400; ++round) {
+    const int lanes = 1 << (1 + round % 4);
+    Descriptor d = random_nest(random);
+    const auto unsigned_lanes = static_cast<std::uint32_t>(lanes);
+    d.sample_first = random() % 40;
+    if (d.x_from_array) {
+      d.count0 = random() % 2 + 1;
+      d.count1 = random() % (16 - d.sample_first % 16) + 1;  // within a block of rows
+      d.accumulate_enable = random() % 2;
+      if (d.accumulate_enable) d.count3 = d.count5 = 1;
+      d.accumulate_sample = random() % 50;
+    } else {
+      d.count0 = 256 / unsigned_lanes * (random() % 3 + 1);  // whole blocks
+      d.sample_first = 0;
+      d.chunk_first = 0;
+    }
+    std::uint64_t chunks = 0, rows = 0;
+    std::uint32_t chunk = 0, row = 0;
+    bool begun = false;
+    for (StreamNest nest(d, false, lanes); nest.active(); nest.advance()) {
+      const std::uint32_t sample =
+          d.accumulate_enable ? d.accumulate_sample + nest.index(4) : nest.sample();
+      chunks += !begun || nest.chunk() != chunk;
+      rows += !begun || sample / unsigned_lanes != row;
+      begun = true;
+      chunk = nest.chunk();
+      row = sample / unsigned_lanes;
+    }
+    INFO("round " << round << ", " << lanes << " lanes, from the array: " << d.x_from_array
+                  << ", counts " << d.count0 << " " << d.count1 << " " << d.count2 << " "
+                  << d.count3 << " " << d.count4 << " " << d.count5);
+    CHECK(chunk_changes(d, lanes) == chunks);
+    CHECK(sample_row_changes(d, lanes) == rows);
+  }
+}
+
 }  // namespace
 }  // namespace solfege
