@@ -45,6 +45,20 @@ std::map<std::string, std::string> verilog_of(const Config& config) {
   return files;
 }
 
+/// Of a memory, by its port: wire width 32 output 7 \read_data_o
+std::uint64_t word_bits(const ElaboratedModule& module) {
+  std::istringstream lines(module.ports);
+  for (std::string line; std::getline(lines, line);) {
+    if (!ends_with(line, "\\read_data_o")) continue;
+    std::istringstream words(line);
+    std::uint64_t width = 1;
+    for (std::string word; words >> word;)
+      if (word == "width") words >> width;
+    return width;
+  }
+  throw std::runtime_error(fmt::format("{}: a memory without read_data_o", module.name));
+}
+
 /// Modules of RTLIL by name: each from its attributes to its `end`.
 void split(const std::string& rtlil, ElaboratedDesign& design) {
   std::istringstream lines(rtlil);
@@ -75,10 +89,6 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
       std::string type;
       words >> type;
       module.children.insert(type[0] == '\\' ? type.substr(1) : type);
-    } else if (kind == "memory") {
-      // memory width 32 size 16 \memory
-      for (std::string word; words >> word;)
-        if (word == "size") words >> module.memory_depth;
     } else if (kind == "autoidx") {
       text.clear();
     }
@@ -154,8 +164,10 @@ ElaboratedDesign elaborate(const Config& config, const PreparedLibrary& library,
   split(read_file(design.folder / "design.il"), design);
   const auto statistics = read_statistics(design.folder / "hierarchy.txt");
   for (auto& [name, module] : design.modules)
-    if (const auto found = statistics.find(name); found != statistics.end())
+    if (const auto found = statistics.find(name); found != statistics.end()) {
       module.memory_bits = found->second.memory_bits;
+      if (module.is_memory) module.memory_depth = module.memory_bits / word_bits(module);
+    }
   if (design.modules.count(kTop) == 0)
     throw std::runtime_error(fmt::format("{}: no {} in it", design.folder.string(), kTop));
   return design;

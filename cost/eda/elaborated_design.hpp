@@ -23,7 +23,7 @@ struct ElaboratedModule {
   std::set<std::string> children;  ///< modules it instantiates, memories too
   bool is_memory = false;          ///< sf_ram or sf_register_file
   std::uint64_t memory_bits = 0;   ///< of its own memories
-  std::uint64_t memory_depth = 0;  ///< words of the last of them
+  std::uint64_t memory_depth = 0;  ///< and words, of a memory
 };
 
 /// The whole design, elaborated once; its modules are then mapped one by one.
