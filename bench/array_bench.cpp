@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES;
 constexpr int kTileOperations = 64;  // of a tile; draining one takes fewer cycles
+constexpr int kWeightOperations = kTileOperations / 4;  ///< of one weight
 constexpr int kTiles = 8;            // of different operands, then again from the first
 constexpr int kWords = kTiles * kTileOperations;
 static_assert(kRows * kColumns / SF_DRAIN_LANES < kTileOperations);
@@ -62,15 +63,17 @@ class Bench {
     array_->valid_i = 1;
   }
 
-  /// One operation. Planes of 1, 2, 4 and 8 in turn, so that shifts are not constant.
+  /// One operation: 16 each of weights 1, 2, 4 and 8.
   void step() {
     const int word = static_cast<int>(cycle_ % kWords), place = word % kTileOperations;
     drive(array_->rows_i, rows_[word]);
     drive(array_->columns_i, columns_[word]);
     array_->row_plane_0_i = array_->column_plane_0_i = 1;  // the extra row and column work too
-    array_->first_i = place == 0;
+    array_->row_planes_i = 1;
+    array_->flush_i = place % kWeightOperations == kWeightOperations - 1;
+    array_->first_i = place < kWeightOperations;
     array_->capture_i = place == kTileOperations - 1;
-    array_->shift_i = place & 3;
+    array_->shift_i = place / kWeightOperations;
     array_->take_i = array_->tile_valid_o;
     clock();
     ++cycle_;
@@ -123,7 +126,7 @@ class Bench {
       for (std::size_t byte = 0; byte < kLanes / 8; ++byte) {
         const unsigned both =
             rows_[word][row * kLanes / 8 + byte] & columns_[word][column * kLanes / 8 + byte];
-        sum += static_cast<std::uint64_t>(__builtin_popcount(both)) << (place & 3);
+        sum += static_cast<std::uint64_t>(__builtin_popcount(both)) << place / kWeightOperations;
       }
     }
     return sum;

@@ -33,13 +33,15 @@ module sf_array_bench;
       .rows_i          (rows),
       .columns_i       (columns),
       .mask_i          ({Lanes{1'b1}}),
+      .row_planes_i    (1'b1),
       .row_plane_0_i   (1'b1),
       .column_plane_0_i(1'b1),
       .row_negate_i    (1'b0),
       .column_negate_i (1'b0),
-      .first_i         (place == 6'd0),
+      .shift_i         ({4'd0, place[5:4]}),  // 16 operations of each weight
+      .flush_i         (&place[3:0]),
+      .first_i         (place[5:4] == 2'd0),
       .capture_i       (place == TileOperations - 1),
-      .shift_i         ({4'd0, place[1:0]}),
       .affine_i        (40'd0),
       .tile_valid_o    (tile_valid),
       .chunk_o         (chunk),
@@ -67,7 +69,7 @@ module sf_array_bench;
         product = rows[Lanes*row+:Lanes] & columns[Lanes*column+:Lanes];
         count   = 0;
         for (lane = 0; lane < Lanes; lane = lane + 1) count = count + product[lane];
-        expected[Columns*row+column] = expected[Columns*row+column] + (count << place[1:0]);
+        expected[Columns*row+column] = expected[Columns*row+column] + (count << place[5:4]);
       end
   endtask
 
