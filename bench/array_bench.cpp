@@ -25,7 +25,7 @@ namespace {
 constexpr int kRows = SF_ROWS, kColumns = SF_COLUMNS, kLanes = SF_LANES;
 constexpr int kTileOperations = 64;  // of a tile; draining one takes fewer cycles
 constexpr int kWeightOperations = kTileOperations / 4;  ///< of one weight
-constexpr int kTiles = 8;            // of different operands, then again from the first
+constexpr int kTiles = 8;  // of different operands, then again from the first
 constexpr int kWords = kTiles * kTileOperations;
 static_assert(kRows * kColumns / SF_DRAIN_LANES < kTileOperations);
 

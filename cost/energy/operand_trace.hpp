@@ -20,12 +20,12 @@ namespace solfege {
 /// Some cycles of one unit during a descriptor.
 struct UnitWindow {
   std::string unit;  ///< of cost_unit_names()
-  /// pe: product, row sum, column sum, lane count, each with the plane pairs for actions;
+  /// pe: product, row sum, column sum, lane count, each with the operations for actions;
   /// stream_lane: stream_mode(); reduce: reduce_mode().
   std::string mode;
   Vectors vectors;          ///< of the unit's inputs
   std::size_t warm_up = 0;  ///< first cycles, which only bring the unit into its state
-  /// Cycles after the warm-up in which the unit acts: a plane pair, an element, a sum. The energy
+  /// Cycles after the warm-up in which the unit acts: an operation, an element, a sum. The energy
   /// of an action is that of all cycles after the warm-up, without the clock's, over these.
   std::size_t actions = 0;
   std::string layer, pass;

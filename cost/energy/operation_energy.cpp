@@ -22,7 +22,8 @@ EnergyFigure published_estimate(const std::string& unit, const Config& c) {
     sum.tier = "derived";
   };
   const int accumulator = c.accumulator_bits;
-  if (unit == "and_popcount" || unit == "pe") add(bit_product_energy(), c.lanes, "bit products");
+  if (unit == "accumulate" || unit == "pe")
+    add(bit_product_energy(), c.planes * c.lanes, "bit products");
   if (unit == "pe" || unit == "correction")
     add(add_energy(accumulator), 1, fmt::format("{}-bit addition", accumulator));
   if (unit == "threshold") add(add_energy(32), c.activation_bits, "32-bit comparisons");
@@ -61,24 +62,24 @@ std::vector<OperationEnergy> mac_rows(const Config& c, const OperationEnergy& el
                                       const OperationEnergy& registers) {
   struct Operands {
     const char* name;
-    int a_bits, b_bits;
+    int column_bits, row_bits;
   };
   std::vector<OperationEnergy> rows;
   for (const Operands& o : {Operands{"W x A", c.weight_bits, c.activation_bits},
                             Operands{"W x G", c.weight_bits, c.gradient_bits},
                             Operands{"A x G", c.activation_bits, c.gradient_bits}}) {
-    // The elements that sum codes are clocked with every plane pair.
+    // The elements that sum codes are clocked with every operation.
     const double elements = (c.rows + 1.0) * (c.columns + 1.0) / (c.rows * c.columns);
-    const double words = elements * o.a_bits * o.b_bits / c.lanes;
-    const double share = 1.0 / c.rows + 1.0 / c.columns;  // registers an element
+    const int operations = (o.row_bits + c.planes - 1) / c.planes * o.column_bits;
+    const double words = elements * operations / c.lanes;
+    const double share = 1.0 / c.rows + c.planes * 1.0 / c.columns;  // registers an element
     OperationEnergy row{kMacUnit,
-                        fmt::format("{}, {} x {} bits", o.name, o.a_bits, o.b_bits),
+                        fmt::format("{}, {} x {} bits", o.name, o.column_bits, o.row_bits),
                         element.published,
                         {}};
     row.published.energy_pj *= words;
     if (row.published.energy_pj > 0)
-      row.published.source +=
-          fmt::format("; {} plane pairs of {} lanes", o.a_bits * o.b_bits, c.lanes);
+      row.published.source += fmt::format("; {} operations of {} lanes", operations, c.lanes);
     for (std::size_t i = 0; i < element.netlists.size(); ++i) {
       NetlistEnergy f = element.netlists[i];
       const NetlistEnergy& r = registers.netlists[i];

@@ -30,7 +30,7 @@ struct OperationEnergy {
 };
 
 /// Unit of the rows that follow from those of the elements: multiply-accumulates at (W, A), (W, G)
-/// and (A, G) bits. Each has its plane pairs' share of a word, of the operand registers that an
+/// and (A, G) bits. Each has its operations' share of a word, of the operand registers that an
 /// element's row and column share, and of the array's extra row and column; area is that of one
 /// multiply-accumulate a cycle.
 constexpr const char* kMacUnit = "mac";
