@@ -220,11 +220,12 @@ module sf_gemm #(
 
   // ---- Pairs of row planes and column planes ----
   localparam [5:0] Step = Planes;
+  localparam [15:0] BankMask = RowBanks - 1;
   wire        row_signed    = descriptor_i[F_ROW_SIGNED];
   wire        column_signed = descriptor_i[F_COLUMN_SIGNED];
   // Planes before the one that weighs negatively; it may share the last group's place and follow it
   wire [5:0]  plain_planes  = row_planes - {5'd0, row_signed};
-  wire        swaps = Planes > 1 && (words & (RowBanks - 16'd1)) == 16'd0;
+  wire        swaps = Planes > 1 && (words & BankMask) == 16'd0;
   wire [15:0] group_words = words << $clog2(Planes);
 
   reg [5:0]  row_plane_q, column_plane_q;    // of the pair; of rows the group's first

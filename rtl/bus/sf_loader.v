@@ -50,6 +50,7 @@ module sf_loader #(
   localparam ColumnBeats = (ColumnWordBytes > BusBytes) ? ColumnWordBytes / BusBytes : 1;
   localparam [15:0] RowWords = (RowWordBytes < BusBytes) ? BusBytes / RowWordBytes : 1;
   localparam [15:0] ColumnWords = (ColumnWordBytes < BusBytes) ? BusBytes / ColumnWordBytes : 1;
+  localparam [15:0] BankMask = RowBanks - 1;
   localparam PageBeats = 4096 / BusBytes;
 
   wire        to_columns = descriptor_i[F_LOAD_TO_COLUMNS];
@@ -80,7 +81,7 @@ module sf_loader #(
   wire [5:0]  planes      = descriptor_i[F_LOAD_PLANES+:6];
   wire [15:0] plane_words = descriptor_i[F_LOAD_PLANE_WORDS+:16];
   wire last_plane_word = plane_word_q + beat_words == plane_words;
-  assign write_swap_o = Planes > 1 && (plane_words & (RowBanks - 16'd1)) == 16'd0 && plane_q[0];
+  assign write_swap_o = Planes > 1 && (plane_words & BankMask) == 16'd0 && plane_q[0];
   assign done_o  = busy_q & enable_i & (get_left_q == 32'd0);
   assign stall_o = busy_q & (get_left_q != 32'd0) & ~response_valid_i;
 

@@ -84,6 +84,9 @@ module sf_device #(
     if (Columns < 2 || (Columns & (Columns - 1)) != 0) begin : gen_columns_must_be_a_power_of_two_from_2
       sf_error_columns_must_be_a_power_of_two_from_2 u_error ();
     end
+    if (Planes != 1 && Planes != 2) begin : gen_planes_must_be_1_or_2
+      sf_error_planes_must_be_1_or_2 u_error ();
+    end
     if (Lanes < 16 || (Lanes & (Lanes - 1)) != 0) begin : gen_lanes_must_be_a_power_of_two_from_16
       sf_error_lanes_must_be_a_power_of_two_from_16 u_error ();
     end

@@ -501,25 +501,25 @@ class Reports(SystemTest):
         self.assert_all_keys(report, "energy", "--compare",
                              absent=[f"comparisons[].rows[].with_memory.{tier}_pj" for tier in ("zero_delay", "timed")])
         units = {row["unit"]: row for row in report["netlist_operations"]}
-        for unit in ("and_popcount", "pe", "threshold", "rounding", "random_shared", "stream_lane"):
+        for unit in ("accumulate", "pe", "threshold", "rounding", "random_shared", "stream_lane"):
             figures, = units[unit]["netlists"]
             self.assertEqual(figures["library"], "osu018_stdcells")
             # A glitch only adds events.
             self.assertGreater(figures["zero_delay_pj"], 0)
             self.assertGreaterEqual(figures["timed_pj"], 0.99 * figures["zero_delay_pj"])
             self.assertGreater(figures["area_um2"], 0)
-        # A processing element holds the popcount; a private random source costs nearly the shared one's.
-        self.assertGreater(units["pe"]["netlists"][0]["area_um2"], units["and_popcount"]["netlists"][0]["area_um2"])
+        # A processing element holds the tree of adders; a private random source costs nearly the shared one's.
+        self.assertGreater(units["pe"]["netlists"][0]["area_um2"], units["accumulate"]["netlists"][0]["area_um2"])
         shared = units["random_shared"]["netlists"][0]["timed_pj"]
         self.assertGreater(units["random_private"]["netlists"][0]["timed_pj"], shared / 2)  # 2 lanes share it here
 
-        # Multiply-accumulates follow from the element: W x G has twice the plane pairs of W x A at (1, 2, 4).
+        # Multiply-accumulates follow from the element: W x G has twice the operations of W x A at (1, 2, 4).
         macs = [row["netlists"][0] for row in report["netlist_operations"] if row["unit"] == "mac"]
         self.assertEqual(len(macs), 3)
         self.assertAlmostEqual(macs[1]["timed_pj"], 2 * macs[0]["timed_pj"])
         self.assertAlmostEqual(macs[2]["timed_pj"], 4 * macs[0]["timed_pj"])
-        # 2 plane pairs of 16 lanes, and shares of the registers and of 9 elements beside 16
-        pair = units["pe"]["netlists"][0]["timed_pj"] * 2 / 16
+        # One operation of 16 lanes and two planes, and shares of the registers and of 9 elements beside 16
+        pair = units["pe"]["netlists"][0]["timed_pj"] / 16
         self.assertTrue(pair < macs[0]["timed_pj"] < 2 * pair)
 
         # What one sample says, another of four times the windows says too, and more surely.
@@ -580,7 +580,7 @@ class Reports(SystemTest):
         popcount = report["popcount"]
         self.assertEqual(popcount["full_adders"] + popcount["half_adders"], 16 - 1)  # N - popcount(N)
         # Look-up tables and slack, of a module that is quick; it has no memories.
-        report = self.report("synth", TINY, "--top", "sf_popcount", "--fpga", "--period", 10)
+        report = self.report("synth", TINY, "--top", "sf_accumulate", "--fpga", "--period", 10)
         self.assert_all_keys(report, "synth", absent=[f"memories[].{key}" for key in ("name", "instances", "bits")])
 
 
@@ -651,7 +651,7 @@ class Netlist(SystemTest):
         generated = self.folder / "generated"
         self.solfege("generate", GATES, "-o", generated)
         script = SOURCE / "scripts/equivalence"
-        for arguments in (["sf_popcount", "sf_pe"], ["--break", "sf_pe"], ["--break", "sf_popcount"]):
+        for arguments in (["sf_semaphores", "sf_pe"], ["--break", "sf_pe"], ["--break", "sf_semaphores"]):
             done = subprocess.run([script, generated, self.netlist, *arguments], capture_output=True, text=True)
             print(done.stdout, end="")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
