@@ -61,7 +61,7 @@ void add_simulation(CLI::App* app, solfege::RtlOptions& o) {
   app->add_option("--memory-seed", o.memory.stall_seed, "seed of the stalls")
       ->check(whole_number(0));
   auto* structural =
-      app->add_flag("--structural-popcount", o.dut.structural_popcount,
+      app->add_flag("--adder-tree", o.dut.adder_tree,
                     "simulate the elements' trees of adders, the form that is synthesised");
   auto* define = app->add_option("--define", o.dut.defines,
                                  "Verilog macro of the simulated design (tests break it so)");

@@ -33,7 +33,7 @@ struct ElaboratedDesign {
   std::map<std::string, ElaboratedModule> modules;
 };
 
-/// Generates and elaborates the design of a configuration, popcounts as explicit adders bound to
+/// Generates and elaborates the design of a configuration, trees of adders bound to
 /// the library's cells; or finds it in the cache.
 ElaboratedDesign elaborate(const Config& config, const PreparedLibrary& library,
                            const std::string& cache_directory,
@@ -54,7 +54,7 @@ std::vector<std::string> modules_below(const ElaboratedDesign& design, const std
 /// A module and all below it before mapping, memories with their contents, in RTLIL.
 std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module);
 
-/// Short and unique: sf_popcount Width=64, sf_fifo #5e01ab.
+/// Short and unique: sf_lfsr Numbers=16, sf_fifo #5e01ab.
 std::string module_label(const std::string& module);
 
 }  // namespace solfege

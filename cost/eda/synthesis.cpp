@@ -62,10 +62,6 @@ void open_library(Run& run) {
 
 // ---- The popcount's two forms ----
 
-std::vector<std::string> popcount_sources() {
-  return rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"});
-}
-
 /// Yosys as its manual says: `synth`, then ABC; nothing of ours.
 YosysStatistics plain_popcount(int width, const PreparedLibrary& library, const std::string& cache,
                                const std::function<void()>& poll) {
@@ -268,6 +264,15 @@ void map_look_up_tables(Run& run, const ElaboratedDesign& design) {
 }
 
 }  // namespace
+
+std::vector<std::string> popcount_sources() {
+  const fs::path folder = share_folder() / "cost/eda/popcount";
+  std::vector<std::string> paths = {(folder / "sf_popcount.v").string(),
+                                    (folder / "sf_popcount_adders.v").string()};
+  for (const std::string& path : rtl_paths({"sf_full_adder", "sf_half_adder"}))
+    paths.push_back(path);
+  return paths;
+}
 
 PopcountComparison compare_popcount(int width, const PreparedLibrary& library,
                                     const std::string& cache_directory,

@@ -40,6 +40,9 @@ struct PopcountComparison {
   std::uint64_t behavioural_adder_cells = 0;       ///< FA or HA cells that ABC inferred
 };
 
+/// The modules of sf_popcount: both its forms, and the adders of rtl/.
+std::vector<std::string> popcount_sources();
+
 struct SynthesisOptions {
   std::string liberty;  ///< empty: kDefaultLiberty
   std::string top;      ///< module (base name or label) to stop at; empty: the whole machine

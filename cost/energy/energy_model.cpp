@@ -9,6 +9,7 @@
 #include "cost/energy/memory_table.hpp"
 #include "model/base/error.hpp"
 #include "model/spec/geometry.hpp"
+#include "model/spec/stream_nest.hpp"
 #include "model/timing/cycle_model.hpp"
 
 namespace solfege {
@@ -136,12 +137,15 @@ class Counter {
     if (d.max_enable != 0) compute("maximum compare", 32, 1, add_energy(32));
     if (d.sum_enable != 0) compute("reduction add", 64, 1, add_energy(64));
     const auto tables = d.channel_tables();
-    compute("channel table read", 32,
-            static_cast<std::uint64_t>(std::count(tables.begin(), tables.end(), true)), table_word);
+    const auto lanes = static_cast<std::uint64_t>(config_.stream_lanes);
+    add("stream unit", "channel table read", 32,
+        static_cast<std::uint64_t>(std::count(tables.begin(), tables.end(), true)) *
+            chunk_changes(d, config_.stream_lanes) * lanes,
+        table_word);
     if (d.fills_table()) compute("table write", 32, 1, table_word);
 
     if (d.pack_enable == 0) {
-      if (d.scale_x_source == Scalar::kSample) sample_read(steps);
+      if (d.scale_x_source == Scalar::kSample) sample_read(d);
       return;
     }
     if (traits(d.quantizer).compares) {
@@ -161,12 +165,14 @@ class Counter {
       add("random source", "random bit", 1,
           elements * static_cast<std::uint64_t>(config_.random_bits), bit);
     }
-    if (d.stochastic() || d.scale_x_source == Scalar::kSample) sample_read(steps);
+    if (d.stochastic() || d.scale_x_source == Scalar::kSample) sample_read(d);
   }
 
-  /// The sample's scale is read once for all lanes.
-  void sample_read(std::uint64_t steps) {
-    add("stream unit", "sample table read", 32, steps, sram_energy(32, 4.0 * config_.max_batch));
+  /// A row of the sample table has the scales of as many samples as there are lanes.
+  void sample_read(const Descriptor& d) {
+    const int bits = 32 * config_.stream_lanes;
+    add("stream unit", "sample table read", bits, sample_row_changes(d, config_.stream_lanes),
+        sram_energy(bits, 4.0 * config_.max_batch));
   }
 
   const Config& config_;

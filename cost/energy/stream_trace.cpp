@@ -103,7 +103,7 @@ std::vector<LaneInputs> lane_cycles(const std::vector<LaneItem>& items) {
     in.x = at(0).x;
     in.z = at(0).z;
     in.chunk = at(0).chunk;
-    in.chunk_new = 1;  // else the tables hold the same
+    in.chunk_new = 1;  // a table that is read again puts out the same words
     in.route_index = at(0).route_index;
     in.sample_1 = at(1).sample;
     std::copy(samples.begin() + kResultStage, samples.end(), in.samples_7.begin());

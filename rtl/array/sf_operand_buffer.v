@@ -2,7 +2,7 @@
 // Operand words, written a bus beat at a time; Planes of them are read at once, each whole.
 // Words of up to a beat are spread over banks, the words of a beat over different ones: word w lies in bank w modulo
 // Banks, its lowest bit inverted where write_swap_i and read_swap_i say so. Of a read only the banks asked for work.
-// The words read at once must lie in different banks (sf_gemm sees to that).
+// The words read at once must lie in different banks: sf_loader and sf_gemm swap where they would not.
 // A word of several beats lies in as many memories of its bank. A beat of several words begins at a multiple of them.
 // Read data one cycle after read_enable_i.
 `default_nettype none

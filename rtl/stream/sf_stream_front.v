@@ -27,7 +27,7 @@ module sf_stream_front #(
     input  wire [ValueBits-1:0]       x_i,
     input  wire [31:0]                z_i,
     input  wire [15:0]                chunk_i,
-    input  wire                       chunk_new_i,  // else tables hold what was read for it
+    input  wire                       chunk_new_i,  // tables must be read: the chunk is another than in the move before
     input  wire [7:0]                 route_index_i,
     // Shared values, each at the stage named
     input  wire [31:0]                sample_1_i,

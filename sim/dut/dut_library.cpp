@@ -147,7 +147,7 @@ std::vector<std::string> verilator_command(const std::string& verilator, const S
       "-MAKEFLAGS", "OPT_GLOBAL=-O2", "-LDFLAGS", "-shared", "-o", kLibrary};
   if (options.waveforms) command.push_back("--trace-fst");
   for (const std::string& define : options.defines) command.push_back("-D" + define);
-  if (options.structural_popcount) command.push_back("-DSF_ADDER_TREE");
+  if (options.adder_tree) command.push_back("-DSF_ADDER_TREE");
   command.insert(command.end(), sources.arguments.begin(), sources.arguments.end());
   command.push_back("dut_shim.cpp");
   return command;

@@ -16,7 +16,7 @@ struct DutOptions {
   bool waveforms = false;            ///< can write FST files; slower
   int threads = 1;                   ///< threads of the Verilated model, 1..64
   std::vector<std::string> defines;  ///< Verilog macros, "NAME" or "NAME=VALUE"
-  bool structural_popcount = false;  ///< the full-adder form that is synthesised
+  bool adder_tree = false;           ///< the form of the elements that is synthesised
   std::uint64_t reset_seed = 1;      ///< of what registers and memories hold before the reset
 };
 

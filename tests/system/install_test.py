@@ -19,7 +19,8 @@ from support import SOURCE, SystemTest  # noqa: E402
 MLP = ("--network", "tiny_mlp", "--batch", 4)
 # What the program reads at run time, by folder.
 SHARED = {"rtl": ("*.v", "*.vlt"), "configs": ("*.toml",), "cost/energy/units": ("*.v",),
-          "cost/energy/memories": ("*.toml",), "cost/compare/baselines": ("*.v", "*.vlt"), "sim/dut": ("dut_*.hpp", "dut_shim.cpp")}
+          "cost/energy/memories": ("*.toml",), "cost/compare/baselines": ("*.v", "*.vlt"), "cost/eda/popcount": ("*.v",),
+          "sim/dut": ("dut_*.hpp", "dut_shim.cpp")}
 
 
 def hides():

@@ -447,8 +447,8 @@ class Verify(SystemTest):
                 self.assertEqual(report["mismatched_cases"], 0)
                 self.assertEqual(report["cycles_apart"], 0)
 
-    def test_structural_popcount(self):
-        report = self.report("verify", TINY, "--cases", 100, "--seed", SEED, "--structural-popcount", "--memory-stalls", 0.2)
+    def test_adder_tree(self):
+        report = self.report("verify", TINY, "--cases", 100, "--seed", SEED, "--adder-tree", "--memory-stalls", 0.2)
         self.assertEqual((report["mismatched_cases"], report["cycles_apart"]), (0, 0))
 
     def test_broken_rtl_is_caught(self):

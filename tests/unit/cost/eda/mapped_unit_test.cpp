@@ -10,6 +10,7 @@
 #include <random>
 
 #include "cost/eda/liberty_reader.hpp"
+#include "cost/eda/synthesis.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/base/error.hpp"
 #include "model/base/share.hpp"
@@ -22,11 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 UnitDesign popcount(int width) {
-  return {"popcount",
-          "sf_popcount",
-          {{"Width", width}},
-          rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"}),
-          ""};
+  return {"popcount", "sf_popcount", {{"Width", width}}, popcount_sources(), ""};
 }
 
 std::vector<std::string> entries(const std::string& folder) {

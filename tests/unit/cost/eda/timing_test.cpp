@@ -8,6 +8,7 @@
 
 #include "cost/eda/liberty_reader.hpp"
 #include "cost/eda/mapped_unit.hpp"
+#include "cost/eda/synthesis.hpp"
 #include "cost/eda/timing_netlist.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/base/share.hpp"
@@ -93,11 +94,7 @@ TEST_CASE("a library may be written otherwise and mean the same", "[timing]") {
   CHECK(t.endpoints == expected.endpoints);
   CHECK(t.period_ns == expected.period_ns);
   // Yosys reads it, too
-  const UnitDesign design = {
-      "popcount",
-      "sf_popcount",
-      {{"Width", 3}},
-      rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})};
+  const UnitDesign design = {"popcount", "sf_popcount", {{"Width", 3}}, popcount_sources()};
   CHECK(map_unit(design, path, f.scratch.path("cache")).full_adders == 1);
 }
 
@@ -209,11 +206,7 @@ TEST_CASE("OpenSTA reads every library as it was prepared", "[timing]") {
       continue;
     }
     INFO(path);
-    const UnitDesign design = {
-        "popcount",
-        "sf_popcount",
-        {{"Width", 16}},
-        rtl_paths({"sf_popcount", "sf_popcount_adders", "sf_full_adder", "sf_half_adder"})};
+    const UnitDesign design = {"popcount", "sf_popcount", {{"Width", 16}}, popcount_sources()};
     const MappedUnit unit = map_unit(design, path, scratch.path("cache"));
     const LibertyLibrary tables = read_liberty(path);
     const TimingReport t =

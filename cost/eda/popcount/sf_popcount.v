@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Number of ones among Width bits. Combinational.
+// Number of ones among Width bits, for pricing only: what explicit adders save. Combinational.
 //
 // Two forms, proved equal by scripts/formal: behavioural (fast to simulate) and structural
 // (explicit full adders, small to synthesise; SF_ADDER_TREE chooses it).
