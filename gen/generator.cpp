@@ -230,6 +230,7 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
       {"TABLE_ROWS", number(Geometry(c).table_rows), "stream.table_channels / STREAM_LANES"},
       {"THRESHOLD_ROWS", number(Geometry(c).threshold_rows),
        "stream.threshold_channels / STREAM_LANES"},
+      {"SUM_TILES", number(c.sum_tiles), "stream.sum_tiles"},
       {"MAX_SAMPLES", number(c.max_batch), "stream.max_batch"},
       {"BUS_BYTES", number(c.bus_bytes), "memory.bus_bytes"},
       {"QUEUE_DEPTH", number(c.descriptor_queue_depth), "memory.descriptor_queue_depth"},

@@ -56,7 +56,7 @@ LaneShape::LaneShape(const Config& c)
       accumulator_bits(c.accumulator_bits),
       table_rows(Geometry(c).table_rows),
       threshold_rows(Geometry(c).threshold_rows),
-      positions(Geometry(c).tile_chunks),
+      positions(Geometry(c).sum_positions),
       places(Geometry(c).pool_places),
       value_bits(std::max(32, c.accumulator_bits)),
       position_bits(std::max(1, ceil_log2(positions))),
@@ -189,6 +189,7 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
   nest_b.seek(number);
   const auto i = [&nest](unsigned loop) { return nest.index(loop); };
   Step s;
+  s.number = number;
   s.chunk = nest.chunk();
   s.sample = nest.sample();
   s.offset_a = nest.offset() + own;
@@ -198,7 +199,8 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
   s.pool_index = nest.window_index();
   s.window_first = i(1) == 0 && i(2) == 0;
   s.place = i(0);
-  s.position = nest.window_index() * d_.count0 + i(0);
+  s.position = (d_.accumulate_tile + i(3)) * static_cast<std::uint32_t>(Geometry(config_).tile_chunks) +
+               nest.window_index() * d_.count0 + i(0);
   s.sum_first = d_.accumulate_first && i(4) == 0;
   s.result = (!d_.pool_enable || nest.window_last()) &&
              (!d_.accumulate_enable || (d_.accumulate_last && nest.sum_last()));
@@ -292,8 +294,7 @@ void StreamTrace::load_sums(std::uint64_t first, const std::vector<Step>& visite
   for (const Step& s : visited) {
     if (!positions.insert(s.position).second) continue;
     __int128 sum = 0;
-    const std::uint64_t place = s.position % tile;
-    for (std::uint64_t n = place; n < first; n += tile) {
+    for (std::uint64_t n = s.number % tile; n < first; n += tile) {
       const Step past = step(n, lane);
       const auto x =
           static_cast<std::int64_t>(past.x << (64 - shape_.value_bits)) >> (64 - shape_.value_bits);

@@ -86,7 +86,7 @@ class StreamTrace {
 
  private:
   struct Step {
-    std::uint64_t x = 0;
+    std::uint64_t number = 0, x = 0;
     std::uint32_t z = 0;
     std::uint32_t chunk = 0, sample = 0, scale_sample = 0, route_index = 0, pool_index = 0;
     std::uint32_t place = 0, position = 0;

@@ -25,7 +25,9 @@ GoldenDevice::GoldenDevice(const Config& config, std::size_t memory_bytes, int t
       samples_(static_cast<std::size_t>(config.max_batch)),
       max_(static_cast<std::size_t>(config.max_batch)),
       sum_(static_cast<std::size_t>(config.table_channels)),
-      second_(static_cast<std::size_t>(config.table_channels)) {
+      second_(static_cast<std::size_t>(config.table_channels)),
+      accumulated_(static_cast<std::size_t>(geometry_.elements * config.sum_tiles)),
+      accumulated_wide_(accumulated_.size()) {
   for (auto& table : tables_) table.resize(static_cast<std::size_t>(config.table_channels));
 }
 

@@ -109,7 +109,7 @@ class GoldenDevice {
   std::vector<std::uint32_t> samples_;
   std::vector<std::uint32_t> max_;
   std::vector<std::int64_t> sum_, second_;
-  std::vector<std::int64_t> accumulated_;   ///< sums over tiles, [row][column]
+  std::vector<std::int64_t> accumulated_;   ///< sums over samples, [tile][row][column]
   std::vector<__int128> accumulated_wide_;  ///< the same where products have more than 64 bits
 };
 

@@ -143,14 +143,8 @@ void GoldenStream::run() {
         std::uint64_t{d_.count1} * d_.count2 * d_.count3 * d_.count4 * d_.count5 * width_;
     GoldenDevice::Tiles& tiles = device_.tiles_;
     if (count > tiles.size()) throw std::logic_error("golden: a drain without its tile");
-    const std::size_t state = std::size_t{d_.count2} * d_.count1 * width_;
-    if (d_.accumulate_enable && device_.accumulated_.size() < state) {
-      device_.accumulated_.resize(state);
-      device_.accumulated_wide_.resize(state);
-    }
-    const std::uint64_t items = d_.accumulate_enable
-                                    ? d_.count2
-                                    : std::uint64_t{d_.count2} * d_.count3 * d_.count4 * d_.count5;
+    const std::uint64_t items =
+        std::uint64_t{d_.count2} * d_.count3 * (d_.accumulate_enable ? 1 : d_.count4 * d_.count5);
     const double cost = kPatchCost * width_ / kBlock * (d_.accumulate_enable ? d_.count4 : 1);
     device_.parallel(items, cost, [&](int index, std::uint64_t first, std::uint64_t end) {
       if (tiles.is_wide)
@@ -248,19 +242,19 @@ void GoldenStream::memory_part(Worker& w, std::uint64_t first, std::uint64_t end
 template <typename Element>
 void GoldenStream::tile_part(Worker& w, const Element* tiles, std::uint64_t first,
                              std::uint64_t end) {
-  // Items are row blocks of a column group of a tile: loops 2, 3, 4, 5; accumulating, loop 2.
+  // Items are row blocks of a column group of a tile: loops 2, 3, 4, 5; accumulating, 2 and 3.
   if (d_.draws())
     w.random =
         RandomNumbers(d_.random_state(), device_.config_.random_bits, first * d_.count1 * width_);
   for (std::uint64_t item = first; item < end; ++item) {
     Loops at{};
     at[2] = static_cast<std::uint32_t>(item % d_.count2);
+    std::uint64_t rest = item / d_.count2;
+    at[3] = static_cast<std::uint32_t>(rest % d_.count3);
+    rest /= d_.count3;
     if (d_.accumulate_enable) {
       at[4] = d_.count4 - 1;
     } else {
-      std::uint64_t rest = item / d_.count2;
-      at[3] = static_cast<std::uint32_t>(rest % d_.count3);
-      rest /= d_.count3;
       at[4] = static_cast<std::uint32_t>(rest % d_.count4);
       at[5] = static_cast<std::uint32_t>(rest / d_.count4);
     }
@@ -305,7 +299,7 @@ void GoldenStream::tile_item(Worker& w, const Element* tiles, const Loops& at) {
         std::copy_n(w.tile_numbers.data() + row * width_ + column, count,
                     w.numbers + kBlock * (row_shift + static_cast<int>(row)) + inside);
     if (d_.accumulate_enable) {
-      accumulate(w, rows, patch, column, row_shift);
+      accumulate(w, rows, patch, at[3], column, row_shift);
       if (!d_.accumulate_last) {
         column += count;
         continue;
@@ -330,22 +324,25 @@ void GoldenStream::tile_item(Worker& w, const Element* tiles, const Loops& at) {
 
 template <typename Wide, typename Element>
 void GoldenStream::accumulate_as(Wide* products, std::vector<Wide>& state, const Element* row_block,
-                                 const Patch& patch, std::size_t column, int row_shift) {
+                                 const Patch& patch, std::uint32_t group, std::size_t column,
+                                 int row_shift) {
   const auto count = static_cast<std::size_t>(patch.column_end - patch.column_first);
   const std::size_t sample_block =
       (patch.sample - d_.sample_first + static_cast<std::uint32_t>(row_shift)) / kBlock;
-  const std::size_t tile = std::size_t{d_.count2} * d_.count1 * width_;
+  const std::size_t sample = std::size_t{d_.count3} * d_.count2 * d_.count1 * width_;
+  const std::size_t place =
+      (d_.accumulate_tile + group) * static_cast<std::size_t>(device_.geometry_.elements);
   std::int32_t scratch[kBlock];
   for (std::size_t row = 0; row < d_.count1; ++row) {
     Wide* to = products + kBlock * (static_cast<std::size_t>(row_shift) + row) +
                static_cast<std::size_t>(patch.column_first);
-    Wide* kept = state.data() + (sample_block * d_.count1 + row) * width_ + column;
+    Wide* kept = state.data() + place + (sample_block * d_.count1 + row) * width_ + column;
     if (d_.accumulate_first)
       std::fill_n(to, count, Wide{0});
     else
       std::copy_n(kept, count, to);
     for (std::uint32_t i4 = 0; i4 < d_.count4; ++i4) {
-      const Element* from = row_block + i4 * tile + row * width_ + column;
+      const Element* from = row_block + i4 * sample + row * width_ + column;
       const std::int32_t* factors = &constant_x_;
       bool by_channel = false;
       if (d_.scale_x_source == Scalar::kSample)
@@ -367,11 +364,11 @@ void GoldenStream::accumulate_as(Wide* products, std::vector<Wide>& state, const
 
 template <typename Element>
 void GoldenStream::accumulate(Worker& w, const Element* row_block, const Patch& patch,
-                              std::size_t column, int row_shift) {
+                              std::uint32_t group, std::size_t column, int row_shift) {
   if (x_width_ == Width::k64)
-    accumulate_as(w.wide_product, device_.accumulated_, row_block, patch, column, row_shift);
+    accumulate_as(w.wide_product, device_.accumulated_, row_block, patch, group, column, row_shift);
   else
-    accumulate_as(w.widest_product, device_.accumulated_wide_, row_block, patch, column, row_shift);
+    accumulate_as(w.widest_product, device_.accumulated_wide_, row_block, patch, group, column, row_shift);
 }
 
 }  // namespace solfege

@@ -64,11 +64,11 @@ class GoldenStream {
   template <typename Element>
   void tile_item(Worker& w, const Element* tiles, const Loops& at);
   template <typename Element>
-  void accumulate(Worker& w, const Element* row_block, const Patch& patch, std::size_t column,
-                  int row_shift);
+  void accumulate(Worker& w, const Element* row_block, const Patch& patch, std::uint32_t group,
+                  std::size_t column, int row_shift);
   template <typename Wide, typename Element>
   void accumulate_as(Wide* products, std::vector<Wide>& state, const Element* row_block,
-                     const Patch& patch, std::size_t column, int row_shift);
+                     const Patch& patch, std::uint32_t group, std::size_t column, int row_shift);
   std::uint32_t offset(const Loops& at, bool b) const;
   std::uint8_t* elements(std::uint32_t base, std::uint32_t offset, int bytes, int count);
 

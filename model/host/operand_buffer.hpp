@@ -10,7 +10,7 @@
 namespace solfege {
 
 /// What the scheduler knows of an operand buffer: one half is loaded while the array reads the
-/// other. A half holds consecutive words of one tensor.
+/// other. A half holds words of one tensor.
 class OperandBuffer {
  public:
   /// Of the array's columns, or of its rows.
@@ -20,8 +20,9 @@ class OperandBuffer {
         beat_words_(geometry.side(columns).beat_words) {}
 
   bool columns() const { return columns_; }
-  /// Words that a half takes, wherever in a beat they start.
-  int half_words() const { return depth_ / 2 - (beat_words_ - 1) * 2; }
+  /// Words that a half takes, wherever in a beat they start; or each of so many pieces.
+  int half_words(int pieces = 1) const { return depth_ / 2 / pieces - (beat_words_ - 1) * 2; }
+  int beat_words() const { return beat_words_; }
 
   /// Where words of a tensor are, or go.
   struct Place {
@@ -29,13 +30,15 @@ class OperandBuffer {
     int base = 0;                  ///< address of the first wanted word
     bool is_resident = false;      ///< else they must be loaded:
     std::uint32_t first_word = 0;  ///< of the tensor, where a beat begins
-    std::uint32_t load_words = 0;  ///< whole beats
+    std::uint32_t load_words = 0;  ///< of a piece: whole beats
     int offset = 0;                ///< address of first_word
     int last_user = -1;  ///< the operation that must have read what is overwritten; -1: none
   };
   /// Finds `words` words from `first_word` of the tensor, or takes the half that was used longer
-  /// ago for them.
-  Place place(const PackedTensor& tensor, std::uint32_t first_word, int words);
+  /// ago for them. Or `pieces` such runs of words, `step` words apart in the tensor and load_words
+  /// in the buffer; the step is one of whole beats.
+  Place place(const PackedTensor& tensor, std::uint32_t first_word, int words, int pieces = 1,
+              std::uint32_t step = 0);
   /// Operation `index` reads this place.
   void use(const Place& place, int index) { halves_[place.half].last_user = index; }
 

@@ -386,14 +386,13 @@ InputError ProgramBuilder::too_small(const OperandBuffer& buffer, int need,
 }
 
 OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const PackedTensor& tensor,
-                                             std::uint32_t first_word, int words, bool* fresh) {
-  const OperandBuffer::Place place = buffer.place(tensor, first_word, words);
+                                             std::uint32_t first_word, int words, bool* fresh,
+                                             int pieces, std::uint32_t step) {
+  const OperandBuffer::Place place = buffer.place(tensor, first_word, words, pieces, step);
   if (place.is_resident) return place;
   Descriptor d;
   d.opcode = Opcode::kLoad;
-  d.load_address = tensor.address + place.first_word * tensor.group_word_bytes();
   d.load_to_columns = buffer.columns();
-  d.load_offset = u32(place.offset);
   d.load_words = place.load_words;
   d.load_planes = u32(tensor.planes);
   d.load_plane_words = u32(tensor.words());
@@ -407,7 +406,12 @@ OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const Packed
     else
       wait_for(writer->second, kTurned, &dma_after_turner_);
   }
-  append(d, "load " + tensor.name);
+  for (std::uint32_t piece = 0; piece < u32(pieces); ++piece) {
+    d.load_address =
+        tensor.address + (place.first_word + piece * step) * tensor.group_word_bytes();
+    d.load_offset = u32(place.offset) + piece * place.load_words;
+    append(d, "load " + tensor.name);
+  }
   *fresh = true;
   return place;
 }
@@ -523,44 +527,55 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
   if (row_sample > rows_.half_words()) throw too_small(rows_, row_sample, rows, label, layer);
   if (column_sample > columns_.half_words())
     throw too_small(columns_, column_sample, columns, label, layer);
-  const int samples =
-      std::min({batch, rows_.half_words() / row_sample, columns_.half_words() / column_sample});
-  for (int row_group = 0; row_group < rows.groups(); ++row_group) {
-    for (int group = 0; group < columns.groups(); ++group) {
-      const int tap = group * config_.columns / tap_rows;
-      const int channel = group * config_.columns % tap_rows;
-      if (channel >= part.channels) continue;
-      for (int sample = 0; sample < batch; sample += samples) {
-        const int count = std::min(samples, batch - sample);
-        bool fresh = false;
-        const OperandBuffer::Place column =
-            require(columns_, columns, u32((group * batch + sample) * column_sample),
-                    count * column_sample, &fresh);
-        const OperandBuffer::Place row =
-            require(rows_, rows, u32((row_group * batch + sample) * row_sample), count * row_sample,
-                    &fresh);
-        Descriptor d = product_descriptor(rows, columns);
-        d.clear = d.drain = 1;
-        d.columns_by_tile = 1;
-        d.window_mode = WindowMode::kForward;
-        d.column_groups = 1;
-        d.tile_y_count = d.window_height = u32(count);
-        d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
-        d.stride_y = d.stride_x = 1;
-        set_origin(d, 0, 0);
-        append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(*useful, 0);
+  // Column groups of a tap lie next to each other; their samples are pieces of whole beats, or one.
+  const int tap_groups = (part.channels + config_.columns - 1) / config_.columns;
+  const bool in_pieces = batch * column_sample % columns_.beat_words() == 0;
+  int most = in_pieces ? tap_groups : 1;
+  while (most > 1 && columns_.half_words(most) < column_sample) --most;
+  const SampleBlock block = block_samples(rows, columns, tap_groups, most, config_.sum_tiles);
+  const int samples = std::min({batch, rows_.half_words() / row_sample,
+                                columns_.half_words(block.column_groups) / column_sample});
+  for (int row_first = 0; row_first < rows.groups(); row_first += block.row_groups)
+    for (int tap = 0; tap < columns.groups() * config_.columns / tap_rows; ++tap)
+      for (int group = 0; group < tap_groups; group += block.column_groups)
+        for (int sample = 0; sample < batch; sample += samples) {
+          const int count = std::min(samples, batch - sample);
+          const int groups = std::min(block.column_groups, tap_groups - group);
+          const int column_group = tap * tap_rows / config_.columns + group;
+          for (int row_group = row_first;
+               row_group < std::min(row_first + block.row_groups, rows.groups()); ++row_group) {
+            bool fresh = false;
+            const OperandBuffer::Place column =
+                require(columns_, columns, u32((column_group * batch + sample) * column_sample),
+                        count * column_sample, &fresh, groups, u32(batch * column_sample));
+            const OperandBuffer::Place row =
+                require(rows_, rows, u32((row_group * batch + sample) * row_sample),
+                        count * row_sample, &fresh);
+            Descriptor d = product_descriptor(rows, columns);
+            d.clear = d.drain = 1;
+            d.columns_by_tile = 1;
+            d.window_mode = WindowMode::kForward;
+            d.column_groups = u32(groups);
+            d.column_group_stride = column.load_words;
+            d.tile_y_count = d.window_height = u32(count);
+            d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
+            d.stride_y = d.stride_x = 1;
+            set_origin(d, 0, 0);
+            append_gemm(d, row, column, fresh, label).useful_plane_pairs =
+                std::exchange(*useful, 0);
 
-        Descriptor s = drain_descriptor(drain, result, part, row_group, tap);
-        s.count4 = u32(count);
-        s.chunk_first += u32(channel / config_.stream_lanes);
-        s.accumulate_enable = 1;
-        s.accumulate_first = sample == 0;
-        s.accumulate_last = sample + count == batch;
-        s.accumulate_sample = u32(sample);
-        append_drain(s, drain, result, label);
-      }
-    }
-  }
+            Descriptor s = drain_descriptor(drain, result, part, row_group, tap);
+            s.count3 = u32(groups);
+            s.count4 = u32(count);
+            s.chunk_first += u32(group * geometry_.column_chunks);
+            s.accumulate_enable = 1;
+            s.accumulate_first = sample == 0;
+            s.accumulate_last = sample + count == batch;
+            s.accumulate_sample = u32(sample);
+            s.accumulate_tile = u32((row_group - row_first) * groups);
+            append_drain(s, drain, result, label);
+          }
+        }
 }
 
 void ProgramBuilder::multiply(WindowMode mode, const Layer& layer, const PackedParts& rows,

@@ -108,10 +108,11 @@ class ProgramBuilder {
   /// The next operation waits for this one. `waited`, if not null, is the last operation that its
   /// engine has waited for in this way: engines run in order, so earlier ones need no token.
   void wait_for(int signaller, std::uint32_t token, int* waited);
-  /// Makes `words` buffer words from `first_word` of the tensor resident. `fresh` is set if a load
-  /// was needed.
+  /// Makes `words` buffer words from `first_word` of the tensor resident, or so many pieces `step`
+  /// words apart. `fresh` is set if a load was needed.
   OperandBuffer::Place require(OperandBuffer& buffer, const PackedTensor& tensor,
-                               std::uint32_t first_word, int words, bool* fresh);
+                               std::uint32_t first_word, int words, bool* fresh, int pieces = 1,
+                               std::uint32_t step = 0);
   InputError too_small(const OperandBuffer& buffer, int need, const PackedTensor& tensor,
                        const std::string& label, const Layer& layer) const;
   Operation& append(Descriptor descriptor, const std::string& label);

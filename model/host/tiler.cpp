@@ -139,6 +139,25 @@ class Cut {
 
 }  // namespace
 
+SampleBlock block_samples(const PackedTensor& rows, const PackedTensor& columns, int column_groups,
+                          int most, int tiles) {
+  const auto passes = [](int count, int together) { return (count + together - 1) / together; };
+  const auto bytes = [](const PackedTensor& tensor) {
+    return static_cast<double>(tensor.group_stride());
+  };
+  SampleBlock best{1, 1};
+  double least = 0;
+  for (int group = std::min({column_groups, most, tiles}); group > 0; --group)
+    for (int row_group = 1; row_group <= std::min(rows.groups(), tiles / group); ++row_group) {
+      const double loaded = bytes(rows) * rows.groups() * passes(column_groups, group) +
+                            bytes(columns) * column_groups * passes(rows.groups(), row_group);
+      if (least != 0 && loaded >= least) continue;
+      least = loaded;
+      best = {row_group, group};
+    }
+  return best;
+}
+
 std::vector<Tile> tile_product(WindowMode mode, const Layer& layer, const PackedTensor& rows,
                                const PackedTensor& columns, int row_half, int column_half,
                                Shortage* shortage) {

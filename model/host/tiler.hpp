@@ -46,6 +46,18 @@ struct Tile {
   int column_first, column_count;
 };
 
+/// The tiles of a weight gradient by pixels whose sums over samples are held together, as row
+/// groups and column groups, and how many.
+struct SampleBlock {
+  int row_groups, column_groups;
+  int tiles() const { return row_groups * column_groups; }
+};
+/// The block of at most `tiles` tiles for which the fewest bytes are loaded: the rows again for
+/// each block of columns, the columns again for each block of rows. `column_groups` groups of
+/// columns are next to each other, and `most` of them fit half a buffer.
+SampleBlock block_samples(const PackedTensor& rows, const PackedTensor& columns, int column_groups,
+                          int most, int tiles);
+
 /// Words of half a buffer that an operand needs at least, and has not.
 struct Shortage {
   bool columns = false;

@@ -66,7 +66,7 @@ struct Field {
 // and trains. An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit
 // scale in 64. Tables hold whole blocks of 16 channels or samples. Samples stop at 8192 because
 // each has a flip-flop that says whether its maximum has begun.
-constexpr std::array<Field, 22> kFields = {{
+constexpr std::array<Field, 23> kFields = {{
     {"bits", "weight", &Config::weight_bits, 1, 8, false,
      "W: the bits of a weight code of the inner layers."},
     {"bits", "activation", &Config::activation_bits, 1, 8, false,
@@ -107,6 +107,8 @@ constexpr std::array<Field, 22> kFields = {{
      "S / 16."},
     {"stream", "threshold_channels", &Config::threshold_channels, 16, 8192, true,
      "The channels that may have thresholds of their own. At most 65535 S / (2^A - 1)."},
+    {"stream", "sum_tiles", &Config::sum_tiles, 1, 64, true,
+     "The tiles of the array whose sums over samples are held at once."},
     {"stream", "max_batch", &Config::max_batch, 16, 8192, true,
      "The samples whose scales the machine holds: the largest batch."},
     {"random", "bits", &Config::random_bits, 4, 16, false,

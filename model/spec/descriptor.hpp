@@ -86,6 +86,7 @@ constexpr int kSemaphores = 12;  ///< bits of the masks
   X(sample_first, 26, 0, 16, Number) X(chunk_first, 26, 16, 16, Number)                           \
   X(pack_group_stride, 27, 0, 32, Number) X(pack_pixel_stride, 28, 0, 16, Number)                 \
   X(pack_plane_stride, 28, 16, 16, Number) X(accumulate_sample, 29, 0, 16, Number)                \
+  X(accumulate_tile, 29, 16, 8, Number)                                                           \
   X(random_low, 30, 0, 32, Number) X(random_high, 31, 0, 32, Number)                              \
   X(x_type, 32, 0, 4, ElementType) X(z_type, 32, 4, 4, ElementType)                               \
   X(scale_x_source, 32, 8, 4, Scalar) X(scale_z_source, 32, 12, 4, Scalar)                        \
@@ -150,10 +151,11 @@ using EncodedDescriptor = std::array<std::uint32_t, kDescriptorWords>;
 //
 // STREAM, stages. x: sum of the array or element; z: value of the second stream.
 //   route      z counts only where its tag is the window index i3 count1 + i1, else 0
-//   accumulate (from the array) p = x scale_x is summed over i4 for each (i2, i1, i0): starts at
-//              i4 = 0 of the descriptor with accumulate_first, leaves with the last i4 of the one
-//              with accumulate_last; only that is a result. scale_x by Scalar::kSample reads entry
-//              accumulate_sample + i4 of the sample table.
+//   accumulate (from the array) p = x scale_x is summed over i4 for each (i3, i2, i1, i0), in the
+//              place of tile accumulate_tile + i3: starts at i4 = 0 of the descriptor with
+//              accumulate_first, leaves with the last i4 of the one with accumulate_last; only that
+//              is a result. scale_x by Scalar::kSample reads entry accumulate_sample + i4 of the
+//              sample table.
 //   y = saturate(round(p / 2^shift_x) * slope(z) + round(z scale_z / 2^shift_z) + offset), 0 where
 //       the mask fails; saturated to +-((2^31 - 1) >> limit_shift), which must fit the
 //       destination's elements (kNarrow for 16 bits). z is only tested, not added, when

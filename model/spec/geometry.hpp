@@ -61,6 +61,7 @@ struct Geometry {
   double bit_products;  ///< of a cycle, R C L times the planes of an element
   int low_bits;         ///< of the sum of words of one weight
   int tile_chunks;      ///< chunks of S sums in a tile
+  int sum_positions;    ///< chunks whose sums over samples are held
   int column_chunks;    ///< chunks of S sums in a row of the array
   int drain_rows;       ///< rows of a tile in one block of elements
   int drain_blocks;     ///< row blocks of a tile
@@ -88,6 +89,7 @@ struct Geometry {
             bits_of(static_cast<std::uint64_t>(kLowWords) * c.lanes * ((1 << c.planes) - 1)),
             c.accumulator_bits - 1)),
         tile_chunks(elements / c.stream_lanes),
+        sum_positions(tile_chunks * c.sum_tiles),
         column_chunks(c.columns / c.stream_lanes),
         drain_rows(std::min(c.rows, kBlock)),
         drain_blocks(blocks(c.rows)),

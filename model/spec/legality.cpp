@@ -161,9 +161,13 @@ const std::vector<LegalityRule> kStreamRules = {
        return !d.pool_enable ||
               (!d.x_from_array && d.count0 != 1 && d.count0 <= u32(g.pool_places));
      }},
-    {"accumulation is of the array's tiles in one loop",
+    {"accumulation is of the array's tiles, over one loop",
      [](const D& d, const G&) {
-       return !d.accumulate_enable || (d.x_from_array && d.count3 == 1 && d.count5 == 1);
+       return !d.accumulate_enable || (d.x_from_array && d.count5 == 1);
+     }},
+    {"the tiles that it accumulates have places",
+     [](const D& d, const G& g) {
+       return !d.accumulate_enable || d.accumulate_tile + d.count3 <= u32(g.config.sum_tiles);
      }},
     {"along memory, its first chunk begins a block",
      [](const D& d, const G& g) {

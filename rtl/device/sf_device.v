@@ -19,6 +19,7 @@ module sf_device #(
     parameter ThresholdBits = 2,
     parameter TableRows = 32,
     parameter ThresholdRows = 32,
+    parameter SumTiles = 16,
     parameter MaxSamples = 256,
     parameter BusBytes = 64,
     parameter QueueDepth = 4
@@ -263,6 +264,7 @@ module sf_device #(
       .ThresholdBits    (ThresholdBits),
       .ThresholdRows    (ThresholdRows),
       .StreamLanes      (StreamLanes),
+      .SumTiles         (SumTiles),
       .MaxSamples       (MaxSamples),
       .BusBytes         (BusBytes)
   ) u_fetch (
@@ -483,6 +485,7 @@ module sf_device #(
       .ThresholdBits  (ThresholdBits),
       .TableRows      (TableRows),
       .ThresholdRows  (ThresholdRows),
+      .SumTiles       (SumTiles),
       .MaxSamples     (MaxSamples),
       .BusBytes       (BusBytes)
   ) u_stream (

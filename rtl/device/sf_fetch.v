@@ -16,6 +16,7 @@ module sf_fetch #(
     parameter ThresholdBits = 2,
     parameter ThresholdRows = 32,
     parameter StreamLanes = 16,
+    parameter SumTiles = 16,
     parameter MaxSamples = 256,
     parameter BusBytes = 64
 ) (
@@ -171,6 +172,7 @@ module sf_fetch #(
   wire random = descriptor_q[F_DROP_ENABLE] | descriptor_q[F_GRID_ENABLE] | stochastic;
   wire slopes = descriptor_q[F_SLOPE_FUNCTION+:4] != SLOPE_FUNCTION_NONE;
   wire [16:0] accumulate_end = {1'b0, descriptor_q[F_ACCUMULATE_SAMPLE+:16]} + {1'b0, descriptor_q[F_COUNT4+:16]};
+  wire [16:0] accumulate_tiles = {9'd0, descriptor_q[F_ACCUMULATE_TILE+:8]} + {1'b0, descriptor_q[F_COUNT3+:16]};
   // A load of thresholds takes a step a node of the tree; trees of more bits than ThresholdBits there is one of.
   wire [4:0]  table_id = descriptor_q[F_TABLE+:5];
   wire [31:0] nodes    = (32'd1 << bits) - 32'd1;
@@ -199,7 +201,7 @@ module sf_fetch #(
       && (!descriptor_q[F_POOL_ENABLE]
           || (!stream_array && {16'd0, descriptor_q[F_COUNT0+:16]} <= 16 * TableRows
               && descriptor_q[F_COUNT0+:16] != 16'd1))
-      && (!accumulate || (stream_array && descriptor_q[F_COUNT3+:16] == 16'd1 && descriptor_q[F_COUNT5+:16] == 16'd1))
+      && (!accumulate || (stream_array && {15'd0, accumulate_tiles} <= SumTiles && descriptor_q[F_COUNT5+:16] == 16'd1))
       && (!stream_pack || (!stream_array && (descriptor_q[F_COUNT0+:16] & block_mask) == 16'd0
               && descriptor_q[F_SAMPLE_FIRST+:4] == 4'd0 && descriptor_q[F_PACK_PLANES+:6] != 6'd0));
   // A chunk lies within a beat: addresses are multiples of its bytes, strides of its elements.

@@ -27,6 +27,7 @@ module sf_loop_nest #(
     output wire          window_last_o,
     output wire [15:0]   place_o,         // i0
     output wire [15:0]   position_o,      // (i2 count1 + i1) count0 + i0
+    output wire [7:0]    sum_tile_o,      // accumulate_tile + i3
     output wire          sum_first_o,     // i4 = 0
     output wire          sum_last_o,
     output wire          pixel_end_o,     // last i0
@@ -69,6 +70,7 @@ module sf_loop_nest #(
   reg [15:0] sample_block_q;   // sample_first + 16 i5, or 16 i2 in tile order
   reg [15:0] scale_sample_q;   // accumulate_sample + i4
   reg [15:0] position_q;
+  reg [7:0]  sum_tile_q;
   reg [7:0]  route_base_q, pool_base_q;  // i3 count1, i2 count1
 
   wire end0 = index0_q + 16'd1 == count0;
@@ -106,6 +108,7 @@ module sf_loop_nest #(
   assign window_last_o   = end1 & end2;
   assign place_o         = index0_q;
   assign position_o      = position_q;
+  assign sum_tile_o      = sum_tile_q;
   assign sum_first_o     = index4_q == 16'd0;
   assign sum_last_o      = end4;
   assign pixel_end_o     = end0;
@@ -134,6 +137,7 @@ module sf_loop_nest #(
       sample_block_q <= descriptor_i[F_SAMPLE_FIRST+:16];
       scale_sample_q <= descriptor_i[F_ACCUMULATE_SAMPLE+:16];
       position_q     <= 16'd0;
+      sum_tile_q     <= descriptor_i[F_ACCUMULATE_TILE+:8];
       route_base_q   <= 8'd0;
       pool_base_q    <= 8'd0;
     end else if (advance_i) begin
@@ -159,6 +163,7 @@ module sf_loop_nest #(
           base2_q       <= base3_next;
           base1_q       <= base3_next;
           route_base_q  <= route_base_q + count1[7:0];
+          sum_tile_q    <= sum_tile_q + 8'd1;
           if (tile_order) group_chunk_q <= group_chunk_q + count0;
         end
         3'd4: begin
@@ -184,6 +189,7 @@ module sf_loop_nest #(
       end
       if (moves > 3'd3) begin
         route_base_q  <= 8'd0;
+        sum_tile_q    <= descriptor_i[F_ACCUMULATE_TILE+:8];
         group_chunk_q <= descriptor_i[F_CHUNK_FIRST+:16];
       end
     end

@@ -18,6 +18,7 @@ module sf_stream #(
     parameter ThresholdBits = 2,
     parameter TableRows = 32,
     parameter ThresholdRows = 32,
+    parameter SumTiles = 16,
     parameter MaxSamples = 256,
     parameter BusBytes = 64
 ) (
@@ -92,7 +93,8 @@ module sf_stream #(
   localparam SampleRowBits = (SampleRows > 1) ? $clog2(SampleRows) : 1;
   localparam LaneBits = (StreamLanes > 1) ? $clog2(StreamLanes) : 1;
   localparam LaneShift = $clog2(StreamLanes);
-  localparam Positions = Rows * Columns / StreamLanes;  // steps of a tile
+  localparam TileSteps = Rows * Columns / StreamLanes;
+  localparam Positions = TileSteps * SumTiles;  // of sums over samples
   localparam PositionBits = (Positions > 1) ? $clog2(Positions) : 1;
   localparam Places = 16 * TableRows;  // steps of a pixel of the most channels
   localparam PlaceBits = $clog2(Places);
@@ -128,6 +130,7 @@ module sf_stream #(
               nest_pixel_end, nest_row_block_end;
   wire [31:0] nest_offset;
   wire [15:0] nest_chunk, nest_sample, nest_scale_sample, nest_place, nest_position;
+  wire [7:0]  nest_sum_tile;
   wire [7:0]  nest_route_index, nest_pool_index;
   wire        go, step;
   sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
@@ -150,6 +153,7 @@ module sf_stream #(
       .window_last_o  (nest_window_last),
       .place_o        (nest_place),
       .position_o     (nest_position),
+      .sum_tile_o     (nest_sum_tile),
       .sum_first_o    (nest_sum_first),
       .sum_last_o     (nest_sum_last),
       .pixel_end_o    (nest_pixel_end),
@@ -254,6 +258,7 @@ module sf_stream #(
     end
   endgenerate
   wire [15:0] channels = descriptor_i[F_CHANNELS+:16];
+  wire [31:0] position = ({24'd0, nest_sum_tile} * TileSteps) | {16'd0, nest_position};
   wire [31:0] first_channel = {16'd0, nest_chunk} * StreamLanes;
   always @(posedge clk_i) begin : stages
     integer i;
@@ -265,7 +270,7 @@ module sf_stream #(
       sample_q[1]     <= nest_sample;
       place_q[1]      <= nest_place[PlaceBits-1:0];
       pool_index_q[1] <= nest_pool_index;
-      position_q1     <= nest_position[PositionBits-1:0];
+      position_q1     <= position[PositionBits-1:0];
       position_q2     <= position_q1;
       window_first_q  <= {window_first_q[5:1], nest_window_first};
       sum_first_q     <= {sum_first_q[1], descriptor_i[F_ACCUMULATE_FIRST] & nest_sum_first};

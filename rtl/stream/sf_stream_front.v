@@ -13,7 +13,7 @@ module sf_stream_front #(
     parameter StoredBits = 16,
     parameter RandomBits = 16,
     parameter TableRows = 32,
-    parameter Positions = 16,      // steps of a tile, at least 2
+    parameter Positions = 16,      // of sums over samples, at least 2
     parameter Places = 512,        // steps of a pixel
     parameter ValueBits = (AccumulatorBits > 32) ? AccumulatorBits : 32,  // derived; do not set
     parameter RowBits = (TableRows > 1) ? $clog2(TableRows) : 1,  // derived; do not set

@@ -13,7 +13,7 @@ module sf_stream_lane #(
     parameter ThresholdBits = 2,   // code bits with thresholds per channel
     parameter TableRows = 32,
     parameter ThresholdRows = 32,
-    parameter Positions = 16,      // steps of a tile, at least 2
+    parameter Positions = 16,      // of sums over samples, at least 2
     parameter Places = 512,        // steps of a pixel
     parameter ValueBits = (AccumulatorBits > 32) ? AccumulatorBits : 32,  // derived; do not set
     parameter PositionBits = (Positions > 1) ? $clog2(Positions) : 1,  // derived; do not set

@@ -71,6 +71,7 @@ module sf_stream_reader #(
       .window_last_o  (),
       .place_o        (),
       .position_o     (),
+      .sum_tile_o     (),
       .sum_first_o    (),
       .sum_last_o     (),
       .pixel_end_o    (),

@@ -26,6 +26,7 @@ inline solfege::Config config() {
   c.activation_bits = SF_THRESHOLD_BITS;
   c.table_channels = SF_TABLE_ROWS * SF_STREAM_LANES;
   c.threshold_channels = SF_THRESHOLD_ROWS * SF_STREAM_LANES;
+  c.sum_tiles = SF_SUM_TILES;
   c.max_batch = SF_MAX_SAMPLES;
 #endif
   return c;

@@ -277,7 +277,7 @@ void NaiveDevice::stream(const Descriptor& d) {
         factor = m_of(d.accumulate_enable ? d.accumulate_sample + i[4] : sample);
       Integer p = x * as_signed(factor, c_.stored_bits);
       if (d.accumulate_enable) {
-        Integer& sum = partial_[{i[2], i[1], i[0], lane}];
+        Integer& sum = partial_[{d.accumulate_tile + i[3], i[2], i[1], i[0], lane}];
         sum = d.accumulate_first && i[4] == 0 ? p : sum + p;
         p = sum;
       }

@@ -55,7 +55,7 @@ class NaiveDevice {
   std::map<std::array<std::uint32_t, 3>, std::int32_t> thresholds_;  ///< row, node, lane
   std::map<std::uint32_t, std::uint32_t> max_;
   std::map<std::uint32_t, Integer> sum_, second_;
-  std::map<std::array<std::uint32_t, 4>, Integer> partial_;  ///< i2, i1, i0, lane
+  std::map<std::array<std::uint32_t, 5>, Integer> partial_;  ///< tile, i2, i1, i0, lane
 };
 
 }  // namespace solfege

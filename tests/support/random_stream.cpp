@@ -124,7 +124,7 @@ RandomStream::Descriptors RandomStream::from_array(int column_groups, int tiles_
   Descriptor d;
   d.opcode = Opcode::kStream;
   d.x_from_array = true;
-  d.accumulate_enable = column_groups == 1 && (tiles_x == 1 || tiles_y == 1) && random_.chance(60);
+  d.accumulate_enable = column_groups <= g_.config.sum_tiles && random_.chance(60);
   d.count0 = u32(g_.column_chunks);
   d.count1 = u32(g_.drain_rows);
   d.count2 = u32(g_.drain_blocks);
@@ -137,6 +137,8 @@ RandomStream::Descriptors RandomStream::from_array(int column_groups, int tiles_
   d.chunk_first = d.count0 * random_.field(0, 3);
   const int end = static_cast<int>(d.chunk_first / d.count0 + d.count3) * columns;
   d.channels = u32(std::min(end - random_.between(0, columns - 1), g_.config.table_channels));
+  if (d.accumulate_enable)
+    d.accumulate_tile = random_.field(0, g_.config.sum_tiles - column_groups);
   d.accumulate_sample =
       random_.field(0, std::max(0, g_.config.max_batch - static_cast<int>(d.count4)));
   d = legal(d, false);

@@ -31,6 +31,7 @@ Config config() {
   c.table_channels = kTableChannels;
   c.threshold_channels = kThresholdChannels;
   c.activation_bits = SF_THRESHOLD_BITS;
+  c.sum_tiles = SF_SUM_TILES;
   c.max_batch = SF_MAX_SAMPLES;
   c.bus_bytes = SF_BUS_BYTES;
   return c;

@@ -16,7 +16,7 @@ struct Nest {
   bool tile_order, strides_b, accumulate;
   int count[6];
   uint32_t stride[6];
-  int channels, samples, chunk_first, sample_first, accumulate_sample;
+  int channels, samples, chunk_first, sample_first, accumulate_sample, accumulate_tile;
 };
 
 Nest random_nest(Random& random) {
@@ -40,6 +40,7 @@ Nest random_nest(Random& random) {
   n.chunk_first = n.tile_order ? random.between(0, 5) : kParts * random.between(0, 3);
   n.sample_first = random.between(0, 20);
   n.accumulate_sample = random.between(0, 60000);
+  n.accumulate_tile = random.between(0, 200);
   return n;
 }
 
@@ -60,6 +61,7 @@ void give(Vsf_loop_nest& top, Random& random, const Nest& n) {
   set_field(top.descriptor_i, F_CHUNK_FIRST, 16, n.chunk_first);
   set_field(top.descriptor_i, F_SAMPLE_FIRST, 16, n.sample_first);
   set_field(top.descriptor_i, F_ACCUMULATE_SAMPLE, 16, n.accumulate_sample);
+  set_field(top.descriptor_i, F_ACCUMULATE_TILE, 8, n.accumulate_tile);
   top.strides_b_i = n.strides_b;
 }
 
@@ -96,6 +98,7 @@ int differences(const Vsf_loop_nest& top, const Nest& n, const int* at) {
   wrong += top.window_last_o != (end[1] && end[2]);
   wrong += top.place_o != at[0];
   wrong += top.position_o != (at[2] * n.count[1] + at[1]) * n.count[0] + at[0];
+  wrong += top.sum_tile_o != n.accumulate_tile + at[3];
   wrong += top.sum_first_o != (at[4] == 0) || top.sum_last_o != end[4];
   wrong += top.pixel_end_o != end[0];
   wrong += top.row_block_end_o != (end[0] && end[1] && end[2] && end[3] && end[4]);
