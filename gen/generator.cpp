@@ -222,6 +222,7 @@ std::string top_module(const Config& c, const std::string& sources_hash) {
            c.required_accumulator_bits())},
       {"ROW_BUFFER_DEPTH", number(c.row_buffer_depth), "words of ROWS * LANES bits"},
       {"COLUMN_BUFFER_DEPTH", number(c.column_buffer_depth), "words of COLUMNS * LANES bits"},
+      {"BUFFER_BANK_DEPTH", number(c.buffer_bank_depth), "array.buffer_bank_depth"},
       {"STREAM_LANES", number(c.stream_lanes), "stream.lanes"},
       {"STORED_BITS", number(c.stored_bits), "stored pre-activations and gradients"},
       {"WIDE_BITS", number(c.wide_bits), "bits.wide, planes of the widest operand"},

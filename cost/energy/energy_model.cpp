@@ -65,10 +65,10 @@ class Counter {
     if (count != 0) lines_.push_back({unit, name, bits, count, figure});
   }
 
-  /// Of a word of an operand buffer, which lies in one of its banks.
+  /// Of a word of an operand buffer, which lies in one memory.
   EnergyFigure buffer_energy(const Geometry::Side& side) const {
     return sram_energy(side.word_bits,
-                       static_cast<double>(side.depth / side.banks) * side.word_bytes);
+                       static_cast<double>(side.bank_depth) * side.word_bytes);
   }
 
   void load(const Descriptor& d) {

@@ -207,7 +207,7 @@ class Pricer {
   /// An operand buffer is banks of words, or of a bus beat each where a word is wider.
   void buffer(const std::string& unit, bool write, const Geometry::Side& side, double words) {
     const int part = std::min(side.word_bits, geometry_.beat_bits);
-    access(unit, write, side.depth / side.banks, part, words * side.word_bits / part);
+    access(unit, write, side.bank_depth, part, words * side.word_bits / part);
   }
 
   void load(const Descriptor& d) {

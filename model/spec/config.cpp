@@ -66,7 +66,7 @@ struct Field {
 // and trains. An accumulator stops at 48 bits because the stream unit multiplies it by a 16-bit
 // scale in 64. Tables hold whole blocks of 16 channels or samples. Samples stop at 8192 because
 // each has a flip-flop that says whether its maximum has begun.
-constexpr std::array<Field, 23> kFields = {{
+constexpr std::array<Field, 24> kFields = {{
     {"bits", "weight", &Config::weight_bits, 1, 8, false,
      "W: the bits of a weight code of the inner layers."},
     {"bits", "activation", &Config::activation_bits, 1, 8, false,
@@ -97,6 +97,9 @@ constexpr std::array<Field, 23> kFields = {{
      "The depth of the row operand buffer, in words of R L bits."},
     {"array", "column_buffer_depth", &Config::column_buffer_depth, 64, 65536, true,
      "The depth of the column operand buffer, in words of C L bits."},
+    {"array", "buffer_bank_depth", &Config::buffer_bank_depth, 16, 65536, true,
+     "The depth of the memories that the operand buffers consist of. Of a read only one of them "
+     "works."},
     {"stream", "lanes", &Config::stream_lanes, 1, 16, true,
      "S: the elements that the stream unit takes in a cycle. At most min(array.columns, "
      "array.lanes)."},

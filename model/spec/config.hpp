@@ -30,6 +30,7 @@ struct Config {
   int column_buffer_depth = 8192;  ///< words of C*L bits, power of two, 64..65536
 
   // [stream]
+  int buffer_bank_depth = 512;   ///< words of a memory of the buffers, power of two, 16..65536
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)
   int stored_bits = 16;          ///< stored pre-activations and gradients: 16 or 32
   int table_channels = 512;      ///< of the per-channel tables, power of two, 16..min(8192, 2048 S)

@@ -34,6 +34,7 @@ struct Geometry {
     int unit_bytes;      ///< an operand word, or a beat of the bus if that is less
     int beat_words;      ///< operand words that a beat holds, 1 if none whole: a load's least
     int banks;           ///< of its buffer, over which the words of a beat or of planes are spread
+    int bank_depth;      ///< words of a memory of its buffer, which is a part of a bank
     int beat_members;    ///< members of one operand word that a beat holds
     int turned_members;  ///< members that share a read or write of the turner: at most L of them
     int unfold_samples;  ///< members of an unfolded source that share a read
@@ -46,6 +47,7 @@ struct Geometry {
           unit_bytes(std::min(word_bytes, c.bus_bytes)),
           beat_words(c.bus_bytes / unit_bytes),
           banks(std::max(beat_words, planes)),
+          bank_depth(std::min(c.buffer_bank_depth, depth / banks)),
           beat_members(std::min(members, 8 * c.bus_bytes / c.lanes)),
           turned_members(std::min(beat_members, c.lanes)),
           unfold_samples(

@@ -141,9 +141,11 @@ void TimedPack::step(bool take, bool pixel_end, bool row_block_end, bool write_r
 
 // ---- Stream unit ----
 
-TimedStream::TimedStream(const Config& config) : config_(config), pack_(config) {
-  elements_.set_bus(static_cast<std::uint32_t>(config.bus_bytes));
-  planes_.set_bus(static_cast<std::uint32_t>(config.bus_bytes));
+TimedStream::TimedStream(const Config& config)
+    : config_(config),
+      elements_(config.bus_bytes),
+      planes_(config.bus_bytes, kPlaneBeats),
+      pack_(config) {
   lanes_ = static_cast<std::uint32_t>(config.stream_lanes);
 }
 
@@ -231,8 +233,8 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   const Slot at18 = slot(kLaneStages);
   const bool pack_busy = pack_.busy(), reduce_done = reduce_done_;
 
-  elements_.step(push_element, slot(kResultStage).address, elements_sent_);
-  planes_.step(want_plane && plane_ready_, plane_to, planes_sent_);
+  elements_.step(element_wanted(), push_element, slot(kResultStage).address, elements_sent_);
+  planes_.step(want_plane, want_plane && plane_ready_, plane_to, planes_sent_);
   pack_.step(at18.result && go_, at18.pixel_end, at18.row_block_end, plane_ready_);
   step_reduce(plane_ready_);
   reduce_start_ = false;

@@ -11,6 +11,7 @@
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
 #include "model/spec/stream_nest.hpp"
+#include "model/timing/combiner.hpp"
 
 namespace solfege {
 
@@ -38,32 +39,6 @@ class TimedReader {
   bool running_ = false, last_valid_ = false, out_valid_ = false;
   unsigned credit_ = kBeatsAhead, beat_used_ = 0;
   Ring<Chunk> chunks_{kChunksAhead};
-};
-
-/// sf_write_combiner
-class TimedCombiner {
- public:
-  void set_bus(std::uint32_t bus_bytes) { mask_ = ~(bus_bytes - 1); }
-  bool empty() const { return !held_; }
-  bool same(std::uint32_t address) const { return beat_ == (address & mask_); }
-  bool request_valid(bool want, std::uint32_t address, bool flush) const {
-    return held_ && (flush || (want && !same(address)));
-  }
-  bool ready(std::uint32_t address, bool granted) const {
-    return !held_ || same(address) || granted;
-  }
-  void step(bool push, std::uint32_t address, bool sent) {
-    if (push) {
-      held_ = true;
-      beat_ = address & mask_;
-    } else if (sent) {
-      held_ = false;
-    }
-  }
-
- private:
-  bool held_ = false;
-  std::uint32_t beat_ = 0, mask_ = ~63u;
 };
 
 /// sf_pack

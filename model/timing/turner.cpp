@@ -70,9 +70,10 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
 
 // ---- Unfold ----
 
-void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
+void TimedUnfold::evaluate(bool asked, bool sent, bool writes_idle) {
   asked_ = asked;
-  written_ = written;
+  sent_ = sent;
+  written_ = out_valid_ && beats_.ready(out_address_, sent);
   const bool run = running();
   step_ = asked || (run && scan_ && room() && !in_map());
   load_ = run && next_ == Next::kReady && (!scan_ || (step_ && scan_end()));
@@ -80,11 +81,11 @@ void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
   fill_ = run && !tags_.empty() && !full_ && (answers_ != 0 || !tag.read);
   take_answer_ = fill_ && tag.read;
   const bool last_fill = fill_ && tag.last;
-  put_ = run && drain_ && (!out_valid_ || written);
+  put_ = run && drain_ && (!out_valid_ || written_);
   last_put_ = put_ && drain_sample_ + 1 == drained_block_.samples &&
               drain_lane_ + members_step_ >= drained_block_.lanes;
   swap_ = (full_ || last_fill) && (!drain_ || last_put_);
-  done_ = state_ == kWait && !out_valid_ && writes_idle;
+  done_ = flushing() && beats_.empty() && writes_idle;
   const bool ahead = (fill_ && filled_ >= drained_) || (put_ && drained_ >= filled_);
   stall_ = state_ == kRun ? !ahead : state_ == kWait ? !done_ : false;
 }
@@ -92,6 +93,7 @@ void TimedUnfold::evaluate(bool asked, bool written, bool writes_idle) {
 void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   const bool begin = state_ == kBegin;
   const bool finish = last_put_ && drained_block_.final;
+  beats_.step(out_valid_, written_, out_address_, sent_);
   step_asker(response);
   if (load_)
     load_scan();
@@ -122,6 +124,7 @@ void TimedUnfold::step_asker(bool response) {
   const bool ends_block = step_ && block_end();
   Block pushed = block_;
   pushed.final = pushed.final && scan_end();
+  if (ends_block) block_.word = block_.word + 1;
   if (step_) tags_.push() = {in_map(), block_end()};
   if (ends_block) blocks_.push() = pushed;
   if (asked_) ++reserved_;
@@ -159,6 +162,10 @@ void TimedUnfold::load_scan() {
   y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding_height;
   block_.lanes = last_word ? lanes_left : lanes_;
   block_.samples = last_sample ? samples_left : samples_step_;
+  block_.row = (tap_y_ * d_.unfold_kernel_width + tap_x_) * d_.unfold_tap_rows + lane_first_;
+  block_.sample = sample_;
+  block_.plane = plane_;
+  block_.word = 0;
   block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;
   next_ = block_.final ? Next::kNone : Next::kSum;
   sample_ = last_sample ? 0 : sample_ + samples_step_;
@@ -174,10 +181,25 @@ void TimedUnfold::load_scan() {
   }
 }
 
+/// Of the beat that is drained next.
+std::uint32_t TimedUnfold::drain_address() const {
+  const Block& block = drained_block_;
+  const Geometry::Side& side = geometry_.side(d_.target_columns);
+  const auto group = u32(side.group), lane_bytes = u32(geometry_.lane_bytes);
+  const std::uint32_t row = block.row + drain_lane_;
+  const std::uint32_t words =
+      ((row / group * d_.source_rows + block.sample + drain_sample_) * d_.unfold_planes +
+       block.plane) *
+          d_.target_words +
+      block.word;
+  return d_.target_address + (words * group + row % group) * lane_bytes;
+}
+
 /// Fills one bank while the other drains.
 void TimedUnfold::step_banks() {
   const bool last_fill = fill_ && tags_.front().last;
   if (fill_) tags_.pop();
+  if (put_) out_address_ = drain_address();
   if (put_)
     out_valid_ = true;
   else if (written_)

@@ -9,6 +9,7 @@
 #include "model/spec/descriptor.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/pipeline.hpp"
+#include "model/timing/combiner.hpp"
 
 namespace solfege {
 
@@ -38,15 +39,19 @@ class TimedTranspose {
   std::uint32_t plane_ = 0, word_ = 0, block_ = 0, asked_ = 0, got_ = 0, put_ = 0;
 };
 
-/// sf_unfold
+/// sf_unfold, and the beats that sf_turner holds for it
 class TimedUnfold {
  public:
   explicit TimedUnfold(const Config& config)
-      : geometry_(config), lanes_(static_cast<std::uint32_t>(config.lanes)) {}
+      : geometry_(config),
+        lanes_(static_cast<std::uint32_t>(config.lanes)),
+        beats_(config.bus_bytes, kTurnedBeats) {}
   bool read_request() const {
     return running() && scan_ && room() && in_map() && reserved_ < kUnfoldAnswers;
   }
-  bool write_request() const { return out_valid_; }
+  bool write_request() const {
+    return beats_.request_valid(out_valid_, out_address_, flushing());
+  }
   bool busy() const { return state_ != 0; }
   /// Works out what moves, once the memory's grants of this cycle are known.
   void evaluate(bool asked, bool written, bool writes_idle);
@@ -67,9 +72,12 @@ class TimedUnfold {
   };
   struct Block {
     std::uint32_t lanes = 0, samples = 0;
+    std::uint32_t row = 0, sample = 0, plane = 0, word = 0;  ///< of the target, the first
     bool final = false;
   };
   bool running() const { return state_ == kRun; }
+  bool flushing() const { return state_ == kWait && !out_valid_; }
+  std::uint32_t drain_address() const;
   bool room() const {
     return tags_.size() < kUnfoldTags && (blocks_.size() < kUnfoldBlocks || lane_ != 0);
   }
@@ -103,8 +111,10 @@ class TimedUnfold {
   bool full_ = false, drain_ = false, out_valid_ = false;
   std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;
   Block drained_block_;
+  std::uint32_t out_address_ = 0;
+  TimedCombiner beats_;
   // This cycle
-  bool asked_ = false, written_ = false, step_ = false, load_ = false, fill_ = false,
+  bool asked_ = false, sent_ = false, written_ = false, step_ = false, load_ = false, fill_ = false,
        take_answer_ = false, put_ = false, last_put_ = false, swap_ = false, stall_ = false,
        done_ = false;
 };

@@ -10,6 +10,7 @@ module sf_operand_buffer #(
     parameter WordBits = 1024,
     parameter BeatBits = 512,
     parameter Depth = 2048,  // words
+    parameter BankDepth = 512,  // of the memories that it consists of, or less
     parameter Planes = 1,
     parameter AddressBits = $clog2(Depth),  // derived; do not set
     parameter Beats = WordBits / BeatBits,  // derived; do not set
@@ -89,9 +90,10 @@ module sf_operand_buffer #(
         assign data    = write_data_i;
       end
       for (part = 0; part < Parts; part = part + 1) begin : gen_part
-        sf_ram #(
-            .Width(PartBits),
-            .Depth(Depth / Banks)
+        sf_banked_ram #(
+            .Width    (PartBits),
+            .Depth    (Depth / Banks),
+            .BankDepth(BankDepth)
         ) u_ram (
             .clk_i          (clk_i),
             .write_enable_i (written && {{(32-BeatIndexBits){1'b0}}, write_beat_i} == part),

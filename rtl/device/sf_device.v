@@ -12,6 +12,7 @@ module sf_device #(
     parameter AccumulatorBits = 48,
     parameter RowBufferDepth = 2048,
     parameter ColumnBufferDepth = 2048,
+    parameter BufferBankDepth = 512,
     parameter StreamLanes = 16,
     parameter StoredBits = 16,
     parameter WideBits = 24,
@@ -365,10 +366,11 @@ module sf_device #(
   wire [Planes*Rows*Lanes-1:0] row_operand;
   wire [Columns*Lanes-1:0]     column_operand;
   sf_operand_buffer #(
-      .WordBits(Rows * Lanes),
-      .BeatBits(8 * BusBytes),
-      .Depth   (RowBufferDepth),
-      .Planes  (Planes)
+      .WordBits (Rows * Lanes),
+      .BeatBits (8 * BusBytes),
+      .Depth    (RowBufferDepth),
+      .BankDepth(BufferBankDepth),
+      .Planes   (Planes)
   ) u_row_buffer (
       .clk_i          (clk_i),
       .write_enable_i (load_rows),
@@ -382,9 +384,10 @@ module sf_device #(
       .read_data_o    (row_operand)
   );
   sf_operand_buffer #(
-      .WordBits(Columns * Lanes),
-      .BeatBits(8 * BusBytes),
-      .Depth   (ColumnBufferDepth)
+      .WordBits (Columns * Lanes),
+      .BeatBits (8 * BusBytes),
+      .Depth    (ColumnBufferDepth),
+      .BankDepth(BufferBankDepth)
   ) u_column_buffer (
       .clk_i          (clk_i),
       .write_enable_i (load_columns),

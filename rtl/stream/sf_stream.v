@@ -551,7 +551,8 @@ module sf_stream #(
   end
   sf_write_combiner #(
       .DataBytes(PackBytes),
-      .BusBytes (BusBytes)
+      .BusBytes (BusBytes),
+      .Lines    (PLANE_BEATS)
   ) u_planes (
       .clk_i            (clk_i),
       .rst_ni           (rst_ni),

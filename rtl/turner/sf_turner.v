@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The turner: TRANSPOSE and UNFOLD, one at a time, on the same two memory clients. The descriptor is stable from start to
 // done and says which of the two works; the other stands still. Handshakes, latencies and formats are theirs.
+// Unfolded words that share a beat come a block of pixels apart: beats are held for them, and leave before done.
 `default_nettype none
 module sf_turner #(
     parameter Rows = 16,
@@ -35,14 +36,18 @@ module sf_turner #(
   wire [31:0] transpose_request_address, transpose_write_address, unfold_request_address, unfold_write_address;
   wire [8*BusBytes-1:0] transpose_write_data, unfold_write_data;
   wire [BusBytes-1:0]   transpose_write_strobe, unfold_write_strobe;
+  wire unfold_flush, unfold_write_ready, unfold_flushed, beat_valid;
+  wire [31:0]           beat_address;
+  wire [8*BusBytes-1:0] beat_data;
+  wire [BusBytes-1:0]   beat_strobe;
   assign stall_o           = is_unfold ? unfold_stall : transpose_stall;
   assign done_o            = is_unfold ? unfold_done : transpose_done;
   assign request_valid_o   = is_unfold ? unfold_request_valid : transpose_request_valid;
   assign request_address_o = is_unfold ? unfold_request_address : transpose_request_address;
-  assign write_valid_o     = is_unfold ? unfold_write_valid : transpose_write_valid;
-  assign write_address_o   = is_unfold ? unfold_write_address : transpose_write_address;
-  assign write_data_o      = is_unfold ? unfold_write_data : transpose_write_data;
-  assign write_strobe_o    = is_unfold ? unfold_write_strobe : transpose_write_strobe;
+  assign write_valid_o     = is_unfold ? beat_valid : transpose_write_valid;
+  assign write_address_o   = is_unfold ? beat_address : transpose_write_address;
+  assign write_data_o      = is_unfold ? beat_data : transpose_write_data;
+  assign write_strobe_o    = is_unfold ? beat_strobe : transpose_write_strobe;
   sf_transpose #(
       .Rows    (Rows),
       .Columns (Columns),
@@ -89,11 +94,34 @@ module sf_turner #(
       .response_valid_i (response_valid_i & is_unfold),
       .response_data_i  (response_data_i),
       .write_valid_o    (unfold_write_valid),
-      .write_ready_i    (write_ready_i),
+      .write_ready_i    (unfold_write_ready),
       .write_address_o  (unfold_write_address),
       .write_data_o     (unfold_write_data),
       .write_strobe_o   (unfold_write_strobe),
-      .writes_idle_i    (writes_idle_i)
+      .flush_o          (unfold_flush),
+      .writes_idle_i    (unfold_flushed & writes_idle_i)
+  );
+  sf_write_combiner #(
+      .DataBytes(BusBytes),
+      .BusBytes (BusBytes),
+      .Lines    (TURNED_BEATS)
+  ) u_beats (
+      .clk_i            (clk_i),
+      .rst_ni           (rst_ni),
+      .clear_i          (clear_i),
+      .want_i           (unfold_write_valid),
+      .push_i           (unfold_write_valid & unfold_write_ready),
+      .ready_o          (unfold_write_ready),
+      .address_i        (unfold_write_address),
+      .data_i           (unfold_write_data),
+      .strobe_i         (unfold_write_strobe),
+      .flush_i          (unfold_flush),
+      .empty_o          (unfold_flushed),
+      .request_valid_o  (beat_valid),
+      .request_ready_i  (write_ready_i & is_unfold),
+      .request_address_o(beat_address),
+      .request_data_o   (beat_data),
+      .request_strobe_o (beat_strobe)
   );
 endmodule
 `default_nettype wire

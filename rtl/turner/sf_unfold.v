@@ -36,6 +36,7 @@ module sf_unfold #(
     output wire [31:0]           write_address_o,
     output wire [8*BusBytes-1:0] write_data_o,
     output wire [BusBytes-1:0]   write_strobe_o,
+    output wire                  flush_o,        // all is written
     input  wire                  writes_idle_i
 );
   // Parameters that cannot be: elaboration stops at a module that is nowhere.
@@ -593,7 +594,8 @@ module sf_unfold #(
   assign write_data_o    = beat;
   assign write_strobe_o  = strobe;
 
-  assign done_o = enable_i & (state_q == STATE_WAIT) & ~out_valid_q & writes_idle_i;
+  assign flush_o = enable_i & (state_q == STATE_WAIT) & ~out_valid_q;
+  assign done_o  = flush_o & writes_idle_i;
   // Running advances with whichever is ahead, filling or draining; the other goes along
   wire ahead = (fill & filled_q >= drained_q) | (put & drained_q >= filled_q);
   assign stall_o = (state_q == STATE_RUN) ? ~ahead : (state_q == STATE_WAIT) & ~done_o;
