@@ -253,6 +253,12 @@ class Pricer {
     // Memories of the lanes
     const auto used = d.channel_tables();
     const auto tables = static_cast<double>(std::count(used.begin(), used.end(), true));
+    if (d.z_enable && keeps_z(d, c_.stream_lanes)) {
+      const int bits = 32 * c_.stream_lanes;
+      const long long kept = kRepeatedElements / static_cast<unsigned>(c_.stream_lanes);
+      access("repeated chunks", true, kept, bits, steps / d.count1);
+      access("repeated chunks", false, kept, bits, steps - steps / d.count1);
+    }
     access("channel tables", false, shape_.table_rows, 32,
            tables * static_cast<double>(chunk_changes(d, c_.stream_lanes)) * lanes);
     if (d.fills_table() && d.table != Table::kSample)

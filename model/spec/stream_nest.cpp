@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/spec/stream_nest.hpp"
 
+#include "model/spec/pipeline.hpp"
+
 namespace solfege {
 
 StreamNest::StreamNest(const Descriptor& d, bool strides_b, int stream_lanes)
@@ -64,6 +66,11 @@ void StreamNest::seek(std::uint64_t step) {
   for (unsigned loop = 5; loop-- > 1;) base_[loop] = base_[loop + 1] + index_[loop] * stride_[loop];
   group_chunk_ = chunk_first_ + index_[3] * count_[0];
   sample_block_ = sample_first_ + 16 * index_[tile_order_ ? 2 : 5];
+}
+
+bool keeps_z(const Descriptor& d, int stream_lanes) {
+  return !d.x_from_array && d.count1 > 1 && (d.z_strides_b ? d.stride_b1 : d.stride_a1) == 0 &&
+         d.count0 > 1 && d.count0 <= kRepeatedElements / static_cast<std::uint32_t>(stream_lanes);
 }
 
 std::uint64_t chunk_changes(const Descriptor& d, int stream_lanes) {

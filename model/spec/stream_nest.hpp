@@ -46,6 +46,8 @@ class StreamNest {
                 channels_ = 0, samples_ = 0;
 };
 
+/// Whether the chunks of z in a turn of loop 1 are kept, because they come again in its next turns.
+bool keeps_z(const Descriptor& d, int stream_lanes);
 /// Steps of a STREAM descriptor at which the chunk changes, and the row of the sample table, the
 /// first step included: there the stream unit reads the tables that the pass uses.
 std::uint64_t chunk_changes(const Descriptor& d, int stream_lanes);

@@ -13,11 +13,12 @@ unsigned log2_of(std::uint32_t value) { return static_cast<unsigned>(31 - __buil
 // ---- Reader ----
 
 void TimedReader::start(const Descriptor& d, bool strides_b, std::uint32_t address,
-                        ElementType type, const Config& config) {
+                        ElementType type, bool keeps, const Config& config) {
   nest_ = StreamNest(d, strides_b, config.stream_lanes);
   address_ = address;
   bus_bytes_ = static_cast<std::uint32_t>(config.bus_bytes);
   size_log2_ = log2_of(static_cast<std::uint32_t>(traits(type).bytes));
+  keeps_ = keeps;
   running_ = true;
   last_valid_ = false;
 }
@@ -303,8 +304,10 @@ void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_ask
   max_address_ = d.max_address;
   sum_base_ = d.sum_address;
   nest_ = StreamNest(d, d.destination_strides_b, config_.stream_lanes);
-  if (!from_array_) read_x_.start(d, false, d.x_address, d.x_type, config_);
-  if (z_enable_) read_z_.start(d, d.z_strides_b, d.z_address, d.z_type, config_);
+  if (!from_array_) read_x_.start(d, false, d.x_address, d.x_type, false, config_);
+  if (z_enable_)
+    read_z_.start(d, d.z_strides_b, d.z_address, d.z_type, keeps_z(d, config_.stream_lanes),
+                  config_);
   pack_.start(d);
 }
 

@@ -18,8 +18,9 @@ namespace solfege {
 /// sf_stream_reader
 class TimedReader {
  public:
+  /// `keeps`: what loop 1 goes over again is read once.
   void start(const Descriptor& d, bool strides_b, std::uint32_t address, ElementType type,
-             const Config& config);
+             bool keeps, const Config& config);
   bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
   bool valid() const { return out_valid_; }
   void step(bool asked, bool response, bool take);
@@ -31,12 +32,15 @@ class TimedReader {
   std::uint32_t beat_address() const {
     return (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
   }
-  bool new_beat() const { return nest_.valid() && !(last_valid_ && last_beat_ == beat_address()); }
+  bool new_beat() const {
+    return nest_.valid() && !(keeps_ && nest_.index(1) != 0) &&
+           !(last_valid_ && last_beat_ == beat_address());
+  }
 
   StreamNest nest_;
   std::uint32_t address_ = 0, bus_bytes_ = 64, last_beat_ = 0;
   unsigned size_log2_ = 0;
-  bool running_ = false, last_valid_ = false, out_valid_ = false;
+  bool keeps_ = false, running_ = false, last_valid_ = false, out_valid_ = false;
   unsigned credit_ = kBeatsAhead, beat_used_ = 0;
   Ring<Chunk> chunks_{kChunksAhead};
 };

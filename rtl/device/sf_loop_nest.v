@@ -26,6 +26,7 @@ module sf_loop_nest #(
     output wire          window_first_o,  // i1 = i2 = 0
     output wire          window_last_o,
     output wire [15:0]   place_o,         // i0
+    output wire          again_o,         // i1 is not 0
     output wire [15:0]   position_o,      // (i2 count1 + i1) count0 + i0
     output wire [7:0]    sum_tile_o,      // accumulate_tile + i3
     output wire          sum_first_o,     // i4 = 0
@@ -107,6 +108,7 @@ module sf_loop_nest #(
   assign window_first_o  = (index1_q == 16'd0) & (index2_q == 16'd0);
   assign window_last_o   = end1 & end2;
   assign place_o         = index0_q;
+  assign again_o         = index1_q != 16'd0;
   assign position_o      = position_q;
   assign sum_tile_o      = sum_tile_q;
   assign sum_first_o     = index4_q == 16'd0;

@@ -152,6 +152,7 @@ module sf_stream #(
       .window_first_o (nest_window_first),
       .window_last_o  (nest_window_last),
       .place_o        (nest_place),
+      .again_o        (),
       .position_o     (nest_position),
       .sum_tile_o     (nest_sum_tile),
       .sum_first_o    (nest_sum_first),
@@ -188,7 +189,8 @@ module sf_stream #(
   );
   sf_stream_reader #(
       .StreamLanes(StreamLanes),
-      .BusBytes   (BusBytes)
+      .BusBytes   (BusBytes),
+      .Repeats    (1)
   ) u_read_z (
       .clk_i            (clk_i),
       .rst_ni           (rst_ni),

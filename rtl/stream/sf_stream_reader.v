@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a tensor from memory chunk by chunk along the loop nest, running ahead of the pipeline.
-// Consecutive chunks of one bus beat share one read. Elements come out as 32-bit signed values, tagged ones as they
+// Consecutive chunks of one bus beat share one read. With Repeats, chunks that loop 1 goes over again are kept where
+// there are 2 to REPEATED_ELEMENTS / StreamLanes of them, and read once. Elements come out as 32-bit signed values, tagged ones as they
 // are. Chunks outside the tensor are not read; what comes out for them means nothing.
 // A read is asked for only when its beat has a place, so responses are always accepted.
 `default_nettype none
 module sf_stream_reader #(
     parameter StreamLanes = 16,
-    parameter BusBytes = 64
+    parameter BusBytes = 64,
+    parameter Repeats = 0
 ) (
     input  wire                      clk_i,
     input  wire                      rst_ni,
@@ -45,11 +47,15 @@ module sf_stream_reader #(
   endgenerate
   `include "sf_descriptor.vh"
   localparam ByteBits = $clog2(BusBytes);
+  localparam KeptChunks = REPEATED_ELEMENTS / StreamLanes;
+  localparam KeptBits = $clog2(KeptChunks);
   localparam UsedBits = $clog2(BEATS_AHEAD) + 1;
 
   // ---- Ask ----
   wire        nest_active, nest_valid, nest_last;
   wire [31:0] nest_offset;
+  wire [15:0] nest_place;
+  wire        nest_again;
   wire        advance;
   sf_loop_nest #(.StreamLanes(StreamLanes)) u_nest (
       .clk_i          (clk_i),
@@ -69,7 +75,8 @@ module sf_stream_reader #(
       .pool_index_o   (),
       .window_first_o (),
       .window_last_o  (),
-      .place_o        (),
+      .place_o        (nest_place),
+      .again_o        (nest_again),
       .position_o     (),
       .sum_tile_o     (),
       .sum_first_o    (),
@@ -84,10 +91,15 @@ module sf_stream_reader #(
 
   reg         last_valid_q;
   reg  [31:0] last_beat_q;
-  wire        new_beat = nest_valid & ~(last_valid_q & (last_beat_q == beat_address));
+  wire [31:0] stride_1 = strides_b_i ? descriptor_i[F_STRIDE_B1+:32] : descriptor_i[F_STRIDE_A1+:32];
+  wire [15:0] count_0  = descriptor_i[F_COUNT0+:16];
+  wire        keeps    = (Repeats != 0) & ~descriptor_i[F_X_FROM_ARRAY] & (descriptor_i[F_COUNT1+:16] != 16'd1)
+      & (stride_1 == 32'd0) & (count_0 != 16'd1) & ({16'd0, count_0} <= KeptChunks);
+  wire        repeated = keeps & nest_again;
+  wire        new_beat = nest_valid & ~repeated & ~(last_valid_q & (last_beat_q == beat_address));
 
   wire                 chunk_ready, chunk_valid, chunk_pop;
-  wire [ByteBits+1:0]  chunk_head;
+  wire [KeptBits+ByteBits+2:0] chunk_head;
   wire                 beat_valid, beat_pop;
   wire [8*BusBytes-1:0] beat_head;
   reg  [UsedBits-1:0]  credit_q;  // free places for beats
@@ -118,14 +130,14 @@ module sf_stream_reader #(
   always @(posedge clk_i) if (asked) last_beat_q <= beat_address;
 
   sf_fifo #(
-      .Width(ByteBits + 2),
+      .Width(KeptBits + ByteBits + 3),
       .Depth(CHUNKS_AHEAD)
   ) u_chunks (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
       .clear_i(clear_i),
       .push_i (advance),
-      .data_i ({nest_valid, new_beat, address[ByteBits-1:0]}),
+      .data_i ({nest_place[KeptBits-1:0], repeated, nest_valid, new_beat, address[ByteBits-1:0]}),
       .ready_o(chunk_ready),
       .valid_o(chunk_valid),
       .data_o (chunk_head),
@@ -157,7 +169,43 @@ module sf_stream_reader #(
   assign chunk_pop = give;
   assign beat_pop  = give & head_new;
   assign valid_o   = out_valid_q;
-  assign data_o    = out_q;
+
+  // ---- Chunks that are kept, each a cycle after it was given: one comes again two gives later at the earliest ----
+  generate
+    if (Repeats != 0) begin : gen_kept
+      wire [KeptBits-1:0] place = chunk_head[ByteBits+3+:KeptBits];
+      wire                head_repeated = chunk_head[ByteBits+2];
+      reg                 fresh_q, repeated_q;
+      reg  [KeptBits-1:0] place_q;
+      wire [32*StreamLanes-1:0] kept;
+      always @(posedge clk_i or negedge rst_ni) begin
+        if (!rst_ni) fresh_q <= 1'b0;
+        else fresh_q <= give & ~head_repeated & keeps;
+      end
+      always @(posedge clk_i) begin
+        if (give) begin
+          repeated_q <= head_repeated;
+          place_q    <= place;
+        end
+      end
+      sf_ram #(
+          .Width(32 * StreamLanes),
+          .Depth(KeptChunks)
+      ) u_kept (
+          .clk_i          (clk_i),
+          .write_enable_i (fresh_q),
+          .write_address_i(place_q),
+          .write_data_i   (out_q),
+          .read_enable_i  (give & head_repeated),
+          .read_address_i (place),
+          .read_data_o    (kept)
+      );
+      assign data_o = repeated_q ? kept : out_q;
+    end else begin : gen_unused
+      wire unused = |{chunk_head[ByteBits+2+:KeptBits+1]};
+      assign data_o = out_q;
+    end
+  endgenerate
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) out_valid_q <= 1'b0;

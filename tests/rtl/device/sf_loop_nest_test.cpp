@@ -97,6 +97,7 @@ int differences(const Vsf_loop_nest& top, const Nest& n, const int* at) {
   wrong += top.window_first_o != (at[1] == 0 && at[2] == 0);
   wrong += top.window_last_o != (end[1] && end[2]);
   wrong += top.place_o != at[0];
+  wrong += top.again_o != (at[1] > 0);
   wrong += top.position_o != (at[2] * n.count[1] + at[1]) * n.count[0] + at[0];
   wrong += top.sum_tile_o != n.accumulate_tile + at[3];
   wrong += top.sum_first_o != (at[4] == 0) || top.sum_last_o != end[4];
