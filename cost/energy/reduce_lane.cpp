@@ -12,19 +12,24 @@ std::uint64_t extended(std::uint32_t value) {
 
 void ReduceLane::clock(const ReduceElement& element, Vectors* vectors) {
   Row& row = rows_[row_];
+  const bool keep = taken_ && element.take && mode_.sums && element.row == row_;
   vectors->step();
   std::size_t port = 0;
   for (const std::uint64_t value :
        {std::uint64_t{element.take}, std::uint64_t{mode_.second}, std::uint64_t{mode_.absolute},
         std::uint64_t{mode_.dot}, std::uint64_t{element.inside}, std::uint64_t{element.y},
-        std::uint64_t{element.z}, std::uint64_t{row.seen}, row.sum, row.second})
+        std::uint64_t{element.z}, std::uint64_t{again_}, std::uint64_t{keep},
+        std::uint64_t{row.seen}, row.sum, row.second})
     vectors->set(port++, value);
 
   if (taken_ && mode_.sums) {
-    row.sum += mode_.absolute ? value_ : extended(value_);
-    if (mode_.second) row.second += extended(product_);
-    row.seen = true;
+    Row sums = again_ ? kept_ : row;
+    sums.sum += mode_.absolute ? value_ : extended(value_);
+    if (mode_.second) sums.second += extended(product_);
+    sums.seen = true;
+    (keep ? kept_ : row) = sums;
   }
+  again_ = keep;
   taken_ = element.take;
   if (!element.take) return;
   row_ = element.row;

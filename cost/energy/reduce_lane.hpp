@@ -35,7 +35,8 @@ class ReduceLane {
     std::uint64_t sum = 0, second = 0;
   };
   const ReduceMode mode_;
-  bool taken_ = false;
+  bool taken_ = false, again_ = false;
+  Row kept_;  ///< sums of the row, while its chunks follow one another
   std::uint32_t row_ = 0, value_ = 0, product_ = 0;
   std::map<std::uint32_t, Row> rows_;
 };

@@ -281,6 +281,13 @@ class Pricer {
              static_cast<double>(sample_row_changes(d, c_.stream_lanes)));
   }
 
+  /// Times that the row of the sums changes, while no result is late.
+  double reduced_rows(const Descriptor& d) const {
+    return static_cast<double>(d.sum_per_channel  ? chunk_changes(d, c_.stream_lanes)
+                               : d.sum_per_sample ? d.steps()
+                                                  : 1);
+  }
+
   /// All steps pass the reductions' inputs; results are taken and summed.
   void reduce(const Descriptor& d, double results, double steps) {
     if (const UnitEnergy* unit = find("reduce")) {
@@ -293,7 +300,7 @@ class Pricer {
       if (d.max_enable) access("reductions", write, c_.max_batch, 32, results / c_.stream_lanes);
       if (d.sum_enable)
         access("reductions", write, shape_.table_rows, 64 * c_.stream_lanes,
-               results / c_.stream_lanes * (d.sums_twice() ? 2 : 1));
+               std::min(results / c_.stream_lanes, reduced_rows(d)) * (d.sums_twice() ? 2 : 1));
     }
   }
 

@@ -148,8 +148,8 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     design.top = "sf_reduce_lane";
     sources.modules({"sf_reduce_lane"});
     unit.inputs = {{"take_i", 1}, {"take_second_i", 1}, {"absolute_i", 1}, {"dot_i", 1},
-                   {"mask_i", 1}, {"y_i", 32},          {"z_i", 16},       {"seen_i", 1},
-                   {"sum_i", 64}, {"second_i", 64}};
+                   {"mask_i", 1}, {"y_i", 32},          {"z_i", 16},       {"again_i", 1},
+                   {"keep_i", 1}, {"seen_i", 1},        {"sum_i", 64},     {"second_i", 64}};
     unit.action = "an element in the reductions";
   } else if (name == "random_shared" || name == "random_private") {
     design.top = "sf_lfsr";

@@ -74,6 +74,21 @@ module sf_reduce #(
       .enable_i(take),
       .clk_o   (lane_clk)
   );
+  reg               valid_q;  // a chunk was taken
+  reg [RowBits-1:0] row_q;    // its row
+  reg               again_q;  // whose sums are in the lanes
+  // The chunk that follows is of the same row: the sums stay in the lanes
+  wire [RowBits-1:0] next_row = sum_per_channel ? chunk_i[RowBits-1:0] : sum_per_sample ? sample_i[RowBits-1:0] : {RowBits{1'b0}};
+  wire               keep = take & valid_q & sum_enable & (next_row == row_q);
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) begin
+      valid_q <= 1'b0;
+      again_q <= 1'b0;
+    end else begin
+      valid_q <= take;
+      again_q <= keep;
+    end
+  end
   genvar lane;
   generate
     for (lane = 0; lane < StreamLanes; lane = lane + 1) begin : gen_lane
@@ -87,6 +102,8 @@ module sf_reduce #(
           .y_i          (y_i[32*lane+:32]),
           .z_i          (z_i[16*lane+:16]),
           .magnitude_o  (magnitude[32*lane+:32]),
+          .again_i      (again_q),
+          .keep_i       (keep),
           .seen_i       (sum_seen_q[sum_row]),
           .sum_i        (sum_old[64*lane+:64]),
           .second_i     (second_old[64*lane+:64]),
@@ -107,19 +124,13 @@ module sf_reduce #(
         if (largest[32*(i+half)+:32] > largest[32*i+:32]) largest[32*i+:32] = largest[32*(i+half)+:32];
   end
 
-  reg                  valid_q;
   reg [31:0]           max_q;
   reg [SampleBits-1:0] sample_q;
-  reg [RowBits-1:0]    row_q;
-  always @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) valid_q <= 1'b0;
-    else valid_q <= take;
-  end
   always @(posedge clk_i) begin
     if (take) begin
       max_q    <= largest[31:0];
       sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
-      row_q    <= sum_per_channel ? chunk_i[RowBits-1:0] : sum_per_sample ? sample_i[RowBits-1:0] : {RowBits{1'b0}};
+      row_q    <= next_row;
     end
   end
 
@@ -142,7 +153,7 @@ module sf_reduce #(
       .Depth(TableRows)
   ) u_sum (
       .clk_i         (clk_i),
-      .write_enable_i(valid_q & sum_enable),
+      .write_enable_i(valid_q & sum_enable & ~keep),
       .address_i     (sum_row),
       .write_data_i  (sum_new),
       .read_data_o   (sum_old)
@@ -152,7 +163,7 @@ module sf_reduce #(
       .Depth(TableRows)
   ) u_second (
       .clk_i         (clk_i),
-      .write_enable_i(valid_q & sum_enable & second_enable),
+      .write_enable_i(valid_q & sum_enable & second_enable & ~keep),
       .address_i     (sum_row),
       .write_data_i  (second_new),
       .read_data_o   (second_old)

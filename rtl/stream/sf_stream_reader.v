@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a tensor from memory chunk by chunk along the loop nest, running ahead of the pipeline.
 // Consecutive chunks of one bus beat share one read. With Repeats, chunks that loop 1 goes over again are kept where
-// there are 2 to REPEATED_ELEMENTS / StreamLanes of them, and read once. Elements come out as 32-bit signed values, tagged ones as they
-// are. Chunks outside the tensor are not read; what comes out for them means nothing.
+// there are 2 to REPEATED_ELEMENTS / StreamLanes of them, and read once.
+// Elements come out as 32-bit signed values, tagged ones as they are. Chunks outside the tensor are not read; what comes
+// out for them means nothing.
 // A read is asked for only when its beat has a place, so responses are always accepted.
 `default_nettype none
 module sf_stream_reader #(
