@@ -67,8 +67,7 @@ class Counter {
 
   /// Of a word of an operand buffer, which lies in one memory.
   EnergyFigure buffer_energy(const Geometry::Side& side) const {
-    return sram_energy(side.word_bits,
-                       static_cast<double>(side.bank_depth) * side.word_bytes);
+    return sram_energy(side.word_bits, static_cast<double>(side.bank_depth) * side.word_bytes);
   }
 
   void load(const Descriptor& d) {

@@ -275,7 +275,12 @@ class Pricer {
         access("thresholds", false,
                static_cast<long long>(level < shape_.threshold_bits ? shape_.threshold_rows : 1)
                    << level,
-               32, steps * lanes);
+               32,
+               // The root only where the row changes
+               (level > 0                 ? steps
+                : d.threshold_per_channel ? static_cast<double>(chunk_changes(d, c_.stream_lanes))
+                                          : 1) *
+                   lanes);
     if (d.scale_x_source == Scalar::kSample || (d.pack_enable && d.stochastic()))
       access("sample scales", false, geometry_.sample_rows, 32 * c_.stream_lanes,
              static_cast<double>(sample_row_changes(d, c_.stream_lanes)));

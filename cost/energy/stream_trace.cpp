@@ -199,8 +199,9 @@ StreamTrace::Step StreamTrace::step(std::uint64_t number, int lane) const {
   s.pool_index = nest.window_index();
   s.window_first = i(1) == 0 && i(2) == 0;
   s.place = i(0);
-  s.position = (d_.accumulate_tile + i(3)) * static_cast<std::uint32_t>(Geometry(config_).tile_chunks) +
-               nest.window_index() * d_.count0 + i(0);
+  s.position =
+      (d_.accumulate_tile + i(3)) * static_cast<std::uint32_t>(Geometry(config_).tile_chunks) +
+      nest.window_index() * d_.count0 + i(0);
   s.sum_first = d_.accumulate_first && i(4) == 0;
   s.result = (!d_.pool_enable || nest.window_last()) &&
              (!d_.accumulate_enable || (d_.accumulate_last && nest.sum_last()));

@@ -368,7 +368,8 @@ void GoldenStream::accumulate(Worker& w, const Element* row_block, const Patch& 
   if (x_width_ == Width::k64)
     accumulate_as(w.wide_product, device_.accumulated_, row_block, patch, group, column, row_shift);
   else
-    accumulate_as(w.widest_product, device_.accumulated_wide_, row_block, patch, group, column, row_shift);
+    accumulate_as(w.widest_product, device_.accumulated_wide_, row_block, patch, group, column,
+                  row_shift);
 }
 
 }  // namespace solfege

@@ -407,8 +407,7 @@ OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const Packed
       wait_for(writer->second, kTurned, &dma_after_turner_);
   }
   for (std::uint32_t piece = 0; piece < u32(pieces); ++piece) {
-    d.load_address =
-        tensor.address + (place.first_word + piece * step) * tensor.group_word_bytes();
+    d.load_address = tensor.address + (place.first_word + piece * step) * tensor.group_word_bytes();
     d.load_offset = u32(place.offset) + piece * place.load_words;
     append(d, "load " + tensor.name);
   }

@@ -26,11 +26,11 @@ struct Config {
   int lanes = 16;                  ///< L, 16..256 (planes are packed in blocks of 16 channels)
   int accumulator_bits = 40;       ///< 16..48, >= required_accumulator_bits()
   int max_contraction = 65536;     ///< elements in the longest sum of products, 16..2^24
-  int row_buffer_depth = 8192;     ///< words of R*L bits, power of two, 64..65536
-  int column_buffer_depth = 8192;  ///< words of C*L bits, power of two, 64..65536
+  int row_buffer_depth = 4096;     ///< words of R*L bits, power of two, 64..65536
+  int column_buffer_depth = 4096;  ///< words of C*L bits, power of two, 64..65536
+  int buffer_bank_depth = 256;     ///< words of a memory of theirs, power of two, 16..65536
 
   // [stream]
-  int buffer_bank_depth = 512;   ///< words of a memory of the buffers, power of two, 16..65536
   int stream_lanes = 16;         ///< S, 1..16, power of two, at most min(columns, lanes)
   int stored_bits = 16;          ///< stored pre-activations and gradients: 16 or 32
   int table_channels = 512;      ///< of the per-channel tables, power of two, 16..min(8192, 2048 S)

@@ -49,9 +49,7 @@ class TimedUnfold {
   bool read_request() const {
     return running() && scan_ && room() && in_map() && reserved_ < kUnfoldAnswers;
   }
-  bool write_request() const {
-    return beats_.request_valid(out_valid_, out_address_, flushing());
-  }
+  bool write_request() const { return beats_.request_valid(out_valid_, out_address_, flushing()); }
   bool busy() const { return state_ != 0; }
   /// Works out what moves, once the memory's grants of this cycle are known.
   void evaluate(bool asked, bool written, bool writes_idle);

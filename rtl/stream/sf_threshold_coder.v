@@ -41,6 +41,15 @@ module sf_threshold_coder #(
   reg signed [31:0] y_1;
   always @(posedge search_clk) if (go_i & code_enable_i) y_1 <= y_i;
 
+  // The root of a row is read once while elements of the row follow one another.
+  wire [15:0] row_1 = per_channel_i ? row_1_i : 16'd0;
+  reg         root_read_q;  // of stage 2's row, as it is in the table
+  always @(posedge clk_i) begin
+    if (go_i & write_i) root_read_q <= 1'b0;
+    else if (go_i & code_enable_i) root_read_q <= 1'b1;
+  end
+  wire        root_needed = ~(root_read_q & (row_1 == gen_stage[2].row));
+
   wire [32*Levels-1:0] threshold;  // word of each level
   genvar stage, level;
   generate
@@ -59,7 +68,7 @@ module sf_threshold_coder #(
         always @(posedge search_clk) begin
           if (go_i & code_enable_i) begin
             found <= 8'd0;
-            row   <= per_channel_i ? row_1_i : 16'd0;
+            row   <= row_1;
           end
         end
       end else begin : gen_next
@@ -88,7 +97,7 @@ module sf_threshold_coder #(
       wire [AddressBits-1:0] read_address, write_address;
       wire [7:0] node_prefix = write_node_i - (8'd1 << level);
       if (level == 0) begin : gen_root
-        assign read_address  = per_channel_i ? row_1_i[AddressBits-1:0] : {AddressBits{1'b0}};
+        assign read_address  = row_1[AddressBits-1:0];
         assign write_address = write_row_i[AddressBits-1:0];
       end else begin : gen_inner
         wire [7:0] prefix = {gen_stage[1+level].found[6:0],
@@ -106,7 +115,7 @@ module sf_threshold_coder #(
           .write_enable_i (go_i & write_i & (write_node_i >> level) == 8'd1),
           .write_address_i(write_address),
           .write_data_i   (y_i),
-          .read_enable_i  (go_i & code_enable_i & {28'd0, bits_i} > level),
+          .read_enable_i  (go_i & code_enable_i & {28'd0, bits_i} > level & (level != 0 || root_needed)),
           .read_address_i (read_address),
           .read_data_o    (threshold[32*level+:32])
       );
