@@ -95,6 +95,8 @@ void print_cycles(const StepCycles& step) {
              step.array_cycles, step.cycles, step.bytes_moved);
   fmt::print("array efficiency {:.3f} (ideal / array), utilisation {:.3f} (ideal / step)\n",
              ratio(step.ideal_cycles, step.array_cycles), ratio(step.ideal_cycles, step.cycles));
+  fmt::print("memory: {} bytes; {} if every pass read once what it reads, and filled its beats\n",
+             step.bytes_moved, step.least_bytes);
   // Where the step's cycles beyond the ideal go
   std::vector<const PassCycles*> losses;
   for (const PassCycles& pass : step.passes) losses.push_back(&pass);
@@ -156,6 +158,7 @@ int run_cycles(const CommonOptions& common, const CyclesOptions& options) {
   report["array_efficiency"] = ratio(step.ideal_cycles, step.array_cycles);
   report["utilisation"] = ratio(step.ideal_cycles, step.cycles);
   report["bytes_moved"] = step.bytes_moved;
+  report["bytes_least"] = step.least_bytes;
   report["layers"] = Json::array();
   for (const PassCycles& pass : step.passes)
     report["layers"].push_back({{"name", pass.name},
@@ -169,6 +172,7 @@ int run_cycles(const CommonOptions& common, const CyclesOptions& options) {
                                 {"bytes_moved", pass.bytes()},
                                 {"bytes_read", pass.read_bytes},
                                 {"bytes_written", pass.write_bytes},
+                                {"bytes_least", pass.least_bytes},
                                 {"bound_by", pass.bound_by}});
   print_cycles(step);
   write_report(common, report);

@@ -128,6 +128,9 @@ ReportKind cycles_report() {
        {"array_efficiency", "ideal_cycles / array_cycles."},
        {"utilisation", "ideal_cycles / cycles."},
        {"bytes_moved", "The bytes that are read from and written to memory."},
+       {"bytes_least",
+        "The same if every pass read each operand once and wrote each result once, in full beats: "
+        "what these passes cannot do without."},
        {"layers[].name", "The layer."},
        {"layers[].pass", "The pass of the layer."},
        {"layers[].ideal_cycles", "The least that the array needs for the pass."},
@@ -139,6 +142,7 @@ ReportKind cycles_report() {
        {"layers[].bytes_moved", "The bytes that the pass reads and writes."},
        {"layers[].bytes_read", "The bytes that the pass reads."},
        {"layers[].bytes_written", "The bytes that the pass writes."},
+       {"layers[].bytes_least", "bytes_least of the pass."},
        {"layers[].bound_by", "What the pass waits for most: array, stream, turner or memory."}}};
 }
 

@@ -9,6 +9,7 @@
 #include "model/spec/pipeline.hpp"
 #include "model/spec/plane_pairs.hpp"
 #include "model/spec/window.hpp"
+#include "model/timing/least_traffic.hpp"
 
 namespace solfege {
 namespace {
@@ -162,6 +163,7 @@ StepCycles step_cycles(const std::vector<Program>& programs,
   const double array_size = Geometry(config).bit_products;
   const auto bus = static_cast<std::uint64_t>(config.bus_bytes);
   std::map<std::pair<std::string, std::string>, std::size_t> place;
+  std::vector<LeastTraffic> least;
   for (std::size_t p = 0; p < programs.size(); ++p) {
     std::uint64_t end = 0;  // of what came before in this program
     for (std::size_t i = 0; i < programs[p].operations.size(); ++i) {
@@ -174,9 +176,11 @@ StepCycles step_cycles(const std::vector<Program>& programs,
         fresh.name = operation.layer;
         fresh.pass = operation.pass;
         step.passes.push_back(fresh);
+        least.emplace_back(config);
       }
       PassCycles& row = step.passes[place[key]];
       row.ideal_cycles += static_cast<double>(operation.useful_plane_pairs) / array_size;
+      least[place[key]].add(operation);
       row.read_bytes += timing.read_beats * bus;
       row.write_bytes += timing.write_beats * bus;
       const std::uint64_t occupied = timing.end - timing.start;
@@ -206,7 +210,9 @@ StepCycles step_cycles(const std::vector<Program>& programs,
       step.passes[place[{last.layer, last.pass}]].cycles += timings[p].cycles - end;
     }
   }
-  for (PassCycles& row : step.passes) {
+  for (std::size_t i = 0; i < step.passes.size(); ++i) {
+    PassCycles& row = step.passes[i];
+    row.least_bytes = least[i].bytes();
     const std::uint64_t memory = std::max(row.read_bytes, row.write_bytes) / bus;
     const std::uint64_t busiest =
         std::max({row.array_cycles, row.stream_cycles, row.turner_cycles, memory});
@@ -217,6 +223,7 @@ StepCycles step_cycles(const std::vector<Program>& programs,
     step.ideal_cycles += row.ideal_cycles;
     step.array_cycles += row.array_cycles;
     step.bytes_moved += row.bytes();
+    step.least_bytes += row.least_bytes;
   }
   return step;
 }

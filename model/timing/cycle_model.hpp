@@ -36,13 +36,14 @@ struct PassCycles {
   std::uint64_t stream_cycles = 0, turner_cycles = 0;  ///< these engines are occupied
   std::uint64_t cycles = 0;  ///< by which its operations move the end of the step on
   std::uint64_t read_bytes = 0, write_bytes = 0;  ///< whole beats
-  std::string bound_by;  ///< array, stream, turner or memory: which is busiest
+  std::uint64_t least_bytes = 0;  ///< if it read and wrote once what it touches: LeastTraffic
+  std::string bound_by;           ///< array, stream, turner or memory: which is busiest
   std::uint64_t bytes() const { return read_bytes + write_bytes; }
 };
 
 struct StepCycles {
   double ideal_cycles = 0;
-  std::uint64_t array_cycles = 0, cycles = 0, bytes_moved = 0;
+  std::uint64_t array_cycles = 0, cycles = 0, bytes_moved = 0, least_bytes = 0;
   std::vector<PassCycles> passes;
 };
 

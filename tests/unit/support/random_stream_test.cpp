@@ -44,7 +44,7 @@ TEST_CASE("Random passes are legal, and take every value of every flag and enume
   std::vector<std::uint8_t> memory(std::size_t{6} << 20);
   RandomStream streams(c, random, memory, 0);
   std::map<std::string, std::set<std::uint32_t>> seen;  // by field
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 600; ++i) {
     const auto passes =
         random.chance(60)
             ? streams.from_memory()
