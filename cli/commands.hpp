@@ -63,7 +63,7 @@ struct CyclesOptions : StepOptions {
 };
 
 struct SynthOptions : SynthesisOptions {
-  std::string adder_style = "ripple";  ///< or prefix
+  std::string adder_style = "auto";  ///< or ripple, prefix
   bool no_timing = false;
   std::string memory;  ///< a MemoryTechnology's source, for the area of memories
   std::string plot_path;

@@ -213,8 +213,9 @@ void add_synthesis(CLI::App* app, solfege::SynthOptions& o) {
                   "folder of them; default: Debian's osu018");
   app->add_option("--top", o.top, "only this module and what is below it, such as sf_pe");
   app->add_option("--adders", o.adder_style,
-                  "ripple: smallest, full adders of the library; prefix: fastest, plain logic")
-      ->check(CLI::IsMember({"ripple", "prefix"}))
+                  "ripple: smallest, full adders of the library; prefix: plain logic; auto: ripple "
+                  "where a carry is short, prefix elsewhere")
+      ->check(CLI::IsMember({"auto", "ripple", "prefix"}))
       ->capture_default_str();
   app->add_option("--period", o.period_ns, "clock period to report slack for, in ns")
       ->check(positive_number(1e6));

@@ -264,7 +264,9 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   Technology technology;
   if (!options.memory.empty()) technology.emplace(options.memory);
   SynthesisOptions wanted = options;
-  wanted.adders = options.adder_style == "prefix" ? AdderStyle::kPrefix : AdderStyle::kRipple;
+  wanted.adders = options.adder_style == "prefix"   ? AdderStyle::kPrefix
+                  : options.adder_style == "ripple" ? AdderStyle::kRipple
+                                                    : AdderStyle::kAuto;
   wanted.timing = !options.no_timing;
   SynthesisReport r;
   {

@@ -109,6 +109,9 @@ module ripple_adder (A, B, CI, BI, X, Y, CO);
   (* force_downto *) input [B_WIDTH-1:0] B;
   input CI, BI;
   (* force_downto *) output [Y_WIDTH-1:0] X, Y, CO;
+`ifdef LONGEST_RIPPLE
+  wire _TECHMAP_FAIL_ = Y_WIDTH > `LONGEST_RIPPLE;
+`endif
   (* force_downto *) wire [Y_WIDTH-1:0] a, b_extended;
   \$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_a (.A(A), .Y(a));
   \$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_b (.A(B), .Y(b_extended));

@@ -14,6 +14,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "adders found in gates, 1";  // raise when adder_search changes
 
+/// Yosys' own script for ABC without `dc2`, which makes chains of prefix adders: they are smaller.
+constexpr const char* kDepthKept =
+    " -script +strash;&get,-n;&fraig,-x;&put;scorr;strash;&get,-n;&dch,-f;&nf;&put";
+
 }  // namespace
 
 std::string script_name(const std::string& module) {
@@ -28,8 +32,11 @@ std::string Mapping::gates_script(const PreparedLibrary& library) const {
   std::string text = read + fmt::format("select {}\nmemory -nomap\n", script_name(module));
   if (!keep_memories) text += "memory_map\n";
   text += "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
-  if (library.adders.full && style == AdderStyle::kRipple)
-    text += "maccmap\ntechmap -map library/ripple.v\n";
+  if (binds_adders(library))
+    text += fmt::format("maccmap\ntechmap {}-map library/ripple.v\n",
+                        style == AdderStyle::kAuto
+                            ? fmt::format("-D LONGEST_RIPPLE={} ", kLongestRipple)
+                            : "");
   // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
   return text +
          "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n"
@@ -40,10 +47,14 @@ std::string Mapping::cells_script() const {
   return fmt::format(
              "read_json bound.json\nselect {}\nopt_clean\n"
              "dfflibmap -liberty library/cells.lib\nopt_clean\n"
-             "abc -nocleanup -genlib library/gates.genlib\nsetundef -zero -undriven\nopt_clean "
+             "abc -nocleanup -genlib library/gates.genlib{}\nsetundef -zero -undriven\nopt_clean "
              "-purge\n",
-             script_name(module)) +
+             script_name(module), style == AdderStyle::kRipple ? "" : kDepthKept) +
          write;
+}
+
+bool Mapping::binds_adders(const PreparedLibrary& library) const {
+  return library.adders.full && style != AdderStyle::kPrefix;
 }
 
 std::string Mapping::key(const PreparedLibrary& library) const {
@@ -54,7 +65,7 @@ void Mapping::run(const fs::path& folder, const PreparedLibrary& library,
                   const std::function<void()>& poll) const {
   run_yosys(folder, "gates", gates_script(library), library.folder, poll);
   require_ending(folder / "gates.json", "}");
-  if (library.adders.full && style == AdderStyle::kRipple)
+  if (binds_adders(library))
     bind_found_adders(folder / "gates.json", folder / "bound.json", module, *library.adders.full);
   else
     fs::rename(folder / "gates.json", folder / "bound.json");

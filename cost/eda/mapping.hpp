@@ -10,8 +10,12 @@
 namespace solfege {
 
 /// How adders other than the explicit ones are built. Chains of full adders are smallest;
-/// parallel-prefix logic is fastest.
-enum class AdderStyle { kRipple, kPrefix };
+/// parallel-prefix logic is fastest. Auto is for the clock: chains where a carry is short
+/// (kLongestRipple bits) and in what multipliers add, prefix logic elsewhere; like prefix, it keeps
+/// the logic as deep as it was described instead of sharing it at the price of depth.
+enum class AdderStyle { kRipple, kPrefix, kAuto };
+
+constexpr int kLongestRipple = 12;
 
 /// Mapping of one module to cells of a library; units and modules of the whole design share it.
 struct Mapping {
@@ -30,6 +34,7 @@ struct Mapping {
  private:
   std::string gates_script(const PreparedLibrary& library) const;
   std::string cells_script() const;
+  bool binds_adders(const PreparedLibrary& library) const;
 };
 
 /// sf_full_adder and sf_half_adder become cells of the library, which nothing looks into later.

@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using Names = std::set<std::string_view>;
 
 /// Raise when preparation changes.
-constexpr const char* kFormat = "solfege-library-8";
+constexpr const char* kFormat = "solfege-library-9";
 
 // ---- Which cells ----
 
