@@ -21,6 +21,7 @@ using Cells = std::map<std::string, const LibertyCell*>;
 struct Interface {
   std::set<std::string> inputs, clock_ports, reset_ports;
   std::vector<std::pair<std::string, std::string>> children;  ///< instance, module
+  std::map<std::string, std::vector<std::size_t>> pins;  ///< that hang on the bits of an input
   std::uint64_t buffers = 0;                                  ///< of one instance, without children
 };
 
@@ -64,21 +65,28 @@ class TimedModule {
     }
   }
 
-  /// Trees of `buffer` where more than `fanout` pins hang on a net that is no clock.
+  /// Trees of `buffer` where more than `fanout` pins, those inside children among them, hang on a
+  /// net that is no clock.
   void grow_trees(const LibertyCell& buffer, std::size_t fanout) {
     const std::string in = buffer.inputs().back()->name, out = buffer.outputs().back()->name;
     for (std::size_t root = 0; root < nets_.size(); ++root) {
-      std::vector<Load> loads = std::move(nets_[root].loads);
-      while (!nets_[root].clock && loads.size() > fanout) {
-        const std::size_t groups = (loads.size() + fanout - 1) / fanout;
+      std::vector<Load>& loads = nets_[root].loads;
+      while (!nets_[root].clock && loads.size() > 1 && pins_of(loads) > fanout) {
+        const std::size_t groups = (pins_of(loads) + fanout - 1) / fanout, all = pins_of(loads);
         std::vector<Load> roots;
-        for (std::size_t group = 0; group < groups; ++group) {
+        std::size_t pins = 0;
+        for (std::size_t first = 0; first < loads.size();) {
           const int wire = netlist_.nets++;
-          const std::size_t first = group * loads.size() / groups,
-                            last = (group + 1) * loads.size() / groups;
-          for (std::size_t i = first; i < last; ++i)
-            netlist_.instances[loads[i].instance].pins[loads[i].pin][loads[i].bit] = wire;
-          roots.push_back({netlist_.instances.size(), in, 0});
+          // Groups of about the same number of pins, none of too many
+          const std::size_t until = (roots.size() + 1) * all / groups;
+          std::size_t own = 0;
+          do {
+            const Load& load = loads[first++];
+            netlist_.instances[load.instance].pins[load.pin][load.bit] = wire;
+            own += load.pins;
+          } while (first < loads.size() && pins + own < until && own + loads[first].pins <= fanout);
+          pins += own;
+          roots.push_back({netlist_.instances.size(), in, 0, 1});
           netlist_.instances.push_back({names_.unique(fmt::format("buffer{}", self_.buffers++)),
                                         buffer.name,
                                         {{in, {static_cast<int>(root)}}, {out, {wire}}},
@@ -89,18 +97,34 @@ class TimedModule {
     }
   }
 
+  /// What parents must know of the inputs' nets, once the trees stand.
+  void count_pins() {
+    for (const Netlist::Port& port : source_.ports) {
+      if (!port.is_input) continue;
+      for (const int net : port.nets)
+        self_.pins[port.name].push_back(
+            net < 0 ? 0 : pins_of(nets_[static_cast<std::size_t>(net)].loads));
+    }
+  }
+
   const Netlist& netlist() const { return netlist_; }
 
  private:
   struct Load {
     std::size_t instance;
     std::string pin;
-    std::size_t bit;
+    std::size_t bit, pins;  ///< 1, or of a child's input those inside
   };
   struct Net {
     std::vector<Load> loads;
     bool clock = false, reset = false;
   };
+
+  static std::size_t pins_of(const std::vector<Load>& loads) {
+    std::size_t pins = 0;
+    for (const Load& load : loads) pins += load.pins;
+    return pins;
+  }
 
   void connect(const Netlist::Instance& source) {
     const auto module = modules_.find(source.cell);
@@ -134,7 +158,13 @@ class TimedModule {
       for (std::size_t i = 0; input && i < nets.size(); ++i) {
         if (nets[i] < 0) continue;
         Net& net = nets_[static_cast<std::size_t>(nets[i])];
-        net.loads.push_back({netlist_.instances.size(), pin, i});
+        std::size_t pins = 1;
+        if (!leaf) {
+          const auto inside = module->second.pins.find(pin);
+          if (inside != module->second.pins.end() && i < inside->second.size())
+            pins = inside->second[i];
+        }
+        net.loads.push_back({netlist_.instances.size(), pin, i, pins});
         net.clock = net.clock || clock;
         net.reset = net.reset || reset;
       }
@@ -218,6 +248,7 @@ TimingNetlist timing_netlist(const std::map<std::string, Netlist>& netlists, con
     Interface self;
     TimedModule module(netlist, cells, written, &self);
     if (buffer != nullptr) module.grow_trees(*buffer, fanout);
+    module.count_pins();
     names[name] = fmt::format("m{}", written.size());
     result.verilog += structural_verilog(module.netlist(), names[name], names);
     written[name] = std::move(self);
