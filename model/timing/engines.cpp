@@ -27,8 +27,14 @@ void TimedFetch::step(bool asked, bool response, bool given) {
         state_ = State::kAsk;
       } else {
         burst_ = 0;
-        state_ = State::kGive;
+        state_ = State::kProducts;
       }
+      break;
+    case State::kProducts:
+      state_ = State::kCheck;
+      break;
+    case State::kCheck:
+      state_ = State::kGive;
       break;
     case State::kGive:
       if (!given) break;

@@ -33,7 +33,7 @@ class TimedFetch {
   void step(bool asked, bool response, bool given);
 
  private:
-  enum class State { kIdle, kAsk, kGet, kGive };
+  enum class State { kIdle, kAsk, kGet, kProducts, kCheck, kGive };
   unsigned bursts_, burst_beats_;
   State state_ = State::kIdle;
   unsigned burst_ = 0, beat_ = 0;

@@ -3,7 +3,8 @@
 // What is legal is stated in model/spec/legality.cpp of Solfege's sources; the wires *_ok say the same, and a test holds
 // both together. An illegal descriptor is never handed on: error_o names it and fetching ends.
 // Handshake: a request and a descriptor stay until they are taken. The program's address is a multiple of 256
-// (sf_control), so no burst crosses 4 KiB. A descriptor is checked and handed on in the cycle after its last beat.
+// (sf_control), so no burst crosses 4 KiB. A descriptor is checked in the two cycles after its last beat, products first, and
+// handed on from the third.
 `default_nettype none
 module sf_fetch #(
     parameter Rows = 16,
@@ -85,8 +86,9 @@ module sf_fetch #(
   localparam TileRows = (Rows < 16) ? Rows : 16;
   localparam TileBlocks = (Rows > 16) ? Rows / 16 : 1;
 
-  localparam [1:0] STATE_IDLE = 2'd0, STATE_ASK = 2'd1, STATE_GET = 2'd2, STATE_GIVE = 2'd3;
-  reg [1:0]    state_q;
+  localparam [2:0] STATE_IDLE = 3'd0, STATE_ASK = 3'd1, STATE_GET = 3'd2, STATE_PRODUCTS = 3'd3, STATE_CHECK = 3'd4,
+                   STATE_GIVE = 3'd5;
+  reg [2:0]    state_q;
   reg [31:0]   address_q, left_q;
   reg [15:0]   number_q;  // of the descriptor in the program
   reg [7:0]    burst_q, beat_q;
@@ -119,22 +121,23 @@ module sf_fetch #(
       && {16'd0, descriptor_q[F_LOAD_OFFSET+:16]} + {16'd0, descriptor_q[F_LOAD_WORDS+:16]} <= load_depth
       && load_end <= 33'h100000000;
   // Windows: a phase within its unit, and as many units as hold the fine index (see sf_window_axis)
-  function window_ok(input [1:0] mode, input [5:0] stride, input [5:0] phase, input [15:0] reach, input [15:0] taps,
+  function window_ok(input [1:0] mode, input [5:0] stride, input [5:0] phase, input [22:0] span, input [15:0] taps,
                      input [15:0] map);
     reg [5:0]  unit;
-    reg [22:0] fine, span;
+    reg [22:0] fine;
     begin
       unit = (mode == WINDOW_FORWARD) ? 6'd1 : stride;
       fine = {7'd0, (mode == WINDOW_BACKWARD_INPUT) ? taps : map};
-      span = {7'd0, reach} * {17'd0, unit};
       window_ok = stride != 6'd0 && phase < unit && fine <= span && span < fine + {17'd0, unit};
     end
   endfunction
+  reg  [22:0] span_y_q, span_x_q;  // products are made a cycle before they are compared
+  wire [5:0]  unit_y = (descriptor_q[F_WINDOW_MODE+:2] == WINDOW_FORWARD) ? 6'd1 : descriptor_q[F_STRIDE_Y+:6];
+  wire [5:0]  unit_x = (descriptor_q[F_WINDOW_MODE+:2] == WINDOW_FORWARD) ? 6'd1 : descriptor_q[F_STRIDE_X+:6];
   wire windows_ok = window_ok(descriptor_q[F_WINDOW_MODE+:2], descriptor_q[F_STRIDE_Y+:6], descriptor_q[F_PHASE_Y+:6],
-                              descriptor_q[F_REACH_Y+:16], descriptor_q[F_TAP_Y_COUNT+:16],
-                              descriptor_q[F_WINDOW_HEIGHT+:16])
+                              span_y_q, descriptor_q[F_TAP_Y_COUNT+:16], descriptor_q[F_WINDOW_HEIGHT+:16])
       && window_ok(descriptor_q[F_WINDOW_MODE+:2], descriptor_q[F_STRIDE_X+:6], descriptor_q[F_PHASE_X+:6],
-                   descriptor_q[F_REACH_X+:16], descriptor_q[F_TAP_X_COUNT+:16], descriptor_q[F_WINDOW_WIDTH+:16]);
+                   span_x_q, descriptor_q[F_TAP_X_COUNT+:16], descriptor_q[F_WINDOW_WIDTH+:16]);
   wire gemm_ok = windows_ok && descriptor_q[F_ROW_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_ROW_PLANES+:6]} <= WideBits
       && descriptor_q[F_COLUMN_PLANES+:6] != 6'd0 && {26'd0, descriptor_q[F_COLUMN_PLANES+:6]} <= WideBits
       && descriptor_q[F_WINDOW_MODE+:2] != 2'd3 && descriptor_q[F_WORDS+:16] != 16'd0
@@ -148,7 +151,7 @@ module sf_fetch #(
   // The one product of two counts: steps of a table's load, output pixels of an unfolding
   wire [15:0] factor_a = is_stream ? descriptor_q[F_COUNT0+:16] : descriptor_q[F_UNFOLD_OUT_HEIGHT+:16];
   wire [15:0] factor_b = is_stream ? descriptor_q[F_COUNT1+:16] : descriptor_q[F_UNFOLD_OUT_WIDTH+:16];
-  wire [31:0] product  = {16'd0, factor_a} * {16'd0, factor_b};
+  reg  [31:0] product_q;
 
   // STREAM: rows of tables and states; passes that need an order, a format, a seed; addresses
   wire stream_array = descriptor_q[F_X_FROM_ARRAY];
@@ -181,7 +184,7 @@ module sf_fetch #(
   wire table_ok = !to_table || (!stream_array && !descriptor_q[F_POOL_ENABLE]
       && descriptor_q[F_COUNT2+:16] == 16'd1 && descriptor_q[F_COUNT3+:16] == 16'd1
       && descriptor_q[F_COUNT4+:16] == 16'd1 && descriptor_q[F_COUNT5+:16] == 16'd1
-      && (table_id != TABLE_THRESHOLD || (bits != 4'd0 && bits <= 4'd8)) && product <= table_steps);
+      && (table_id != TABLE_THRESHOLD || (bits != 4'd0 && bits <= 4'd8)) && product_q <= table_steps);
   wire [15:0] block_mask = 256 / StreamLanes - 1;  // steps of a block of elements are one more
   wire stream_counts_ok = descriptor_q[F_COUNT0+:16] != 16'd0 && descriptor_q[F_COUNT1+:16] != 16'd0
       && descriptor_q[F_COUNT2+:16] != 16'd0 && descriptor_q[F_COUNT3+:16] != 16'd0
@@ -258,12 +261,11 @@ module sf_fetch #(
       && {16'd0, descriptor_q[F_SOURCE_LANES+:16]} <= source_reach;
   wire transpose_ok = turn_ok && descriptor_q[F_PLANE_WORDS+:32] != 32'd0
       && {16'd0, descriptor_q[F_SOURCE_ROWS+:16]} <= target_reach;
-  wire [15:0] taps = {8'd0, descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8]} * {8'd0, descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8]};
-  wire [31:0] unfolded_rows = {16'd0, taps} * {16'd0, descriptor_q[F_UNFOLD_TAP_ROWS+:16]};
+  reg  [15:0] taps_q;
+  wire [31:0] unfolded_rows = {16'd0, taps_q} * {16'd0, descriptor_q[F_UNFOLD_TAP_ROWS+:16]};
   wire [7:0]  stride_height = descriptor_q[F_UNFOLD_STRIDE_HEIGHT+:8];
   wire [7:0]  stride_width  = descriptor_q[F_UNFOLD_STRIDE_WIDTH+:8];
-  wire [23:0] last_line  = {8'd0, descriptor_q[F_UNFOLD_OUT_HEIGHT+:16]} * {16'd0, stride_height};
-  wire [23:0] last_place = {8'd0, descriptor_q[F_UNFOLD_OUT_WIDTH+:16]} * {16'd0, stride_width};
+  reg  [23:0] last_line_q, last_place_q;
   wire [15:0] target_members = descriptor_q[F_TARGET_COLUMNS] ? ColumnMembers : RowMembers;
   wire unfold_ok = turn_ok && descriptor_q[F_UNFOLD_PLANES+:6] != 6'd0
       && descriptor_q[F_UNFOLD_HEIGHT+:16] != 16'd0 && descriptor_q[F_UNFOLD_WIDTH+:16] != 16'd0
@@ -273,13 +275,26 @@ module sf_fetch #(
       && descriptor_q[F_SOURCE_LANES+:16] <= descriptor_q[F_UNFOLD_TAP_ROWS+:16] && unfolded_rows[31:16] == 16'd0
       && !descriptor_q[F_UNFOLD_HEIGHT+15] && !descriptor_q[F_UNFOLD_WIDTH+15]
       && stride_height != 8'd0 && stride_width != 8'd0
-      && last_line <= 24'd65536 && last_place <= 24'd65536 && product <= target_reach;
+      && last_line_q <= 24'd65536 && last_place_q <= 24'd65536 && product_q <= target_reach;
   wire legal = (is_load & load_ok) | (is_gemm & gemm_ok) | (is_stream & stream_ok)
       | (is_transpose & transpose_ok) | (is_unfold & unfold_ok);
 
+  reg [3:0] engine_q;  // whose the descriptor is; nobody's if it is illegal
+  always @(posedge clk_i) begin
+    if (state_q == STATE_PRODUCTS) begin
+      span_y_q     <= {7'd0, descriptor_q[F_REACH_Y+:16]} * {17'd0, unit_y};
+      span_x_q     <= {7'd0, descriptor_q[F_REACH_X+:16]} * {17'd0, unit_x};
+      product_q    <= {16'd0, factor_a} * {16'd0, factor_b};
+      taps_q       <= {8'd0, descriptor_q[F_UNFOLD_KERNEL_HEIGHT+:8]} * {8'd0, descriptor_q[F_UNFOLD_KERNEL_WIDTH+:8]};
+      last_line_q  <= {8'd0, descriptor_q[F_UNFOLD_OUT_HEIGHT+:16]} * {16'd0, stride_height};
+      last_place_q <= {8'd0, descriptor_q[F_UNFOLD_OUT_WIDTH+:16]} * {16'd0, stride_width};
+    end
+    if (state_q == STATE_CHECK) engine_q <= {is_transpose | is_unfold, is_load, is_stream, is_gemm} & {4{legal}};
+  end
+
   wire giving = enable_i & (state_q == STATE_GIVE);
-  assign error_o            = giving & ~legal;
-  assign descriptor_valid_o = {is_transpose | is_unfold, is_load, is_stream, is_gemm} & {4{giving & legal}};
+  assign error_o            = giving & (engine_q == 4'd0);
+  assign descriptor_valid_o = engine_q & {4{giving}};
   wire given = (descriptor_valid_o & descriptor_ready_i) != 4'd0;
 
   always @(posedge clk_i or negedge rst_ni) begin
@@ -293,7 +308,9 @@ module sf_fetch #(
         STATE_ASK:  if (request_ready_i) state_q <= STATE_GET;
         STATE_GET:
         if (response_valid_i & ({24'd0, beat_q} + 32'd1 == BurstBeats))
-          state_q <= ({24'd0, burst_q} + 32'd1 == Bursts) ? STATE_GIVE : STATE_ASK;
+          state_q <= ({24'd0, burst_q} + 32'd1 == Bursts) ? STATE_PRODUCTS : STATE_ASK;
+        STATE_PRODUCTS: state_q <= STATE_CHECK;
+        STATE_CHECK:    state_q <= STATE_GIVE;
         default:
         if (error_o) state_q <= STATE_IDLE;
         else if (given) state_q <= (left_q == 32'd1) ? STATE_IDLE : STATE_ASK;
