@@ -46,47 +46,48 @@ module sf_axi_read #(
   reg                   valid_q;
   reg  [31:0]           address_q;
   reg  [7:0]            length_q;
-  reg  [ClientBits-1:0] turn_q;  // the client served first
+  reg  [Clients-1:0]    turn_q;  // the clients served first, from one of them to the last
 
   wire owner_ready, owner_valid;
   wire [ClientBits-1:0] owner;
   wire can_take = enable_i & owner_ready & (~valid_q | m_axi_arready_i);
 
-  // The first requester at or after turn_q
-  reg                  found;
+  // The first requester among those of turn_q, else the first of all
+  wire [Clients-1:0] in_turn    = request_valid_i & turn_q;
+  wire [Clients-1:0] candidates = (in_turn != {Clients{1'b0}}) ? in_turn : request_valid_i;
+  wire [Clients-1:0] grant      = candidates & ~(candidates - 1'b1);
   reg [ClientBits-1:0] chosen;
+  reg [31:0]           address;
+  reg [7:0]            length;
   always @* begin : choosing
-    integer i, candidate;
-    i         = 0;
-    candidate = 0;
-    found     = 1'b0;
-    chosen    = {ClientBits{1'b0}};
-    for (i = Clients - 1; i >= 0; i = i - 1) begin
-      candidate = {{(32-ClientBits){1'b0}}, turn_q} + i;
-      if (candidate >= Clients) candidate = candidate - Clients;
-      if (request_valid_i[candidate]) begin
-        found  = 1'b1;
-        chosen = candidate[ClientBits-1:0];
-      end
+    integer i;
+    i       = 0;
+    chosen  = {ClientBits{1'b0}};
+    address = 32'd0;
+    length  = 8'd0;
+    for (i = 0; i < Clients; i = i + 1) begin
+      chosen  = chosen | (i[ClientBits-1:0] & {ClientBits{grant[i]}});
+      address = address | (request_address_i[32*i+:32] & {32{grant[i]}});
+      length  = length | (request_length_i[8*i+:8] & {8{grant[i]}});
     end
   end
-  wire take = found & can_take;
-  assign request_ready_o = can_take ? ({{(Clients-1){1'b0}}, found} << chosen) : {Clients{1'b0}};
+  wire take = (request_valid_i != {Clients{1'b0}}) & can_take;
+  assign request_ready_o = grant & {Clients{can_take}};
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       valid_q <= 1'b0;
-      turn_q  <= {ClientBits{1'b0}};
+      turn_q  <= {Clients{1'b1}};
     end else begin
       if (take) valid_q <= 1'b1;
       else if (m_axi_arready_i) valid_q <= 1'b0;
-      if (take) turn_q <= ({{(32-ClientBits){1'b0}}, chosen} == Clients - 1) ? {ClientBits{1'b0}} : chosen + 1'b1;
+      if (take) turn_q <= ~(grant | (grant - 1'b1));  // those after it
     end
   end
   always @(posedge clk_i) begin
     if (take) begin
-      address_q <= request_address_i[32*chosen+:32];
-      length_q  <= request_length_i[8*chosen+:8];
+      address_q <= address;
+      length_q  <= length;
     end
   end
 

@@ -56,31 +56,24 @@ module sf_axi_write #(
 
   wire can_take = enable_i & (~address_valid_q | m_axi_awready_i) & (~data_valid_q | m_axi_wready_i)
                   & ~waiting_q[WaitBits-1];
-  reg               found;
-  reg [31:0]        address;
+  // The first requester: its ready depends on those before it alone
+  wire [Clients-1:0]   chosen = request_valid_i & ~(request_valid_i - 1'b1);
+  reg [31:0]           address;
   reg [8*BusBytes-1:0] data;
   reg [BusBytes-1:0]   strobe;
-  reg [Clients-1:0] chosen;
   always @* begin : choosing
     integer i;
     i       = 0;
-    found   = 1'b0;
-    chosen  = {Clients{1'b0}};
-    address = request_address_i[31:0];
-    data    = request_data_i[8*BusBytes-1:0];
-    strobe  = request_strobe_i[BusBytes-1:0];
-    for (i = Clients - 1; i >= 0; i = i - 1) begin
-      if (request_valid_i[i]) begin
-        found     = 1'b1;
-        chosen    = {Clients{1'b0}};
-        chosen[i] = 1'b1;
-        address   = request_address_i[32*i+:32];
-        data      = request_data_i[8*BusBytes*i+:8*BusBytes];
-        strobe    = request_strobe_i[BusBytes*i+:BusBytes];
-      end
+    address = 32'd0;
+    data    = {8*BusBytes{1'b0}};
+    strobe  = {BusBytes{1'b0}};
+    for (i = 0; i < Clients; i = i + 1) begin
+      address = address | (request_address_i[32*i+:32] & {32{chosen[i]}});
+      data    = data | (request_data_i[8*BusBytes*i+:8*BusBytes] & {8*BusBytes{chosen[i]}});
+      strobe  = strobe | (request_strobe_i[BusBytes*i+:BusBytes] & {BusBytes{chosen[i]}});
     end
   end
-  wire take = found & can_take;
+  wire take = (request_valid_i != {Clients{1'b0}}) & can_take;
   wire [WaitBits-1:0] waiting_next = waiting_q + {{(WaitBits-1){1'b0}}, take} - {{(WaitBits-1){1'b0}}, m_axi_bvalid_i};
   assign request_ready_o = can_take ? chosen : {Clients{1'b0}};
 
