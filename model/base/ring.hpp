@@ -23,6 +23,7 @@ class Ring {
   std::size_t size() const { return tail_ - head_; }
   std::size_t room() const { return slots_.size() - size(); }
   T& front() { return slots_[head_ & mask_]; }
+  const T& front() const { return slots_[head_ & mask_]; }
   /// Appends a slot with whatever it held before and returns it.
   T& push() { return slots_[tail_++ & mask_]; }
   void pop() { ++head_; }

@@ -36,7 +36,8 @@ std::vector<std::uint64_t> tile_words(const Descriptor& d) {
   return words;
 }
 
-std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
+/// Cycles in which the reductions' results leave; each is read in the cycle before.
+std::uint64_t reduction_cycles(const Descriptor& d, const Config& config) {
   if (!d.reduce_flush) return 0;
   std::uint64_t results = 0;
   if (d.max_enable) results += d.max_per_sample ? d.samples : 1;
@@ -45,7 +46,7 @@ std::uint64_t reduction_results(const Descriptor& d, const Config& config) {
     results += std::uint64_t{d.sums()} *
                (d.sum_per_channel ? 1u : static_cast<unsigned>(config.stream_lanes)) *
                (d.sums_twice() ? 2 : 1);
-  return results;
+  return results == 0 ? 0 : results + 1;
 }
 
 std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
@@ -148,7 +149,7 @@ std::uint64_t active_cycles(const Descriptor& d, const Config& config) {
       return taken + last + 1;
     }
     case Opcode::kStream:
-      return d.steps() + kStreamDepth + kStreamOverhead + reduction_results(d, config);
+      return d.steps() + kStreamDepth + kStreamOverhead + reduction_cycles(d, config);
     case Opcode::kTranspose:
       return transpose_cycles(d, config);
     case Opcode::kUnfold:

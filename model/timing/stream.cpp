@@ -27,17 +27,28 @@ void TimedReader::step(bool asked, bool response, bool take) {
   const bool head_new = !chunks_.empty() && chunks_.front() == Chunk::kNewBeat;
   const bool give = !chunks_.empty() && (!head_new || beat_used_ != 0) && (!out_valid_ || take);
   const bool beat_pop = give && head_new;
-  if (can_ask()) {
-    const bool fresh = new_beat();
-    if (!fresh || asked) {
-      chunks_.push() = fresh ? Chunk::kNewBeat : Chunk::kSameBeat;
-      if (asked) {
-        last_valid_ = true;
-        last_beat_ = beat_address();
-      }
-      nest_.advance();
-      if (!nest_.active()) running_ = false;
+  const bool placed_taken = placed_ && ahead_.size() < kAhead;
+  const bool counts = running_ && nest_.active() && (!placed_ || placed_taken);
+  const bool decided = can_ask() && (ahead_.front() == Chunk::kSameBeat || asked);
+  if (decided) {
+    chunks_.push() = ahead_.front();
+    ahead_.pop();
+  }
+  if (placed_taken) {
+    const bool fresh = placed_valid_ && !(last_valid_ && last_beat_ == placed_beat_);
+    ahead_.push() = fresh ? Chunk::kNewBeat : Chunk::kSameBeat;
+    if (fresh) {
+      last_valid_ = true;
+      last_beat_ = placed_beat_;
     }
+    placed_ = false;
+  }
+  if (counts) {
+    placed_ = true;
+    placed_valid_ = nest_.valid() && !(keeps_ && nest_.index(1) != 0);
+    placed_beat_ = (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
+    nest_.advance();
+    if (!nest_.active()) running_ = false;
   }
   if (asked) --credit_;
   if (beat_pop) ++credit_;
@@ -161,7 +172,7 @@ void TimedStream::evaluate(bool tile_valid, bool elements_granted, bool planes_g
   const bool head_ready =
       (from_array_ ? tile_valid : read_x_.valid()) && (!z_enable_ || read_z_.valid());
   go_ = state_ == State::kRun && (!nest_.active() || head_ready) && !(wanted && !element_ready_) &&
-        !pack_.blocked(slot(kLaneStages).result, plane_ready_);
+        !pack_.blocked(slot(kLaneStages).result);
   step_ = go_ && nest_.active();
   done_ = state_ == State::kWait && writes_idle;
   const bool flushed = elements_.empty() && planes_.empty();
@@ -189,10 +200,20 @@ void TimedStream::evaluate(bool tile_valid, bool elements_granted, bool planes_g
 
 void TimedStream::step_reduce(bool ready) {
   reduce_done_ = false;
+  if (reduce_writes() && !ready) return;
+  if (word_) {  // written, or added to a sum
+    reduce_done_ = word_last_;
+    if (word_max_ && reduce_ != Flush::kMax)
+      reduce_address_ = sum_base_;
+    else if (word_writes_)
+      reduce_address_ += word_max_ ? 4 : 8;
+  }
+  word_ = reduce_ != Flush::kIdle;
+  word_max_ = reduce_ == Flush::kMax;
   if (reduce_ == Flush::kIdle) {
     reduce_index_ = lane_ = 0;
-    sum_address_ = sum_base_;
     if (!reduce_start_) return;
+    reduce_address_ = max_ ? max_address_ : sum_base_;
     if (reduce_flush_ && max_)
       reduce_ = Flush::kMax;
     else if (reduce_flush_ && sum_)
@@ -201,26 +222,23 @@ void TimedStream::step_reduce(bool ready) {
       reduce_done_ = true;
     return;
   }
-  if (reduce_writes() && !ready) return;
   if (reduce_ == Flush::kMax) {
-    if (++reduce_index_ < max_count_) return;
+    const bool last = ++reduce_index_ == max_count_;
+    word_writes_ = true;
+    word_last_ = last && !sum_;
+    if (!last) return;
     reduce_index_ = 0;
     reduce_ = sum_ ? Flush::kSum : Flush::kIdle;
-    reduce_done_ = !sum_;
     return;
   }
   const bool last_lane = lane_ + 1 == lanes_;
-  const bool word = per_channel_ || last_lane;  // leaves now
-  const bool last = word && reduce_index_ + 1 == sums_count_;
-  lane_ = last_lane || last ? 0 : lane_ + 1;
-  if (word) {
-    sum_address_ += 8;
-    reduce_index_ = last ? 0 : reduce_index_ + 1;
-  }
-  if (!last) return;
+  word_writes_ = per_channel_ || last_lane;
+  const bool last = word_writes_ && reduce_index_ + 1 == sums_count_;
   const bool more = second_ && reduce_ == Flush::kSum;
-  reduce_ = more ? Flush::kSecond : Flush::kIdle;
-  reduce_done_ = !more;
+  word_last_ = last && !more;
+  lane_ = last_lane || last ? 0 : lane_ + 1;
+  if (word_writes_) reduce_index_ = last ? 0 : reduce_index_ + 1;
+  if (last) reduce_ = more ? Flush::kSecond : Flush::kIdle;
 }
 
 void TimedStream::step(bool start, const Descriptor& d, bool x_asked, bool z_asked, bool x_response,

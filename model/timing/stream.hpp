@@ -21,26 +21,26 @@ class TimedReader {
   /// `keeps`: what loop 1 goes over again is read once.
   void start(const Descriptor& d, bool strides_b, std::uint32_t address, ElementType type,
              bool keeps, const Config& config);
-  bool request_valid() const { return can_ask() && new_beat() && credit_ != 0; }
+  bool request_valid() const {
+    return can_ask() && ahead_.front() == Chunk::kNewBeat && credit_ != 0;
+  }
   bool valid() const { return out_valid_; }
   void step(bool asked, bool response, bool take);
-  bool idle() const { return !running_ && chunks_.empty() && !out_valid_; }
+  bool idle() const {
+    return !running_ && !placed_ && ahead_.empty() && chunks_.empty() && !out_valid_;
+  }
 
  private:
   enum class Chunk : std::uint8_t { kSameBeat, kNewBeat };  ///< in the beat before it or the next
-  bool can_ask() const { return running_ && nest_.active() && chunks_.size() < kChunksAhead; }
-  std::uint32_t beat_address() const {
-    return (address_ + (nest_.offset() << size_log2_)) & ~(bus_bytes_ - 1);
-  }
-  bool new_beat() const {
-    return nest_.valid() && !(keeps_ && nest_.index(1) != 0) &&
-           !(last_valid_ && last_beat_ == beat_address());
-  }
+  static constexpr std::size_t kAhead = 2;
+  bool can_ask() const { return !ahead_.empty() && chunks_.size() < kChunksAhead; }
 
   StreamNest nest_;
-  std::uint32_t address_ = 0, bus_bytes_ = 64, last_beat_ = 0;
+  std::uint32_t address_ = 0, bus_bytes_ = 64, placed_beat_ = 0, last_beat_ = 0;
   unsigned size_log2_ = 0;
-  bool keeps_ = false, running_ = false, last_valid_ = false, out_valid_ = false;
+  bool keeps_ = false, running_ = false, placed_ = false, placed_valid_ = false,
+       last_valid_ = false, out_valid_ = false;
+  Ring<Chunk> ahead_{kAhead};  ///< to be asked for
   unsigned credit_ = kBeatsAhead, beat_used_ = 0;
   Ring<Chunk> chunks_{kChunksAhead};
 };
@@ -54,8 +54,8 @@ class TimedPack {
   bool write_valid() const { return out_; }
   std::uint32_t write_address() const { return out_address_; }
   /// The pipeline must wait: a block is complete and the one before is not yet written.
-  bool blocked(bool result, bool write_ready) const {
-    return result && enable_ && position_ == cell_last_ && emit_ && !emit_end(write_ready);
+  bool blocked(bool result) const {
+    return result && enable_ && position_ == cell_last_ && emit_;
   }
   void step(bool take, bool pixel_end, bool row_block_end, bool write_ready);
 
@@ -117,13 +117,11 @@ class TimedStream {
            slot(kResultStage).inside;
   }
   bool reduce_writes() const {
-    return reduce_ == Flush::kMax ||
-           (reduce_ != Flush::kIdle && (per_channel_ || lane_ + 1 == lanes_));
+    return word_ && word_writes_;
   }
   bool plane_wanted() const { return pack_.write_valid() || reduce_writes(); }
   std::uint32_t plane_address() const {
-    if (reduce_ == Flush::kIdle) return pack_.write_address();
-    return reduce_ == Flush::kMax ? max_address_ + 4 * reduce_index_ : sum_address_;
+    return reduce_writes() ? reduce_address_ : pack_.write_address();
   }
   void step_reduce(bool ready);
 
@@ -142,8 +140,9 @@ class TimedStream {
   Flush reduce_ = Flush::kIdle;
   bool reduce_start_ = false, reduce_done_ = false, reduce_flush_ = false, max_ = false,
        sum_ = false, second_ = false, per_channel_ = false;
-  std::uint32_t max_count_ = 1, sums_count_ = 1, max_address_ = 0, sum_address_ = 0, sum_base_ = 0,
-                reduce_index_ = 0, lane_ = 0, lanes_ = 1;
+  bool word_ = false, word_writes_ = false, word_max_ = false, word_last_ = false;
+  std::uint32_t max_count_ = 1, sums_count_ = 1, max_address_ = 0, sum_base_ = 0,
+                reduce_address_ = 0, reduce_index_ = 0, lane_ = 0, lanes_ = 1;
   // This cycle
   bool go_ = false, step_ = false, stall_ = false, done_ = false, element_ready_ = false,
        plane_ready_ = false, elements_sent_ = false, planes_sent_ = false, writes_idle_ = false;

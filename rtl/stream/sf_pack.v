@@ -5,7 +5,8 @@
 // the next one is collected: for each set of group members whose words share a bus beat, plane by plane, the
 // two bytes that are the block's channels in each member's word. Rows beyond the samples are written as the zeros
 // they are; groups that begin beyond them do not exist and are not written.
-// blocked_o asks the pipeline to wait when the block before is not yet written.
+// blocked_o asks the pipeline to wait while the block before is being written, the cycle of its last write included, so
+// that the memory's answer is not in the path that decides whether the pipeline moves.
 `default_nettype none
 module sf_pack #(
     parameter Rows = 16,
@@ -215,7 +216,7 @@ module sf_pack #(
   wire last_set   = row_after[4] | (group_over & (group_after >= {1'b0, samples}));
   wire emit_end   = send & last_plane & last_set;
   wire emit_start = block_taken & (group_row < samples);
-  assign blocked_o = valid_i & pack_enable & block_end & emit_q & ~emit_end;
+  assign blocked_o = valid_i & pack_enable & block_end & emit_q;
   assign busy_o    = emit_q | out_q;
 
   always @(posedge clk_i or negedge rst_ni) begin

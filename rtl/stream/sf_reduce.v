@@ -2,8 +2,9 @@
 // Reductions of a pass: max |y| per sample or tensor, sum of y or |y| per channel, sample or tensor, and per channel a
 // second sum, of squares of y or of y times z (the low 16 bits of both).
 // A tensor that takes several passes is cleared by the first and flushed by the last (reduce_clear, reduce_flush).
-// Takes a chunk a cycle; flush_start_i writes the results out one by one: maxima as 32-bit words, sums as
-// 64-bit words, second sums after them, then done_o.
+// Takes a chunk a cycle, and is through with it three cycles later; flush_start_i, which comes after that, writes the
+// results out one by one: maxima as 32-bit words, sums as 64-bit words, second sums after them, then done_o. A result is
+// read in one cycle and written, or added to a sum over lanes, in the next.
 `default_nettype none
 module sf_reduce #(
     parameter StreamLanes = 16,
@@ -112,25 +113,51 @@ module sf_reduce #(
       );
     end
   endgenerate
-  reg [32*StreamLanes-1:0] largest;
+  // A tree: the upper half of what is left against the lower (lanes are a power of two). A register behind the first
+  // level, one behind the two after it, and one in front of the table
+  localparam HalfLanes = (StreamLanes > 1) ? StreamLanes / 2 : 1;
+  localparam LastLanes = (StreamLanes > 8) ? StreamLanes / 8 : 1;
+  reg [32*StreamLanes-1:0] pairs;
+  reg [32*HalfLanes-1:0]   pairs_q, eighths;
+  reg [32*LastLanes-1:0]   eighths_q, largest;
   always @* begin : comparing
-    // A tree in place: the upper half of what is left against the lower (lanes are a power of two)
     integer i, half;
     i       = 0;
     half    = 0;
-    largest = magnitude;
-    for (half = StreamLanes / 2; half > 0; half = half / 2)
+    pairs   = magnitude;
+    for (i = 0; i < StreamLanes / 2; i = i + 1)
+      if (pairs[32*(i+StreamLanes/2)+:32] > pairs[32*i+:32]) pairs[32*i+:32] = pairs[32*(i+StreamLanes/2)+:32];
+    eighths = pairs_q;
+    for (half = HalfLanes / 2; half >= LastLanes; half = half / 2)
+      for (i = 0; i < half; i = i + 1)
+        if (eighths[32*(i+half)+:32] > eighths[32*i+:32]) eighths[32*i+:32] = eighths[32*(i+half)+:32];
+    largest = eighths_q;
+    for (half = LastLanes / 2; half > 0; half = half / 2)
       for (i = 0; i < half; i = i + 1)
         if (largest[32*(i+half)+:32] > largest[32*i+:32]) largest[32*i+:32] = largest[32*(i+half)+:32];
   end
 
+  // A chunk's way: its sums meet the tables a cycle after it was taken, its maximum three
+  reg                  valid_q2, valid_q3;
   reg [31:0]           max_q;
-  reg [SampleBits-1:0] sample_q;
+  reg [SampleBits-1:0] sample_q, sample_q2, sample_q3;
+  always @(posedge clk_i or negedge rst_ni) begin
+    if (!rst_ni) {valid_q3, valid_q2} <= 2'd0;
+    else {valid_q3, valid_q2} <= {valid_q2, valid_q};
+  end
   always @(posedge clk_i) begin
     if (take) begin
-      max_q    <= largest[31:0];
+      pairs_q  <= pairs[32*HalfLanes-1:0];
       sample_q <= max_per_sample ? sample_i[SampleBits-1:0] : {SampleBits{1'b0}};
       row_q    <= next_row;
+    end
+    if (valid_q & max_enable) begin
+      eighths_q <= eighths[32*LastLanes-1:0];
+      sample_q2 <= sample_q;
+    end
+    if (valid_q2 & max_enable) begin
+      max_q     <= largest[31:0];
+      sample_q3 <= sample_q2;
     end
   end
 
@@ -143,7 +170,7 @@ module sf_reduce #(
       .Depth(MaxSamples)
   ) u_max (
       .clk_i         (clk_i),
-      .write_enable_i(valid_q & max_enable),
+      .write_enable_i(valid_q3 & max_enable),
       .address_i     (max_index),
       .write_data_i  (max_q > max_before ? max_q : max_before),
       .read_data_o   (max_old)
@@ -172,47 +199,53 @@ module sf_reduce #(
     if (start_i & descriptor_i[F_REDUCE_CLEAR]) begin
       max_seen_q <= {MaxSamples{1'b0}};
       sum_seen_q <= {TableRows{1'b0}};
-    end else if (valid_q) begin
-      if (max_enable) max_seen_q[max_index] <= 1'b1;
-      if (sum_enable) sum_seen_q[sum_row] <= 1'b1;
+    end else begin
+      if (valid_q3 & max_enable) max_seen_q[max_index] <= 1'b1;
+      if (valid_q & sum_enable) sum_seen_q[sum_row] <= 1'b1;
     end
   end
 
   // ---- Flush: maxima, sums (lane by lane; those of a tensor or a sample are added up first), second sums ----
+  // Reader: one word a step from the tables
   localparam [1:0] FLUSH_IDLE = 2'd0, FLUSH_MAX = 2'd1, FLUSH_SUM = 2'd2, FLUSH_SECOND = 2'd3;
   reg [1:0]          state_q;
   reg [15:0]         index_q;      // sample, or channel
-  reg [31:0]         address_q;    // of the next result
   reg [LaneBits-1:0] lane_q;
   reg [RowBits-1:0]  flush_row_q;
-  reg [63:0]         total_q;
   wire        in_sums  = (state_q == FLUSH_SUM) | (state_q == FLUSH_SECOND);
   wire [63:0] sum_word = (state_q == FLUSH_SECOND) ? second_old[64*lane_q+:64] : sum_old[64*lane_q+:64];
   wire [63:0] sum_lane = sum_seen_q[sum_row] ? sum_word : 64'd0;
-  wire [63:0] total = total_q + sum_lane;
   wire last_lane = {{(32-LaneBits){1'b0}}, lane_q} == StreamLanes - 1;
   wire last_max = ~max_per_sample | (index_q + 16'd1 == descriptor_i[F_SAMPLES+:16]);
-  assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q;
+  assign max_index = (state_q == FLUSH_MAX) ? index_q[SampleBits-1:0] : sample_q3;
   assign sum_row   = in_sums ? flush_row_q : row_q;
-
   wire sum_writes = sum_per_channel | last_lane;  // a sum over lanes leaves with the last
-  assign write_valid_o   = enable_i & ((state_q == FLUSH_MAX) | (in_sums & sum_writes));
-  assign write_address_o = address_q;
-  assign write_data_o    = (state_q == FLUSH_MAX) ? {32'd0, max_before} : sum_per_channel ? sum_lane : total;
-  assign write_strobe_o  = (state_q == FLUSH_MAX) ? 8'h0f : 8'hff;
-  wire step = enable_i & (~write_valid_o | write_ready_i);
   wire [15:0] sums = sum_per_channel ? channels : sum_per_sample ? descriptor_i[F_SAMPLES+:16] : 16'd1;
   wire last_sum = sum_writes & (index_q + 16'd1 == sums);
+
+  // Writer: the word that was read
+  reg         word_q, word_writes_q, word_max_q, word_last_q;  // there is one; it leaves now; which; the last
+  reg [63:0]  value_q, total_q;
+  reg [31:0]  address_q;    // of the next result
+  wire [63:0] total = total_q + value_q;
+  assign write_valid_o   = enable_i & word_q & word_writes_q;
+  assign write_address_o = address_q;
+  assign write_data_o    = (word_max_q | sum_per_channel) ? value_q : total;
+  assign write_strobe_o  = word_max_q ? 8'h0f : 8'hff;
+  wire step = enable_i & (~write_valid_o | write_ready_i);
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       state_q <= FLUSH_IDLE;
+      word_q  <= 1'b0;
       done_o  <= 1'b0;
     end else if (clear_i) begin
       state_q <= FLUSH_IDLE;
+      word_q  <= 1'b0;
       done_o  <= 1'b0;
     end else begin
-      done_o <= 1'b0;
+      done_o <= step & word_q & word_last_q;
+      if (step) word_q <= state_q != FLUSH_IDLE;
       case (state_q)
         FLUSH_IDLE:
         if (flush_start_i) begin
@@ -221,40 +254,43 @@ module sf_reduce #(
           else if (sum_enable) state_q <= FLUSH_SUM;
           else done_o <= 1'b1;
         end
-        FLUSH_MAX:
-        if (step & last_max) begin
-          state_q <= sum_enable ? FLUSH_SUM : FLUSH_IDLE;
-          done_o  <= ~sum_enable;
-        end
+        FLUSH_MAX: if (step & last_max) state_q <= sum_enable ? FLUSH_SUM : FLUSH_IDLE;
         default:
-        if (step & last_sum) begin
-          state_q <= (second_enable & (state_q == FLUSH_SUM)) ? FLUSH_SECOND : FLUSH_IDLE;
-          done_o  <= ~(second_enable & (state_q == FLUSH_SUM));
-        end
+        if (step & last_sum) state_q <= (second_enable & (state_q == FLUSH_SUM)) ? FLUSH_SECOND : FLUSH_IDLE;
       endcase
     end
   end
   always @(posedge clk_i) begin
     if (state_q == FLUSH_IDLE) begin
       index_q     <= 16'd0;
-      address_q   <= max_enable ? descriptor_i[F_MAX_ADDRESS+:32] : descriptor_i[F_SUM_ADDRESS+:32];
       lane_q      <= {LaneBits{1'b0}};
       flush_row_q <= {RowBits{1'b0}};
-      total_q     <= 64'd0;
     end else if (step) begin
+      word_max_q <= state_q == FLUSH_MAX;
       if (state_q == FLUSH_MAX) begin
-        index_q   <= last_max ? 16'd0 : index_q + 16'd1;
-        address_q <= last_max ? descriptor_i[F_SUM_ADDRESS+:32] : address_q + 32'd4;
+        index_q       <= last_max ? 16'd0 : index_q + 16'd1;
+        value_q       <= {32'd0, max_before};
+        word_writes_q <= 1'b1;
+        word_last_q   <= last_max & ~sum_enable;
       end else begin
-        lane_q  <= (last_lane | last_sum) ? {LaneBits{1'b0}} : lane_q + 1'b1;
-        total_q <= last_lane ? 64'd0 : total;
+        lane_q        <= (last_lane | last_sum) ? {LaneBits{1'b0}} : lane_q + 1'b1;
+        value_q       <= sum_lane;
+        word_writes_q <= sum_writes;
+        word_last_q   <= last_sum & ~(second_enable & (state_q == FLUSH_SUM));
         if (sum_writes) begin
-          address_q <= address_q + 32'd8;
-          index_q   <= last_sum ? 16'd0 : index_q + 16'd1;
+          index_q <= last_sum ? 16'd0 : index_q + 16'd1;
           if (last_sum) flush_row_q <= {RowBits{1'b0}};
           else if (last_lane) flush_row_q <= flush_row_q + 1'b1;
         end
       end
+    end
+    if (flush_start_i) begin
+      address_q <= max_enable ? descriptor_i[F_MAX_ADDRESS+:32] : descriptor_i[F_SUM_ADDRESS+:32];
+      total_q   <= 64'd0;
+    end else if (step & word_q) begin
+      if (word_max_q & state_q != FLUSH_MAX) address_q <= descriptor_i[F_SUM_ADDRESS+:32];
+      else if (word_writes_q) address_q <= address_q + (word_max_q ? 32'd4 : 32'd8);
+      if (!word_max_q) total_q <= word_writes_q ? 64'd0 : total;
     end
   end
 endmodule

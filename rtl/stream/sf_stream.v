@@ -4,7 +4,7 @@
 // go to memory as elements, into planes (sf_pack), into reductions (sf_reduce), or into a table. Steps that only
 // take part in a pooling window or in a sum over samples are no results: they write and draw nothing.
 // The pipeline is rigid: it moves as a whole (go) or waits; waiting cycles are stalls, so the moving ones
-// are a function of the descriptor alone: steps + 25 + results of the reductions.
+// are a function of the descriptor alone: steps + 25 + results of the reductions, and one more if there are any.
 `default_nettype none
 module sf_stream #(
     parameter Rows = 16,

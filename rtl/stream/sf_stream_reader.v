@@ -4,7 +4,8 @@
 // there are 2 to REPEATED_ELEMENTS / StreamLanes of them, and read once.
 // Elements come out as 32-bit signed values, tagged ones as they are. Chunks outside the tensor are not read; what comes
 // out for them means nothing.
-// A read is asked for only when its beat has a place, so responses are always accepted.
+// A read is asked for only when its beat has a place, so responses are always accepted. The loop nest is up to three chunks
+// ahead of the asker, so that the memory's answer is not in the path that moves the nest.
 `default_nettype none
 module sf_stream_reader #(
     parameter StreamLanes = 16,
@@ -87,48 +88,81 @@ module sf_stream_reader #(
   );
   reg running_q;  // the nest belongs to a pass that reads
   wire [1:0]  size_log2 = (type_i == TYPE_UNSIGNED8) ? 2'd0 : (type_i == TYPE_SIGNED16) ? 2'd1 : 2'd2;
-  wire [31:0] address = address_i + (nest_offset << size_log2);
-  wire [31:0] beat_address = {address[31:ByteBits], {ByteBits{1'b0}}};
-
-  reg         last_valid_q;
-  reg  [31:0] last_beat_q;
   wire [31:0] stride_1 = strides_b_i ? descriptor_i[F_STRIDE_B1+:32] : descriptor_i[F_STRIDE_A1+:32];
   wire [15:0] count_0  = descriptor_i[F_COUNT0+:16];
   wire        keeps    = (Repeats != 0) & ~descriptor_i[F_X_FROM_ARRAY] & (descriptor_i[F_COUNT1+:16] != 16'd1)
       & (stride_1 == 32'd0) & (count_0 != 16'd1) & ({16'd0, count_0} <= KeptChunks);
-  wire        repeated = keeps & nest_again;
-  wire        new_beat = nest_valid & ~repeated & ~(last_valid_q & (last_beat_q == beat_address));
+  // The chunk behind the nest, and whether it needs another beat than the one before it
+  reg         placed_q, placed_valid_q, placed_repeated_q;
+  reg  [KeptBits-1:0] placed_place_q;
+  reg  [31:0] placed_address_q;
+  reg         last_valid_q;
+  reg  [31:ByteBits] last_beat_q;
+  wire        ahead_ready, ahead_valid, ahead_pop;
+  wire        placed_taken = placed_q & ahead_ready;
+  wire        placed_new   = placed_valid_q & ~placed_repeated_q & ~(last_valid_q & (last_beat_q == placed_address_q[31:ByteBits]));
+  wire        chunk_counts, new_beat, repeated;
+  wire [KeptBits-1:0] place;
+  wire [31:0] address;
+  assign advance = running_q & nest_active & (~placed_q | ahead_ready);
+  sf_fifo #(
+      .Width(KeptBits + 35),
+      .Depth(2)
+  ) u_ahead (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .clear_i(clear_i),
+      .push_i (placed_taken),
+      .data_i ({placed_place_q, placed_repeated_q, placed_valid_q, placed_new, placed_address_q}),
+      .ready_o(ahead_ready),
+      .valid_o(ahead_valid),
+      .data_o ({place, repeated, chunk_counts, new_beat, address}),
+      .pop_i  (ahead_pop),
+      .used_o ()
+  );
 
   wire                 chunk_ready, chunk_valid, chunk_pop;
   wire [KeptBits+ByteBits+2:0] chunk_head;
   wire                 beat_valid, beat_pop;
   wire [8*BusBytes-1:0] beat_head;
   reg  [UsedBits-1:0]  credit_q;  // free places for beats
-  wire can_ask = enable_i & running_q & nest_active & chunk_ready;
+  wire can_ask = enable_i & ahead_valid & chunk_ready;
   assign request_valid_o   = can_ask & new_beat & (credit_q != {UsedBits{1'b0}});
-  assign request_address_o = beat_address;
+  assign request_address_o = {address[31:ByteBits], {ByteBits{1'b0}}};
   wire asked = request_valid_o & request_ready_i;
-  assign advance = can_ask & (~new_beat | asked);
+  assign ahead_pop = can_ask & (~new_beat | asked);
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       running_q    <= 1'b0;
+      placed_q     <= 1'b0;
       last_valid_q <= 1'b0;
       credit_q     <= BEATS_AHEAD;
     end else if (clear_i) begin
       running_q    <= 1'b0;
+      placed_q     <= 1'b0;
       last_valid_q <= 1'b0;
       credit_q     <= BEATS_AHEAD;
     end else begin
       if (start_i) running_q <= 1'b1;
       else if (advance & nest_last) running_q <= 1'b0;
+      if (advance) placed_q <= 1'b1;
+      else if (placed_taken) placed_q <= 1'b0;
       if (start_i) last_valid_q <= 1'b0;
-      else if (asked) last_valid_q <= 1'b1;
+      else if (placed_taken & placed_new) last_valid_q <= 1'b1;
       if (asked & ~beat_pop) credit_q <= credit_q - 1'b1;
       else if (beat_pop & ~asked) credit_q <= credit_q + 1'b1;
     end
   end
-  always @(posedge clk_i) if (asked) last_beat_q <= beat_address;
+  always @(posedge clk_i) begin
+    if (advance) begin
+      placed_valid_q    <= nest_valid;
+      placed_repeated_q <= keeps & nest_again;
+      placed_place_q    <= nest_place[KeptBits-1:0];
+      placed_address_q  <= address_i + (nest_offset << size_log2);
+    end
+    if (placed_taken & placed_new) last_beat_q <= placed_address_q[31:ByteBits];
+  end
 
   sf_fifo #(
       .Width(KeptBits + ByteBits + 3),
@@ -137,8 +171,8 @@ module sf_stream_reader #(
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
       .clear_i(clear_i),
-      .push_i (advance),
-      .data_i ({nest_place[KeptBits-1:0], repeated, nest_valid, new_beat, address[ByteBits-1:0]}),
+      .push_i (ahead_pop),
+      .data_i ({place, repeated, chunk_counts, new_beat, address[ByteBits-1:0]}),
       .ready_o(chunk_ready),
       .valid_o(chunk_valid),
       .data_o (chunk_head),
@@ -174,7 +208,7 @@ module sf_stream_reader #(
   // ---- Chunks that are kept, each a cycle after it was given: one comes again two gives later at the earliest ----
   generate
     if (Repeats != 0) begin : gen_kept
-      wire [KeptBits-1:0] place = chunk_head[ByteBits+3+:KeptBits];
+      wire [KeptBits-1:0] head_place = chunk_head[ByteBits+3+:KeptBits];
       wire                head_repeated = chunk_head[ByteBits+2];
       reg                 fresh_q, repeated_q;
       reg  [KeptBits-1:0] place_q;
@@ -186,7 +220,7 @@ module sf_stream_reader #(
       always @(posedge clk_i) begin
         if (give) begin
           repeated_q <= head_repeated;
-          place_q    <= place;
+          place_q    <= head_place;
         end
       end
       sf_ram #(
@@ -198,7 +232,7 @@ module sf_stream_reader #(
           .write_address_i(place_q),
           .write_data_i   (out_q),
           .read_enable_i  (give & head_repeated),
-          .read_address_i (place),
+          .read_address_i (head_place),
           .read_data_o    (kept)
       );
       assign data_o = repeated_q ? kept : out_q;
