@@ -37,7 +37,7 @@ static_assert(kLaneStages == kResultStage + kCoderStages + 1,
 /// ready.
 constexpr int kTileBase = 3, kTileReady = 8;
 constexpr int kTileInterval = kTileReady - kTileBase + 1;  ///< the shortest between tiles
-/// sf_unfold: states before it runs.
-constexpr unsigned kUnfoldPreparation = 10;
+/// sf_unfold: cycles in the states before it runs, nine of products and one more.
+constexpr unsigned kUnfoldPreparation = 19;
 
 }  // namespace solfege

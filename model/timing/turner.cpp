@@ -98,6 +98,8 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
   if (load_)
     load_scan();
   else if (next_ == Next::kSum)
+    next_ = Next::kProduct;
+  else if (next_ == Next::kProduct)
     next_ = Next::kReady;
   else if (begin)
     next_ = Next::kSum;

@@ -61,10 +61,10 @@ class TimedUnfold {
   void step_asker(bool response);
   void load_scan();
   void step_banks();
-  // States of the RTL: idle, preparation, run, wait
+  // States of the RTL: idle, preparation (cycle by cycle), run, wait
   static constexpr unsigned kIdle = 0, kBegin = kUnfoldPreparation, kRun = kBegin + 1,
                             kWait = kRun + 1;
-  enum class Next { kNone, kSum, kReady };
+  enum class Next { kNone, kSum, kProduct, kReady };
   struct Tag {
     bool read, last;
   };

@@ -73,7 +73,8 @@ module sf_array #(
   reg        flush_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2;
   reg        capture_q3;
   reg [5:0]  shift_q, shift_q2;
-  reg [39:0] affine_q, affine_q2, affine_q3, affine_q4;  // the last of the tile being drained
+  reg [39:0] affine_q, affine_q2, affine_q3;
+  reg [21:0] affine_q4;  // of the tile being drained
   reg        begin_q;  // the next operation begins a weight
 
   reg  tile_valid_q;
@@ -134,7 +135,7 @@ module sf_array #(
     end
     if (load & flush_i) affine_q <= affine_i;
     if (flush) affine_q3 <= affine_q2;
-    if (capture) affine_q4 <= affine_q3;
+    if (capture) affine_q4 <= affine_q3[21:0];
   end
 
   // ---- Drain position ----
@@ -168,7 +169,8 @@ module sf_array #(
   wire [3:0] works      = {row_sums_q & column_sums_q, column_sums_q, row_sums_q, 1'b1};
   wire [3:0] low_enable = {4{accumulate}} & (works | {4{clear_q}});
   wire [3:0] negate     = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
-  wire [(Columns+1)*AccumulatorBits-1:0] head_sums, extra_sums;
+  wire [Columns*AccumulatorBits-1:0] head_sums, extra_sums;
+  wire [AccumulatorBits-1:0] first_high, corner_high, next_sum;  // of the extra column: see the values of the chunk
 `ifdef SF_ARRAY_LOOPS
   sf_array_loops #(
       .Rows           (Rows),
@@ -192,6 +194,9 @@ module sf_array #(
       .negate_i     (negate),
       .shift_i      (shift_q2),
       .drain_shift_i(row_shift),
+      .first_high_o (first_high),
+      .corner_high_o(corner_high),
+      .next_sum_o   (next_sum),
       .head_sums_o  (head_sums),
       .extra_sums_o (extra_sums)
   );
@@ -249,7 +254,7 @@ module sf_array #(
         end else begin : gen_column_operand
           assign word = columns_q[column*Lanes+:Lanes];
         end
-        wire [AccumulatorBits-1:0] captured;
+        wire [AccumulatorBits-1:0] captured, high;
         wire [AccumulatorBits-1:0] from_next;
         if (row < Rows - 1) begin : gen_chain
           assign from_next = gen_row[row+1].gen_column[column].captured;
@@ -276,23 +281,34 @@ module sf_array #(
             .capture_i    (capture),
             .drain_shift_i(row < Rows ? row_shift : 1'b0),
             .drain_i      (from_next),
-            .drain_o      (captured)
+            .drain_o      (captured),
+            .high_o       (high)
         );
       end
     end
-    for (column = 0; column <= Columns; column = column + 1) begin : gen_head
+    for (column = 0; column < Columns; column = column + 1) begin : gen_head
       assign head_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[0].gen_column[column].captured;
       assign extra_sums[AccumulatorBits*column+:AccumulatorBits] = gen_row[Rows].gen_column[column].captured;
     end
   endgenerate
+  assign first_high  = gen_row[0].gen_column[Columns].high;
+  assign corner_high = gen_row[Rows].gen_column[Columns].high;
+  assign next_sum    = gen_row[1].gen_column[Columns].captured;
 `endif
 
-  // ---- Values of the chunk at the head ----
-  wire signed [9:0]                 row_factor   = affine_q4[11:2];
-  wire signed [17:0]                lanes_factor = affine_q4[39:22];
-  wire signed [AccumulatorBits-1:0] row_sum      = head_sums[AccumulatorBits*Columns+:AccumulatorBits];
-  wire signed [AccumulatorBits-1:0] valid_lanes  = extra_sums[AccumulatorBits*Columns+:AccumulatorBits];
-  wire signed [TermBits-1:0]        row_term     = row_factor * row_sum + lanes_factor * valid_lanes;
+  // ---- Values of the chunk at the head; the products that its row shares are made as the row comes to the head ----
+  wire signed [9:0]                 row_factor   = capture ? affine_q3[11:2] : affine_q4[11:2];
+  wire signed [17:0]                lanes_factor = affine_q3[39:22];
+  wire signed [AccumulatorBits-1:0] row_sum      = capture ? first_high : next_sum;
+  wire signed [AccumulatorBits-1:0] valid_lanes  = corner_high;
+  wire signed [TermBits-1:0]        row_product   = row_factor * row_sum;
+  wire signed [TermBits-1:0]        lanes_product = lanes_factor * valid_lanes;
+  reg         [AccumulatorBits-1:0] row_product_q, lanes_product_q;
+  wire        [AccumulatorBits-1:0] row_term = row_product_q + lanes_product_q;
+  always @(posedge clk_i) begin
+    if (capture | row_shift) row_product_q <= row_product[AccumulatorBits-1:0];
+    if (capture) lanes_product_q <= lanes_product[AccumulatorBits-1:0];
+  end
   genvar lane, chunk;
   generate
     for (lane = 0; lane < DrainLanes; lane = lane + 1) begin : gen_lane
@@ -310,7 +326,7 @@ module sf_array #(
           .column_factor_i(affine_q4[21:12]),
           .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .row_term_i     (row_term[AccumulatorBits-1:0]),
+          .row_term_i     (row_term),
           .value_o        (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end

@@ -29,9 +29,13 @@ module sf_array_loops #(
     input  wire [3:0]                             negate_i,
     input  wire [5:0]                             shift_i,
     input  wire                                   drain_shift_i,
-    // Captured sums of the row at the head and of the extra row, each with the extra column's
-    output reg  [(Columns+1)*AccumulatorBits-1:0] head_sums_o,
-    output reg  [(Columns+1)*AccumulatorBits-1:0] extra_sums_o
+    // The extra column's high sums of row 0 and of the extra row, and what it captured of the row behind the head
+    output reg  [AccumulatorBits-1:0]             first_high_o,
+    output reg  [AccumulatorBits-1:0]             corner_high_o,
+    output reg  [AccumulatorBits-1:0]             next_sum_o,
+    // Captured sums of the row at the head and of the extra row
+    output reg  [Columns*AccumulatorBits-1:0]     head_sums_o,
+    output reg  [Columns*AccumulatorBits-1:0]     extra_sums_o
 );
   // Extras: sums of rows, of columns, valid lanes. Depths of powers of two: every index is inside.
   localparam ProductWords = 1 << $clog2(Rows * Columns);
@@ -88,7 +92,6 @@ module sf_array_loops #(
       i = 32'd0;
       for (d = 0; d < Columns; d = d + 1)
         extra_sums_o[AccumulatorBits*d+:AccumulatorBits] <= extra_high[Rows+d];
-      extra_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_high[Rows+Columns];
       while (i < ExtraWords) begin
         extra_drain[i] = extra_high[i];
         i = i + 32'd1;
@@ -99,7 +102,7 @@ module sf_array_loops #(
     if (capture_i | drain_shift_i) begin
       for (d = 0; d < Columns; d = d + 1)
         head_sums_o[AccumulatorBits*d+:AccumulatorBits] <= product_drain[Columns*head+d];
-      head_sums_o[AccumulatorBits*Columns+:AccumulatorBits] <= extra_drain[head];
+      next_sum_o <= (head + 32'd1 < Rows) ? extra_drain[head+1] : {AccumulatorBits{1'b0}};
     end
     if (flush_i) begin
       for (i = 0; i < ProductWords; i = i + 1)
@@ -119,6 +122,8 @@ module sf_array_loops #(
       end
       extra_high[Rows+Columns] = (extra_high[Rows+Columns] & keep)
           + ({{(AccumulatorBits-LowBits){1'b0}}, extra_low[Rows+Columns][LowBits-1:0]} << shift_i);
+      first_high_o  <= extra_high[0];
+      corner_high_o <= extra_high[Rows+Columns];
     end
     if (low_enable_i[0]) begin
       for (d = 0; d < Rows; d = d + 1) begin

@@ -32,7 +32,8 @@ module sf_pe #(
     input  wire                       capture_i,      // copy the sum for draining
     input  wire                       drain_shift_i,  // pass the copies along the column
     input  wire [AccumulatorBits-1:0] drain_i,
-    output wire [AccumulatorBits-1:0] drain_o
+    output wire [AccumulatorBits-1:0] drain_o,
+    output wire [AccumulatorBits-1:0] high_o
 );
   reg  [LowBits-1:0]         low_q;
   reg  [AccumulatorBits-1:0] high_q, drain_q;
@@ -61,5 +62,6 @@ module sf_pe #(
     else if (drain_shift_i) drain_q <= drain_i;
   end
   assign drain_o = drain_q;
+  assign high_o  = high_q;
 endmodule
 `default_nettype wire

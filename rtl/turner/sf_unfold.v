@@ -10,7 +10,7 @@
 // a block of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
 // Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
 // the last and outside the map are 0.
-// Cycles not stalled: 12 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
+// Cycles not stalled: 21 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
 `default_nettype none
 module sf_unfold #(
     parameter Rows = 16,
@@ -110,7 +110,7 @@ module sf_unfold #(
   wire [15:0] target_mask  = (16'd1 << target_shift) - 16'd1;
   wire [15:0] source_mask  = (16'd1 << source_shift) - 16'd1;
 
-  // ---- States: strides first (a product a cycle), then running, then the writes' answers ----
+  // ---- States: strides first (a product in two cycles), then running, then the writes' answers ----
   localparam [3:0] STATE_IDLE = 4'd0, STATE_SOURCE_PIXEL = 4'd1, STATE_SOURCE_LINE = 4'd2, STATE_SOURCE_GROUP = 4'd3,
                    STATE_PADDING_Y = 4'd4, STATE_PADDING_X = 4'd5, STATE_STEP_Y = 4'd6, STATE_STEP_X = 4'd7,
                    STATE_TARGET_PIXEL = 4'd8, STATE_TARGET_GROUP = 4'd9, STATE_BEGIN = 4'd10, STATE_RUN = 4'd11,
@@ -131,7 +131,7 @@ module sf_unfold #(
   wire [31:0] members_bytes = {16'd0, members_step} << WordShift;
 
   // ---- Next scan: prepared while the current one runs. The multiplier also makes the strides ----
-  localparam [1:0] NEXT_NONE = 2'd0, NEXT_SUM = 2'd1, NEXT_READY = 2'd2;
+  localparam [1:0] NEXT_NONE = 2'd0, NEXT_SUM = 2'd1, NEXT_PRODUCT = 2'd2, NEXT_READY = 2'd3;
   reg [1:0]  next_q;
   reg [7:0]  tap_y_q, tap_x_q;
   reg [15:0] lane_first_q;   // of the source word
@@ -170,24 +170,32 @@ module sf_unfold #(
       default:            begin factor = target_group_q; times = target_row >> target_shift; end
     endcase
   end
-  wire [31:0] product = factor * {16'd0, times};
+  reg         factors_q;  // the state's factors are in front of the multiplier
+  reg  [31:0] factor_q;
+  reg  [15:0] times_q;
+  wire [31:0] product = factor_q * {16'd0, times_q};
+  wire        prepares = state_q != STATE_IDLE & state_q < STATE_BEGIN;
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
-      state_q <= STATE_IDLE;
-      next_q  <= NEXT_NONE;
+      state_q   <= STATE_IDLE;
+      next_q    <= NEXT_NONE;
+      factors_q <= 1'b0;
     end else if (clear_i) begin
-      state_q <= STATE_IDLE;
-      next_q  <= NEXT_NONE;
+      state_q   <= STATE_IDLE;
+      next_q    <= NEXT_NONE;
+      factors_q <= 1'b0;
     end else if (enable_i) begin
+      factors_q <= prepares & ~factors_q;
       case (state_q)
         STATE_IDLE: if (start_i) state_q <= STATE_SOURCE_PIXEL;
         STATE_RUN:  if (finish) state_q <= STATE_WAIT;
         STATE_WAIT: if (done_o) state_q <= STATE_IDLE;
-        default:    state_q <= state_q + 4'd1;
+        default:    if (factors_q | ~prepares) state_q <= state_q + 4'd1;
       endcase
       case (next_q)
-        NEXT_SUM:   next_q <= NEXT_READY;
+        NEXT_SUM:     next_q <= NEXT_PRODUCT;
+        NEXT_PRODUCT: next_q <= NEXT_READY;
         NEXT_READY: if (load) next_q <= last_scan ? NEXT_NONE : NEXT_SUM;
         default:    if (state_q == STATE_BEGIN) next_q <= NEXT_SUM;
       endcase
@@ -195,6 +203,8 @@ module sf_unfold #(
   end
   always @(posedge clk_i) begin
     if (enable_i) begin
+      factor_q <= factor;
+      times_q  <= times;
       case (state_q)
         STATE_SOURCE_PIXEL: source_pixel_q <= product;
         STATE_SOURCE_LINE:  source_line_q <= product;
@@ -207,7 +217,7 @@ module sf_unfold #(
         STATE_TARGET_GROUP: target_group_q <= product;
         default:            product_q <= product;
       endcase
-      // The sums of a scan, one cycle after its indices
+      // The sums of a scan, one cycle after its indices; its product is there after two
       source_sum_q <= tap_at_q + word_at_q + plane_at_q + sample_at_q;
       target_sum_q <= descriptor_i[F_TARGET_ADDRESS+:32] + target_plane_at_q + target_sample_at_q
                       + ({16'd0, target_row & target_mask} << WordShift);

@@ -57,7 +57,8 @@ module sf_pe_proof #(
           .capture_i    (capture_q),
           .drain_shift_i(1'b0),
           .drain_i      ({Bits{1'b0}}),
-          .drain_o      (captured[Bits*i+:Bits])
+          .drain_o      (captured[Bits*i+:Bits]),
+          .high_o       ()
       );
     end
   endgenerate

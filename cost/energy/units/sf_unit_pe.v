@@ -41,7 +41,8 @@ module sf_unit_pe #(
       .capture_i    (capture_i),
       .drain_shift_i(drain_shift_i),
       .drain_i      (drain_i),
-      .drain_o      (drain_o)
+      .drain_o      (drain_o),
+      .high_o       ()
   );
 endmodule
 `default_nettype wire

@@ -89,7 +89,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     CHECK(written == taps * planes * rows * d.target_words * steps_of(lanes, members) * members *
                          SF_LANES / 8);
 
-    long formula = 12, before = 0;
+    long formula = 21, before = 0;
     for (int scan = 0; scan < scans; ++scan)
       for (int first = 0; first < rows; first += samples) {
         const int left = lanes - scan / planes % static_cast<int>(d.source_words) * SF_LANES;
