@@ -37,9 +37,9 @@ class Sources {
 const std::vector<std::string> kAccumulate = {"sf_accumulate", "sf_adder_tree", "sf_full_adder",
                                               "sf_half_adder"};
 const std::vector<std::string> kLane = {
-    "sf_stream_lane",      "sf_stream_front", "sf_threshold_coder",
-    "sf_stochastic_coder", "sf_ram",          "sf_clock_gate",
-    "sf_tanh_slope",       "sf_round_shift",  "sf_pool"};
+    "sf_stream_lane", "sf_stream_front", "sf_threshold_coder", "sf_stochastic_coder",
+    "sf_ram",         "sf_clock_gate",   "sf_tanh_slope",      "sf_round_shift",
+    "sf_pool",        "sf_stream_sum"};
 
 }  // namespace
 

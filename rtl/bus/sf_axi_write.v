@@ -56,14 +56,17 @@ module sf_axi_write #(
 
   wire can_take = enable_i & (~address_valid_q | m_axi_awready_i) & (~data_valid_q | m_axi_wready_i)
                   & ~waiting_q[WaitBits-1];
-  // The first requester: its ready depends on those before it alone
-  wire [Clients-1:0]   chosen = request_valid_i & ~(request_valid_i - 1'b1);
+  // The first requester. A client is ready when none before it asks, whether it asks itself or not.
+  reg [Clients-1:0]    preceded;  // a client before this one asks
+  wire [Clients-1:0]   chosen = request_valid_i & ~preceded;
   reg [31:0]           address;
   reg [8*BusBytes-1:0] data;
   reg [BusBytes-1:0]   strobe;
   always @* begin : choosing
     integer i;
     i       = 0;
+    preceded  = {Clients{1'b0}};
+    for (i = 1; i < Clients; i = i + 1) preceded[i] = preceded[i-1] | request_valid_i[i-1];
     address = 32'd0;
     data    = {8*BusBytes{1'b0}};
     strobe  = {BusBytes{1'b0}};
@@ -75,7 +78,7 @@ module sf_axi_write #(
   end
   wire take = (request_valid_i != {Clients{1'b0}}) & can_take;
   wire [WaitBits-1:0] waiting_next = waiting_q + {{(WaitBits-1){1'b0}}, take} - {{(WaitBits-1){1'b0}}, m_axi_bvalid_i};
-  assign request_ready_o = can_take ? chosen : {Clients{1'b0}};
+  assign request_ready_o = ~preceded & {Clients{can_take}};
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

@@ -219,7 +219,17 @@ module sf_stream_front #(
   );
   wire signed [31:0] limit = 32'h7fffffff >> descriptor_i[F_LIMIT_SHIFT+:5];
   reg signed [48:0] sloped;  // |x| <= 2^31 and slope <= 2^16, rounded
-  reg signed [33:0] sum;
+  wire signed [31:0] y_5;
+  sf_stream_sum u_sum (
+      .x_i            (x_5),
+      .z_i            (z_5),
+      .offset_i       (offset_5),
+      .z_enable_i     (z_adds),
+      .offset_enable_i(offset_enable),
+      .pass_i         (pass_5),
+      .limit_i        (limit),
+      .y_o            (y_5)
+  );
   always @(posedge clk_i) begin
     if (go_i) begin
       sum_3  <= sum_2;
@@ -232,12 +242,7 @@ module sf_stream_front #(
         x_5 <= (~sloped[48] & sloped[47]) ? 32'sh7fffffff : sloped[47:16];
       end else x_5 <= x_4;
 
-      sum = $signed({{2{x_5[31]}}, x_5}) + $signed({{2{z_5[31]}}, z_5} & {34{z_adds}});
-      if (offset_enable) sum = sum + $signed({{2{offset_5[31]}}, offset_5});
-      if (!pass_5) y_6 <= 32'sd0;
-      else if (sum > $signed({2'b00, limit})) y_6 <= limit;
-      else if (sum < -$signed({2'b00, limit})) y_6 <= -limit;
-      else y_6 <= sum[31:0];
+      y_6 <= y_5;
     end
   end
   always @(posedge add_clk) begin

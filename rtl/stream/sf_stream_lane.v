@@ -181,23 +181,31 @@ module sf_stream_lane #(
 
   // ---- Stage 18 ----
   reg [WideBits-1:0] code_q;
-  reg signed [9:0]  bipolar;
-  reg signed [63:0] scaled_code;
+  // M (2c - n): each of the code's bits adds M times its weight, or subtracts it
+  wire [31:0]        sample_17  = samples_7_i[10*32+:32];
+  wire [7:0]         code_bits  = ~(8'hff << bits);
+  wire [7:0]         subtracts  = ~stochastic_code & code_bits;
+  wire [8*WideBits-1:0] scaled_bits;
+  generate
+    for (turn = 0; turn < 8; turn = turn + 1) begin : gen_bit
+      assign scaled_bits[WideBits*turn+:WideBits] =
+          ((sample_17[WideBits-1:0] & {WideBits{code_bits[turn]}}) ^ {WideBits{subtracts[turn]}}) << turn;
+    end
+  endgenerate
+  wire [WideBits-1:0] scaled_code = scaled_bits[0+:WideBits] + scaled_bits[WideBits+:WideBits]
+      + scaled_bits[2*WideBits+:WideBits] + scaled_bits[3*WideBits+:WideBits] + scaled_bits[4*WideBits+:WideBits]
+      + scaled_bits[5*WideBits+:WideBits] + scaled_bits[6*WideBits+:WideBits] + scaled_bits[7*WideBits+:WideBits]
+      + {{(WideBits-8){1'b0}}, subtracts};
   wire [8:0]  code_offset = descriptor_i[F_CODE_OFFSET+:9];  // two's complement
   wire [31:0] affine_code = ({24'd0, threshold_code} << descriptor_i[F_CODE_SHIFT+:3])
       + {{23{code_offset[8]}}, code_offset};
-  wire [31:0] sample_17  = samples_7_i[10*32+:32];
   always @(posedge code_clk) begin
     if (go_i & pack) begin
       case (quantizer)
         QUANTIZER_RAW:        code_q <= waited;
         QUANTIZER_THRESHOLD:  code_q <= affine_code[WideBits-1:0];
         QUANTIZER_STOCHASTIC: code_q <= {{(WideBits-8){1'b0}}, stochastic_code};
-        default: begin
-          bipolar     = {1'b0, stochastic_code, 1'b0} - (10'sd1 <<< bits) + 10'sd1;  // 2c - n
-          scaled_code = $signed({32'd0, sample_17}) * $signed({{54{bipolar[9]}}, bipolar});
-          code_q <= scaled_code[WideBits-1:0];
-        end
+        default:              code_q <= scaled_code;
       endcase
     end
   end

@@ -15,6 +15,7 @@ endgenerate
 // Writes whose address, whose data the memory has, and not yet answered
 reg [WaitBits-1:0] addresses_q = {WaitBits{1'b0}}, beats_q = {WaitBits{1'b0}};
 always @* if (addresses_q == 0 || beats_q == 0) assume (!m_axi_bvalid_i);
+wire [Clients-1:0] accepted = request_ready_o & request_valid_i;
 wire address_goes = m_axi_awvalid_o & m_axi_awready_i;
 wire beat_goes = m_axi_wvalid_o & m_axi_wready_i;
 wire answered = m_axi_bvalid_i & m_axi_bready_o;
@@ -66,8 +67,9 @@ always @* begin
         && {m_axi_wlast_o, m_axi_wstrb_o, m_axi_wdata_o} == asked_data_q);
     if (m_axi_awvalid_o) assert (m_axi_awlen_o == 8'd0 && (m_axi_awaddr_o & (BusBytes - 1)) == 32'd0);
     if (m_axi_wvalid_o) assert (m_axi_wlast_o);
-    assert ((request_ready_o & (request_ready_o - 1'b1)) == {Clients{1'b0}});
-    assert ((request_ready_o & ~request_valid_i) == {Clients{1'b0}} && (enable_i || request_ready_o == {Clients{1'b0}}));
+    // At most one client is accepted; none while writes are stopped.
+    assert ((accepted & (accepted - 1'b1)) == {Clients{1'b0}} && take == (accepted != {Clients{1'b0}}));
+    assert (enable_i || request_ready_o == {Clients{1'b0}});
     // Outstanding writes are counted, never more than there is room for.
     assert (waiting_q <= Outstanding && owners_used == waiting_q);
     assert (waiting_q == addresses_q + {{(WaitBits-1){1'b0}}, m_axi_awvalid_o});

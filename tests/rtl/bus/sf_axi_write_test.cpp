@@ -80,7 +80,8 @@ TEST_CASE("clients share the channel and know their own writes") {
     int accepted = 0;
     for (int client = 0; client < SF_CLIENTS; ++client) {
       if (!get_bit(top.request_ready_o, client)) continue;
-      REQUIRE((asks[client] && top.enable_i));
+      REQUIRE(top.enable_i);
+      if (!asks[client]) continue;
       ++accepted;
       addresses.push_back(asking[client]);
       data.push_back(asking[client]);
