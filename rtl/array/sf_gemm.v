@@ -83,8 +83,7 @@ module sf_gemm #(
   reg [Lanes-1:0] tail_mask_q;
   wire [15:0] row_width    = rows_by_tap ? tap_x_count : window_width;
   wire [15:0] column_width = columns_by_index ? window_width : tap_x_count;
-  wire [15:0] row_line     = row_width * row_pixel_q;
-  wire [15:0] column_line  = column_width * column_pixel_q;
+  reg [15:0] row_rise_q, column_rise_q;          // pixels to the next tap in y
 
   // How far tap and operand index move per step, by window mode (see sf_window_axis)
   function [15:0] tap_step(input [1:0] mode, input [5:0] stride, input [15:0] unit);
@@ -162,17 +161,19 @@ module sf_gemm #(
         PREPARE_PIXEL: begin
           row_pixel_q    <= {10'd0, row_planes} * words;
           column_pixel_q <= {10'd0, column_planes} * words;
+          row_rise_q     <= rows_by_tap ? tap_step(window_mode, stride_y, row_width)
+                                        : index_step(window_mode, stride_y, row_width);
+          column_rise_q  <= columns_by_index ? index_step(window_mode, stride_y, column_width)
+                                             : tap_step(window_mode, stride_y, column_width);
           for (lane = 0; lane < Lanes; lane = lane + 1) tail_mask_q[lane] <= lane < {16'd0, tail_lanes};
         end
         PREPARE_STEP: begin
           row_step_x_q <= rows_by_tap ? tap_step(window_mode, stride_x, row_pixel_q)
                                       : index_step(window_mode, stride_x, row_pixel_q);
-          row_step_y_q <= rows_by_tap ? tap_step(window_mode, stride_y, row_line)
-                                      : index_step(window_mode, stride_y, row_line);
+          row_step_y_q <= row_rise_q * row_pixel_q;
           column_step_x_q <= columns_by_index ? index_step(window_mode, stride_x, column_pixel_q)
                                               : tap_step(window_mode, stride_x, column_pixel_q);
-          column_step_y_q <= columns_by_index ? index_step(window_mode, stride_y, column_line)
-                                              : tap_step(window_mode, stride_y, column_line);
+          column_step_y_q <= column_rise_q * column_pixel_q;
         end
         PREPARE_INDEX: begin
           row_index_q    <= row_y * row_width + (rows_by_tap ? tap_x : index_x);
