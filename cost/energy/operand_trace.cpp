@@ -342,7 +342,8 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       v.set(1, d.affine_column);
       v.set(2, slice.element(0, head).drain);
       v.set(3, slice.element(rows, head).drain);
-      v.set(4, static_cast<std::uint64_t>(affine.row * row_sum + affine.lanes * valid_lanes));
+      v.set(4, static_cast<std::uint64_t>(affine.row * row_sum));
+      v.set(5, static_cast<std::uint64_t>(affine.lanes * valid_lanes));
     };
     correct();
 

@@ -127,7 +127,8 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
                    {"column_factor_i", 10},
                    {"sum_i", c.accumulator_bits},
                    {"column_sum_i", c.accumulator_bits},
-                   {"row_term_i", c.accumulator_bits}};
+                   {"row_term_i", c.accumulator_bits},
+                   {"lanes_term_i", c.accumulator_bits}};
     unit.action = "a drained sum of codes made one of values";
   } else if (name == "stream_lane") {
     design.top = "sf_stream_lane";

@@ -304,7 +304,6 @@ module sf_array #(
   wire signed [TermBits-1:0]        row_product   = row_factor * row_sum;
   wire signed [TermBits-1:0]        lanes_product = lanes_factor * valid_lanes;
   reg         [AccumulatorBits-1:0] row_product_q, lanes_product_q;
-  wire        [AccumulatorBits-1:0] row_term = row_product_q + lanes_product_q;
   always @(posedge clk_i) begin
     if (capture | row_shift) row_product_q <= row_product[AccumulatorBits-1:0];
     if (capture) lanes_product_q <= lanes_product[AccumulatorBits-1:0];
@@ -326,7 +325,8 @@ module sf_array #(
           .column_factor_i(affine_q4[21:12]),
           .sum_i          (lane_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
           .column_sum_i   (column_sums[chunk_q*AccumulatorBits+:AccumulatorBits]),
-          .row_term_i     (row_term),
+          .row_term_i     (row_product_q),
+          .lanes_term_i   (lanes_product_q),
           .value_o        (chunk_o[lane*AccumulatorBits+:AccumulatorBits])
       );
     end

@@ -127,10 +127,18 @@ module sf_control #(
         end
     end
   endfunction
+  // Engines that wait have waited for long: their order may be a cycle old, and events may be counted a cycle late, for
+  // the last cycles of a run have none.
+  reg [2:0]          lowest_q;
+  reg [COUNTERS-2:0] events_q;
+  always @(posedge clk_i) begin
+    lowest_q <= lowest(unfinished_i, tag_i[63:0]);
+    events_q <= count_events_i;
+  end
   wire [2:0] failed = illegal_i ? ENGINE_FETCH
       : bus_error_i[ENGINE_ARRAY] ? ENGINE_ARRAY : bus_error_i[ENGINE_STREAM] ? ENGINE_STREAM
       : bus_error_i[ENGINE_DMA] ? ENGINE_DMA : bus_error_i[ENGINE_TURNER] ? ENGINE_TURNER
-      : bus_error_i[ENGINE_FETCH] ? ENGINE_FETCH : lowest(unfinished_i, tag_i[63:0]);
+      : bus_error_i[ENGINE_FETCH] ? ENGINE_FETCH : lowest_q;
 
   always @(posedge clk_i or negedge rst_ni) begin : registers
     integer i;
@@ -183,7 +191,7 @@ module sf_control #(
         for (i = 0; i < COUNTERS; i = i + 1) counter_q[i] <= 64'd0;
       end else if (busy_q) begin
         counter_q[0] <= counter_q[0] + 64'd1;
-        for (i = 0; i < COUNTERS - 1; i = i + 1) if (count_events_i[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
+        for (i = 0; i < COUNTERS - 1; i = i + 1) if (events_q[i]) counter_q[i+1] <= counter_q[i+1] + 64'd1;
       end
     end
   end

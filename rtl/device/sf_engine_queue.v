@@ -64,8 +64,9 @@ module sf_engine_queue #(
   assign running_o       = running_q;
   assign tag_o           = descriptor_q[F_TAG+:16];
   // The cycle of the retirement itself is still to be counted
-  assign active_cycles_o = active_q + {31'd0, ~stall_i};
-  assign stall_cycles_o  = stall_q + {31'd0, stall_i};
+  wire [31:0] active_next = active_q + 32'd1, stall_next = stall_q + 32'd1;
+  assign active_cycles_o = stall_i ? active_q : active_next;
+  assign stall_cycles_o  = stall_i ? stall_next : stall_q;
 
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
@@ -87,8 +88,8 @@ module sf_engine_queue #(
       active_q <= 32'd1;
       stall_q  <= 32'd0;
     end else if (running_q) begin
-      active_q <= active_q + {31'd0, ~stall_i};
-      stall_q  <= stall_q + {31'd0, stall_i};
+      active_q <= active_cycles_o;
+      stall_q  <= stall_cycles_o;
     end
   end
 endmodule

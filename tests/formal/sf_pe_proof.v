@@ -67,7 +67,8 @@ module sf_pe_proof #(
   localparam signed [9:0] LanesFactor  = RowLess * ColumnLess;
   wire signed [Bits-1:0] row_sum = captured[Bits+:Bits];
   wire signed [Bits-1:0] lanes   = captured[3*Bits+:Bits];
-  wire signed [Bits-1:0] row_term = RowFactor * row_sum + LanesFactor * lanes;
+  wire signed [Bits-1:0] row_term = RowFactor * row_sum;
+  wire signed [Bits-1:0] lanes_term = LanesFactor * lanes;
   wire [Bits-1:0] value;
   sf_affine #(.Bits(Bits)) u_affine (
       .shift_i        (RowStep * ColumnStep / 2),  // log2 of 1, 2, 4
@@ -75,6 +76,7 @@ module sf_pe_proof #(
       .sum_i          (captured[0+:Bits]),
       .column_sum_i   (captured[2*Bits+:Bits]),
       .row_term_i     (row_term),
+      .lanes_term_i   (lanes_term),
       .value_o        (value)
   );
 
