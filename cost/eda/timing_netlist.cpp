@@ -65,13 +65,13 @@ class TimedModule {
     }
   }
 
-  /// Trees of `buffer` where more than `fanout` pins, those inside children among them, hang on a
-  /// net that is no clock.
+  /// Trees of `buffer` where more than kMaxGateFanout pins, those inside children among them, hang
+  /// on a net that is no clock.
   void grow_trees(const LibertyCell& buffer, std::size_t fanout) {
     const std::string in = buffer.inputs().back()->name, out = buffer.outputs().back()->name;
     for (std::size_t root = 0; root < nets_.size(); ++root) {
       std::vector<Load>& loads = nets_[root].loads;
-      while (!nets_[root].clock && loads.size() > 1 && pins_of(loads) > fanout) {
+      while (!nets_[root].clock && pins_of(loads) > kMaxGateFanout) {
         const std::size_t groups = (pins_of(loads) + fanout - 1) / fanout, all = pins_of(loads);
         std::vector<Load> roots;
         std::size_t pins = 0;

@@ -20,6 +20,9 @@ struct TimingNetlist {
   std::uint64_t buffers = 0;                   ///< of all instances
 };
 
+/// What gates and flip-flops drive themselves, as weak as most are; a buffer drives more.
+constexpr std::size_t kMaxGateFanout = 6;
+
 /// The library's fastest buffer at the fan-out of a tree; nullptr if it has none. `library` with
 /// timing tables.
 const LibertyCell* best_buffer(const LibertyLibrary& library, std::size_t fanout);
