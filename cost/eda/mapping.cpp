@@ -14,9 +14,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "adders found in gates, 1";  // raise when adder_search changes
 
-/// Yosys' own script for ABC without `dc2`, which makes chains of prefix adders: they are smaller.
-constexpr const char* kDepthKept =
-    " -script +strash;&get,-n;&fraig,-x;&put;scorr;strash;&get,-n;&dch,-f;&nf;&put";
+/// Behind Yosys' `abc -genlib`: nothing for its own script; or for the clock, one that looks for
+/// short paths first (`&if -g`) and shares no logic at the price of depth: `dc2` makes chains of
+/// prefix adders, for they are smaller.
+constexpr const char* kSmallest = "";
+constexpr const char* kFastest =
+    " -script +strash;&get,-n;&fraig,-x;&put;scorr;strash;&get,-n;&st;&if,-g,-K,6;&dch,-f;&nf;&put";
 
 }  // namespace
 
@@ -33,10 +36,9 @@ std::string Mapping::gates_script(const PreparedLibrary& library) const {
   if (!keep_memories) text += "memory_map\n";
   text += "opt_expr\nopt_clean\nopt\nwreduce\npeepopt\nopt_clean\nalumacc\nopt\n";
   if (binds_adders(library))
-    text += fmt::format("maccmap\ntechmap {}-map library/ripple.v\n",
-                        style == AdderStyle::kAuto
-                            ? fmt::format("-D LONGEST_RIPPLE={} ", kLongestRipple)
-                            : "");
+    text += fmt::format(
+        "maccmap\ntechmap {}-map library/ripple.v\n",
+        style == AdderStyle::kAuto ? fmt::format("-D LONGEST_RIPPLE={} ", kLongestRipple) : "");
   // Two rounds instead of `opt -fast`, which repeats many times to little effect: ABC follows.
   return text +
          "techmap\nopt_expr\nopt_merge\nopt_dff\nopt_expr\nopt_merge\nopt_clean\n"
@@ -49,7 +51,7 @@ std::string Mapping::cells_script() const {
              "dfflibmap -liberty library/cells.lib\nopt_clean\n"
              "abc -nocleanup -genlib library/gates.genlib{}\nsetundef -zero -undriven\nopt_clean "
              "-purge\n",
-             script_name(module), style == AdderStyle::kRipple ? "" : kDepthKept) +
+             script_name(module), style == AdderStyle::kRipple ? kSmallest : kFastest) +
          write;
 }
 
