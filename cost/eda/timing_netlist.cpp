@@ -21,7 +21,7 @@ using Cells = std::map<std::string, const LibertyCell*>;
 struct Interface {
   std::set<std::string> inputs, clock_ports, reset_ports;
   std::vector<std::pair<std::string, std::string>> children;  ///< instance, module
-  std::map<std::string, std::vector<std::size_t>> pins;  ///< that hang on the bits of an input
+  std::map<std::string, std::vector<std::size_t>> pins;       ///< that hang on the bits of an input
   std::uint64_t buffers = 0;                                  ///< of one instance, without children
 };
 

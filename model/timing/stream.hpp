@@ -54,9 +54,7 @@ class TimedPack {
   bool write_valid() const { return out_; }
   std::uint32_t write_address() const { return out_address_; }
   /// The pipeline must wait: a block is complete and the one before is not yet written.
-  bool blocked(bool result) const {
-    return result && enable_ && position_ == cell_last_ && emit_;
-  }
+  bool blocked(bool result) const { return result && enable_ && position_ == cell_last_ && emit_; }
   void step(bool take, bool pixel_end, bool row_block_end, bool write_ready);
 
  private:
@@ -116,9 +114,7 @@ class TimedStream {
     return state_ == State::kRun && stores_ && slot(kResultStage).result &&
            slot(kResultStage).inside;
   }
-  bool reduce_writes() const {
-    return word_ && word_writes_;
-  }
+  bool reduce_writes() const { return word_ && word_writes_; }
   bool plane_wanted() const { return pack_.write_valid() || reduce_writes(); }
   std::uint32_t plane_address() const {
     return reduce_writes() ? reduce_address_ : pack_.write_address();

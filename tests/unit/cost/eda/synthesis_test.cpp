@@ -202,6 +202,13 @@ TEST_CASE("a module has area, clock and look-up tables by itself", "[synthesis]"
   CHECK(prefix.modules[0].area_um2 > r.modules[0].area_um2);
   CHECK(prefix.timing->period_ns < 0.8 * r.timing->period_ns);
 
+  // Chosen by width: the sums of 48 bits are prefix logic, those of few bits chains.
+  options.adders = AdderStyle::kAuto;
+  const SynthesisReport chosen = synthesize(config, options, scratch.path("cache"));
+  CHECK(chosen.timing->period_ns < 0.8 * r.timing->period_ns);
+  CHECK(chosen.modules_mapped == 2);
+  options.adders = AdderStyle::kPrefix;
+
   // Again: from the cache, the same.
   const SynthesisReport again = synthesize(config, options, scratch.path("cache"));
   CHECK(again.modules_mapped == 0);

@@ -140,11 +140,11 @@ TEST_CASE("rise and fall in timing groups of their own give the same clock and b
 
 TEST_CASE("nets of many pins get buffer trees for timing", "[timing]") {
   const Fixture f;
-  const TimingReport few = f.time({{"chain", chain(5, 15)}}, "chain"),
+  const TimingReport few = f.time({{"chain", chain(5, kMaxGateFanout - 1)}}, "chain"),
                      many = f.time({{"chain", chain(5, 300)}}, "chain");
   CHECK(few.buffers == 0);
   CHECK_FALSE(few.slack_ns);
-  // 301 pins: 19 buffers, and two that drive these.
+  // 301 pins: 19 buffers, more than a gate drives, and two that drive these.
   CHECK(many.buffers == 19 + 2);
   CHECK(many.buffers_um2 == Approx(21 * f.library.library.cell(many.buffer_cell)->area_um2));
   CHECK(many.period_ns > few.period_ns);
@@ -155,6 +155,31 @@ TEST_CASE("nets of many pins get buffer trees for timing", "[timing]") {
       timing_netlist({{"chain", chain(5, 300)}}, "chain", tables, nullptr, kMaxFanout);
   CHECK(bare.buffers == 0);
   CHECK(GateSimulation(chain(5, 300), tables, "clk_i").critical_path_ns() > many.period_ns + 3);
+}
+
+TEST_CASE("the pins inside children count where a net gets its tree", "[timing]") {
+  const Fixture f;
+  // The input of a child has as many pins as a gate drives; so it has no buffer of its own.
+  Netlist inner = chain(1);
+  inner.top = "inner";
+  for (std::size_t pin = 1; pin < kMaxGateFanout; ++pin) {
+    inner.instances.push_back(
+        {"load", "DFFPOSX1", {{"CLK", {0}}, {"D", {1}}, {"Q", {inner.nets++}}}, {}});
+    inner.net_names.push_back("$");
+  }
+  Netlist outer;
+  outer.top = "outer";
+  outer.nets = 5;
+  outer.net_names = {"clk_i", "d_i", "inside", "q_o", "r_o"};
+  outer.ports = {
+      {"clk_i", true, {0}}, {"d_i", true, {1}}, {"q_o", false, {3}}, {"r_o", false, {4}}};
+  outer.instances = {{"g", "INVX1", {{"A", {1}}, {"Y", {2}}}, {}},
+                     {"u_a", inner.top, {{"clk_i", {0}}, {"d_i", {2}}, {"q_o", {3}}}, {}}};
+  const TimingReport one = f.time({{"outer", outer}, {inner.top, inner}}, "outer");
+  CHECK(one.buffers == 0);
+  outer.instances.push_back({"u_b", inner.top, {{"clk_i", {0}}, {"d_i", {2}}, {"q_o", {4}}}, {}});
+  const TimingReport two = f.time({{"outer", outer}, {inner.top, inner}}, "outer");
+  CHECK(two.buffers == 1);
 }
 
 TEST_CASE("paths cross modules and are told by the module they end in", "[timing]") {
