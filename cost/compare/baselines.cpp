@@ -205,8 +205,9 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
     vectors.set(4, place == 0 ? 1 : 0);
     // The sum is complete as the next one begins.
     vectors.set(5, cycle > latency && place == 0 ? 1 : 0);
-    const bool shifting = cycle > latency + words && place >= 1 &&
-                          place <= static_cast<std::size_t>(drive.drain_shifts);
+    const bool shifting =
+        cycle > latency + words && place >= 1 &&
+        place <= static_cast<std::size_t>(drive.drain_shifts((cycle - latency) / words));
     vectors.set(6, shifting ? 1 : 0);
     if (shifting) {
       const auto pick = std::uniform_int_distribution<std::size_t>(0, sums.size() - 1)(random);

@@ -52,12 +52,15 @@ std::int64_t symmetric_code(double x, double limit, int bits);
 std::uint16_t bfloat_bits(float x);
 
 /// What drives a baseline: operands in order, a sum of `contraction` MACs after another, each
-/// captured and then shifted out by `drain_shifts` shifts while the next is formed.
+/// captured and then shifted out through the rows of an array while the next is formed.
 struct SumDrive {
   std::size_t cycles = 1000;
   std::size_t contraction = 576;  ///< MACs of a sum
-  int drain_shifts = 16;          ///< rows of an array, whose sums pass through
+  int rows = 16;                  ///< of the array
   std::uint64_t seed = 1;         ///< of draws from a and b, drained neighbours, rounding
+  /// Neighbours' sums that pass through the element's drain register in the time of a sum:
+  /// rows - 1 - r in row r, (rows - 1) / 2 in the mean over the rows, and over two sums here.
+  int drain_shifts(std::size_t sum) const { return (rows - 1 + static_cast<int>(sum % 2)) / 2; }
 };
 
 /// Stimulus of a unit's ports. Values are drawn from `a` and `b`; integers are quantized

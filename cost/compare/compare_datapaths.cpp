@@ -123,7 +123,7 @@ class Measurement {
     p.element = energy(element, v.element, v.warm_up);
     p.row_register = energy(unit(operand_register(c.planes * c.lanes)),
                             register_vectors(v.element, PePort::kRows), v.warm_up);
-    p.column_register = energy(unit(operand_register(c.lanes)),
+    p.column_register = energy(unit(operand_register(c.lanes, true)),
                                register_vectors(v.element, PePort::kColumn), v.warm_up);
     p.row_sum =
         energy(element, serial_vectors(row, column, Element::kRowSum, drive).element, v.warm_up);

@@ -233,8 +233,9 @@ class Pricer {
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
-      // The sums' capture, and the shifts that drain it
-      clock_only("pe", tiles * (elements + c_.rows * c_.rows * (c_.columns + 1)), wide);
+      // The sums' capture, and the shifts that drain it: Rows - 1 - r into row r
+      const double shifts = c_.rows * (c_.rows - 1) / 2.0 * (c_.columns + 1);
+      clock_only("pe", tiles * (elements + shifts), wide);
     }
     buffer("row buffer", false, geometry_.rows, row_words);
     buffer("column buffer", false, geometry_.columns, operations);

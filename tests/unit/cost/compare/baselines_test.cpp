@@ -343,7 +343,7 @@ TEST_CASE("a baseline's stimulus makes the sums of its operands", "[baselines]")
   SumDrive drive;
   drive.cycles = 400;
   drive.contraction = 40;
-  drive.drain_shifts = 4;
+  drive.rows = 9;
   for (const BaselineUnit& unit : {integer_mac(8), integer_mac(8, 4), integer_mac(4)}) {
     INFO(unit.name);
     const Vectors in = baseline_vectors(unit, values.gradients, values.weights, drive);

@@ -153,13 +153,14 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(e.data_error_pj == Approx(std::sqrt(errors)));
   CHECK(e.data_error_pj < 0.2 * e.data_pj);
   CHECK(products == operations * config.rows * config.columns);
-  // Every element in every operation and flush; for each tile a capture, and of rows a shift a row
+  // Every element in every operation and flush; for each tile a capture, and as many
+  // shifts into a row as there are rows behind it
   const double elements = (config.rows + 1) * (config.columns + 1);
   CHECK(acting == operations * elements);
   CHECK(tiles > 0);
   CHECK(flushes > tiles);
-  CHECK(beside ==
-        flushes * elements + tiles * (elements + config.rows * config.rows * (config.columns + 1)));
+  CHECK(beside == flushes * elements + tiles * (elements + config.rows * (config.rows - 1) / 2 *
+                                                               (config.columns + 1)));
   CHECK(gates == 3 * (config.rows + 1) * cycles);
   CHECK(registers == operations * (config.planes * config.rows + config.columns + 2));
   CHECK(dram == beats);
