@@ -261,6 +261,12 @@ ReportKind comparison_report() {
        {"comparisons[].rows[].tier", "Where the figure comes from: netlist or published."},
        {"comparisons[].rows[].source", "The same in words."},
        {"comparisons[].rows[].node_nm", "The node of the figure."},
+       {"comparisons[].rows[].operands",
+        "What is multiplied: training step, or b x b bits, uniform codes; empty of published "
+        "figures."},
+       {"comparisons[].rows[].loses_to[]",
+        "Of bit planes: the parallel datapaths of this table that take operands as wide for less "
+        "energy, timed and gated."},
        {"comparisons[].rows[].passes.<pass>.zero_delay_pj", "A MAC of that pass without delays."},
        {"comparisons[].rows[].passes.<pass>.timed_pj", "A MAC of that pass with delays."},
        {"comparisons[].break_even[].what", "What is compared, with the unit."},

@@ -19,40 +19,16 @@ using Column = std::priority_queue<Bit, std::vector<Bit>, std::greater<>>;
 
 }  // namespace
 
-std::string adder_tree_module(const Config& config) {
-  const int low_bits = Geometry(config).low_bits, products = config.planes * config.lanes;
-  std::string text = fmt::format(
-      "// products_i: plane p at p*Lanes, of weight 2^p. Modulo 2^LowBits: sf_pe keeps the sum "
-      "below "
-      "that.\n"
-      "`default_nettype none\n"
-      "module sf_adder_tree #(\n"
-      "    parameter Planes = {0},  // of this tree; no others\n"
-      "    parameter Lanes = {1},\n"
-      "    parameter LowBits = {2}\n"
-      ") (\n"
-      "    input  wire [{3}:0] products_i,\n"
-      "    input  wire [{4}:0] low_i,\n"
-      "    output wire [{4}:0] low_o\n"
-      ");\n"
-      "  // Parameters that cannot be: elaboration stops at a module that is nowhere.\n"
-      "  generate\n"
-      "    if (Planes != {0} || Lanes != {1} || LowBits != {2}) begin : "
-      "gen_the_tree_is_of_another_shape\n"
-      "      sf_error_the_tree_is_of_another_shape u_error ();\n"
-      "    end\n"
-      "  endgenerate\n",
-      config.planes, config.lanes, low_bits, products - 1, low_bits - 1);
-  std::vector<Column> columns(static_cast<std::size_t>(low_bits) + 1);
+std::string adder_tree_cells(const std::vector<std::vector<std::string>>& bits,
+                             const std::string& sum_name) {
+  std::vector<Column> columns(bits.size() + 1);
   int place = 0, cells = 0;
-  for (int i = 0; i < products; ++i)
-    columns[static_cast<std::size_t>(i / config.lanes)].emplace(0, place++,
-                                                                fmt::format("products_i[{}]", i));
-  for (int bit = 0; bit < low_bits; ++bit)
-    columns[static_cast<std::size_t>(bit)].emplace(0, place++, fmt::format("low_i[{}]", bit));
-  for (int weight = 0; weight < low_bits; ++weight) {
-    Column& column = columns[static_cast<std::size_t>(weight)];
-    const bool last = weight + 1 == low_bits;
+  for (std::size_t weight = 0; weight < bits.size(); ++weight)
+    for (const std::string& bit : bits[weight]) columns[weight].emplace(0, place++, bit);
+  std::string text;
+  for (std::size_t weight = 0; weight < bits.size(); ++weight) {
+    Column& column = columns[weight];
+    const bool last = weight + 1 == bits.size();
     text += fmt::format("\n  // Weight 2^{}\n", weight);
     while (column.size() > 1) {
       std::vector<std::string> inputs;
@@ -77,12 +53,46 @@ std::string adder_tree_module(const Config& config) {
             ".carry_o({1}));\n",
             sum, carry, inputs[0], inputs[1], cells);
       column.emplace(ready + 1, place++, sum);
-      if (!last) columns[static_cast<std::size_t>(weight) + 1].emplace(ready + 1, place++, carry);
+      if (!last) columns[weight + 1].emplace(ready + 1, place++, carry);
       ++cells;
     }
-    text += fmt::format("  assign low_o[{}] = {};\n", weight, std::get<2>(column.top()));
+    text += fmt::format("  assign {}[{}] = {};\n", sum_name, weight,
+                        column.empty() ? "1'b0" : std::get<2>(column.top()));
   }
-  return text + "endmodule\n`default_nettype wire\n";
+  return text;
+}
+
+std::string adder_tree_module(const Config& config) {
+  const int low_bits = Geometry(config).low_bits, products = config.planes * config.lanes;
+  std::string text = fmt::format(
+      "// products_i: plane p at p*Lanes, of weight 2^p. Modulo 2^LowBits: sf_pe keeps the sum "
+      "below "
+      "that.\n"
+      "`default_nettype none\n"
+      "module sf_adder_tree #(\n"
+      "    parameter Planes = {0},  // of this tree; no others\n"
+      "    parameter Lanes = {1},\n"
+      "    parameter LowBits = {2}\n"
+      ") (\n"
+      "    input  wire [{3}:0] products_i,\n"
+      "    input  wire [{4}:0] low_i,\n"
+      "    output wire [{4}:0] low_o\n"
+      ");\n"
+      "  // Parameters that cannot be: elaboration stops at a module that is nowhere.\n"
+      "  generate\n"
+      "    if (Planes != {0} || Lanes != {1} || LowBits != {2}) begin : "
+      "gen_the_tree_is_of_another_shape\n"
+      "      sf_error_the_tree_is_of_another_shape u_error ();\n"
+      "    end\n"
+      "  endgenerate\n",
+      config.planes, config.lanes, low_bits, products - 1, low_bits - 1);
+  std::vector<std::vector<std::string>> columns(static_cast<std::size_t>(low_bits));
+  for (int i = 0; i < products; ++i)
+    columns.at(static_cast<std::size_t>(i / config.lanes))
+        .push_back(fmt::format("products_i[{}]", i));
+  for (int bit = 0; bit < low_bits; ++bit)
+    columns[static_cast<std::size_t>(bit)].push_back(fmt::format("low_i[{}]", bit));
+  return text + adder_tree_cells(columns, "low_o") + "endmodule\n`default_nettype wire\n";
 }
 
 }  // namespace solfege

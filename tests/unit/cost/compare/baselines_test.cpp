@@ -44,7 +44,9 @@ std::mt19937_64 seeded() {
 template <typename Number>
 struct Reference {
   std::function<Number(Number sum, std::uint64_t a, std::uint64_t b, std::uint64_t random)> mac;
-  std::uint64_t a = 0, b = 0;  // the product register, by its factors
+  int product_stages = 1;
+  std::uint64_t a = 0, b = 0;                // of the product that is summed, by its factors
+  std::uint64_t a_before = 0, b_before = 0;  // of two stages the first
   Number sum{}, drain{};
   void clock(const Vectors& in, std::size_t cycle, Number drain_in) {
     const auto bit = [&](const char* name) { return in.get(cycle, in.port(name)) != 0; };
@@ -58,8 +60,10 @@ struct Reference {
       sum = mac(bit("sum_clear_i") ? Number{} : sum, a, b,
                 random ? in.get(cycle, in.port("random_i")) : 0);
     if (bit("product_enable_i")) {
-      a = in.get(cycle, 0);
-      b = in.get(cycle, 1);
+      a = product_stages == 1 ? in.get(cycle, 0) : a_before;
+      b = product_stages == 1 ? in.get(cycle, 1) : b_before;
+      a_before = in.get(cycle, 0);
+      b_before = in.get(cycle, 1);
     }
   }
 };
@@ -160,6 +164,64 @@ TEST_CASE("mapped integer MACs sum as integers do", "[baselines]") {
   check_integer_mac(integer_mac(8), 1000, random);
   check_integer_mac(integer_mac(16), 1000, random);
   check_integer_mac(integer_mac(8, 4), 1000, random);
+}
+
+/// A merged MAC has no product register and no enables. `wrong_lane`: the reference leaves the last
+/// lane out where both operands are negative.
+std::size_t merged_differences(const BaselineUnit& unit, std::mt19937_64& random,
+                               bool wrong_lane = false) {
+  const MappedUnit mapped = map(unit.design);
+  const int bits = unit.bits, words = (unit.lanes * bits + 63) / 64;
+  REQUIRE(words == 1);
+  constexpr std::size_t kCycles = 600;
+  Vectors in({{"a_i", unit.lanes * bits},
+              {"b_i", unit.lanes * bits},
+              {"sum_clear_i", 1},
+              {"capture_i", 1},
+              {"drain_shift_i", 1},
+              {"drain_i", unit.accumulator_bits}});
+  std::uint64_t extreme = 0;
+  for (int lane = 0; lane < unit.lanes; ++lane) extreme |= 1ull << (lane * bits + bits - 1);
+  std::vector<std::uint64_t> expected;
+  std::uint64_t sum = 0, drain = 0;
+  for (std::size_t c = 0; c < kCycles; ++c) {
+    in.step();
+    in.set(0, random() % 8 == 0 ? extreme : random());
+    in.set(1, random() % 8 == 0 ? extreme : random());
+    in.set(2, c < 3 || random() % 16 == 0);
+    in.set(3, c < 3 || random() % 2);
+    in.set(4, random() % 4 == 0);
+    in.set(5, random());
+    expected.push_back(drain);
+    if (in.get(c, 3) != 0)
+      drain = sum;
+    else if (in.get(c, 4) != 0)
+      drain = in.get(c, 5);
+    if (in.get(c, 2) != 0) sum = 0;
+    for (int lane = 0; lane < unit.lanes; ++lane) {
+      const std::int64_t a = sign_extend(in.get(c, 0) >> (lane * bits) & mask(bits), bits);
+      const std::int64_t b = sign_extend(in.get(c, 1) >> (lane * bits) & mask(bits), bits);
+      if (wrong_lane && lane + 1 == unit.lanes && a < 0 && b < 0) continue;
+      sum += static_cast<std::uint64_t>(a * b);
+    }
+    sum &= mask(unit.accumulator_bits);
+  }
+  const GateRun run =
+      GateSimulation(mapped.netlist, osu018(), unit.design.clock).run(in, DelayModel::kTimed);
+  std::size_t wrong = 0;
+  for (std::size_t c = 4; c < kCycles; ++c) wrong += run.outputs.get(c, 0) != expected[c];
+  return wrong;
+}
+
+TEST_CASE("mapped MACs whose sum is in the tree sum as integers do", "[baselines]") {
+  std::mt19937_64 random = seeded();
+  const Scratch folder;
+  for (const auto& [bits, lanes] : {std::pair(2, 8), {2, 32}, {4, 4}, {4, 16}, {8, 2}, {8, 1}}) {
+    const BaselineUnit unit = merged_mac(bits, lanes, folder.path());
+    INFO(unit.name);
+    CHECK(merged_differences(unit, random) == 0);
+    CHECK(merged_differences(unit, random, true) > 50);  // known bad
+  }
 }
 
 // ---- Floating point ----
@@ -326,6 +388,169 @@ TEST_CASE("mapped bf16 MACs round the exact sum, bit by bit", "[baselines]") {
     check_float_mac(c, 4000, random);
 }
 
+// ---- Fused dot products ----
+
+struct FloatFormat {
+  int exponent_bits, fraction_bits;
+  int bits() const { return 1 + exponent_bits + fraction_bits; }
+  int bias() const { return (1 << (exponent_bits - 1)) - 1; }
+};
+
+/// An operand as an integer: value = significand 2^(exponent - bias - fraction_bits).
+struct Unpacked {
+  std::int64_t significand = 0;  // signed
+  int exponent = 0;
+};
+Unpacked unpacked(std::uint64_t code, const FloatFormat& f) {
+  const int field = static_cast<int>(code >> f.fraction_bits & mask(f.exponent_bits));
+  auto significand = static_cast<std::int64_t>(code & mask(f.fraction_bits));
+  if (field != 0) significand += std::int64_t{1} << f.fraction_bits;
+  if ((code >> (f.bits() - 1) & 1) != 0) significand = -significand;
+  return {significand, std::max(field, 1)};
+}
+
+/// A number and the weight of the place that its exponent names, as a power of two.
+struct Term {
+  double value = 0;
+  int top = 0;
+};
+
+/// Products cut (towards 0) `places` below the greatest top, summed; that (downwards) and the sum
+/// (towards 0) cut two places further below the greater top, added, rounded to nearest even.
+float fused_sum(const std::vector<Term>& products, const Term& sum, int places, int fraction) {
+  int greatest = -100000, growth = 0;
+  while (1u << growth < products.size()) ++growth;
+  for (const Term& t : products)
+    if (t.value != 0) greatest = std::max(greatest, t.top);
+  const double last = std::ldexp(1.0, greatest - places + 1);
+  double dot = 0;
+  for (const Term& t : products)
+    if (t.value != 0) dot += std::trunc(t.value / last) * last;
+  const int dot_top = greatest + growth;  // of nothing, -100000
+  const int top = sum.value == 0 ? dot_top : std::max(dot_top, sum.top);
+  if (top < -50000) return 0;
+  const double place = std::ldexp(1.0, top - (places + growth + 2) + 1);
+  const double total = std::floor(dot / place) + std::trunc(sum.value / place);
+  if (total == 0) return 0;
+  const double exact = total * place;
+  int exponent = 0;
+  (void)std::frexp(exact, &exponent);
+  const double unit = std::ldexp(1.0, exponent - fraction - 1);
+  const double rounded = std::nearbyint(exact / unit) * unit;  // ties to even
+  if (std::abs(rounded) < std::ldexp(1.0, -126)) return 0;
+  const double most = (2 - std::ldexp(1.0, -fraction)) * std::ldexp(1.0, 127);
+  return static_cast<float>(std::copysign(std::min(std::abs(rounded), most), rounded));
+}
+
+void check_fused_dot(const BaselineUnit& unit, const FloatFormat& f, int fraction,
+                     std::mt19937_64& random) {
+  INFO(unit.name);
+  const MappedUnit mapped = map(unit.design);
+  constexpr std::size_t kCycles = 1500;
+  const int width = unit.accumulator_bits;
+  const int places = std::max(2 * f.fraction_bits + 2, fraction + 1);
+  Vectors in(mac_ports(unit.lanes * f.bits(), width));
+  const auto next = [&](float sum, std::uint64_t a, std::uint64_t b, int cut) {
+    std::vector<Term> terms;
+    for (int lane = 0; lane < unit.lanes; ++lane) {
+      const Unpacked x = unpacked(a >> (lane * f.bits()) & mask(f.bits()), f);
+      const Unpacked y = unpacked(b >> (lane * f.bits()) & mask(f.bits()), f);
+      const int top = x.exponent + y.exponent - 2 * f.bias() + 1;
+      terms.push_back({std::ldexp(static_cast<double>(x.significand * y.significand),
+                                  top - 1 - 2 * f.fraction_bits),
+                       top});
+    }
+    return fused_sum(terms, {sum, sum == 0 ? 0 : std::ilogb(sum)}, cut, fraction);
+  };
+  Reference<float> r, other;  // other is known bad: few places
+  r.product_stages = other.product_stages = 2;
+  r.mac = [&](float sum, std::uint64_t a, std::uint64_t b, std::uint64_t) {
+    return next(sum, a, b, places);
+  };
+  other.mac = [&](float sum, std::uint64_t a, std::uint64_t b, std::uint64_t) {
+    return next(sum, a, b, fraction - 2);
+  };
+  std::vector<std::uint64_t> expected, wrong_ones;
+  std::size_t extremes = 0, cancelled = 0, subnormal = 0;
+  const std::uint64_t largest = mask(f.exponent_bits) - (f.exponent_bits == 8 ? 1 : 0);
+  for (std::size_t cycle = 0; cycle < kCycles; ++cycle) {
+    in.step();
+    const std::uint64_t middle = static_cast<std::uint64_t>(f.bias());
+    const std::uint64_t bases[] = {middle, middle, largest - 2, middle + middle / 2, middle / 2};
+    for (int port = 0; port < 2; ++port)
+      for (int lane = 0; lane < unit.lanes; ++lane) {
+        std::uint64_t exponent = bases[cycle / 64 % 5] + random() % 7 - 3;
+        if (random() % 16 == 0) exponent = 0;
+        if (random() % 16 == 0) exponent = random();
+        exponent = std::min(exponent % 512, largest);
+        std::uint64_t fractions = random() % 4 == 0 ? 0 : random() & mask(f.fraction_bits);
+        if (f.exponent_bits == 4 && exponent == 15 && fractions == 7) fractions = 6;  // NaN
+        subnormal += exponent == 0 && fractions != 0;
+        in.set_bits(static_cast<std::size_t>(port), lane * f.bits(),
+                    (random() & 1) << (f.bits() - 1) | exponent << f.fraction_bits | fractions,
+                    f.bits());
+      }
+    set_controls(in, random);
+    const std::uint64_t base = bases[cycle / 64 % 5];
+    if (random() % 6 == 0 && f.exponent_bits == 8 && r.sum != 0) {  // -sum x 1, and nothing else
+      in.set(0, to_bits(r.sum) >> 16 ^ 0x8000);
+      in.set(1, 127 << 7);
+    }
+    const std::uint64_t drain =
+        to_bits(bfloat(draw_bfloat(random, f.exponent_bits == 8 ? base : 127))) >> (32 - width);
+    in.set(7, drain);
+    if (cycle < 4)
+      for (const std::size_t port : {2, 3, 4, 5}) in.set(port, 1);
+    expected.push_back(to_bits(r.drain) >> (32 - width));
+    wrong_ones.push_back(to_bits(other.drain) >> (32 - width));
+    const float before = r.sum;
+    for (Reference<float>* reference : {&r, &other})
+      reference->clock(in, cycle, from_bits(static_cast<std::uint32_t>(drain) << (32 - width)));
+    extremes += std::abs(r.sum) >= std::ldexp(1.0f, 127);
+    cancelled += before != 0 && std::abs(r.sum) < std::abs(before) / 64;
+  }
+  const GateRun run =
+      GateSimulation(mapped.netlist, osu018(), unit.design.clock).run(in, DelayModel::kZero);
+  std::size_t wrong = 0, noticed = 0;
+  for (std::size_t cycle = 5; cycle < kCycles; ++cycle) {
+    const std::uint64_t got = run.outputs.get(cycle, 0);
+    if (got != expected[cycle] && wrong++ < 5)
+      UNSCOPED_INFO("cycle " << cycle << ": " << std::hex << got << ", expected "
+                             << expected[cycle]);
+    noticed += got != wrong_ones[cycle];
+  }
+  CHECK(wrong == 0);
+  CHECK(noticed > 10);
+  CHECK(subnormal > 50);
+  if (f.exponent_bits == 8) CHECK(extremes > 0);
+  CHECK(cancelled > 5);
+}
+
+TEST_CASE("mapped fused dot products round the sum of what they align once", "[baselines]") {
+  std::mt19937_64 random = seeded();
+  check_fused_dot(fused_dot(16, 4), {8, 7}, 23, random);
+  check_fused_dot(fused_dot(16, 4, 7), {8, 7}, 7, random);
+  check_fused_dot(fused_dot(8, 8), {4, 3}, 23, random);
+}
+
+TEST_CASE("e4m3 codes are the nearest numbers", "[baselines]") {
+  const FloatFormat f{4, 3};
+  for (int code = 0; code < 0x7f; ++code) {
+    const Unpacked u = unpacked(static_cast<std::uint64_t>(code), f);
+    const double value = std::ldexp(static_cast<double>(u.significand), u.exponent - 7 - 3);
+    CHECK(e4m3_value(static_cast<std::uint8_t>(code)) == value);
+    CHECK(e4m3_bits(static_cast<float>(value)) == code);
+    CHECK(e4m3_bits(static_cast<float>(-value)) == (code | 0x80));
+  }
+  CHECK(e4m3_value(0x7e) == 448);
+  CHECK(e4m3_bits(1e9f) == 0x7e);
+  CHECK(e4m3_bits(1.0625f) == 0x38);     // tie to even: 1
+  CHECK(e4m3_bits(1.1875f) == 0x3a);     // tie to even: 1.25
+  CHECK(e4m3_bits(1.07f) == 0x39);       // 1.125
+  CHECK(e4m3_bits(0.0009765625f) == 0);  // half the least subnormal
+  CHECK(e4m3_bits(0.00098f) == 1);
+}
+
 TEST_CASE("numbers are quantized as the units read them", "[baselines]") {
   CHECK(symmetric_code(1, 1, 8) == 127);
   CHECK(symmetric_code(-2, 1, 8) == -127);
@@ -344,7 +569,9 @@ TEST_CASE("a baseline's stimulus makes the sums of its operands", "[baselines]")
   drive.cycles = 400;
   drive.contraction = 40;
   drive.rows = 9;
-  for (const BaselineUnit& unit : {integer_mac(8), integer_mac(8, 4), integer_mac(4)}) {
+  const Scratch folder;
+  for (const BaselineUnit& unit :
+       {integer_mac(8), integer_mac(8, 4), integer_mac(4), merged_mac(8, 4, folder.path())}) {
     INFO(unit.name);
     const Vectors in = baseline_vectors(unit, values.gradients, values.weights, drive);
     REQUIRE(in.cycles() == 400);
