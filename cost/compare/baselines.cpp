@@ -23,6 +23,7 @@ namespace solfege {
 namespace {
 
 constexpr int kWideWord = 64;
+constexpr int kGrowthBits = 16;  ///< of accumulators: a sum has up to 65536 products
 
 /// Modules of the baselines, and the adders of rtl/ that all of them have.
 std::vector<std::string> sources(const std::vector<std::string>& modules) {
@@ -94,6 +95,15 @@ class Operand {
 /// A drained neighbour's sum, in the unit's format; single precision cut to shorter fractions.
 std::int64_t drained(const BaselineUnit& unit, double sum) {
   if (!unit.is_float()) return static_cast<std::int64_t>(sum);
+  if (unit.kind == BaselineUnit::Kind::kFusedDot) {
+    // {exponent, integer} as sf_fused_dot has them, at the exponent that normalises the integer
+    const int exponent = sum == 0 ? 0 : std::ilogb(sum);
+    const int field = exponent + (unit.bits == 16 ? 2 * 127 : 2 * 7) - 1;
+    const auto integer = static_cast<std::int64_t>(std::ldexp(sum, kFusedPlaces - 1 - exponent));
+    constexpr int kIntegerBits = kFusedPlaces + kGrowthBits + 1;
+    return std::int64_t{field} << kIntegerBits |
+           (integer & ((std::int64_t{1} << kIntegerBits) - 1));
+  }
   const auto value = static_cast<float>(sum);
   std::uint32_t bits = 0;
   std::memcpy(&bits, &value, sizeof bits);
@@ -126,7 +136,7 @@ std::vector<std::vector<std::string>> product_bits(const BaselineUnit& u) {
 
 BaselineUnit integer_mac(int bits, int lanes) {
   BaselineUnit u{fmt::format("int{}{}", bits, lanes == 1 ? "" : fmt::format(" x {}", lanes)),
-                 BaselineUnit::Kind::kIntegerMac, bits, lanes, 2 * bits + 16};
+                 BaselineUnit::Kind::kIntegerMac, bits, lanes, 2 * bits + kGrowthBits};
   u.design = {
       fmt::format("int{}_mac{}", bits, lanes == 1 ? "" : fmt::format("_x{}", lanes)),
       "sf_integer_mac",
@@ -201,16 +211,18 @@ BaselineUnit bfloat_mac(int fraction_bits, int random_bits) {
   return u;
 }
 
-BaselineUnit fused_dot(int bits, int lanes, int sum_fraction) {
-  BaselineUnit u{fmt::format("{} x {} fused, sum {}", bits == 16 ? "bf16" : "fp8 e4m3", lanes,
-                             sum_fraction == 23 ? "fp32" : "bf16"),
-                 BaselineUnit::Kind::kFusedDot, bits, lanes, sum_fraction + 9};
-  u.design = {fmt::format("fused_dot_{}_x{}_f{}", bits, lanes, sum_fraction),
+BaselineUnit fused_dot(int bits, int lanes) {
+  const int exponent_bits = bits == 16 ? 8 : 4, fraction_bits = bits == 16 ? 7 : 3;
+  BaselineUnit u{fmt::format("{} x {}, fused", bits == 16 ? "bf16" : "fp8 e4m3", lanes),
+                 BaselineUnit::Kind::kFusedDot, bits, lanes,
+                 exponent_bits + 1 + kFusedPlaces + kGrowthBits + 1};
+  u.design = {fmt::format("fused_dot_{}_x{}", bits, lanes),
               "sf_fused_dot",
-              {{"ExponentBits", bits == 16 ? 8 : 4},
-               {"FractionBits", bits == 16 ? 7 : 3},
+              {{"ExponentBits", exponent_bits},
+               {"FractionBits", fraction_bits},
                {"Lanes", lanes},
-               {"SumFraction", sum_fraction}},
+               {"Places", kFusedPlaces},
+               {"GrowthBits", kGrowthBits}},
               sources({"sf_fused_dot", "sf_multiplier", "sf_column_adder"}),
               "clk_i"};
   return u;
@@ -227,7 +239,7 @@ std::vector<BaselineUnit> baseline_units(int word_bits, const std::string& cache
     }
   units.push_back(bfloat_mac(23));
   units.push_back(bfloat_mac(7, 8));
-  for (const int fraction : {23, 7}) units.push_back(fused_dot(16, kWideWord / 16, fraction));
+  units.push_back(fused_dot(16, kWideWord / 16));
   units.push_back(fused_dot(8, kWideWord / 8));
   return units;
 }
@@ -282,8 +294,10 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
   std::vector<Vectors::Port> ports = {{"a_i", unit.lanes * unit.bits},
                                       {"b_i", unit.lanes * unit.bits}};
   const bool merged = unit.kind == BaselineUnit::Kind::kMergedMac;
+  const bool fused = unit.kind == BaselineUnit::Kind::kFusedDot;
+  const bool enables = !merged && !fused;
   if (!bare) {
-    if (!merged) ports.insert(ports.end(), {{"product_enable_i", 1}, {"sum_enable_i", 1}});
+    if (enables) ports.insert(ports.end(), {{"product_enable_i", 1}, {"sum_enable_i", 1}});
     for (const char* name : {"sum_clear_i", "capture_i", "drain_shift_i"})
       ports.push_back({name, 1});
     ports.push_back({"drain_i", unit.accumulator_bits});
@@ -296,7 +310,7 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
   const std::size_t lanes = static_cast<std::size_t>(unit.lanes);
   const std::size_t words = std::max<std::size_t>(1, (drive.contraction + lanes - 1) / lanes);
   // Registers between the multiplier and the sum
-  const std::size_t latency = merged ? 0 : unit.kind == BaselineUnit::Kind::kFusedDot ? 2 : 1;
+  const std::size_t latency = merged ? 0 : fused ? 2 : 1;
   double sum = 0;
   std::vector<double> sums = {0};
   for (std::size_t cycle = 0; cycle < drive.cycles; ++cycle) {
@@ -314,7 +328,7 @@ Vectors baseline_vectors(const BaselineUnit& unit, const std::vector<float>& a,
     if (bare) continue;
     const bool summing = cycle >= latency;
     const std::size_t place = summing ? (cycle - latency) % words : 0;
-    if (!merged) {
+    if (enables) {
       vectors.set(vectors.port("product_enable_i"), 1);
       vectors.set(vectors.port("sum_enable_i"), summing ? 1 : 0);
     }

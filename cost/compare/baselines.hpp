@@ -38,9 +38,12 @@ BaselineUnit integer_multiplier(int bits);
 /// bfloat16 products accumulated in fp32 (fraction_bits = 23), or bfloat16 (7); random_bits > 0
 /// rounds stochastically: sf_bf16_mac. Random bits come from outside, their source is not in it.
 BaselineUnit bfloat_mac(int fraction_bits, int random_bits = 0);
+/// Places of the products of a fused dot product, as many as single precision has.
+constexpr int kFusedPlaces = 24;
 /// Dot product of `lanes` bfloat16 (bits = 16) or e4m3 (8) products, aligned to the greatest
-/// exponent, added as integers to a sum of 8 exponent bits and rounded once: sf_fused_dot.
-BaselineUnit fused_dot(int bits, int lanes, int sum_fraction = 23);
+/// exponent and added as integers; the sum is one, too, to be rounded once after it is drained:
+/// sf_fused_dot.
+BaselineUnit fused_dot(int bits, int lanes);
 /// The baselines of a report: a bare int4 multiplier, int4, int8, int16; dot products of int2, int4
 /// and int8 over words of `word_bits` (what a bit-plane element takes) and of 64, as built plainly
 /// and merged; bf16 to fp32, bf16 to bf16 with stochastic rounding, fused bf16 and e4m3. Operands

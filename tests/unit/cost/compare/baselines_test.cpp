@@ -44,9 +44,7 @@ std::mt19937_64 seeded() {
 template <typename Number>
 struct Reference {
   std::function<Number(Number sum, std::uint64_t a, std::uint64_t b, std::uint64_t random)> mac;
-  int product_stages = 1;
-  std::uint64_t a = 0, b = 0;                // of the product that is summed, by its factors
-  std::uint64_t a_before = 0, b_before = 0;  // of two stages the first
+  std::uint64_t a = 0, b = 0;  // the product register, by its factors
   Number sum{}, drain{};
   void clock(const Vectors& in, std::size_t cycle, Number drain_in) {
     const auto bit = [&](const char* name) { return in.get(cycle, in.port(name)) != 0; };
@@ -60,10 +58,8 @@ struct Reference {
       sum = mac(bit("sum_clear_i") ? Number{} : sum, a, b,
                 random ? in.get(cycle, in.port("random_i")) : 0);
     if (bit("product_enable_i")) {
-      a = product_stages == 1 ? in.get(cycle, 0) : a_before;
-      b = product_stages == 1 ? in.get(cycle, 1) : b_before;
-      a_before = in.get(cycle, 0);
-      b_before = in.get(cycle, 1);
+      a = in.get(cycle, 0);
+      b = in.get(cycle, 1);
     }
   }
 };
@@ -409,128 +405,134 @@ Unpacked unpacked(std::uint64_t code, const FloatFormat& f) {
   return {significand, std::max(field, 1)};
 }
 
-/// A number and the weight of the place that its exponent names, as a power of two.
-struct Term {
-  double value = 0;
-  int top = 0;
+/// What sf_fused_dot sums, as its header says, in integers of 64 bits.
+struct FusedSum {
+  std::int64_t integer = 0;
+  int exponent = 0;
+  static std::int64_t shifted(std::int64_t value, int distance) {  // downwards
+    return value >> std::min(distance, 63);
+  }
+  void add(const std::vector<Unpacked>& a, const std::vector<Unpacked>& b, const FloatFormat& f,
+           int places) {
+    int greatest = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      if (a[i].significand * b[i].significand != 0)
+        greatest = std::max(greatest, a[i].exponent + b[i].exponent);
+    std::int64_t dot = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const std::int64_t product = a[i].significand * b[i].significand;
+      const std::int64_t magnitude = std::abs(product) << (places - 2 * f.fraction_bits - 2);
+      const std::int64_t cut =
+          product == 0 ? 0 : shifted(magnitude, greatest - a[i].exponent - b[i].exponent);
+      dot += product < 0 ? -cut : cut;
+    }
+    const int top = std::max(greatest, exponent);
+    integer = shifted(integer, top - exponent) + shifted(dot, top - greatest);
+    exponent = top;
+  }
 };
 
-/// Products cut (towards 0) `places` below the greatest top, summed; that (downwards) and the sum
-/// (towards 0) cut two places further below the greater top, added, rounded to nearest even.
-float fused_sum(const std::vector<Term>& products, const Term& sum, int places, int fraction) {
-  int greatest = -100000, growth = 0;
-  while (1u << growth < products.size()) ++growth;
-  for (const Term& t : products)
-    if (t.value != 0) greatest = std::max(greatest, t.top);
-  const double last = std::ldexp(1.0, greatest - places + 1);
-  double dot = 0;
-  for (const Term& t : products)
-    if (t.value != 0) dot += std::trunc(t.value / last) * last;
-  const int dot_top = greatest + growth;  // of nothing, -100000
-  const int top = sum.value == 0 ? dot_top : std::max(dot_top, sum.top);
-  if (top < -50000) return 0;
-  const double place = std::ldexp(1.0, top - (places + growth + 2) + 1);
-  const double total = std::floor(dot / place) + std::trunc(sum.value / place);
-  if (total == 0) return 0;
-  const double exact = total * place;
-  int exponent = 0;
-  (void)std::frexp(exact, &exponent);
-  const double unit = std::ldexp(1.0, exponent - fraction - 1);
-  const double rounded = std::nearbyint(exact / unit) * unit;  // ties to even
-  if (std::abs(rounded) < std::ldexp(1.0, -126)) return 0;
-  const double most = (2 - std::ldexp(1.0, -fraction)) * std::ldexp(1.0, 127);
-  return static_cast<float>(std::copysign(std::min(std::abs(rounded), most), rounded));
+/// The units' value of a sum that has been drained.
+double fused_value(const FusedSum& sum, const FloatFormat& f, int places) {
+  return std::ldexp(static_cast<double>(sum.integer),
+                    sum.exponent - 2 * f.bias() + 1 - (places - 1));
 }
 
-void check_fused_dot(const BaselineUnit& unit, const FloatFormat& f, int fraction,
-                     std::mt19937_64& random) {
+void check_fused_dot(const BaselineUnit& unit, const FloatFormat& f, std::mt19937_64& random) {
   INFO(unit.name);
   const MappedUnit mapped = map(unit.design);
   constexpr std::size_t kCycles = 1500;
-  const int width = unit.accumulator_bits;
-  const int places = std::max(2 * f.fraction_bits + 2, fraction + 1);
-  Vectors in(mac_ports(unit.lanes * f.bits(), width));
-  const auto next = [&](float sum, std::uint64_t a, std::uint64_t b, int cut) {
-    std::vector<Term> terms;
-    for (int lane = 0; lane < unit.lanes; ++lane) {
-      const Unpacked x = unpacked(a >> (lane * f.bits()) & mask(f.bits()), f);
-      const Unpacked y = unpacked(b >> (lane * f.bits()) & mask(f.bits()), f);
-      const int top = x.exponent + y.exponent - 2 * f.bias() + 1;
-      terms.push_back({std::ldexp(static_cast<double>(x.significand * y.significand),
-                                  top - 1 - 2 * f.fraction_bits),
-                       top});
-    }
-    return fused_sum(terms, {sum, sum == 0 ? 0 : std::ilogb(sum)}, cut, fraction);
+  constexpr int kIntegerBits = kFusedPlaces + 17;
+  Vectors in({{"a_i", unit.lanes * f.bits()},
+              {"b_i", unit.lanes * f.bits()},
+              {"sum_clear_i", 1},
+              {"capture_i", 1},
+              {"drain_shift_i", 1},
+              {"drain_i", unit.accumulator_bits}});
+  const auto operands = [&](std::size_t cycle, std::size_t port) {
+    std::vector<Unpacked> list;
+    for (int lane = 0; lane < unit.lanes; ++lane)
+      list.push_back(unpacked(in.get(cycle, port) >> (lane * f.bits()) & mask(f.bits()), f));
+    return list;
   };
-  Reference<float> r, other;  // other is known bad: few places
-  r.product_stages = other.product_stages = 2;
-  r.mac = [&](float sum, std::uint64_t a, std::uint64_t b, std::uint64_t) {
-    return next(sum, a, b, places);
-  };
-  other.mac = [&](float sum, std::uint64_t a, std::uint64_t b, std::uint64_t) {
-    return next(sum, a, b, fraction - 2);
-  };
-  std::vector<std::uint64_t> expected, wrong_ones;
-  std::size_t extremes = 0, cancelled = 0, subnormal = 0;
-  const std::uint64_t largest = mask(f.exponent_bits) - (f.exponent_bits == 8 ? 1 : 0);
+  std::vector<std::uint64_t> expected, one_place_less;
+  FusedSum sum, other;
+  std::uint64_t drain = 0, other_drain = 0;
+  double exact = 0, largest = 0, error = 0;
+  std::size_t subnormal = 0, rises = 0, cancelled = 0;
+  const std::uint64_t top_field = mask(f.exponent_bits) - (f.exponent_bits == 8 ? 1 : 0);
   for (std::size_t cycle = 0; cycle < kCycles; ++cycle) {
     in.step();
-    const std::uint64_t middle = static_cast<std::uint64_t>(f.bias());
-    const std::uint64_t bases[] = {middle, middle, largest - 2, middle + middle / 2, middle / 2};
-    for (int port = 0; port < 2; ++port)
+    const auto middle = static_cast<std::uint64_t>(f.bias());
+    const std::uint64_t bases[] = {middle, middle, top_field - 2, middle + middle / 2, middle / 2};
+    for (std::size_t port = 0; port < 2; ++port)
       for (int lane = 0; lane < unit.lanes; ++lane) {
         std::uint64_t exponent = bases[cycle / 64 % 5] + random() % 7 - 3;
         if (random() % 16 == 0) exponent = 0;
-        if (random() % 16 == 0) exponent = random();
-        exponent = std::min(exponent % 512, largest);
-        std::uint64_t fractions = random() % 4 == 0 ? 0 : random() & mask(f.fraction_bits);
-        if (f.exponent_bits == 4 && exponent == 15 && fractions == 7) fractions = 6;  // NaN
-        subnormal += exponent == 0 && fractions != 0;
-        in.set_bits(static_cast<std::size_t>(port), lane * f.bits(),
-                    (random() & 1) << (f.bits() - 1) | exponent << f.fraction_bits | fractions,
+        if (random() % 16 == 0) exponent = random() % 512;
+        exponent = std::min(exponent % 512, top_field);
+        std::uint64_t fraction = random() % 4 == 0 ? 0 : random() & mask(f.fraction_bits);
+        if (f.exponent_bits == 4 && exponent == 15 && fraction == 7) fraction = 6;  // NaN
+        if (cycle % 32 > 28) exponent = fraction = 0;                               // nothing
+        subnormal += exponent == 0 && fraction != 0;
+        in.set_bits(port, lane * f.bits(),
+                    (random() & 1) << (f.bits() - 1) | exponent << f.fraction_bits | fraction,
                     f.bits());
       }
-    set_controls(in, random);
-    const std::uint64_t base = bases[cycle / 64 % 5];
-    if (random() % 6 == 0 && f.exponent_bits == 8 && r.sum != 0) {  // -sum x 1, and nothing else
-      in.set(0, to_bits(r.sum) >> 16 ^ 0x8000);
-      in.set(1, 127 << 7);
+    in.set(2, cycle < 5 || random() % 24 == 0);
+    in.set(3, cycle < 5 || random() % 2);
+    in.set(4, random() % 4 == 0);
+    in.set(5, random());
+    expected.push_back(drain);
+    one_place_less.push_back(other_drain);
+    const auto packed = [&](const FusedSum& s) {
+      return static_cast<std::uint64_t>(s.exponent) << kIntegerBits |
+             (static_cast<std::uint64_t>(s.integer) & mask(kIntegerBits));
+    };
+    if (in.get(cycle, 3) != 0) {
+      drain = packed(sum);
+      other_drain = packed({other.integer * 2, other.exponent});
+    } else if (in.get(cycle, 4) != 0) {
+      drain = other_drain = in.get(cycle, 5);
     }
-    const std::uint64_t drain =
-        to_bits(bfloat(draw_bfloat(random, f.exponent_bits == 8 ? base : 127))) >> (32 - width);
-    in.set(7, drain);
-    if (cycle < 4)
-      for (const std::size_t port : {2, 3, 4, 5}) in.set(port, 1);
-    expected.push_back(to_bits(r.drain) >> (32 - width));
-    wrong_ones.push_back(to_bits(other.drain) >> (32 - width));
-    const float before = r.sum;
-    for (Reference<float>* reference : {&r, &other})
-      reference->clock(in, cycle, from_bits(static_cast<std::uint32_t>(drain) << (32 - width)));
-    extremes += std::abs(r.sum) >= std::ldexp(1.0f, 127);
-    cancelled += before != 0 && std::abs(r.sum) < std::abs(before) / 64;
+    if (in.get(cycle, 2) != 0) {
+      sum = other = {};
+      exact = largest = error = 0;
+    }
+    if (cycle < 2) continue;  // two stages before the sum's
+    const auto a = operands(cycle - 2, 0), b = operands(cycle - 2, 1);
+    const int before = sum.exponent;
+    sum.add(a, b, f, kFusedPlaces);
+    other.add(a, b, f, kFusedPlaces - 1);
+    rises += before != 0 && sum.exponent > before;
+    // And the sums are those of real numbers, but for what is cut off
+    const double old = exact;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      exact += std::ldexp(static_cast<double>(a[i].significand * b[i].significand),
+                          a[i].exponent + b[i].exponent - 2 * f.bias() - 2 * f.fraction_bits);
+    largest = std::max(largest, std::ldexp(1.0, sum.exponent - 2 * f.bias() + 1));
+    error += (unit.lanes + 2) * largest * std::ldexp(1.0, 1 - kFusedPlaces);
+    CHECK(std::abs(fused_value(sum, f, kFusedPlaces) - exact) <= error + std::abs(exact) * 1e-12);
+    cancelled += std::abs(exact) < std::abs(old) / 16;
   }
   const GateRun run =
       GateSimulation(mapped.netlist, osu018(), unit.design.clock).run(in, DelayModel::kZero);
   std::size_t wrong = 0, noticed = 0;
-  for (std::size_t cycle = 5; cycle < kCycles; ++cycle) {
-    const std::uint64_t got = run.outputs.get(cycle, 0);
-    if (got != expected[cycle] && wrong++ < 5)
-      UNSCOPED_INFO("cycle " << cycle << ": " << std::hex << got << ", expected "
-                             << expected[cycle]);
-    noticed += got != wrong_ones[cycle];
+  for (std::size_t cycle = 6; cycle < kCycles; ++cycle) {
+    wrong += run.outputs.get(cycle, 0) != expected[cycle];
+    noticed += run.outputs.get(cycle, 0) != one_place_less[cycle];
   }
   CHECK(wrong == 0);
-  CHECK(noticed > 10);
+  CHECK(noticed > 100);  // known bad: a place less
   CHECK(subnormal > 50);
-  if (f.exponent_bits == 8) CHECK(extremes > 0);
-  CHECK(cancelled > 5);
+  CHECK(rises > 50);
+  CHECK(cancelled > 1);
 }
 
-TEST_CASE("mapped fused dot products round the sum of what they align once", "[baselines]") {
+TEST_CASE("mapped fused dot products are the integers that they align", "[baselines]") {
   std::mt19937_64 random = seeded();
-  check_fused_dot(fused_dot(16, 4), {8, 7}, 23, random);
-  check_fused_dot(fused_dot(16, 4, 7), {8, 7}, 7, random);
-  check_fused_dot(fused_dot(8, 8), {4, 3}, 23, random);
+  check_fused_dot(fused_dot(16, 4), {8, 7}, random);
+  check_fused_dot(fused_dot(8, 8), {4, 3}, random);
 }
 
 TEST_CASE("e4m3 codes are the nearest numbers", "[baselines]") {
