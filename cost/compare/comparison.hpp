@@ -140,9 +140,6 @@ struct ComparisonOptions {
   int largest_bits = 8;                    ///< of the break-even sweep, from 2
 };
 
-/// Node of libraries that state it in their name (sky130: 130), else 0; Liberty has no such field.
-int library_node_nm(const std::string& library_name);
-
 /// Called before each unit and run: what, how many done, of how many.
 using ComparisonProgress = std::function<void(const std::string&, int, int)>;
 

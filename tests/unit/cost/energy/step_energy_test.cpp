@@ -171,6 +171,25 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(std::any_of(e.notes.begin(), e.notes.end(), [](const std::string& note) {
     return note.find("stream_lane: no windows") == 0;
   }));
+  // Memories of flip-flops are logic, and no less is accessed
+  const auto accesses = [](const StepEnergy& of, bool logic) {
+    double count = 0;
+    for (const StepEnergyLine& line : of.lines)
+      if ((line.action == "read" || line.action == "write") && line.kind != EnergyKind::kDram &&
+          (line.kind == EnergyKind::kData) == logic)
+        count += line.actions;
+    return count;
+  };
+  const MemoryTechnology same_node("ihp130@180nm,1.8V");
+  const StepEnergy macros =
+      price_step(config, step.programs, timings, units, DelayModel::kZero, same_node);
+  const StepEnergy flip_flops = price_step(config, step.programs, timings, units, DelayModel::kZero,
+                                           MemoryPrices(same_node, kDefaultLiberty, cache));
+  CHECK(accesses(macros, true) == 0);
+  CHECK(accesses(flip_flops, true) > 0);
+  CHECK(accesses(flip_flops, true) + accesses(flip_flops, false) == accesses(macros, false));
+  CHECK(flip_flops.memory_pj < macros.memory_pj);
+  CHECK(flip_flops.logic_pj() > macros.logic_pj());
   CHECK_THROWS_AS(price_step(config, step.programs, {}, units, DelayModel::kZero, memory),
                   std::invalid_argument);
 
