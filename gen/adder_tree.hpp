@@ -18,4 +18,9 @@ std::string adder_tree_cells(const std::vector<std::vector<std::string>>& bits,
 /// element's lanes, by the weights of their planes, to its low sum.
 std::string adder_tree_module(const Config& config);
 
+/// The same as sf_look_up_tree, in cells grouped for look-up tables of six inputs: three products,
+/// or up to six bits of one weight, make one bit of each weight that they can have; a carry chain
+/// adds the two rows that are left.
+std::string look_up_tree_module(const Config& config);
+
 }  // namespace solfege
