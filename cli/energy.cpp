@@ -72,11 +72,13 @@ double multiply_accumulates(const std::vector<Program>& programs) {
 }
 
 PricedStep price_sampled(const Config& config, const StepSamples& samples,
-                         const UnitEnergies& units, const EnergyOptions& options) {
+                         const UnitEnergies& units, const std::string& liberty,
+                         const std::string& cache, const EnergyOptions& options) {
   TimingModel timing(config, MemoryTiming{});
   std::vector<ProgramTiming> timings;
   for (const Program& program : samples.programs) timings.push_back(timing.run(program));
-  const MemoryTechnology memory(options.memory.empty() ? kDefaultMemory : options.memory);
+  const MemoryPrices memory(
+      MemoryTechnology(options.memory.empty() ? kDefaultMemory : options.memory), liberty, cache);
   PricingOptions pricing;
   pricing.dram = options.dram;
   pricing.cycle_ns = options.cycle_ns;
@@ -171,10 +173,11 @@ Priced price_netlists(const Config& config, const Network& network, const Images
   print_operations(priced.operations);
   report["netlist_operations"] = json_of(priced.operations);
   report["netlist_steps"] = Json::array();
-  for (const UnitEnergies& of_library : units) {
-    const PricedStep one = price_sampled(config, step.samples, of_library, options);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const PricedStep one =
+        price_sampled(config, step.samples, units[i], liberties[i], cache, options);
     print_step(one);
-    if (&of_library == &units.front()) priced.chart = chart_of(one.timed, options.network);
+    if (i == 0) priced.chart = chart_of(one.timed, options.network);
     report["netlist_steps"].push_back(json_of(one));
   }
   if (!options.activity_directory.empty())

@@ -382,7 +382,9 @@ Json json_of(const Comparison& c) {
               {"with_memory_um2", nullptr},
               {"tier", row.tier},
               {"source", row.source},
-              {"node_nm", row.node_nm}};
+              {"node_nm", row.node_nm},
+              {"operands", row.operands},
+              {"loses_to", row.loses_to}};
     r["per_mac"]["timed_gated_pj"] = row.pj_per_mac.gated_pj;
     if (row.with_memory_pj) r["with_memory"] = interval(*row.with_memory_pj);
     if (row.with_memory_um2) r["with_memory_um2"] = *row.with_memory_um2;

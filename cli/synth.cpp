@@ -10,7 +10,7 @@
 #include "cli/plot.hpp"
 #include "cost/eda/netlist_writer.hpp"
 #include "cost/eda/synthesis.hpp"
-#include "cost/energy/memory_energy.hpp"
+#include "cost/energy/memory_prices.hpp"
 #include "model/base/cache.hpp"
 #include "model/base/error.hpp"
 #include "model/spec/geometry.hpp"
@@ -37,35 +37,47 @@ void print_modules(const SynthesisReport& r, const Config& config) {
   fmt::print("\n");
 }
 
-using Technology = std::optional<MemoryTechnology>;
+using Prices = std::optional<MemoryPrices>;
 
-double um2_of(const MemoryBits& m, const MemoryTechnology& technology) {
-  if (m.depth == 0) return 0;
-  return technology.memory(static_cast<long long>(m.depth), static_cast<int>(m.bits / m.depth))
-      .area_um2;
+/// What one costs; nothing unless prices were asked for.
+MemoryFigure figure_of(const MemoryBits& m, const Prices& prices) {
+  return prices
+             ? prices->memory(static_cast<long long>(m.depth), static_cast<int>(m.bits / m.depth))
+             : MemoryFigure{};
 }
-double um2_of(const SynthesisReport& r, const MemoryTechnology& technology) {
+
+const char* made_of(const MemoryBits& m, const Prices& prices) {
+  if (!prices) return "";
+  return figure_of(m, prices).flip_flops ? "flip-flops" : "macros";
+}
+
+/// Of all memories, or of those of flip-flops.
+double um2_of(const SynthesisReport& r, const Prices& prices, bool all = true) {
   double um2 = 0;
-  for (const MemoryBits& m : r.memories)
-    um2 += um2_of(m, technology) * static_cast<double>(m.instances);
+  for (const MemoryBits& m : r.memories) {
+    const MemoryFigure figure = figure_of(m, prices);
+    if (all || figure.flip_flops) um2 += figure.area_um2 * static_cast<double>(m.instances);
+  }
   return um2;
 }
 
-void print_memories(const SynthesisReport& r, const Technology& technology) {
+void print_memories(const SynthesisReport& r, const Prices& prices) {
   if (r.memories.empty()) return;
   fmt::print("\n{:<36} {:>9} {:>12} {:>13}\n", "memory", "instances", "bits each", "bits in all");
   for (const MemoryBits& m : r.memories) {
     fmt::print("{:<36} {:>9} {:>12} {:>13}", m.name, m.instances, m.bits, m.bits * m.instances);
-    if (technology && m.depth > 0)
-      fmt::print(" {:>9.4f} mm2", um2_of(m, *technology) * static_cast<double>(m.instances) * 1e-6);
+    if (prices)
+      fmt::print(" {:>9.4f} mm2, {} x {}, {}",
+                 figure_of(m, prices).area_um2 * static_cast<double>(m.instances) * 1e-6, m.depth,
+                 m.bits / m.depth, made_of(m, prices));
     fmt::print("\n");
   }
-  if (technology)
+  if (prices)
     fmt::print(
-        "memories, {}: {:.6g} mm2, with the logic {:.6g} mm2; those below the smallest macro have "
-        "its area, words of sf_fifo none\n",
-        technology->name(), um2_of(r, *technology) * 1e-6,
-        (r.area_um2 + um2_of(r, *technology)) * 1e-6);
+        "memories: {:.6g} mm2 of macros ({}) and {:.6g} mm2 of flip-flops, with the logic {:.6g} "
+        "mm2\n",
+        (um2_of(r, prices) - um2_of(r, prices, false)) * 1e-6, prices->name(),
+        um2_of(r, prices, false) * 1e-6, (r.area_um2 + um2_of(r, prices)) * 1e-6);
   fmt::print("memories: {} bits ({} kbit), not in the area above\n", r.memory_bits,
              r.memory_bits / 1024);
 }
@@ -154,7 +166,7 @@ void add_timing(Json& report, const TimingReport& t) {
 }
 
 Json json_of(const CommonOptions& common, const Config& config, const SynthesisReport& r,
-             const Technology& technology) {
+             const Prices& prices) {
   Json report = make_report(common, config);
   const double lanes = Geometry(config).bit_products;
   report["library"] = r.library;
@@ -189,10 +201,17 @@ Json json_of(const CommonOptions& common, const Config& config, const SynthesisR
     report["memories"].push_back({{"name", m.name},
                                   {"instances", m.instances},
                                   {"bits", m.bits},
-                                  {"area_um2", technology ? um2_of(m, *technology) : 0}});
+                                  {"depth", m.depth},
+                                  {"area_um2", figure_of(m, prices).area_um2},
+                                  {"made_of", made_of(m, prices)},
+                                  {"source", figure_of(m, prices).source}});
   report["memory_area_um2"] = nullptr;
-  if (technology) report["memory_area_um2"] = um2_of(r, *technology);
-  report["memory_source"] = technology ? technology->name() : "";
+  report["flip_flop_memory_area_um2"] = nullptr;
+  if (prices) {
+    report["memory_area_um2"] = um2_of(r, prices);
+    report["flip_flop_memory_area_um2"] = um2_of(r, prices, false);
+  }
+  report["memory_source"] = prices ? prices->name() : "";
   report["popcount"] = popcount_json(r.popcount);
   for (const PopcountComparison& p : r.popcounts) report["popcounts"].push_back(popcount_json(p));
   if (r.timing) add_timing(report, *r.timing);
@@ -261,8 +280,11 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
   const Config config = Config::load(common.config_path);
   if (!options.netlist_directory.empty())
     return write_gates(common, config, options.liberty, options.netlist_directory);
-  Technology technology;
-  if (!options.memory.empty()) technology.emplace(options.memory);
+  Prices prices;
+  if (!options.memory.empty())
+    prices.emplace(MemoryTechnology(options.memory),
+                   options.liberty.empty() ? kDefaultLiberty : options.liberty,
+                   cache_directory() + "/units");
   SynthesisOptions wanted = options;
   wanted.adders = options.adder_style == "prefix"   ? AdderStyle::kPrefix
                   : options.adder_style == "ripple" ? AdderStyle::kRipple
@@ -279,14 +301,14 @@ int run_synth(const CommonOptions& common, const SynthOptions& options) {
                    });
   }
   print_modules(r, config);
-  print_memories(r, technology);
+  print_memories(r, prices);
   print_popcounts(r);
   if (r.timing) print_timing(*r.timing);
   print_fpga(r);
   print_notes(r.notes);
   fmt::print("{}; {} modules mapped, {} from the cache, {:.1f} s\n", r.yosys, r.modules_mapped,
              r.modules_cached, r.seconds);
-  write_report(common, json_of(common, config, r, technology));
+  write_report(common, json_of(common, config, r, prices));
   if (!options.plot_path.empty()) plot_bars(options.plot_path, chart_of(r, config));
   return 0;
 }

@@ -123,7 +123,7 @@ class Measurement {
     p.element = energy(element, v.element, v.warm_up);
     p.row_register = energy(unit(operand_register(c.planes * c.lanes)),
                             register_vectors(v.element, PePort::kRows), v.warm_up);
-    p.column_register = energy(unit(operand_register(c.lanes)),
+    p.column_register = energy(unit(operand_register(c.lanes, true)),
                                register_vectors(v.element, PePort::kColumn), v.warm_up);
     p.row_sum =
         energy(element, serial_vectors(row, column, Element::kRowSum, drive).element, v.warm_up);
@@ -153,13 +153,16 @@ class Measurement {
   DatapathMeasurement serial(const std::string& name) {
     const Config& c = options_.config;
     DatapathMeasurement m = datapath(name, design("pe"), c.planes * c.lanes, c.lanes);
-    m.extra_elements = true;
+    m.extra_elements = m.is_bit_planes = true;
     return m;
   }
 
   DatapathMeasurement baseline(const BaselineUnit& b) {
-    const int bits = b.kind == BaselineUnit::Kind::kMultiplier ? 0 : b.lanes * b.bits;
-    return datapath(b.name, b.design, bits, bits);
+    const bool bare = b.kind == BaselineUnit::Kind::kMultiplier;
+    const int bits = bare ? 0 : b.lanes * b.bits;
+    DatapathMeasurement m = datapath(b.name, b.design, bits, bits);
+    m.operand_bits = bare ? 0 : b.significand_bits();
+    return m;
   }
 
   PassEnergy baseline_pass(const BaselineUnit& b, const std::string& name, double macs,
@@ -196,11 +199,15 @@ class Measurement {
   std::vector<std::string> notes_;
 };
 
+constexpr const char* kTrainingStep = "training step";
+
 /// Rows and columns of each pass as docs/architecture.md maps them.
 DatapathMeasurement training_step(Measurement& m, const std::array<int, 3>& bits,
                                   const ComparisonOptions& o) {
   const auto [w, a, g] = bits;
   DatapathMeasurement d = m.serial(fmt::format("({}, {}, {}) bit planes", w, a, g));
+  d.operands = kTrainingStep;
+  d.operand_bits = std::max({w, a, g});
   const PlaneOperand weights = weight_codes(m.values().weights, w);
   const PlaneOperand activations = activation_codes(m.values().activations, a);
   const PlaneOperand gradients = gradient_codes(m.values().gradients, g, o.seed);
@@ -213,6 +220,7 @@ DatapathMeasurement training_step(Measurement& m, const std::array<int, 3>& bits
 DatapathMeasurement training_step(Measurement& m, const BaselineUnit& unit,
                                   const ComparisonOptions& o) {
   DatapathMeasurement d = m.baseline(unit);
+  d.operands = kTrainingStep;
   const TrainingValues& v = m.values();
   d.passes = {m.baseline_pass(unit, "forward", o.pass_macs[0], v.activations, v.weights),
               m.baseline_pass(unit, "backward_input", o.pass_macs[1], v.gradients, v.weights),
@@ -226,6 +234,34 @@ std::vector<float> uniform_values(int bits) {
   const int top = (1 << (bits - 1)) - 1;
   for (int code = -top; code <= top; ++code) values.push_back(static_cast<float>(code));
   return values;
+}
+
+DatapathMeasurement symmetric_planes(Measurement& m, int bits) {
+  DatapathMeasurement d = m.serial(fmt::format("{0} x {0} bit planes", bits));
+  d.operand_bits = bits;
+  d.passes = {m.serial_pass("uniform", 1, uniform_codes(bits), uniform_codes(bits))};
+  return d;
+}
+
+DatapathMeasurement symmetric_integers(Measurement& m, const BaselineUnit& unit) {
+  DatapathMeasurement d = m.baseline(unit);
+  const std::vector<float> values = uniform_values(unit.bits);
+  d.passes = {m.baseline_pass(unit, "uniform", 1, values, values)};
+  return d;
+}
+
+/// Rows of b x b bits, every code equally often: bit planes, and the integer units of that width.
+std::vector<DatapathMeasurement> symmetric_rows(Measurement& m, int bits,
+                                                const std::vector<BaselineUnit>& units) {
+  std::vector<DatapathMeasurement> rows = {symmetric_planes(m, bits)};
+  for (const BaselineUnit& unit : units)
+    if (!unit.is_float() && unit.bits == bits && unit.kind != BaselineUnit::Kind::kMultiplier) {
+      rows.push_back(symmetric_integers(m, unit));
+      rows.back().name += fmt::format(" ({0} x {0})", bits);
+    }
+  for (DatapathMeasurement& row : rows)
+    row.operands = fmt::format("{0} x {0} bits, uniform codes", bits);
+  return rows;
 }
 
 /// Costs at b x b bits of bit planes and of what they are held against.
@@ -251,37 +287,37 @@ void add_break_even(std::vector<BreakEven>& result, const Sweep& s) {
       [](const DatapathCost& c) { return c.um2_per_mac_per_cycle * c.critical_path_ns; });
 }
 
-std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
+std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o, const std::string& cache) {
   Sweep units{"bit planes", "multiply-accumulate", {}, {}};
   Sweep words{"bit planes", "dot product of as wide a word", {}, {}};
+  Sweep merged{"bit planes", "dot product of as wide a word, merged sum", {}, {}};
   Sweep bare{"AND and count alone", "multiplier alone", {}, {}};
   for (int b = 2; b <= o.largest_bits; ++b) {
     m.begin(fmt::format("break-even at {} bits", b));
-    DatapathMeasurement planes = m.serial("bit planes");
-    const PlaneOperand row = uniform_codes(b), column = uniform_codes(b);
-    planes.passes = {m.serial_pass("", 1, row, column)};
-    const std::vector<float> values = uniform_values(b);
+    const DatapathMeasurement planes = symmetric_planes(m, b);
     const auto parallel = [&](const BaselineUnit& unit) {
-      DatapathMeasurement d = m.baseline(unit);
-      d.passes = {m.baseline_pass(unit, "", 1, values, values)};
-      return datapath_cost(d, o.shape());
+      return datapath_cost(symmetric_integers(m, unit), o.shape());
     };
+    const int lanes = std::max(1, o.config.lanes / b);
     units.serial.push_back(datapath_cost(planes, o.shape()));
     words.serial.push_back(units.serial.back());
+    merged.serial.push_back(units.serial.back());
     units.parallel.push_back(parallel(integer_mac(b)));
-    words.parallel.push_back(parallel(integer_mac(b, std::max(1, o.config.lanes / b))));
+    words.parallel.push_back(parallel(integer_mac(b, lanes)));
+    merged.parallel.push_back(parallel(merged_mac(b, lanes, cache)));
 
     const UnitDesign design = m.design("accumulate");
     DatapathMeasurement popcount = m.datapath("bit planes", design, 0, 0);
     popcount.passes = planes.passes;
     PassEnergy& p = popcount.passes[0];
-    p.element = m.energy(m.unit(design), word_vectors(row, column, m.serial_drive()), 1);
+    p.element = m.energy(m.unit(design),
+                         word_vectors(uniform_codes(b), uniform_codes(b), m.serial_drive()), 1);
     p.row_register = p.column_register = {};
     bare.serial.push_back(datapath_cost(popcount, o.shape()));
     bare.parallel.push_back(parallel(integer_multiplier(b)));
   }
   std::vector<BreakEven> result;
-  for (const Sweep* s : {&units, &words, &bare}) add_break_even(result, *s);
+  for (const Sweep* s : {&units, &words, &merged, &bare}) add_break_even(result, *s);
   return result;
 }
 
@@ -290,9 +326,10 @@ std::vector<BreakEven> sweep(Measurement& m, const ComparisonOptions& o) {
 Comparison compare_datapaths(const std::string& liberty, const std::string& cache_directory,
                              const ComparisonOptions& options, const ComparisonProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<BaselineUnit> baselines = baseline_units(options.config.lanes);
-  const int total = static_cast<int>(options.bits.size() + baselines.size()) +
-                    std::max(0, options.largest_bits - 1);
+  const std::vector<BaselineUnit> baselines = baseline_units(options.config.lanes, cache_directory);
+  const int total =
+      static_cast<int>(options.bits.size() + baselines.size() + options.symmetric.size()) +
+      std::max(0, options.largest_bits - 1);
   Measurement m(liberty, cache_directory, options, progress, total);
   Comparison c;
   std::optional<FetchCost> fetch;
@@ -319,7 +356,13 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
         datapath_cost(training_step(m, unit, options), options.shape(), bare ? nullptr : memory));
   }
   for (const PublishedMac& mac : published_macs()) c.rows.push_back(published_cost(mac));
-  c.break_even = sweep(m, options);
+  for (const int bits : options.symmetric) {
+    m.begin(fmt::format("{0} x {0}", bits));
+    for (const DatapathMeasurement& row : symmetric_rows(m, bits, baselines))
+      c.rows.push_back(datapath_cost(row, options.shape(), memory));
+  }
+  find_losses(&c.rows);
+  c.break_even = sweep(m, options, cache_directory);
 
   c.library = m.library().name;
   c.liberty = m.liberty();
@@ -333,11 +376,12 @@ Comparison compare_datapaths(const std::string& liberty, const std::string& cach
   c.notes.push_back("operands, quantized for each datapath from the same values: " +
                     m.values().source);
   c.notes.push_back(
-      "mean over forward, backward_input and backward_weight, weighted by their MACs; zero-delay "
-      "and timed are an interval");
+      "training step: mean over forward, backward_input and backward_weight, weighted by their "
+      "MACs; zero-delay and timed are an interval");
   c.notes.push_back(
       "gated: timed, and the long sums and drain registers of every row are clocked only in cycles "
-      "in which they act; the gates themselves are left out");
+      "in which they act; the gates themselves are left out. Of the rows of an array each drains "
+      "as long as sums behind it have to pass");
   c.notes.push_back(
       fmt::format("an element bears its share of operand registers, of the extra elements that sum "
                   "an operand's "

@@ -59,6 +59,9 @@ DatapathCost datapath_cost(const DatapathMeasurement& m, const ArrayShape& shape
   c.tier = m.tier;
   c.source = m.source;
   c.node_nm = m.node_nm;
+  c.operands = m.operands;
+  c.is_bit_planes = m.is_bit_planes;
+  c.operand_bits = m.operand_bits;
   if (fetch != nullptr) require_one_node(m.name, m.node_nm, "operand buffers", fetch->node_nm);
   const double um2 = share_um2(m, shape);
   const double elements = static_cast<double>(shape.rows) * shape.columns;
@@ -84,6 +87,18 @@ DatapathCost datapath_cost(const DatapathMeasurement& m, const ArrayShape& shape
     if (fetch->um2 > 0) c.with_memory_um2 = fetched_um2 / macs;
   }
   return c;
+}
+
+void find_losses(std::vector<DatapathCost>* rows) {
+  for (DatapathCost& planes : *rows) {
+    if (!planes.is_bit_planes) continue;
+    planes.loses_to.clear();
+    for (const DatapathCost& other : *rows)
+      if (!other.is_bit_planes && other.operands == planes.operands &&
+          other.node_nm == planes.node_nm && other.operand_bits >= planes.operand_bits &&
+          other.pj_per_mac.gated_pj < planes.pj_per_mac.gated_pj)
+        planes.loses_to.push_back(other.name);
+  }
 }
 
 DatapathCost published_cost(const PublishedMac& mac) {
@@ -124,16 +139,6 @@ std::string BreakEven::verdict() const {
                      first_bits, last);
 }
 
-int library_node_nm(const std::string& name) {
-  // What the name of the process says; there is no field for it in Liberty.
-  static const std::pair<const char*, int> kProcesses[] = {
-      {"osu018", 180}, {"osu035", 350}, {"osu05", 500}, {"sky130", 130},
-      {"sg13g2", 130}, {"asap7", 7},    {"angate", 45}};  // Nangate, NanGate
-  for (const auto& [process, nm] : kProcesses)
-    if (name.find(process) != std::string::npos) return nm;
-  return 0;
-}
-
 std::string comparison_text(const Comparison& c) {
   const auto node = [](int nm) { return nm == 0 ? "?" : fmt::format("{}", nm); };
   std::string text =
@@ -142,16 +147,26 @@ std::string comparison_text(const Comparison& c) {
                   node(c.node_nm), c.shape.rows, c.shape.columns, c.lanes);
   text += fmt::format("{}, {}\n", c.liberty, c.yosys);
   text += fmt::format("memory: {}\n\n", c.memory.empty() ? "none" : c.memory);
-  constexpr const char* kRow = "{:<26} {:>5} {:>20} {:>8} {:>12} {:>20} {:>12} {:>8}  {}\n";
+  constexpr const char* kRow = "{:<33} {:>5} {:>20} {:>8} {:>12} {:>20} {:>12} {:>8}  {}\n";
   text += fmt::format(kRow, "MAC of a training step", "node", "pJ, zero .. timed", "gated",
                       "um2/(MAC/c)", "with memory, pJ", "um2/(MAC/c)", "path, ns", "tier");
-  for (const DatapathCost& r : c.rows)
+  std::string operands = c.rows.empty() ? "" : c.rows.front().operands;
+  for (const DatapathCost& r : c.rows) {
+    if (!r.operands.empty() && r.operands != operands)
+      text += fmt::format("{}\n", operands = r.operands);
     text += fmt::format(kRow, r.name, node(r.node_nm), interval(r.pj_per_mac),
                         fmt::format("{:.3g}", r.pj_per_mac.gated_pj), area(r.um2_per_mac_per_cycle),
                         r.with_memory_pj ? interval(*r.with_memory_pj) : "-",
                         r.with_memory_um2 ? area(*r.with_memory_um2) : "-",
                         r.critical_path_ns > 0 ? fmt::format("{:.3g}", r.critical_path_ns) : "-",
                         r.tier);
+  }
+  text += "\nParallel datapaths that take operands as wide for less energy (timed, gated):\n";
+  for (const DatapathCost& r : c.rows)
+    if (r.is_bit_planes)
+      text +=
+          fmt::format("  {}: {}\n", r.name,
+                      r.loses_to.empty() ? "none" : fmt::format("{}", fmt::join(r.loses_to, "; ")));
   if (!c.break_even.empty())
     text += "\nBreak-even: MACs of b x b bits, uniform codes, bit planes / parallel\n";
   std::string pair;

@@ -49,6 +49,9 @@ struct DatapathMeasurement {
   std::vector<PassEnergy> passes;
   std::string tier, source;
   int node_nm = 0;
+  std::string operands;  ///< what the passes multiply
+  bool is_bit_planes = false;
+  int operand_bits = 0;  ///< of the widest that it takes; 0: not held against others
 };
 
 /// Operand buffers: what a bit costs, and all of both. The same memory for every datapath: as many
@@ -74,7 +77,16 @@ struct DatapathCost {
   std::vector<std::pair<std::string, EnergyInterval>> passes;  ///< per MAC, datapath alone
   std::string tier, source;
   int node_nm = 0;
+  std::string operands;  ///< what it multiplies: "training step", "4 x 4 bits, uniform codes"
+  bool is_bit_planes = false;
+  int operand_bits = 0;
+  /// Bit planes: names of the parallel datapaths that take the same operands, as wide as theirs,
+  /// for less energy (timed, gated).
+  std::vector<std::string> loses_to;
 };
+
+/// Fills `loses_to` of the bit planes among the rows.
+void find_losses(std::vector<DatapathCost>* rows);
 
 /// Energy per MAC of a pass: element, its share of registers, and of the extra row and column.
 EnergyInterval pass_pj_per_mac(const DatapathMeasurement& m, const PassEnergy& pass,
@@ -124,11 +136,9 @@ struct ComparisonOptions {
   int node_nm = 0;        ///< of the library; 0: library_node_nm()
   std::string memory;     ///< a MemoryTechnology's source; empty: without memory
   ArrayShape shape() const { return {config.rows, config.columns}; }
-  int largest_bits = 8;  ///< of the break-even sweep, from 2
+  std::vector<int> symmetric = {2, 4, 8};  ///< widths of rows of b x b bits, uniform codes
+  int largest_bits = 8;                    ///< of the break-even sweep, from 2
 };
-
-/// Node of libraries that state it in their name (sky130: 130), else 0; Liberty has no such field.
-int library_node_nm(const std::string& library_name);
 
 /// Called before each unit and run: what, how many done, of how many.
 using ComparisonProgress = std::function<void(const std::string&, int, int)>;

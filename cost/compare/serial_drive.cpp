@@ -139,8 +139,6 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
         for (std::uint32_t plane = 0; plane < p.row_planes; ++plane)
           row_words[plane] = rows.plane(p.row_plane + plane, word);
         LaneWord column_word = columns.plane(p.column_plane, word);
-        const bool works = (element != Element::kRowSum || p.column_plane == 0) &&
-                           (element != Element::kColumnSum || p.row_plane == 0);
         if (element == Element::kRowSum)
           column_word = p.column_plane == 0 ? all_lanes(c.lanes) : LaneWord{};
         if (element == Element::kColumnSum) {
@@ -151,7 +149,6 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
         set_planes(&v.element, PePort::kRows, c.lanes, row_words);
         for (int i = 0; i < v.element.words(PePort::kColumn); ++i)
           v.element.set(PePort::kColumn, column_word[static_cast<std::size_t>(i)], i);
-        v.element.set(PePort::kLowEnable, works || clear ? 1 : 0);
         v.element.set(PePort::kLowClear, clear ? 1 : 0);
         // The flush of the words before, and the drain of the sum before
         v.element.set(PePort::kFlush, flush ? 1 : 0);
@@ -161,7 +158,7 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
         v.element.set(PePort::kCapture, complete ? 1 : 0);
         if (complete) {
           drained.push_back(high);
-          shifts_left = drive.drain_shifts;
+          shifts_left = element == Element::kColumnSum ? 0 : drive.drain_shifts(sum);
         }
         complete = flush && pair == 0 && word == 0;  // the last flush of a sum
         if (flush) {
@@ -187,7 +184,8 @@ SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column
       }
   }
   v.element.step();  // the last flush
-  v.element.set(PePort::kLowEnable, 0);
+  for (int i = 0; i < v.element.words(PePort::kColumn); ++i) v.element.set(PePort::kColumn, 0, i);
+  v.element.set(PePort::kLowClear, 0);
   v.element.set(PePort::kFlush, 1);
   v.element.set(PePort::kShift, shift);
   v.element.set(PePort::kCapture, 0);
@@ -228,10 +226,11 @@ std::size_t pair_count(const PlaneOperand& row, const PlaneOperand& column, cons
 
 Vectors register_vectors(const Vectors& from, std::size_t port) {
   const int width = from.ports()[port].width;
-  Vectors v({{"enable_i", 1}, {"mask_i", width}, {"word_i", width}});
+  Vectors v({{"enable_i", 1}, {"mask_i", width}, {"word_i", width}, {"use_i", 1}});
   for (std::size_t cycle = 0; cycle < from.cycles(); ++cycle) {
     v.step();
     v.set(0, 1);
+    v.set(3, 1);
     for (int word = 0; word < v.words(1); ++word) {
       v.set(1, ~std::uint64_t{0}, word);
       v.set(2, from.get(cycle, port, word), word);
@@ -240,10 +239,10 @@ Vectors register_vectors(const Vectors& from, std::size_t port) {
   return v;
 }
 
-UnitDesign operand_register(int bits) {
-  UnitDesign d{fmt::format("operand_register_{}", bits),
+UnitDesign operand_register(int bits, bool isolated) {
+  UnitDesign d{fmt::format("operand_register_{}{}", bits, isolated ? "_isolated" : ""),
                "sf_unit_operand_register",
-               {{"Lanes", bits}},
+               {{"Lanes", bits}, {"Isolated", isolated ? 1 : 0}},
                {},
                "clk_i"};
   d.sources.push_back((share_folder() / "cost/energy/units" / (d.top + ".v")).string());

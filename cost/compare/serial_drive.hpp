@@ -30,14 +30,15 @@ PlaneOperand uniform_codes(int bits);
 enum class Element { kProduct, kRowSum, kColumnSum };
 
 /// What drives one element of the array through whole sums, in the array's order: for pair of
-/// planes, for word; a complete sum is shifted out with `drain_shifts` neighbours' while the next
-/// begins. At least `cycles` after the first sum: whole sums.
+/// planes, for word; a complete sum is shifted out and its neighbours' follow (but for the extra
+/// row, which keeps its own) while the next begins. At least `cycles` after the first sum: whole
+/// sums.
 struct SerialDrive : SumDrive {
   Config config;  ///< planes, lanes, accumulator_bits
 };
 
 struct SerialVectors {
-  Vectors element;          ///< ports of sf_pe
+  Vectors element;          ///< pe_inputs()
   std::size_t warm_up = 0;  ///< first cycles: the first sum
 };
 SerialVectors serial_vectors(const PlaneOperand& row, const PlaneOperand& column, Element element,
@@ -50,6 +51,7 @@ Vectors register_vectors(const Vectors& from, std::size_t port);
 /// Operations that multiply a word of one by a word of the other.
 std::size_t pair_count(const PlaneOperand& row, const PlaneOperand& column, const Config& config);
 
-UnitDesign operand_register(int bits);  ///< of a row or column of an array
+/// Of a row or column of an array. Isolated: words are 0 for the elements in cycles without any.
+UnitDesign operand_register(int bits, bool isolated = false);
 
 }  // namespace solfege

@@ -97,15 +97,18 @@ void split(const std::string& rtlil, ElaboratedDesign& design) {
 
 std::string elaboration_script(const std::map<std::string, std::string>& files,
                                const PreparedLibrary& library) {
-  std::string text = "read_liberty -lib library/cells.lib\n";
-  text += "read_verilog -defer -Irtl -DSF_ADDER_TREE";
+  std::string sources;
   for (const auto& [name, verilog] : files)
-    if (ends_with(name, ".v")) text += " rtl/" + name;
-  text += fmt::format(
-      "\nhierarchy -check -top {}\ntee -q -o hierarchy.txt stat\n"
-      "proc\nwrite_rtlil generic.il\n"
-      "blackbox *sf_ram* *sf_register_file*\n",
-      kTop);
+    if (ends_with(name, ".v")) sources += " rtl/" + name;
+  const auto read = [&](const char* tree) {
+    return fmt::format("read_verilog -defer -Irtl -D{}{}\nhierarchy -check -top {}\n", tree,
+                       sources, kTop);
+  };
+  const std::string text = read("SF_LOOK_UP_TREE") +
+                           "proc\nwrite_rtlil look_up.il\ndesign -reset\n" +
+                           "read_liberty -lib library/cells.lib\n" + read("SF_ADDER_TREE") +
+                           "tee -q -o hierarchy.txt stat\nproc\nwrite_rtlil generic.il\n"
+                           "blackbox *sf_ram* *sf_register_file*\n";
   return text + bind_adders_script(library.adders) +
          "flatten *sf_accumulate*\nopt_clean\nwrite_rtlil design.il\n";
 }
@@ -159,7 +162,8 @@ ElaboratedDesign elaborate(const Config& config, const PreparedLibrary& library,
         fs::create_directory(folder / "rtl");
         for (const auto& [name, text] : files) write_file(folder / "rtl" / name, text);
         run_yosys(folder, "elaborate", script, library.folder, poll);
-        for (const char* name : {"design.il", "generic.il"}) require_ending(folder / name, "end");
+        for (const char* name : {"design.il", "generic.il", "look_up.il"})
+          require_ending(folder / name, "end");
       });
   split(read_file(design.folder / "design.il"), design);
   const auto statistics = read_statistics(design.folder / "hierarchy.txt");
@@ -192,9 +196,10 @@ bool is_mapped(const ElaboratedDesign& design, const std::string& module,
   return is_cached(cache_directory, task_of(design, module, library, style).key);
 }
 
-std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module) {
+std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module,
+                          bool look_up_tree) {
   ElaboratedDesign generic;
-  split(read_file(design.folder / "generic.il"), generic);
+  split(read_file(design.folder / (look_up_tree ? "look_up.il" : "generic.il")), generic);
   std::string text;
   for (const std::string& name : modules_below(generic, module)) text += generic.modules[name].text;
   return text;

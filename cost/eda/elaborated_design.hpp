@@ -51,8 +51,10 @@ bool is_mapped(const ElaboratedDesign& design, const std::string& module,
 /// A module and those that it contains, memories too, each once.
 std::vector<std::string> modules_below(const ElaboratedDesign& design, const std::string& top);
 
-/// A module and all below it before mapping, memories with their contents, in RTLIL.
-std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module);
+/// A module and all below it before mapping, memories with their contents, in RTLIL. The elements'
+/// tree is of adder cells, or grouped for look-up tables of six inputs.
+std::string generic_rtlil(const ElaboratedDesign& design, const std::string& module,
+                          bool look_up_tree);
 
 /// Short and unique: sf_lfsr Numbers=16, sf_fifo #5e01ab.
 std::string module_label(const std::string& module);

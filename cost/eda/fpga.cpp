@@ -19,26 +19,35 @@ namespace fs = std::filesystem;
 /// A family's primitives by how their names begin; the rest is counted in `cells` only.
 struct Family {
   const char *name, *command;
+  bool six_inputs;  ///< of its look-up tables; else four
   std::vector<std::string> luts, flip_flops, carries, multipliers, memories;
 };
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all = {
-      {"xilinx 7-series",
-       "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
-       {"LUT"},
-       {"FD", "LD"},
-       {"CARRY"},
-       {"DSP"},
-       {"RAM", "SRL"}},
-      {"ice40", "synth_ice40", {"SB_LUT4"}, {"SB_DFF"}, {"SB_CARRY"}, {"SB_MAC"}, {"SB_RAM"}},
-      {"ecp5",
-       "synth_ecp5",
-       {"LUT4"},
-       {"TRELLIS_FF"},
-       {"CCU2C"},
-       {"MULT"},
-       {"DP16KD", "TRELLIS_DPR"}}};
+  static const std::vector<Family> all = {{"xilinx 7-series",
+                                           "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+                                           true,
+                                           {"LUT"},
+                                           {"FD", "LD"},
+                                           {"CARRY"},
+                                           {"DSP"},
+                                           {"RAM", "SRL"}},
+                                          {"ice40",
+                                           "synth_ice40 -dsp",
+                                           false,
+                                           {"SB_LUT4"},
+                                           {"SB_DFF"},
+                                           {"SB_CARRY"},
+                                           {"SB_MAC"},
+                                           {"SB_RAM"}},
+                                          {"ecp5",
+                                           "synth_ecp5 -nowidelut",
+                                           false,
+                                           {"LUT4"},
+                                           {"TRELLIS_FF"},
+                                           {"CCU2C"},
+                                           {"MULT"},
+                                           {"DP16KD", "TRELLIS_DPR"}}};
   return all;
 }
 
@@ -63,7 +72,7 @@ std::vector<FpgaUnit> map_fpga(const ElaboratedDesign& design, const std::string
         "read_rtlil generic.il\nhierarchy -top {}\nrename -top unit\n{} -top unit\n"
         "tee -q -o cells.txt stat\n",
         script_name(module), family.command);
-    const std::string text = generic_rtlil(design, module);
+    const std::string text = generic_rtlil(design, module, family.six_inputs);
     const fs::path folder =
         cached_folder(cache_directory, "fpga-" + content_hash({yosys_version(), script, text}),
                       [&](const fs::path& part) {

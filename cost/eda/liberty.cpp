@@ -86,4 +86,14 @@ bool LibertyTimingArc::delays_output() const {
          type == "falling_edge" || type == "clear" || type == "preset";
 }
 
+int library_node_nm(const std::string& name) {
+  // What the name of the process says; there is no field for it in Liberty.
+  static const std::pair<const char*, int> kProcesses[] = {
+      {"osu018", 180}, {"osu035", 350}, {"osu05", 500}, {"sky130", 130},
+      {"sg13g2", 130}, {"asap7", 7},    {"angate", 45}};  // Nangate, NanGate
+  for (const auto& [process, nm] : kProcesses)
+    if (name.find(process) != std::string::npos) return nm;
+  return 0;
+}
+
 }  // namespace solfege

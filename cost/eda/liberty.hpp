@@ -92,6 +92,9 @@ struct LibertyLibrary {
   bool has_delays() const;
 };
 
+/// Node of libraries that state it in their name (sky130: 130), else 0; Liberty has no such field.
+int library_node_nm(const std::string& library_name);
+
 /// The default library, osu018_stdcells.lib of Debian's qflow-tech-osu018, where CMake found it.
 constexpr const char* kDefaultLiberty = SOLFEGE_DEFAULT_LIBERTY;
 

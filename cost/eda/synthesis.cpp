@@ -183,7 +183,7 @@ void measure(Run& run, const ElaboratedDesign& design,
   SynthesisReport& r = run.report;
   std::map<std::string, ModuleArea> areas;
   std::map<std::string, std::map<std::string, std::uint64_t>> children;
-  std::map<std::string, std::uint64_t> fifo_bits;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> fifo_words;  // bits, depth
   for (const auto& [name, netlist] : netlists) {
     ModuleArea& area = areas[name];
     area.name = module_label(name);
@@ -191,7 +191,8 @@ void measure(Run& run, const ElaboratedDesign& design,
       if (design.modules.count(instance.cell) != 0) {
         ++children[name][instance.cell];
       } else if (instance.cell == "$mem_v2") {
-        fifo_bits[name] += instance.parameter("SIZE") * instance.parameter("WIDTH");
+        const std::uint64_t depth = instance.parameter("SIZE");
+        fifo_words[name] = {fifo_words[name].first + depth * instance.parameter("WIDTH"), depth};
       } else if (const auto found = cells.find(instance.cell); found != cells.end()) {
         area.add(*found->second, run.library.adders);
       } else {
@@ -209,10 +210,11 @@ void measure(Run& run, const ElaboratedDesign& design,
   visit(top, 1);
   for (const auto& [name, count] : instances) {
     const bool memory = design.modules.at(name).is_memory;
-    const std::uint64_t bits = memory ? design.modules.at(name).memory_bits : fifo_bits[name];
+    const auto [bits, depth] = memory ? std::pair(design.modules.at(name).memory_bits,
+                                                  design.modules.at(name).memory_depth)
+                                      : fifo_words[name];
     if (bits > 0) {
-      r.memories.push_back(
-          {module_label(name), count, bits, memory ? design.modules.at(name).memory_depth : 0});
+      r.memories.push_back({module_label(name), count, bits, depth});
       r.memory_bits += bits * count;
     }
     if (memory) continue;

@@ -27,7 +27,7 @@ struct MemoryBits {
   std::string name;
   std::uint64_t instances = 0;
   std::uint64_t bits = 0;   ///< of one instance
-  std::uint64_t depth = 0;  ///< its words; 0: words of sf_fifo
+  std::uint64_t depth = 0;  ///< its words
 };
 
 /// sf_popcount from explicit adders against its behavioural form, same library.

@@ -149,14 +149,6 @@ std::uint64_t ArraySlice::drain_input(int row, int column) const {
   return row < config_.rows - 1 ? element(row + 1, column).drain : 0;
 }
 
-std::array<bool, ArraySlice::kKinds> ArraySlice::works(const Stage& stage) {
-  if (!stage.valid) return {};
-  const ArrayOperation& o = stage.operation;
-  const bool begins = stage.clear;
-  return {true, begins || o.column_plane_0, begins || o.row_plane_0,
-          begins || (o.row_plane_0 && o.column_plane_0)};
-}
-
 bool ArraySlice::clock() {
   const int width = columns() + 1, rows = config_.rows;
   const int chunks = geometry_.column_chunks;
@@ -166,7 +158,7 @@ bool ArraySlice::clock() {
       Element& e = elements_[static_cast<std::size_t>(row * width + column)];
       if (control_.capture)
         e.drain = e.high;
-      else if (control_.drain_shift && row < rows)
+      else if (row < control_.drain_shifts)
         e.drain = drain_input(row, column);
       if (control_.flush) {
         const std::uint64_t term = static_cast<std::uint64_t>(e.low) << control_.shift;
@@ -174,7 +166,7 @@ bool ArraySlice::clock() {
         e.high = (control_.negate[kind(row, column)] ? before - term : before + term) &
                  accumulator_mask_;
       }
-      if (control_.low_enable[kind(row, column)]) {
+      if (control_.accumulate) {
         if (control_.low_clear) e.low = 0;
         for (std::size_t plane = 0; plane < e.rows.size(); ++plane) {
           LaneWord product;
@@ -218,12 +210,10 @@ bool ArraySlice::clock() {
   hold_ = captures && tile_valid_;
   control_.capture = captures && !tile_valid_;
   control_.flush = flushes && !hold_;
-  control_.drain_shift = tile_valid_ && chunk_ + 1 == chunks;
+  control_.drain_shifts = tile_valid_ && chunk_ + 1 == chunks ? rows - 1 - row_ : 0;
   operand_enable_ = offered_.valid && !hold_;
   control_.accumulate = operand_.valid && !hold_;
-  control_.low_enable = {};
-  if (!hold_) control_.low_enable = works(operand_);
-  control_.low_clear = operand_.clear;
+  control_.low_clear = control_.accumulate && operand_.clear;
   if (flushes) {
     const ArrayOperation& o = low_.operation;
     control_.high_clear = o.first;

@@ -35,7 +35,7 @@ std::vector<ArrayOperation> tile_operations(const Config& config, const Descript
 /// its signals those that sf_pe sees. The stream unit takes a chunk a cycle.
 class ArraySlice {
  public:
-  /// What a processing element holds.
+  /// What a processing element holds, and the words that its operand registers do.
   struct Element {
     std::array<LaneWord, 2> rows{};  ///< by plane
     LaneWord column{};
@@ -46,10 +46,11 @@ class ArraySlice {
   enum Kind { kProduct, kRowSum, kColumnSum, kLanes, kKinds };
   /// Signals of the current cycle.
   struct Control {
-    std::array<bool, kKinds> low_enable{}, negate{};
+    std::array<bool, kKinds> negate{};
     bool accumulate = false;  ///< an operation is summed
     bool low_clear = false, flush = false, high_clear = false;
-    bool capture = false, drain_shift = false;
+    bool capture = false;
+    int drain_shifts = 0;  ///< rows whose drain registers take the next row's, from row 0
     std::uint32_t shift = 0;
   };
 
@@ -71,7 +72,7 @@ class ArraySlice {
     return static_cast<Kind>((row == config_.rows ? kColumnSum : 0) +
                              (column == columns() ? kRowSum : 0));
   }
-  /// What passes into the drain register from the row above the given one.
+  /// What a row's drain register would take from the next row's.
   std::uint64_t drain_input(int row, int column) const;
   /// The operand registers' inputs of this cycle: buffer words before the mask.
   bool operand_enable() const { return operand_enable_; }
@@ -91,8 +92,6 @@ class ArraySlice {
     std::uint32_t tile = 0;
   };
   void offer();
-  /// By Kind, whether its elements take an operation.
-  static std::array<bool, kKinds> works(const Stage& stage);
   LaneWord masked(const LaneWord& word, std::uint32_t lanes) const;
 
   const Config& config_;

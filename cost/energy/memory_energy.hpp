@@ -17,7 +17,9 @@ struct MemoryFigure {
   int node_nm = 0;
   double voltage_v = 0;
   std::string source;  ///< publication or macro, and how it was derived from the nearest points
-  std::string tier;    ///< "foundry macro", "cacti", "published", "user", "derived", "scaled"
+  std::string
+      tier;  ///< "foundry macro", "cacti", "published", "user", "derived", "scaled", "netlist"
+  bool flip_flops = false;  ///< of the logic's cells: it counts as logic
 };
 
 /// Prices memories of any depth and width from one technology's points. One source is one node:

@@ -49,7 +49,6 @@ void load_element(const Config& config, const ArraySlice::Element& state,
   vectors->set(PePort::kDrainShift, 1);
   const auto lanes = static_cast<std::uint32_t>(config.lanes);
   const auto add = [&](std::uint32_t rest) {
-    vectors->set(PePort::kLowEnable, 1);
     for (bool clear = true; clear || rest > 0; clear = false) {
       const std::uint32_t upper = config.planes > 1 ? std::min(rest / 2, lanes) : 0;
       const std::uint32_t lower = std::min(rest - 2 * upper, lanes);
@@ -69,17 +68,18 @@ void load_element(const Config& config, const ArraySlice::Element& state,
   for (std::uint64_t rest = state.high; shift == 0 || rest != 0; rest >>= 4, shift += 4) {
     add(static_cast<std::uint32_t>(rest & 15));
     vectors->step();
-    vectors->set(PePort::kLowEnable, 0);
+    set_lanes(vectors, PePort::kColumn, {});
+    vectors->set(PePort::kLowClear, 0);
     vectors->set(PePort::kFlush, 1);
     vectors->set(PePort::kHighClear, shift == 0 ? 1 : 0);
     vectors->set(PePort::kShift, shift);
   }
   add(state.low);
   vectors->step();
-  vectors->set(PePort::kLowEnable, 0);
+  set_lanes(vectors, PePort::kColumn, {});
+  vectors->set(PePort::kLowClear, 0);
   vectors->set(PePort::kFlush, 0);
   set_rows(vectors, PePort::kRows, config, operands);
-  set_lanes(vectors, PePort::kColumn, operands.column);
 }
 
 /// A processing element under observation.
@@ -330,6 +330,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
       set_lanes(&w->vectors, 1,
                 is_row ? slice.element(row, mine).rows[plane] : slice.element(row, mine).column);
       set_lanes(&w->vectors, 2, {~0ull, ~0ull, ~0ull, ~0ull});
+      w->vectors.set(3, 0);
     }
     auto correct = [&] {
       Vectors& v = correction.vectors;
@@ -356,6 +357,7 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         const bool there = !is_row || plane < slice.row_planes();
         set_lanes(&w->vectors, 1, slice.operand(!is_row, is_row ? row : column, there ? plane : 0));
         set_lanes(&w->vectors, 2, there ? slice.operand_mask() : LaneWord{});
+        w->vectors.set(3, slice.control().accumulate);
         w->actions += slice.operand_enable();
       }
       more = slice.clock();
@@ -370,16 +372,15 @@ void OperandTrace::sample_gemm(const GoldenDevice& device, const Operation& oper
         }
         v.step();
         set_rows(&v, PePort::kRows, config_, e);
-        set_lanes(&v, PePort::kColumn, e.column);
+        set_lanes(&v, PePort::kColumn, control.accumulate ? e.column : LaneWord{});
         const ArraySlice::Kind kind = slice.kind(probe.row, probe.column);
-        v.set(PePort::kLowEnable, control.low_enable[kind]);
         v.set(PePort::kLowClear, control.low_clear);
         v.set(PePort::kFlush, control.flush);
         v.set(PePort::kHighClear, control.high_clear);
         v.set(PePort::kNegate, control.negate[kind]);
         v.set(PePort::kShift, control.shift);
         v.set(PePort::kCapture, control.capture);
-        v.set(PePort::kDrainShift, control.drain_shift && probe.row < rows);
+        v.set(PePort::kDrainShift, probe.row < control.drain_shifts);
         v.set(PePort::kDrain, slice.drain_input(probe.row, probe.column));
         probe.actions += control.accumulate;
       }

@@ -33,7 +33,7 @@ std::uint64_t stream_results(const Descriptor& d) {
 class Pricer {
  public:
   Pricer(const Config& config, const UnitEnergies& units, DelayModel delays,
-         const MemoryTechnology& memory, const PricingOptions& options)
+         const MemoryPrices& memory, const PricingOptions& options)
       : c_(config),
         geometry_(config),
         shape_(config),
@@ -196,12 +196,15 @@ class Pricer {
 
   void access(const std::string& unit, bool write, long long depth, int bits, double count) {
     if (count == 0) return;
-    const auto key = std::make_pair(depth, bits);
-    auto found = figures_.find(key);
-    if (found == figures_.end()) found = figures_.emplace(key, memory_.memory(depth, bits)).first;
-    const MemoryFigure& figure = found->second;
-    line(unit, write ? "write" : "read", EnergyKind::kMemory, count,
-         count * (write ? figure.write_pj : figure.read_pj));
+    const MemoryFigure& figure = memory_.memory(depth, bits);
+    const std::string action = write ? "write" : "read";
+    const double pj = count * (write ? figure.write_pj : figure.read_pj);
+    if (!figure.flip_flops) {
+      line(unit, action, EnergyKind::kMemory, count, pj);
+      return;
+    }
+    line(unit, action, EnergyKind::kData, count, pj);
+    lines_[index_.at(std::make_tuple(layer_, pass_, unit, action, EnergyKind::kData))].windows = 1;
   }
 
   /// An operand buffer is banks of words, or of a bus beat each where a word is wider.
@@ -233,8 +236,9 @@ class Pricer {
     if (d.drain) {
       const double tiles = static_cast<double>(d.tile_y_count) * d.tile_x_count * d.column_groups;
       act("correction", "", tiles * c_.rows * c_.columns);
-      // The sums' capture, and the shifts that drain it
-      clock_only("pe", tiles * (elements + c_.rows * c_.rows * (c_.columns + 1)), wide);
+      // The sums' capture, and the shifts that drain it: Rows - 1 - r into row r
+      const double shifts = c_.rows * (c_.rows - 1) / 2.0 * (c_.columns + 1);
+      clock_only("pe", tiles * (elements + shifts), wide);
     }
     buffer("row buffer", false, geometry_.rows, row_words);
     buffer("column buffer", false, geometry_.columns, operations);
@@ -314,7 +318,7 @@ class Pricer {
   const LaneShape shape_;
   const UnitEnergies& units_;
   const bool timed_;
-  const MemoryTechnology& memory_;
+  const MemoryPrices& memory_;
   const PricingOptions& options_;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, ActionEnergy> actions_;
   std::string layer_, pass_;
@@ -322,7 +326,6 @@ class Pricer {
   std::map<std::tuple<std::string, std::string, std::string, std::string, EnergyKind>, std::size_t>
       index_;
   std::map<std::string, double> clocked_;  ///< cycles that actions have paid
-  std::map<std::pair<long long, int>, MemoryFigure> figures_;
   std::set<std::string> missing_, unmeasured_;
 };
 
@@ -330,7 +333,7 @@ class Pricer {
 
 StepEnergy price_step(const Config& config, const std::vector<Program>& programs,
                       const std::vector<ProgramTiming>& timings, const UnitEnergies& units,
-                      DelayModel delays, const MemoryTechnology& memory,
+                      DelayModel delays, const MemoryPrices& memory,
                       const PricingOptions& options) {
   if (timings.size() != programs.size())
     throw std::invalid_argument("a timing for each program of the step is needed");
@@ -351,8 +354,10 @@ StepEnergy price_step(const Config& config, const std::vector<Program>& programs
       "not priced: control, address generators, memory interfaces, descriptors, packing and "
       "turning of planes, the maximum over the lanes, leakage of memories, wires");
   energy.notes.push_back(
-      "memories smaller than the smallest point of their source are priced as that point: an upper "
-      "bound");
+      "memories are macros, or flip-flops where these are smaller and of the same node, which "
+      "count "
+      "as logic; macros smaller than the smallest point of their source are priced as that point: "
+      "an upper bound");
   return energy;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cost/energy/memory_energy.hpp"
+#include "cost/energy/memory_prices.hpp"
 #include "cost/energy/unit_energy.hpp"
 #include "cost/gates/gate_simulation.hpp"
 #include "model/spec/config.hpp"
@@ -51,10 +51,11 @@ struct PricingOptions {
 /// Prices a step: actions of each operation by the windows of their unit, mode, layer and pass
 /// (`units`, zero-delay or timed), else by those of the mode in any layer; clocks while units act,
 /// and beside that as their gates (sf_clock_gate) let them through; memories by `memory`, whose
-/// node is stated and whose sum is kept apart from the logic's. `timings`: one a program.
+/// node is stated and whose sum is kept apart from the logic's, but for those of flip-flops, which
+/// are logic. `timings`: one a program.
 StepEnergy price_step(const Config& config, const std::vector<Program>& programs,
                       const std::vector<ProgramTiming>& timings, const UnitEnergies& units,
-                      DelayModel delays, const MemoryTechnology& memory,
+                      DelayModel delays, const MemoryPrices& memory,
                       const PricingOptions& options = {});
 
 }  // namespace solfege

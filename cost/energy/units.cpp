@@ -64,7 +64,6 @@ std::map<std::string, MachineUnit> machine_units(const Config& c) {
 std::vector<Vectors::Port> pe_inputs(int planes, int lanes, int accumulator_bits) {
   return {{"rows_i", planes * lanes},
           {"column_i", lanes},
-          {"low_enable_i", 1},
           {"low_clear_i", 1},
           {"flush_i", 1},
           {"high_clear_i", 1},
@@ -116,7 +115,7 @@ CostUnit cost_unit(const std::string& name, const Config& c, const std::string& 
     design.top = "sf_unit_operand_register";
     design.parameters = {{"Lanes", c.lanes}};
     sources.wrapper(design.top);
-    unit.inputs = {{"enable_i", 1}, {"word_i", c.lanes}, {"mask_i", c.lanes}};
+    unit.inputs = {{"enable_i", 1}, {"word_i", c.lanes}, {"mask_i", c.lanes}, {"use_i", 1}};
     unit.action = "an operand word registered";
   } else if (name == "correction") {
     design.top = "sf_affine";

@@ -29,7 +29,6 @@ struct PePort {
   enum : std::size_t {
     kRows,
     kColumn,
-    kLowEnable,
     kLowClear,
     kFlush,
     kHighClear,

@@ -3,8 +3,9 @@
 //
 //   low_o = low_i + sum over planes p of 2^p popcount(rows_i[p] & column_i)      modulo 2^LowBits
 //
-// Two forms, proved equal by scripts/formal: behavioural (fast to simulate), and the adder cells of sf_adder_tree, which
-// the generator writes for the configuration (small to synthesise; SF_ADDER_TREE chooses it).
+// Three forms, proved equal by scripts/formal: behavioural (fast to simulate), and two trees that the generator writes for
+// the configuration: adder cells (sf_adder_tree, small to synthesise; SF_ADDER_TREE chooses it), and adders grouped for
+// look-up tables of six inputs (sf_look_up_tree, SF_LOOK_UP_TREE).
 `default_nettype none
 module sf_accumulate #(
     parameter Planes = 2,
@@ -24,6 +25,16 @@ module sf_accumulate #(
 `endif
 `ifdef SF_ADDER_TREE
   sf_adder_tree #(
+      .Planes (Planes),
+      .Lanes  (Lanes),
+      .LowBits(LowBits)
+  ) u_tree (
+      .products_i(products),
+      .low_i     (low_i),
+      .low_o     (low_o)
+  );
+`elsif SF_LOOK_UP_TREE
+  sf_look_up_tree #(
       .Planes (Planes),
       .Lanes  (Lanes),
       .LowBits(LowBits)

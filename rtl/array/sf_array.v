@@ -69,7 +69,7 @@ module sf_array #(
   localparam TermBits = (AccumulatorBits > 18) ? AccumulatorBits : 18;
 
   // ---- Pipeline: operands, low sums, high sums ----
-  reg        valid_q, clear_q, flush_q, first_q, capture_q, row_negate_q, column_negate_q, row_sums_q, column_sums_q;
+  reg        valid_q, clear_q, flush_q, first_q, capture_q, row_negate_q, column_negate_q;
   reg        flush_q2, first_q2, capture_q2, row_negate_q2, column_negate_q2;
   reg        capture_q3;
   reg [5:0]  shift_q, shift_q2;
@@ -120,8 +120,6 @@ module sf_array #(
       first_q         <= first_i;
       capture_q       <= capture_i;
       shift_q         <= shift_i;
-      row_sums_q      <= column_plane_0_i;
-      column_sums_q   <= row_plane_0_i;
       row_negate_q    <= row_negate_i;
       column_negate_q <= column_negate_i;
     end
@@ -166,9 +164,7 @@ module sf_array #(
 
   // ---- Processing elements; index Columns is the extra column, Rows the extra row. What each kind of them does: products,
   // row sums, column sums, lanes. The last three work in operations with a plane 0, and begin every weight with 0. ----
-  wire [3:0] works      = {row_sums_q & column_sums_q, column_sums_q, row_sums_q, 1'b1};
-  wire [3:0] low_enable = {4{accumulate}} & (works | {4{clear_q}});
-  wire [3:0] negate     = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
+  wire [3:0] negate = {1'b0, column_negate_q2, row_negate_q2, row_negate_q2 ^ column_negate_q2};
   wire [Columns*AccumulatorBits-1:0] head_sums, extra_sums;
   wire [AccumulatorBits-1:0] first_high, corner_high, next_sum;  // of the extra column: see the values of the chunk
 `ifdef SF_ARRAY_LOOPS
@@ -186,7 +182,7 @@ module sf_array #(
       .columns_i    (columns_masked),
       .row_mask_i   (mask_i & {Lanes{column_plane_0_i}}),
       .column_mask_i(mask_i & {Lanes{row_plane_0_i}}),
-      .low_enable_i (low_enable),
+      .accumulate_i (accumulate),
       .low_clear_i  (clear_q),
       .flush_i      (flush),
       .capture_i    (capture),
@@ -222,6 +218,14 @@ module sf_array #(
   genvar row, column, row_plane;
   generate
     for (row = 0; row <= Rows; row = row + 1) begin : gen_row
+      // A sum passes into row r until that of the last row has: Rows - 1 - r times.
+      wire shifts;
+      if (row < Rows - 1) begin : gen_shifts
+        localparam [31:0] Times = Rows - 1 - row;
+        assign shifts = row_shift & ({{(32-RowBits){1'b0}}, row_q} < Times);
+      end else begin : gen_stays
+        assign shifts = 1'b0;
+      end
       wire low_clk, high_clk, drain_clk;
       sf_clock_gate u_low_gate (
           .clk_i   (clk_i),
@@ -235,7 +239,7 @@ module sf_array #(
       );
       sf_clock_gate u_drain_gate (
           .clk_i   (clk_i),
-          .enable_i(capture | (row < Rows ? row_shift : 1'b0)),
+          .enable_i(capture | shifts),
           .clk_o   (drain_clk)
       );
       wire [Planes*Lanes-1:0] words;
@@ -250,9 +254,9 @@ module sf_array #(
         localparam KIND = (row == Rows ? 2 : 0) + (column == Columns ? 1 : 0);
         wire [Lanes-1:0] word;
         if (column == Columns) begin : gen_column_mask
-          assign word = row_mask_q;
+          assign word = row_mask_q & {Lanes{accumulate}};
         end else begin : gen_column_operand
-          assign word = columns_q[column*Lanes+:Lanes];
+          assign word = columns_q[column*Lanes+:Lanes] & {Lanes{accumulate}};
         end
         wire [AccumulatorBits-1:0] captured, high;
         wire [AccumulatorBits-1:0] from_next;
@@ -272,14 +276,13 @@ module sf_array #(
             .drain_clk_i  (drain_clk),
             .rows_i       (words),
             .column_i     (word),
-            .low_enable_i (low_enable[KIND]),
-            .low_clear_i  (clear_q),
+            .low_clear_i  (accumulate & clear_q),
             .flush_i      (flush),
             .high_clear_i (first_q2),
             .negate_i     (negate[KIND]),
             .shift_i      (shift_q2),
             .capture_i    (capture),
-            .drain_shift_i(row < Rows ? row_shift : 1'b0),
+            .drain_shift_i(shifts),
             .drain_i      (from_next),
             .drain_o      (captured),
             .high_o       (high)

@@ -20,8 +20,8 @@ module sf_array_loops #(
     input  wire [Columns*Lanes-1:0]               columns_i,
     input  wire [Lanes-1:0]                       row_mask_i,     // the operand of the extra column
     input  wire [Lanes-1:0]                       column_mask_i,  // and of the extra row, as its plane 0
+    input  wire                                   accumulate_i,  // take the words
     // As of sf_pe; bits of products, row sums, column sums, lanes
-    input  wire [3:0]                             low_enable_i,
     input  wire                                   low_clear_i,
     input  wire                                   flush_i,
     input  wire                                   capture_i,
@@ -125,7 +125,7 @@ module sf_array_loops #(
       first_high_o  <= extra_high[0];
       corner_high_o <= extra_high[Rows+Columns];
     end
-    if (low_enable_i[0]) begin
+    if (accumulate_i) begin
       for (d = 0; d < Rows; d = d + 1) begin
         c       = 32'd0;
         operand = row[d];
@@ -143,15 +143,16 @@ module sf_array_loops #(
         end
       end
     end
-    if (low_enable_i[1])
+    // Without a plane 0 there is nothing to add.
+    if (accumulate_i & (low_clear_i | (|row_mask)))
       for (d = 0; d < Rows; d = d + 1) begin
         extra_low[d] = extra_low[d] & low_keep;
         for (p = 0; p < Planes; p = p + 1) extra_low[d] = extra_low[d] + (ones(row[Rows*p+d] & row_mask) << p);
       end
-    if (low_enable_i[2])
+    if (accumulate_i & (low_clear_i | (|column_mask)))
       for (d = 0; d < Columns; d = d + 1)
         extra_low[Rows+d] = (extra_low[Rows+d] & low_keep) + ones(column[d] & column_mask);
-    if (low_enable_i[3]) extra_low[Rows+Columns] = (extra_low[Rows+Columns] & low_keep) + ones(row_mask & column_mask);
+    if (accumulate_i) extra_low[Rows+Columns] = (extra_low[Rows+Columns] & low_keep) + ones(row_mask & column_mask);
     if (load_i) begin
       for (d = 0; d < Planes * Rows; d = d + 1) row[d] = rows_i[Lanes*d+:Lanes];
       for (d = 0; d < Columns; d = d + 1) column[d] = columns_i[Lanes*d+:Lanes];

@@ -32,7 +32,7 @@ module sf_pe_proof #(
 
   wire [Planes*Lanes-1:0] row_masked = row & {Planes{mask}};
   wire [4*Planes*Lanes-1:0] rows = {{{Lanes{1'b0}}, mask}, {{Lanes{1'b0}}, mask}, row_masked, row_masked};
-  wire [4*Lanes-1:0] columns = {mask, column & mask, mask, column & mask};
+  wire [4*Lanes-1:0] columns = {mask, column & mask, mask, column & mask} & {(4*Lanes){valid}};
   wire [4*Bits-1:0] captured;  // product, row sum, column sum, valid lanes
   genvar i;
   generate
@@ -48,8 +48,7 @@ module sf_pe_proof #(
           .drain_clk_i  (clk_i),
           .rows_i       (rows[Planes*Lanes*i+:Planes*Lanes]),
           .column_i     (columns[Lanes*i+:Lanes]),
-          .low_enable_i (valid),
-          .low_clear_i  (begin_q),
+          .low_clear_i  (valid & begin_q),
           .flush_i      (flush_q),
           .high_clear_i (new_q),
           .negate_i     (1'b0),

@@ -194,6 +194,19 @@ TEST_CASE("a module has area, clock and look-up tables by itself", "[synthesis]"
     CHECK(unit.carries > 10);
   }
 
+  // The tree for look-up tables of six inputs: of 64 products no more than a hand-made compressor
+  Config wide = config;
+  wide.lanes = 32;
+  options.top = "sf_accumulate";
+  options.timing = false;
+  const SynthesisReport tree = synthesize(wide, options, scratch.path("cache"));
+  REQUIRE(tree.fpga.size() == 3);
+  CHECK(tree.fpga[0].family == "xilinx 7-series");
+  CHECK(tree.fpga[0].luts <= 2.19 * 64);
+  CHECK(tree.fpga[0].luts > 64);
+  options.top = "sf_pe";
+  options.timing = true;
+
   // The other style of adders: larger, faster, without adder cells outside the popcount.
   options.adders = AdderStyle::kPrefix;
   options.fpga = false;

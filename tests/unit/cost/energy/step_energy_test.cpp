@@ -153,13 +153,14 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(e.data_error_pj == Approx(std::sqrt(errors)));
   CHECK(e.data_error_pj < 0.2 * e.data_pj);
   CHECK(products == operations * config.rows * config.columns);
-  // Every element in every operation and flush; for each tile a capture, and of rows a shift a row
+  // Every element in every operation and flush; for each tile a capture, and as many
+  // shifts into a row as there are rows behind it
   const double elements = (config.rows + 1) * (config.columns + 1);
   CHECK(acting == operations * elements);
   CHECK(tiles > 0);
   CHECK(flushes > tiles);
-  CHECK(beside ==
-        flushes * elements + tiles * (elements + config.rows * config.rows * (config.columns + 1)));
+  CHECK(beside == flushes * elements + tiles * (elements + config.rows * (config.rows - 1) / 2 *
+                                                               (config.columns + 1)));
   CHECK(gates == 3 * (config.rows + 1) * cycles);
   CHECK(registers == operations * (config.planes * config.rows + config.columns + 2));
   CHECK(dram == beats);
@@ -170,6 +171,25 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   CHECK(std::any_of(e.notes.begin(), e.notes.end(), [](const std::string& note) {
     return note.find("stream_lane: no windows") == 0;
   }));
+  // Memories of flip-flops are logic, and no less is accessed
+  const auto accesses = [](const StepEnergy& of, bool logic) {
+    double count = 0;
+    for (const StepEnergyLine& line : of.lines)
+      if ((line.action == "read" || line.action == "write") && line.kind != EnergyKind::kDram &&
+          (line.kind == EnergyKind::kData) == logic)
+        count += line.actions;
+    return count;
+  };
+  const MemoryTechnology same_node("ihp130@180nm,1.8V");
+  const StepEnergy macros =
+      price_step(config, step.programs, timings, units, DelayModel::kZero, same_node);
+  const StepEnergy flip_flops = price_step(config, step.programs, timings, units, DelayModel::kZero,
+                                           MemoryPrices(same_node, kDefaultLiberty, cache));
+  CHECK(accesses(macros, true) == 0);
+  CHECK(accesses(flip_flops, true) > 0);
+  CHECK(accesses(flip_flops, true) + accesses(flip_flops, false) == accesses(macros, false));
+  CHECK(flip_flops.memory_pj < macros.memory_pj);
+  CHECK(flip_flops.logic_pj() > macros.logic_pj());
   CHECK_THROWS_AS(price_step(config, step.programs, {}, units, DelayModel::kZero, memory),
                   std::invalid_argument);
 

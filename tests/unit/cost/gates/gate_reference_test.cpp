@@ -270,13 +270,11 @@ struct ProcessingElement {
       const auto term = static_cast<std::uint32_t>(std::uint64_t{low} << in("shift_i"));
       high = ((in("high_clear_i") ? 0 : high) + (in("negate_i") ? -term : term)) & kHigh;
     }
-    if (in("low_enable_i")) {
-      const std::uint64_t rows = in("rows_i"), column = in("column_i");
-      low = ((in("low_clear_i") ? 0 : low) +
-             static_cast<std::uint32_t>(__builtin_popcountll(rows & 0xffff & column) +
-                                        2 * __builtin_popcountll(rows >> 16 & column))) &
-            kLow;
-    }
+    const std::uint64_t rows = in("rows_i"), column = in("column_i");
+    low = ((in("low_clear_i") ? 0 : low) +
+           static_cast<std::uint32_t>(__builtin_popcountll(rows & 0xffff & column) +
+                                      2 * __builtin_popcountll(rows >> 16 & column))) &
+          kLow;
   }
 };
 
@@ -309,8 +307,7 @@ TEST_CASE("a registered unit toggles as in Icarus, and computes as its source sa
       for (std::size_t port = 0; port < inputs.ports().size(); ++port)
         inputs.set(port, cycle < kWarmUp ? 0 : random());
       inputs.set(inputs.port("shift_i"), random() % 12);
-      for (const char* port :
-           {"low_enable_i", "low_clear_i", "flush_i", "high_clear_i", "capture_i"})
+      for (const char* port : {"low_clear_i", "flush_i", "high_clear_i", "capture_i"})
         if (cycle < kWarmUp) inputs.set(inputs.port(port), 1);
     }
     GateSimulation simulation(unit.netlist, library, "clk_i");
