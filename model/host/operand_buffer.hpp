@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <string>
 
 #include "model/spec/geometry.hpp"
@@ -20,8 +21,12 @@ class OperandBuffer {
         beat_words_(geometry.side(columns).beat_words) {}
 
   bool columns() const { return columns_; }
-  /// Words that a half takes, wherever in a beat they start; or each of so many pieces.
-  int half_words(int pieces = 1) const { return depth_ / 2 / pieces - (beat_words_ - 1) * 2; }
+  /// Words that a half takes, or each of so many pieces, of a tensor of which whole pixels of
+  /// `pixel_words` words are asked for: what lies before them in their first beat is loaded too.
+  int half_words(int pixel_words, int pieces = 1) const {
+    return depth_ / 2 / pieces / beat_words_ * beat_words_ -
+           (beat_words_ - std::gcd(pixel_words, beat_words_));
+  }
   int beat_words() const { return beat_words_; }
 
   /// Where words of a tensor are, or go.

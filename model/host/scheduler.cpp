@@ -366,7 +366,8 @@ InputError ProgramBuilder::too_small(const OperandBuffer& buffer, int need,
                                      const PackedTensor& tensor, const std::string& label,
                                      const Layer& layer) const {
   const std::string key = buffer.columns() ? "array.column_buffer_depth" : "array.row_buffer_depth";
-  const std::int64_t depth = config_value(config_, key), lost = depth / 2 - buffer.half_words();
+  const std::int64_t depth = config_value(config_, key),
+                     lost = depth / 2 - buffer.half_words(tensor.pixel_words());
   const std::int64_t pixel_planes = need / tensor.words();  // a word each where all lanes fit one
   auto depth_for = [&](int lanes) {
     return 2 * (pixel_planes * ((tensor.lanes + lanes - 1) / lanes) + lost);
@@ -523,17 +524,19 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
   const int batch = rows.pixels;
   const int tap_rows = unfolded_tap_rows(part.channels, config_.columns);
   const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
-  if (row_sample > rows_.half_words()) throw too_small(rows_, row_sample, rows, label, layer);
-  if (column_sample > columns_.half_words())
+  if (row_sample > rows_.half_words(row_sample))
+    throw too_small(rows_, row_sample, rows, label, layer);
+  if (column_sample > columns_.half_words(column_sample))
     throw too_small(columns_, column_sample, columns, label, layer);
   // Column groups of a tap lie next to each other; their samples are pieces of whole beats, or one.
   const int tap_groups = (part.channels + config_.columns - 1) / config_.columns;
   const bool in_pieces = batch * column_sample % columns_.beat_words() == 0;
   int most = in_pieces ? tap_groups : 1;
-  while (most > 1 && columns_.half_words(most) < column_sample) --most;
+  while (most > 1 && columns_.half_words(column_sample, most) < column_sample) --most;
   const SampleBlock block = block_samples(rows, columns, tap_groups, most, config_.sum_tiles);
-  const int samples = std::min({batch, rows_.half_words() / row_sample,
-                                columns_.half_words(block.column_groups) / column_sample});
+  const int samples =
+      std::min({batch, rows_.half_words(row_sample) / row_sample,
+                columns_.half_words(column_sample, block.column_groups) / column_sample});
   for (int row_first = 0; row_first < rows.groups(); row_first += block.row_groups)
     for (int tap = 0; tap < columns.groups() * config_.columns / tap_rows; ++tap)
       for (int group = 0; group < tap_groups; group += block.column_groups)
@@ -596,8 +599,9 @@ void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const Re
                                    const ElementTensor& result, const StreamPass& drain,
                                    const std::string& label, std::uint64_t* useful) {
   Shortage shortage;
-  const std::vector<Tile> tiles = tile_product(mode, layer, rows, columns, rows_.half_words(),
-                                               columns_.half_words(), &shortage);
+  const std::vector<Tile> tiles =
+      tile_product(mode, layer, rows, columns, rows_.half_words(rows.pixel_words()),
+                   columns_.half_words(columns.pixel_words()), &shortage);
   if (shortage.words != 0)
     throw too_small(shortage.columns ? columns_ : rows_, shortage.words,
                     shortage.columns ? columns : rows, label, layer);

@@ -71,8 +71,7 @@ TimedArray::TimedArray(const Config& config)
     : config_(config), chunks_a_tile_(static_cast<unsigned>(Geometry(config).tile_chunks)) {}
 
 void TimedArray::step(bool start, const Descriptor& d, bool take) {
-  const bool tile_done = take && taken_ + 1 == chunks_a_tile_;
-  const bool stalled = stall();
+  const bool stalled = stall(take);
   const bool capture = (captures_ & 8u) != 0 && !stalled;
   if (!stalled) captures_ = captures_ << 1 & 15u;
   const bool finished = run_ && last_op() && !stalled;
@@ -112,9 +111,9 @@ void TimedArray::step(bool start, const Descriptor& d, bool take) {
   }
   if (capture)
     tile_valid_ = true;
-  else if (tile_done)
+  else if (tile_done(take))
     tile_valid_ = false;
-  if (take) taken_ = tile_done ? 0 : taken_ + 1;
+  if (take) taken_ = tile_done(take) ? 0 : taken_ + 1;
 }
 
 }  // namespace solfege

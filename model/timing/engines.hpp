@@ -100,9 +100,10 @@ class TimedLoader {
 class TimedArray {
  public:
   explicit TimedArray(const Config& config);
-  /// A complete tile waits for the drain registers; everything here holds.
-  bool stall() const { return (captures_ & 8u) != 0 && tile_valid_; }
-  bool done() const { return run_ && last_op() && !stall() && last_tile_; }
+  /// A complete tile waits for the drain registers, of which a chunk is taken or not; everything
+  /// here holds.
+  bool stall(bool take) const { return (captures_ & 8u) != 0 && tile_valid_ && !tile_done(take); }
+  bool done(bool take) const { return run_ && last_op() && !stall(take) && last_tile_; }
   bool tile_valid() const { return tile_valid_; }
   void step(bool start, const Descriptor& d, bool take);
 
@@ -110,6 +111,7 @@ class TimedArray {
   // States of the preparer (rtl/array/sf_gemm.v)
   static constexpr int kIdle = 0, kBase = kTileBase, kReady = kTileReady;
   bool last_op() const { return left_ == 1; }
+  bool tile_done(bool take) const { return take && taken_ + 1 == chunks_a_tile_; }
 
   const Config config_;
   unsigned chunks_a_tile_;

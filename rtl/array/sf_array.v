@@ -6,8 +6,8 @@
 // makes products of values of the products of codes (sf_affine).
 // Operands are registered words of the buffers: Planes planes of the rows by one of the columns a cycle (initiation
 // interval 1). Operations up to a flush_i have one weight, 2^shift_i, and one sign; there are LOW_WORDS of them at most.
-// A complete tile waits in the high sums until the drain registers are free; the pipeline holds meanwhile (hold_o),
-// and the next tile follows without a gap otherwise.
+// A complete tile waits in the high sums until the last chunk of the one before it is taken; the pipeline holds
+// meanwhile (hold_o), and the next tile follows without a gap otherwise.
 // The elements are sf_pe, or for simulations sf_array_loops, which holds the same registers in arrays.
 // Draining: tile_valid_o says a captured tile is there; chunk_o holds DrainLanes corrected sums of the
 // current row; take_i steps to the next chunk, row by row; the last take frees the tile.
@@ -78,9 +78,10 @@ module sf_array #(
   reg        begin_q;  // the next operation begins a weight
 
   reg  tile_valid_q;
-  assign hold_o = capture_q3 & tile_valid_q;
+  wire tile_done;  // the last chunk is taken
+  assign hold_o = capture_q3 & tile_valid_q & ~tile_done;
   wire flush   = flush_q2 & ~hold_o;
-  wire capture = capture_q3 & ~tile_valid_q;
+  wire capture = capture_q3 & ~hold_o;
   wire load    = valid_i & ~hold_o;
   wire accumulate = valid_q & ~hold_o;
 
@@ -142,7 +143,7 @@ module sf_array #(
   wire last_chunk = {{(32-ChunkBits){1'b0}}, chunk_q} == Chunks - 1;
   wire last_row   = {{(32-RowBits){1'b0}}, row_q} == Rows - 1;
   wire row_shift  = take_i & last_chunk;
-  wire tile_done = take_i & last_chunk & last_row;
+  assign tile_done = take_i & last_chunk & last_row;
   assign tile_valid_o = tile_valid_q;
 
   always @(posedge clk_i or negedge rst_ni) begin

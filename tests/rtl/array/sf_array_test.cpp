@@ -114,8 +114,8 @@ Totals run(Random& random, Vsf_array& top, int longest, int operate, int take, i
       }
     }
     const bool done = top.take_i && position == kRows * kColumns / SF_DRAIN_LANES - 1;
-    // A complete tile waits at the last stage while the one before is drained.
-    const bool hold = visible && !flying.empty() && flying.front().first == cycle;
+    // A complete tile waits at the last stage until the last chunk of the one before is taken.
+    const bool hold = visible && !done && !flying.empty() && flying.front().first == cycle;
     REQUIRE(static_cast<bool>(top.hold_o) == hold);
     totals.held += hold;
     if (hold)
