@@ -127,7 +127,9 @@ ReportKind cycles_report() {
        {"cycles", "The cycles of the step."},
        {"array_efficiency", "ideal_cycles / array_cycles."},
        {"utilisation", "ideal_cycles / cycles."},
-       {"bytes_moved", "The bytes that are read from and written to memory."},
+       {"bytes_moved",
+        "The bytes that are read from and written to memory, images that the host writes with "
+        "them."},
        {"bytes_least",
         "The same if every pass read each operand once and wrote each result once, in full beats: "
         "what these passes cannot do without."},

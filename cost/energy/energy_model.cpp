@@ -59,6 +59,13 @@ class Counter {
     return lines_;
   }
 
+  /// Images that the host writes.
+  EnergyLine images(std::uint64_t bytes) const {
+    const int beat_bits = geometry_.beat_bits;
+    const auto beats = 8 * bytes / static_cast<std::uint64_t>(beat_bits);
+    return {"DRAM", "DRAM write, " + dram_, beat_bits, beats, dram_energy(beat_bits, dram_)};
+  }
+
  private:
   void add(const std::string& unit, const std::string& name, int bits, std::uint64_t count,
            const EnergyFigure& figure) {
@@ -295,19 +302,24 @@ EnergyReport price(const Config& config, const std::vector<Program>& step,
   (void)dram_energy(1, dram);  // refuses an unknown type, even with nothing to price
   Counter counter(config, dram);
   TimingModel timing(config, MemoryTiming{});
+  const auto add_line = [&](const EnergyLine& line, const std::string& layer,
+                            const std::string& pass) {
+    const bool off_chip = line.unit == "DRAM";
+    const double pj = line.total_pj();
+    EnergyShare* const of_unit = &share(report.units, line.unit, "");
+    EnergyShare* const of_pass = &share(report.passes, layer, pass);
+    for (EnergyShare* s : {of_unit, of_pass}) (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
+    (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
+    add(report.actions, line);
+  };
   for (const Program& program : step) {
     const ProgramTiming timings = timing.run(program);
+    if (program.host_bytes > 0)
+      add_line(counter.images(program.host_bytes), "images", "from the host");
     for (std::size_t i = 0; i < program.operations.size(); ++i) {
       const Operation& operation = program.operations[i];
-      for (const EnergyLine& line : counter.count(operation.descriptor, timings.operations[i])) {
-        const bool off_chip = line.unit == "DRAM";
-        const double pj = line.total_pj();
-        EnergyShare* const of_unit = &share(report.units, line.unit, "");
-        EnergyShare* const of_pass = &share(report.passes, operation.layer, operation.pass);
-        for (EnergyShare* s : {of_unit, of_pass}) (off_chip ? s->dram_pj : s->on_chip_pj) += pj;
-        (off_chip ? report.dram_pj : report.on_chip_pj) += pj;
-        add(report.actions, line);
-      }
+      for (const EnergyLine& line : counter.count(operation.descriptor, timings.operations[i]))
+        add_line(line, operation.layer, operation.pass);
     }
   }
   const double accumulate = add_energy(config.accumulator_bits).energy_pj;

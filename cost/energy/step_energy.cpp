@@ -65,6 +65,16 @@ class Pricer {
     line("DRAM", "write beat", EnergyKind::kDram, timing.write_beats, timing.write_beats * beat);
   }
 
+  /// Images that the host writes.
+  void images(std::uint64_t bytes) {
+    layer_ = "images";
+    pass_ = "from the host";
+    const int bits = geometry_.beat_bits;
+    const double beats = 8.0 * static_cast<double>(bytes) / bits;
+    line("DRAM", "write beat", EnergyKind::kDram, beats,
+         beats * dram_energy(bits, options_.dram).energy_pj);
+  }
+
   StepEnergy finish(double cycles) {
     layer_.clear();
     pass_.clear();
@@ -341,6 +351,7 @@ StepEnergy price_step(const Config& config, const std::vector<Program>& programs
   double cycles = 0;
   for (std::size_t p = 0; p < programs.size(); ++p) {
     cycles += static_cast<double>(timings[p].cycles);
+    pricer.images(programs[p].host_bytes);
     const auto& operations = programs[p].operations;
     for (std::size_t i = 0; i < operations.size(); ++i)
       pricer.operation(operations[i], timings[p].operations.at(i));

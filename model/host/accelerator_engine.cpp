@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <set>
 
 #include "model/base/error.hpp"
 #include "model/base/hash.hpp"
@@ -85,7 +85,8 @@ void AcceleratorEngine::initialise_constants() {
   for (std::size_t k = 0; k < layout_.layers.size(); ++k) {
     LayerState& s = layout_.layers[k];
     builder.set_place(s.layer.name, "initial");
-    if (!s.has_weights()) write_unit_matrix(s.weight_codes.front());
+    if (!s.has_weights())  // an average: ones where row and lane are the same channel
+      write_codes(s.weight_codes.front(), [](int row, int, int lane) { return row == lane; });
     write_range_offsets(s);
     if (s.scattered.address == 0) continue;
     clear(builder, s.layer.is_average ? input_of(k).gradient : s.output, s.scattered);
@@ -130,36 +131,47 @@ std::vector<std::uint64_t> AcceleratorEngine::weight_fingerprints() {
   return fingerprints;
 }
 
-/// Copies the windows' bytes into the blocked layout; no arithmetic on pixels.
+/// Lays out the bits of the windows' pixels, in every order in which the first layer reads them.
+/// Samples from `count` on are 0.
 void AcceleratorEngine::write_images(const std::uint8_t* pixels, int count) {
-  const ElementTensor& t = layout_.images;
-  auto* memory = host_.write<std::uint8_t>(t.address, t.size_bytes());
-  std::memset(memory, 0, t.size_bytes());
   const Layer& l = image_layer_;
-  std::vector<std::uint8_t> window(static_cast<std::size_t>(t.channels));
-  for (int sample = 0; sample < count; ++sample) {
-    for (int y = 0; y < l.out_height; ++y) {
-      for (int x = 0; x < l.out_width; ++x) {
-        std::fill(window.begin(), window.end(), std::uint8_t{0});
-        for (int ky = 0; ky < l.kernel_height; ++ky) {
-          const int iy = l.stride_height * y + ky - l.padding_height;
-          if (iy < 0 || iy >= l.in_height) continue;
-          for (int kx = 0; kx < l.kernel_width; ++kx) {
-            const int ix = l.stride_width * x + kx - l.padding_width;
-            if (ix < 0 || ix >= l.in_width) continue;
-            std::memcpy(
-                window.data() + (ky * l.kernel_width + kx) * l.in_channels,
-                pixels + static_cast<std::size_t>((sample * l.in_height + iy) * l.in_width + ix) *
-                             static_cast<std::size_t>(l.in_channels),
-                static_cast<std::size_t>(l.in_channels));
-          }
-        }
-        for (int first = 0; first < t.channels; first += kBlock)
-          std::memcpy(memory + t.offset(sample, y * l.out_width + x, first), window.data() + first,
-                      static_cast<std::size_t>(std::min(kBlock, t.channels - first)));
-      }
-    }
-  }
+  const auto pixel = [&](int sample, int window, int channel) -> std::uint32_t {
+    const int tap = channel / l.in_channels;
+    const int y =
+        l.stride_height * (window / l.out_width) + tap / l.kernel_width - l.padding_height;
+    const int x = l.stride_width * (window % l.out_width) + tap % l.kernel_width - l.padding_width;
+    if (sample >= count || y < 0 || y >= l.in_height || x < 0 || x >= l.in_width) return 0;
+    return pixels[static_cast<std::size_t>((sample * l.in_height + y) * l.in_width + x) *
+                      static_cast<std::size_t>(l.in_channels) +
+                  static_cast<std::size_t>(channel % l.in_channels)];
+  };
+  std::set<std::uint32_t> written;
+  const auto write = [&](const PackedParts& operand, const CodeAt& code) {
+    for (const PackedTensor& part : operand)
+      if (written.insert(part.address).second) write_codes(part, code);
+  };
+  const auto write_all = [&](const TrainingLayout& layout) {
+    if (layout.layers.empty()) return;
+    const LayerState& head = layout.layers.front();
+    write(head.input_codes, pixel);
+    write(head.input_unfolded, [&](int channel, int sample, int window) {
+      return channel < head.layer.in_channels ? pixel(sample, window, channel) : 0;
+    });
+    write(head.input_by_sample,
+          [&](int channel, int window, int sample) { return pixel(sample, window, channel); });
+  };
+  write_all(layout_);
+  for (const TrainingLayout& layout : precisions_) write_all(layout);
+}
+
+/// Bytes of these operands, of the active precision.
+std::uint64_t AcceleratorEngine::image_bytes() const {
+  const LayerState& head = layout_.layers.front();
+  std::uint64_t bytes = 0;
+  for (const PackedParts* operand :
+       {&head.input_codes, &head.input_unfolded, &head.input_by_sample})
+    for (const PackedTensor& part : *operand) bytes += part.size_bytes();
+  return bytes;
 }
 
 double AcceleratorEngine::train_step(const std::uint8_t* pixels, const std::uint8_t* labels,

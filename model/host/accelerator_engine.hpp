@@ -78,6 +78,9 @@ class AcceleratorEngine : public TrainingEngine {
   InferenceIntegers inference_integers(const LayerState& s);
   void write_weight_places(const LayerState& s);
   void write_images(const std::uint8_t* pixels, int count);
+  std::uint64_t image_bytes() const;
+  using CodeAt = std::function<std::uint32_t(int row, int pixel, int lane)>;
+  void write_codes(const PackedTensor& tensor, const CodeAt& code);
   Program forward_program(std::size_t k, bool training);
   Program backward_program(std::size_t k);
   void quantize_weights(ProgramBuilder& builder, LayerState& s, bool training);
@@ -117,7 +120,6 @@ class AcceleratorEngine : public TrainingEngine {
   void join_branches(ProgramBuilder& builder, std::size_t k);
   void join_residuals(ProgramBuilder& builder, std::size_t k);
   static void measure_gradient(ProgramBuilder& builder, const LayerState& s);
-  void write_unit_matrix(const PackedTensor& planes);
   static void clear(ProgramBuilder& builder, const ElementTensor& map, const ElementTensor& tensor);
   static void scatter(ProgramBuilder& builder, const ElementTensor& map, StreamPass pass,
                       const ElementTensor& scattered, const Pooling& windows);

@@ -8,17 +8,6 @@
 
 namespace solfege {
 
-/// Ones at every pixel, where row and lane are the same channel.
-void AcceleratorEngine::write_unit_matrix(const PackedTensor& t) {
-  auto* memory = host_.write<std::uint8_t>(t.address, t.size_bytes());
-  for (int row = 0; row < t.rows; ++row)
-    for (int pixel = 0; pixel < t.pixels; ++pixel) {
-      const int word = (row / t.group * t.pixels + pixel) * t.words() + row / t.word_lanes;
-      const int bit = (word * t.group + row % t.group) * t.word_lanes + row % t.word_lanes;
-      memory[bit / 8] = static_cast<std::uint8_t>(memory[bit / 8] | 1 << bit % 8);
-    }
-}
-
 /// An averaging layer's backward_input: to each pixel of a window, the window's gradient.
 void AcceleratorEngine::spread_gradient(ProgramBuilder& builder, LayerState& s, StreamPass pass) {
   pass.x = &s.gradient;

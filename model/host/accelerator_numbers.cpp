@@ -59,6 +59,27 @@ void AcceleratorEngine::write_fixed(const LayerState& s, const ElementTensor& te
   });
 }
 
+/// Packs code(row, pixel, lane) into planes; lanes and rows that there are not are 0.
+void AcceleratorEngine::write_codes(const PackedTensor& tensor, const CodeAt& code) {
+  auto* memory = host_.write<std::uint8_t>(tensor.address, tensor.size_bytes());
+  std::fill_n(memory, tensor.size_bytes(), std::uint8_t{0});
+  const int word_bytes = tensor.word_lanes / 8;
+  for (int row = 0; row < tensor.rows; ++row)
+    for (int pixel = 0; pixel < tensor.pixels; ++pixel) {
+      const int first = (row / tensor.group * tensor.pixels + pixel) * tensor.pixel_words();
+      for (int lane = 0; lane < tensor.lanes; ++lane) {
+        const std::uint32_t value = code(row, pixel, lane);
+        for (int plane = 0; value >> plane != 0; ++plane) {
+          const int word = first + plane * tensor.words() + lane / tensor.word_lanes;
+          const std::int64_t byte =
+              std::int64_t{word * tensor.group + row % tensor.group} * word_bytes +
+              lane % tensor.word_lanes / 8;
+          memory[byte] = static_cast<std::uint8_t>(memory[byte] | (value >> plane & 1) << lane % 8);
+        }
+      }
+    }
+}
+
 /// The codes of the first rows of packed planes, [row][pixel][lane], those of two's complement with
 /// their sign.
 std::vector<std::int32_t> AcceleratorEngine::read_codes(const PackedTensor& tensor, int rows) {

@@ -181,16 +181,11 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   ProgramBuilder builder(config_);
   LayerState& s = layout_.layers[k];
   if (k == 0) {
-    builder.set_place("input", "forward");
-    StreamPass pack_images;
-    pack_images.x = &layout_.images;
-    pack_images.pack = &s.input_codes;
-    builder.stream(layout_.images, pack_images, "pack images");
     for (LayerState& layer : layout_.layers) quantize_weights(builder, layer, training);
   } else {
     quantize_activations(builder, k - 1, training);
   }
-  if (training && s.has_weights() && s.lanes == WeightGradientLanes::kPixels) {
+  if (training && k > 0 && s.has_weights() && s.lanes == WeightGradientLanes::kPixels) {
     builder.set_place(s.layer.name, "unfold");
     builder.unfold(s.input_signed.empty() ? s.input_codes : s.input_signed, s.input_unfolded,
                    s.layer, false);
@@ -207,7 +202,9 @@ Program AcceleratorEngine::forward_program(std::size_t k, bool training) {
   }
   builder.multiply(WindowMode::kForward, s.layer, s.input_codes, s.weight_codes, s.output, drain,
                    "forward");
-  return builder.take();
+  Program program = builder.take();
+  if (k == 0) program.host_bytes = image_bytes();
+  return program;
 }
 
 // ---- Backward ----
@@ -394,7 +391,7 @@ void AcceleratorEngine::backward_weight(ProgramBuilder& builder, std::size_t k) 
   } else {
     builder.set_place(l.name, "transpose");
     builder.transpose(s.scaled_gradient, s.scaled_gradient_by_sample);
-    builder.transpose(s.input_codes, s.input_by_sample);
+    if (k > 0) builder.transpose(s.input_codes, s.input_by_sample);
     builder.set_place(l.name, "backward_weight");
     builder.multiply(WindowMode::kBackwardWeight, l, s.scaled_gradient_by_sample, s.input_by_sample,
                      s.weight_gradient, drain, "backward_weight");

@@ -67,7 +67,8 @@ bool same_inputs(const std::vector<ChannelPart>& a, const std::vector<ChannelPar
 
 class Layouter {
  public:
-  /// With the images, and the master weights of `sharing`, of layouts that are there already.
+  /// With the operands that images make of `first`, and the master weights of `sharing`, layouts
+  /// that are there already.
   Layouter(const Config& config, const Network& network, int batch, MemoryLayout& memory,
            const TrainingLayout* first, const TrainingLayout* sharing)
       : config_(config),
@@ -80,13 +81,6 @@ class Layouter {
   TrainingLayout run() {
     TrainingLayout layout;
     layout.network = network_;
-    const Layer& head = network_.layers.front();
-    if (first_ != nullptr)
-      layout.images = first_->images;
-    else
-      layout.images =
-          memory_.elements("images", batch_, head.in_height * head.in_width, head.in_channels,
-                           ElementType::kUnsigned8, MemoryContent::kImages);
     for (std::size_t k = 0; k < network_.layers.size(); ++k)
       layout.layers.push_back(layer(static_cast<int>(k), layout.layers));
     for (LayerState& s : layout.layers) {
@@ -337,10 +331,12 @@ class Layouter {
           return memory_.planes(name, unfolded_tap_rows(part.outs, config_.rows), batch_,
                                 l.gradient_bits, pixels, false, gradient_reading(s));
         });
-    s.input_unfolded = by_part(l.name + ".input_unfolded", s.parts, [&](auto name, auto part) {
-      return memory_.planes(name, s.taps() * unfolded_tap_rows(part.ins, config_.columns), batch_,
-                            planes, pixels, true, reading);
-    });
+    s.input_unfolded = of_images(s, &LayerState::input_unfolded);
+    if (s.input_unfolded.empty())
+      s.input_unfolded = by_part(l.name + ".input_unfolded", s.parts, [&](auto name, auto part) {
+        return memory_.planes(name, s.taps() * unfolded_tap_rows(part.ins, config_.columns), batch_,
+                              planes, pixels, true, reading, input_content(s));
+      });
     need_bits(l, "backward_weight", pixels, l.gradient_bits, l.input_bits);
   }
 
@@ -357,11 +353,22 @@ class Layouter {
         by_part(l.name + ".scaled_gradient_by_sample", s.parts, [&](auto name, auto part) {
           return memory_.planes(name, part.outs, pixels, planes, batch_, false, kSignedCodes);
         });
-    s.input_by_sample = by_part(l.name + ".input_by_sample", s.parts, [&](auto name, auto part) {
-      return memory_.planes(name, part.ins, l.in_height * l.in_width, l.input_bits, batch_, true,
-                            output_codes(network_, s.input).reading);
-    });
+    s.input_by_sample = of_images(s, &LayerState::input_by_sample);
+    if (s.input_by_sample.empty())
+      s.input_by_sample = by_part(l.name + ".input_by_sample", s.parts, [&](auto name, auto part) {
+        return memory_.planes(name, part.ins, l.in_height * l.in_width, l.input_bits, batch_, true,
+                              output_codes(network_, s.input).reading, input_content(s));
+      });
     need_bits(l, "backward_weight", static_cast<double>(batch_) * pixels, planes - 1, l.input_bits);
+  }
+
+  static MemoryContent input_content(const LayerState& s) {
+    return s.input < 0 ? MemoryContent::kImages : MemoryContent::kElements;
+  }
+
+  /// An operand that images make, of the precision that has it already; else none.
+  PackedParts of_images(const LayerState& s, PackedParts LayerState::*operand) const {
+    return s.input < 0 && first_ != nullptr ? first_->layers.front().*operand : PackedParts();
   }
 
   static PlaneReading gradient_reading(const LayerState& s) {
@@ -371,9 +378,12 @@ class Layouter {
   /// The codes of the layer's input in its own parts. Readers with the same parts share them.
   PackedParts input_codes(const LayerState& s, int k, const std::vector<LayerState>& before) {
     const Layer& l = s.layer;
-    if (s.input < 0)
+    if (s.input < 0) {
+      PackedParts shared = of_images(s, &LayerState::input_codes);
+      if (!shared.empty()) return shared;
       return {memory_.planes("image codes", batch_, l.in_height * l.in_width, l.input_bits,
-                             l.in_channels, false, kUnsignedCodes)};
+                             l.in_channels, false, kUnsignedCodes, MemoryContent::kImages)};
+    }
     const LayerState& input = before[static_cast<std::size_t>(s.input)];
     if (input.first_reader == k) return input.codes;
     for (const LayerState& other : before)

@@ -184,10 +184,10 @@ enum class RangeOffset { kHigh, kLow, kSum };
 /// Planes of the last layer's gradient, softmax - one-hot.
 constexpr int kLogitPlanes = 16;
 
-/// The device's memory for training a network at one of its precisions: images and layers.
+/// The device's memory for training a network at one of its precisions. The operands of the first
+/// layer that its input makes are written by the host.
 struct TrainingLayout {
   Network network;  ///< with the bounds of activations as they are
-  ElementTensor images;
   std::vector<LayerState> layers;
 };
 

@@ -31,12 +31,13 @@ ElementTensor MemoryLayout::elements(const std::string& name, int rows, int pixe
 }
 
 PackedTensor MemoryLayout::planes(const std::string& name, int rows, int pixels, int planes,
-                                  int lanes, bool columns, const PlaneReading& reading) {
+                                  int lanes, bool columns, const PlaneReading& reading,
+                                  MemoryContent content) {
   const int group = columns ? config_.columns : config_.rows;
   PackedTensor t{name, 0, rows, pixels, planes, lanes, columns, reading, group, config_.lanes};
   t.address = take(static_cast<std::uint64_t>(t.groups()) * static_cast<std::uint64_t>(t.pixels) *
                        static_cast<std::uint64_t>(t.pixel_words()) * t.group_word_bytes(),
-                   MemoryContent::kElements);
+                   content);
   return t;
 }
 

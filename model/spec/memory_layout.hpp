@@ -12,8 +12,8 @@
 namespace solfege {
 
 /// What a region of device memory holds. The host may compute on scalars (one a channel, sample,
-/// threshold or layer) and logits, and copies the bytes of images; elements and planes are the
-/// device's own.
+/// threshold or layer) and logits, and lays out the bits of images; other elements and planes are
+/// the device's own.
 enum class MemoryContent { kElements, kScalars, kLogits, kImages };
 constexpr std::size_t kMemoryContents = 4;
 
@@ -34,7 +34,8 @@ class MemoryLayout {
   ElementTensor elements(const std::string& name, int rows, int pixels, int channels,
                          ElementType type, MemoryContent content = MemoryContent::kElements);
   PackedTensor planes(const std::string& name, int rows, int pixels, int planes, int lanes,
-                      bool columns, const PlaneReading& reading);
+                      bool columns, const PlaneReading& reading,
+                      MemoryContent content = MemoryContent::kElements);
   /// Bytes up to the end of the last region.
   std::uint32_t size() const { return next_; }
   /// All that was handed out, by ascending address.

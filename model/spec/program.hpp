@@ -104,6 +104,7 @@ struct Operation {
 /// A list of descriptors that the device runs without the host: bytes for its memory.
 struct Program {
   std::vector<Operation> operations;
+  std::uint64_t host_bytes = 0;  ///< of images, which the host writes before
   /// Encodes all descriptors, with tags 0, 1, 2 ...
   std::vector<std::uint32_t> encode() const;
 };

@@ -166,6 +166,14 @@ StepCycles step_cycles(const std::vector<Program>& programs,
   std::map<std::pair<std::string, std::string>, std::size_t> place;
   std::vector<LeastTraffic> least;
   for (std::size_t p = 0; p < programs.size(); ++p) {
+    if (programs[p].host_bytes > 0) {
+      PassCycles images;
+      images.name = "images";
+      images.pass = "from the host";
+      images.write_bytes = images.least_bytes = programs[p].host_bytes;
+      step.passes.push_back(images);
+      least.emplace_back(config);
+    }
     std::uint64_t end = 0;  // of what came before in this program
     for (std::size_t i = 0; i < programs[p].operations.size(); ++i) {
       const Operation& operation = programs[p].operations[i];
@@ -213,7 +221,7 @@ StepCycles step_cycles(const std::vector<Program>& programs,
   }
   for (std::size_t i = 0; i < step.passes.size(); ++i) {
     PassCycles& row = step.passes[i];
-    row.least_bytes = least[i].bytes();
+    row.least_bytes += least[i].bytes();
     const std::uint64_t memory = std::max(row.read_bytes, row.write_bytes) / bus;
     const std::uint64_t busiest =
         std::max({row.array_cycles, row.stream_cycles, row.turner_cycles, memory});

@@ -85,7 +85,8 @@ ProgramTiming TimingModel::run(const Program& program,
     const bool turn_put = !unfolding && writer == kWriteTurn;
     done = {array_.done(stream_.takes_tile()), stream_.done(), loader_.done(),
             unfolding ? unfold_.done() : transpose_.done(turn_idle)};
-    stalled = {array_.stall(stream_.takes_tile()), stream_.stall(), loader_.stall(owner == kReadLoad),
+    stalled = {array_.stall(stream_.takes_tile()), stream_.stall(),
+               loader_.stall(owner == kReadLoad),
                unfolding ? unfold_.stall() : transpose_.stall(turn_asked, turn_put, turn_idle)};
 
     const bool quiet = read_.idle() && write_.idle() && !read_.valid;

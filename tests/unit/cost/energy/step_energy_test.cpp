@@ -117,6 +117,7 @@ TEST_CASE("A step's price is the sum of its lines, and clocks run as gates let t
   for (const Program& program : step.programs) {
     timings.push_back(timing.run(program));
     cycles += static_cast<double>(timings.back().cycles);
+    beats += static_cast<double>(program.host_bytes) / config.bus_bytes;
     for (const OperationTiming& o : timings.back().operations)
       beats += o.read_beats + o.write_beats;
     for (const Operation& o : program.operations)

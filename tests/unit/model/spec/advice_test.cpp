@@ -150,7 +150,7 @@ TEST_CASE("what no configuration holds is said to be so", "[advice]") {
   };
   const std::vector<Case> cases = {
       // More pixels than a loop counts
-      {"count1 = 173056", conv(16, "pool = 16") + kLast, 2, {416, 3, 10}},
+      {"count1 = 173056", conv(16) + conv(16, "pool = 16") + kLast, 2, {416, 3, 10}},
       // More weights of a class than a column buffer holds, in one word of four channels
       {"array.column_buffer_depth", conv(4) + kLast, 1, {250, 1, 10}},
       {"stream.t", conv(9000, "pool = 4") + kLast, 1, {4, 1, 10}},
