@@ -528,8 +528,13 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
     throw too_small(rows_, row_sample, rows, label, layer);
   if (column_sample > columns_.half_words(column_sample))
     throw too_small(columns_, column_sample, columns, label, layer);
-  // Column groups of a tap lie next to each other; their samples are pieces of whole beats, or one.
-  const int tap_groups = (part.channels + config_.columns - 1) / config_.columns;
+  // Column groups of a tap lie next to each other, and those of the next tap behind them, as its
+  // results do where no channel is between: then all taps are as one. Their samples are pieces of
+  // whole beats, or one.
+  const bool joins = part.channels == tap_rows && part.channels == result.channels;
+  const int taps = columns.groups() * config_.columns / tap_rows;
+  const int tap_groups =
+      joins ? columns.groups() : (part.channels + config_.columns - 1) / config_.columns;
   const bool in_pieces = batch * column_sample % columns_.beat_words() == 0;
   int most = in_pieces ? tap_groups : 1;
   while (most > 1 && columns_.half_words(column_sample, most) < column_sample) --most;
@@ -538,7 +543,7 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
       std::min({batch, rows_.half_words(row_sample) / row_sample,
                 columns_.half_words(column_sample, block.column_groups) / column_sample});
   for (int row_first = 0; row_first < rows.groups(); row_first += block.row_groups)
-    for (int tap = 0; tap < columns.groups() * config_.columns / tap_rows; ++tap)
+    for (int tap = 0; tap < (joins ? 1 : taps); ++tap)
       for (int group = 0; group < tap_groups; group += block.column_groups)
         for (int sample = 0; sample < batch; sample += samples) {
           const int count = std::min(samples, batch - sample);
@@ -570,6 +575,7 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
             s.count3 = u32(groups);
             s.count4 = u32(count);
             s.chunk_first += u32(group * geometry_.column_chunks);
+            if (joins) s.channels *= u32(taps);
             s.accumulate_enable = 1;
             s.accumulate_first = sample == 0;
             s.accumulate_last = sample + count == batch;

@@ -36,7 +36,7 @@ struct Config {
   int table_channels = 512;      ///< of the per-channel tables, power of two, 16..min(8192, 2048 S)
   int threshold_channels = 512;  ///< with thresholds of their own, power of two, 16..8192,
                                  ///< at most 65535 S / (2^A - 1)
-  int sum_tiles = 16;            ///< tiles whose sums over samples are held, power of two, 1..64
+  int sum_tiles = 32;            ///< tiles whose sums over samples are held, power of two, 1..64
   int max_batch = 256;           ///< samples of the per-sample table, power of two, 16..8192
 
   // [random]

@@ -19,7 +19,7 @@ constexpr std::uint64_t whole_pages(std::uint64_t bytes) {
 /// Bits of the numbers up to `most`.
 constexpr int bits_of(std::uint64_t most) { return most == 0 ? 0 : 1 + bits_of(most / 2); }
 /// Bits of a bank of sf_unfold, at least a square of L x L.
-constexpr int kUnfoldBankBits = 4096;
+constexpr int kUnfoldBankBits = 8192;
 
 /// The numbers that follow from a Config and that more than one part of the program asks for: each
 /// is computed here and nowhere else. R, C, L and S are array.rows, array.columns, array.lanes and
@@ -38,6 +38,7 @@ struct Geometry {
     int beat_members;    ///< members of one operand word that a beat holds
     int turned_members;  ///< members that share a read or write of the turner: at most L of them
     int unfold_samples;  ///< members of an unfolded source that share a read
+    int unfold_slices;   ///< most words of theirs that do
 
     Side(const Config& c, int members, int buffer_depth, int planes)
         : group(members),
@@ -50,8 +51,14 @@ struct Geometry {
           bank_depth(std::min(c.buffer_bank_depth, depth / banks)),
           beat_members(std::min(members, 8 * c.bus_bytes / c.lanes)),
           turned_members(std::min(beat_members, c.lanes)),
-          unfold_samples(
-              std::min(beat_members, std::max(1, kUnfoldBankBits / (c.lanes * c.lanes)))) {}
+          unfold_samples(std::min(members, unfold_words(c))),
+          unfold_slices(unfold_words(c) / unfold_samples) {}
+
+    /// Words of L bits that a block of sf_unfold has of a pixel.
+    static int unfold_words(const Config& c) {
+      return std::min(8 * c.bus_bytes / c.lanes,
+                      std::max(1, kUnfoldBankBits / (c.lanes * c.lanes)));
+    }
   };
 
   Config config;

@@ -10,6 +10,7 @@
 #include "model/spec/plane_pairs.hpp"
 #include "model/spec/window.hpp"
 #include "model/timing/least_traffic.hpp"
+#include "model/timing/turner.hpp"
 
 namespace solfege {
 namespace {
@@ -73,18 +74,22 @@ std::uint64_t unfold_cycles(const Descriptor& d, const Config& config) {
       static_cast<std::uint64_t>(geometry.side(d.source_columns).unfold_samples);
   const auto members_step =
       static_cast<std::uint64_t>(geometry.side(d.target_columns).turned_members);
+  const std::uint64_t slices = unfold_slices(d, geometry);
   const std::uint64_t pixels = std::uint64_t{d.unfold_out_height} * d.unfold_out_width;
   const std::uint64_t taps = std::uint64_t{d.unfold_kernel_height} * d.unfold_kernel_width;
   std::uint64_t cycles = kUnfoldOverhead, drain = 0;
   for (std::uint64_t tap = 0; tap < taps; ++tap)
-    for (std::uint64_t lane = 0; lane < d.source_lanes; lane += lanes)
-      for (std::uint64_t plane = 0; plane < d.unfold_planes; ++plane)
-        for (std::uint64_t sample = 0; sample < d.source_rows; sample += samples_step)
-          for (std::uint64_t pixel = 0; pixel < pixels; pixel += lanes) {
-            cycles += std::max(std::min(lanes, pixels - pixel), drain);
-            drain = divide_up(std::min(lanes, d.source_lanes - lane), members_step) *
-                    std::min(samples_step, d.source_rows - sample);
-          }
+    for (std::uint64_t first = 0; first < d.unfold_planes * d.source_words; first += slices) {
+      std::uint64_t beats = 0;  // of a sample
+      for (std::uint64_t slice = first; slice < first + slices; ++slice)
+        beats += divide_up(std::min(lanes, d.source_lanes - slice % d.source_words * lanes),
+                           members_step);
+      for (std::uint64_t sample = 0; sample < d.source_rows; sample += samples_step)
+        for (std::uint64_t pixel = 0; pixel < pixels; pixel += lanes) {
+          cycles += std::max(std::min(lanes, pixels - pixel), drain);
+          drain = beats * std::min(samples_step, d.source_rows - sample);
+        }
+    }
   return cycles + drain;
 }
 

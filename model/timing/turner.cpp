@@ -70,6 +70,15 @@ void TimedTranspose::step(bool start, const Descriptor& d, bool asked, bool resp
 
 // ---- Unfold ----
 
+std::uint32_t unfold_slices(const Descriptor& d, const Geometry& geometry) {
+  const Geometry::Side& side = geometry.side(d.source_columns);
+  const std::uint32_t of_pixel = d.unfold_planes * d.source_words;
+  const std::uint32_t first = d.source_address / u32(side.word_bytes);
+  auto slices = u32(side.unfold_slices);
+  while ((of_pixel | first) % slices != 0) slices /= 2;
+  return slices;
+}
+
 void TimedUnfold::evaluate(bool asked, bool sent, bool writes_idle) {
   asked_ = asked;
   sent_ = sent;
@@ -83,7 +92,7 @@ void TimedUnfold::evaluate(bool asked, bool sent, bool writes_idle) {
   const bool last_fill = fill_ && tag.last;
   put_ = run && drain_ && (!out_valid_ || written_);
   last_put_ = put_ && drain_sample_ + 1 == drained_block_.samples &&
-              drain_lane_ + members_step_ >= drained_block_.lanes;
+              drain_lane_ + members_step_ >= drain_lanes() && drain_slice_ + 1 == slices_;
   swap_ = (full_ || last_fill) && (!drain_ || last_put_);
   done_ = flushing() && beats_.empty() && writes_idle;
   const bool ahead = (fill_ && filled_ >= drained_) || (put_ && drained_ >= filled_);
@@ -109,7 +118,8 @@ void TimedUnfold::step(bool start, const Descriptor& d, bool response) {
     d_ = d;
     samples_step_ = u32(geometry_.side(d.source_columns).unfold_samples);
     members_step_ = u32(geometry_.side(d.target_columns).turned_members);
-    tap_y_ = tap_x_ = lane_first_ = plane_ = sample_ = 0;
+    slices_ = unfold_slices(d, geometry_);
+    tap_y_ = tap_x_ = slice_ = sample_ = 0;
     filled_ = drained_ = 0;
     state_ = 1;
   } else if (state_ == kRun) {
@@ -149,36 +159,30 @@ void TimedUnfold::step_asker(bool response) {
   }
 }
 
-/// The next scan: of another sample, plane, word or tap.
+/// The next scan: of other samples or slices, or another tap.
 void TimedUnfold::load_scan() {
-  const std::uint32_t lanes_left = d_.source_lanes - lane_first_;
   const std::uint32_t samples_left = d_.source_rows - sample_;
   const bool last_sample = samples_left <= samples_step_;
-  const bool last_plane = plane_ + 1 == d_.unfold_planes;
-  const bool last_word = lanes_left <= lanes_;
+  const bool last_slices = slice_ + slices_ == d_.unfold_planes * d_.source_words;
   const bool last_tap_x = tap_x_ + 1 == d_.unfold_kernel_width;
   const bool last_tap_y = tap_y_ + 1 == d_.unfold_kernel_height;
   scan_ = true;
   out_x_ = out_y_ = lane_ = 0;
   x_first_ = x_ = static_cast<std::int64_t>(tap_x_) - d_.unfold_padding_width;
   y_ = static_cast<std::int64_t>(tap_y_) - d_.unfold_padding_height;
-  block_.lanes = last_word ? lanes_left : lanes_;
   block_.samples = last_sample ? samples_left : samples_step_;
-  block_.row = (tap_y_ * d_.unfold_kernel_width + tap_x_) * d_.unfold_tap_rows + lane_first_;
+  block_.tap_row = (tap_y_ * d_.unfold_kernel_width + tap_x_) * d_.unfold_tap_rows;
   block_.sample = sample_;
-  block_.plane = plane_;
+  block_.slice = slice_;
   block_.word = 0;
-  block_.final = last_sample && last_plane && last_word && last_tap_x && last_tap_y;
+  block_.final = last_sample && last_slices && last_tap_x && last_tap_y;
   next_ = block_.final ? Next::kNone : Next::kSum;
   sample_ = last_sample ? 0 : sample_ + samples_step_;
   if (last_sample) {
-    plane_ = last_plane ? 0 : plane_ + 1;
-    if (last_plane) {
-      lane_first_ = last_word ? 0 : lane_first_ + lanes_;
-      if (last_word) {
-        tap_x_ = last_tap_x ? 0 : tap_x_ + 1;
-        if (last_tap_x) ++tap_y_;
-      }
+    slice_ = last_slices ? 0 : slice_ + slices_;
+    if (last_slices) {
+      tap_x_ = last_tap_x ? 0 : tap_x_ + 1;
+      if (last_tap_x) ++tap_y_;
     }
   }
 }
@@ -188,13 +192,20 @@ std::uint32_t TimedUnfold::drain_address() const {
   const Block& block = drained_block_;
   const Geometry::Side& side = geometry_.side(d_.target_columns);
   const auto group = u32(side.group), lane_bytes = u32(geometry_.lane_bytes);
-  const std::uint32_t row = block.row + drain_lane_;
+  const std::uint32_t slice = block.slice + drain_slice_;
+  const std::uint32_t row = block.tap_row + slice % d_.source_words * lanes_ + drain_lane_;
   const std::uint32_t words =
       ((row / group * d_.source_rows + block.sample + drain_sample_) * d_.unfold_planes +
-       block.plane) *
+       slice / d_.source_words) *
           d_.target_words +
       block.word;
   return d_.target_address + (words * group + row % group) * lane_bytes;
+}
+
+/// Channels of the slice that is drained.
+std::uint32_t TimedUnfold::drain_lanes() const {
+  const std::uint32_t word = (drained_block_.slice + drain_slice_) % d_.source_words;
+  return std::min(lanes_, d_.source_lanes - word * lanes_);
 }
 
 /// Fills one bank while the other drains.
@@ -211,7 +222,7 @@ void TimedUnfold::step_banks() {
     drain_ = true;
     drained_block_ = blocks_.front();
     blocks_.pop();
-    drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
+    drain_slice_ = drain_lane_ = drain_sample_ = filled_ = drained_ = 0;
   } else {
     if (last_fill) full_ = true;
     if (last_put_) drain_ = false;
@@ -221,6 +232,10 @@ void TimedUnfold::step_banks() {
       if (++drain_sample_ == drained_block_.samples) {
         drain_sample_ = 0;
         drain_lane_ += members_step_;
+        if (drain_lane_ >= drain_lanes()) {
+          drain_lane_ = 0;
+          ++drain_slice_;
+        }
       }
     }
   }

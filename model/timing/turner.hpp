@@ -39,6 +39,9 @@ class TimedTranspose {
   std::uint32_t plane_ = 0, word_ = 0, block_ = 0, asked_ = 0, got_ = 0, put_ = 0;
 };
 
+/// Slices (words of a plane for the members of a group) that a scan of sf_unfold takes.
+std::uint32_t unfold_slices(const Descriptor& d, const Geometry& geometry);
+
 /// sf_unfold, and the beats that sf_turner holds for it
 class TimedUnfold {
  public:
@@ -69,13 +72,15 @@ class TimedUnfold {
     bool read, last;
   };
   struct Block {
-    std::uint32_t lanes = 0, samples = 0;
-    std::uint32_t row = 0, sample = 0, plane = 0, word = 0;  ///< of the target, the first
+    std::uint32_t samples = 0;
+    std::uint32_t tap_row = 0, sample = 0, word = 0;  ///< of the target, the first
+    std::uint32_t slice = 0;                          ///< of the source's pixel, the first
     bool final = false;
   };
   bool running() const { return state_ == kRun; }
   bool flushing() const { return state_ == kWait && !out_valid_; }
   std::uint32_t drain_address() const;
+  std::uint32_t drain_lanes() const;
   bool room() const {
     return tags_.size() < kUnfoldTags && (blocks_.size() < kUnfoldBlocks || lane_ != 0);
   }
@@ -93,9 +98,9 @@ class TimedUnfold {
   Descriptor d_;
   unsigned state_ = kIdle;
   Next next_ = Next::kNone;
-  std::uint32_t samples_step_ = 1, members_step_ = 1;
+  std::uint32_t samples_step_ = 1, members_step_ = 1, slices_ = 1;
   // Indices of the next scan
-  std::uint32_t tap_y_ = 0, tap_x_ = 0, lane_first_ = 0, plane_ = 0, sample_ = 0;
+  std::uint32_t tap_y_ = 0, tap_x_ = 0, slice_ = 0, sample_ = 0;
   // The current scan
   bool scan_ = false;
   std::uint32_t out_x_ = 0, out_y_ = 0, lane_ = 0;
@@ -107,7 +112,7 @@ class TimedUnfold {
   Ring<Block> blocks_{kUnfoldBlocks};
   // Banks
   bool full_ = false, drain_ = false, out_valid_ = false;
-  std::uint32_t filled_ = 0, drained_ = 0, drain_lane_ = 0, drain_sample_ = 0;
+  std::uint32_t filled_ = 0, drained_ = 0, drain_slice_ = 0, drain_lane_ = 0, drain_sample_ = 0;
   Block drained_block_;
   std::uint32_t out_address_ = 0;
   TimedCombiner beats_;

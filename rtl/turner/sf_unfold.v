@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unfolding: im2col of packed planes with a corner turn, lanes along channels to lanes along output pixels
 // (the contract is UNFOLD in model/spec/descriptor.hpp of Solfege's sources). Three parts, each ahead of the next:
-//   asker   walks scans (for tap y, tap x, source word, plane, sample group) of output pixels (y, x), one
-//           pixel a cycle: a read of one beat, or nothing where the tap is outside the map. Lanes pixels,
-//           or the last fewer, make a block.
-//   filler  takes the answers into half of a store, a pixel a cycle: Samples words of Lanes channels each.
-//   drainer writes the other half turned: for each group of target members, for each sample, one beat.
-// The halves change roles when both are done. Samples = members of the source group that one beat holds, as far as
-// a block of 4096 bits allows, at least 1. The asker never has more reads under way than the answers' queue holds.
+//   asker   walks scans (for tap y, tap x, slices, sample group) of output pixels (y, x), one pixel a cycle: a read
+//           of one beat, or nothing where the tap is outside the map. Lanes pixels, or the last fewer, make a block.
+//   filler  takes the answers into half of a store, a pixel a cycle: SlabWords words of Lanes channels each.
+//   drainer writes the other half turned: for each slice and group of target members, for each sample, one beat.
+// The halves change roles when both are done. A slice is a word of a plane, for the members of a group; those of a pixel
+// lie next to one another, plane by plane. A scan takes as many slices as share a beat, a power of two of which a pixel
+// has and the source begins with a multiple, as far as a block of 8192 bits allows; or 1, and of its members what a beat and a block allow.
+// The asker never has more reads under way than the answers' queue holds.
 // Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
 // the last and outside the map are 0.
-// Cycles not stalled: 21 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
+// Cycles not stalled: 23 + sum over blocks k = 0.. of max(pixels of block k, beats of block k - 1).
 `default_nettype none
 module sf_unfold #(
     parameter Rows = 16,
@@ -65,14 +66,16 @@ module sf_unfold #(
   localparam PlaceBits = (BeatWords > 1) ? $clog2(BeatWords) : 1;
   localparam [4:0] RowShift = $clog2(Rows);
   localparam [4:0] ColumnShift = $clog2(Columns);
-  // Samples of a block, by the source's group
-  localparam BankWords = (4096 / (Lanes * Lanes) > 1) ? 4096 / (Lanes * Lanes) : 1;
-  localparam ReadLimit = (BeatWords < BankWords) ? BeatWords : BankWords;
-  localparam RowSamples = (Rows < ReadLimit) ? Rows : ReadLimit;
-  localparam ColumnSamples = (Columns < ReadLimit) ? Columns : ReadLimit;
+  // Words that a block has of a pixel; samples of a block, and slices at most, by the source's group
+  localparam BankWords = (8192 / (Lanes * Lanes) > 1) ? 8192 / (Lanes * Lanes) : 1;
+  localparam SlabWords = (BeatWords < BankWords) ? BeatWords : BankWords;
+  localparam RowSamples = (Rows < SlabWords) ? Rows : SlabWords;
+  localparam ColumnSamples = (Columns < SlabWords) ? Columns : SlabWords;
   localparam [4:0] RowSampleShift = $clog2(RowSamples);
   localparam [4:0] ColumnSampleShift = $clog2(ColumnSamples);
-  localparam Samples = (RowSamples > ColumnSamples) ? RowSamples : ColumnSamples;
+  localparam [4:0] RowSliceShift = $clog2(SlabWords / RowSamples);
+  localparam [4:0] ColumnSliceShift = $clog2(SlabWords / ColumnSamples);
+  localparam MaxSliceShift = (RowSliceShift > ColumnSliceShift) ? RowSliceShift : ColumnSliceShift;
   localparam ReadStep = (RowSamples < ColumnSamples) ? RowSamples : ColumnSamples;
   // Members of a write, by the target's group
   localparam WriteLimit = (BeatWords < Lanes) ? BeatWords : Lanes;
@@ -81,16 +84,21 @@ module sf_unfold #(
   localparam Members = (RowMembers > ColumnMembers) ? RowMembers : ColumnMembers;
   localparam WriteStep = (RowMembers < ColumnMembers) ? RowMembers : ColumnMembers;
   localparam LaneBits = $clog2(Lanes);
-  localparam SlabBits = Samples * Lanes;  // a pixel of a block
-  // A beat takes one unit, Members channels of a sample, of every pixel
-  localparam Units = SlabBits / Members;  // of a pixel; at most Lanes, a power of two
+  localparam SlabBits = SlabWords * Lanes;  // a pixel of a block
+  // A beat takes one unit, Members channels of a sample of a slice, of every pixel
+  localparam Units = SlabBits / Members;  // of a pixel, a power of two
   localparam UnitBits = (Units > 1) ? $clog2(Units) : 1;
+  localparam Banks = (Units > Lanes) ? Units : Lanes;
+  localparam BankBits = $clog2(Banks);
+  localparam StoreDepth = (Units > Lanes) ? Lanes : Units;  // of a half
+  localparam StoreBits = (StoreDepth > 1) ? $clog2(StoreDepth) : 1;
   localparam SampleUnitShift = $clog2(Lanes / Members);
   localparam MemberShift = $clog2(Members);
   localparam ReservedBits = $clog2(UNFOLD_ANSWERS) + 1;
 
   wire [15:0] source_rows  = descriptor_i[F_SOURCE_ROWS+:16];
   wire [15:0] source_lanes = descriptor_i[F_SOURCE_LANES+:16];
+  wire [15:0] source_words = descriptor_i[F_SOURCE_WORDS+:16];
   wire [15:0] height       = descriptor_i[F_UNFOLD_HEIGHT+:16];
   wire [15:0] width        = descriptor_i[F_UNFOLD_WIDTH+:16];
   wire [15:0] out_height   = descriptor_i[F_UNFOLD_OUT_HEIGHT+:16];
@@ -110,21 +118,48 @@ module sf_unfold #(
   wire [15:0] target_mask  = (16'd1 << target_shift) - 16'd1;
   wire [15:0] source_mask  = (16'd1 << source_shift) - 16'd1;
 
+  // ---- Slices of a scan, 2^slices_shift, and how far they go: planes, and words beyond ----
+  wire [4:0] most_slices = source_columns ? ColumnSliceShift : RowSliceShift;
+  // Modulo 64: slices of a pixel, and the source's place in slices
+  wire [5:0] some_slices = planes * source_words[5:0];
+  wire [5:0] some_places = descriptor_i[F_SOURCE_ADDRESS+:32] >> (source_shift + WordLog2);
+  reg  [4:0] slices_shift, slices_shift_q;
+  reg  [5:0] slice_planes, slice_planes_q;
+  wire [5:0] slices = 6'd1 << slices_shift_q;
+  always @* begin : counting_slices
+    integer shift, count;
+    shift        = 0;
+    count        = 0;
+    slices_shift = 5'd0;
+    slice_planes = 6'd0;
+    for (shift = 1; shift <= MaxSliceShift; shift = shift + 1)
+      if (shift <= {27'd0, most_slices} && ((some_slices | some_places) & ((6'd1 << shift) - 6'd1)) == 6'd0) slices_shift = shift[4:0];
+    for (count = 1; count <= (1 << MaxSliceShift); count = count + 1)
+      if (count * {16'd0, source_words} <= {26'd0, slices}) slice_planes = count[5:0];
+  end
+  reg [15:0] slice_words_q;
+  always @(posedge clk_i) begin
+    slices_shift_q <= slices_shift;
+    slice_planes_q <= slice_planes;
+    slice_words_q  <= {10'd0, slices} - slice_planes_q * source_words;
+  end
+
   // ---- States: strides first (a product in two cycles), then running, then the writes' answers ----
   localparam [3:0] STATE_IDLE = 4'd0, STATE_SOURCE_PIXEL = 4'd1, STATE_SOURCE_LINE = 4'd2, STATE_SOURCE_GROUP = 4'd3,
                    STATE_PADDING_Y = 4'd4, STATE_PADDING_X = 4'd5, STATE_STEP_Y = 4'd6, STATE_STEP_X = 4'd7,
-                   STATE_TARGET_PIXEL = 4'd8, STATE_TARGET_GROUP = 4'd9, STATE_BEGIN = 4'd10, STATE_RUN = 4'd11,
-                   STATE_WAIT = 4'd12;
+                   STATE_TARGET_PIXEL = 4'd8, STATE_TARGET_GROUP = 4'd9, STATE_TARGET_PLANES = 4'd10,
+                   STATE_BEGIN = 4'd11, STATE_RUN = 4'd12, STATE_WAIT = 4'd13;
   reg [3:0] state_q;
   wire run = enable_i & (state_q == STATE_RUN);
   wire finish;
 
   // Bytes from one to the next of the packed layouts
   wire [31:0] source_word  = 32'd1 << (source_shift + WordLog2);
-  wire [31:0] source_plane = {16'd0, descriptor_i[F_SOURCE_WORDS+:16]} << (source_shift + WordLog2);
+  wire [31:0] source_plane = {16'd0, source_words} << (source_shift + WordLog2);
   wire [31:0] target_word  = 32'd1 << (target_shift + WordLog2);
   wire [31:0] target_plane = {16'd0, descriptor_i[F_TARGET_WORDS+:16]} << (target_shift + WordLog2);
   reg  [31:0] source_pixel_q, source_line_q, source_group_q, target_pixel_q, target_group_q;
+  reg  [31:0] target_planes_q;           // planes that a scan's slices go on
   reg  [31:0] padding_y_q, padding_x_q;  // what lies before the map
   reg  [31:0] step_y_q, step_x_q;        // from one output pixel to the next
   wire [31:0] samples_bytes = {16'd0, samples_step} << WordShift;
@@ -134,24 +169,27 @@ module sf_unfold #(
   localparam [1:0] NEXT_NONE = 2'd0, NEXT_SUM = 2'd1, NEXT_PRODUCT = 2'd2, NEXT_READY = 2'd3;
   reg [1:0]  next_q;
   reg [7:0]  tap_y_q, tap_x_q;
-  reg [15:0] lane_first_q;   // of the source word
+  reg [15:0] word_q;         // of the first slice
   reg [5:0]  plane_q;
   reg [15:0] sample_q;       // first of the group
   reg [15:0] tap_row_q;      // target row of the tap's channel 0
   reg [31:0] tap_line_q, tap_at_q;             // source addresses: of the tap's y, of the tap
-  reg [31:0] word_at_q, plane_at_q, group_at_q, sample_at_q;  // source offsets
+  reg [31:0] slice_at_q, group_at_q, sample_at_q;             // source offsets
   reg [31:0] target_plane_at_q, target_sample_at_q;           // target offsets
   reg [31:0] product_q, source_sum_q, target_sum_q;
-  wire [15:0] target_row  = tap_row_q + lane_first_q;
-  wire [15:0] lanes_left  = source_lanes - lane_first_q;
+  reg [31:0] plane_sum_q, tap_product_q;  // of word 0 of the next plane
+  wire [15:0] target_row  = tap_row_q + (word_q << LaneBits);
   wire [15:0] samples_left = source_rows - sample_q;
   wire last_sample = samples_left <= samples_step;
-  wire last_plane  = plane_q + 6'd1 == planes;
-  wire last_word   = {16'd0, lanes_left} <= Lanes;
+  wire [16:0] next_word   = {1'b0, word_q} + {1'b0, slice_words_q};
+  wire        over_plane  = next_word >= {1'b0, source_words};
+  wire [6:0]  next_plane  = {1'b0, plane_q} + {1'b0, slice_planes_q} + {6'd0, over_plane};
+  wire last_slices = next_plane == {1'b0, planes};
+  wire first_slices = word_q == 16'd0 & plane_q == 6'd0;
   wire last_tap_x  = tap_x_q + 8'd1 == descriptor_i[F_UNFOLD_KERNEL_WIDTH+:8];
   wire last_tap_y  = tap_y_q + 8'd1 == descriptor_i[F_UNFOLD_KERNEL_HEIGHT+:8];
   wire last_group_sample = ((sample_q + samples_step) & source_mask) == 16'd0;
-  wire last_scan = last_sample & last_plane & last_word & last_tap_x & last_tap_y;
+  wire last_scan = last_sample & last_slices & last_tap_x & last_tap_y;
   wire load;  // the scan starts
 
   reg [31:0] factor;
@@ -167,6 +205,7 @@ module sf_unfold #(
       STATE_STEP_X:       begin factor = source_pixel_q; times = {8'd0, stride_x}; end
       STATE_TARGET_PIXEL: begin factor = target_plane; times = {10'd0, planes}; end
       STATE_TARGET_GROUP: begin factor = target_pixel_q; times = source_rows; end
+      STATE_TARGET_PLANES: begin factor = target_plane; times = {10'd0, slice_planes_q}; end
       default:            begin factor = target_group_q; times = target_row >> target_shift; end
     endcase
   end
@@ -215,29 +254,32 @@ module sf_unfold #(
         STATE_STEP_X:       step_x_q <= product;
         STATE_TARGET_PIXEL: target_pixel_q <= product;
         STATE_TARGET_GROUP: target_group_q <= product;
+        STATE_TARGET_PLANES: target_planes_q <= product;
         default:            product_q <= product;
       endcase
       // The sums of a scan, one cycle after its indices; its product is there after two
-      source_sum_q <= tap_at_q + word_at_q + plane_at_q + sample_at_q;
+      source_sum_q <= tap_at_q + slice_at_q + sample_at_q;
       target_sum_q <= descriptor_i[F_TARGET_ADDRESS+:32] + target_plane_at_q + target_sample_at_q
                       + ({16'd0, target_row & target_mask} << WordShift);
+      plane_sum_q  <= descriptor_i[F_TARGET_ADDRESS+:32] + target_plane_at_q + target_plane + target_sample_at_q
+                      + ({16'd0, tap_row_q & target_mask} << WordShift);
       if (state_q == STATE_BEGIN) begin
         tap_y_q      <= 8'd0;
         tap_x_q      <= 8'd0;
         tap_row_q    <= 16'd0;
         tap_line_q   <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_y_q - padding_x_q;
         tap_at_q     <= descriptor_i[F_SOURCE_ADDRESS+:32] - padding_y_q - padding_x_q;
-        lane_first_q <= 16'd0;
-        word_at_q    <= 32'd0;
+        word_q       <= 16'd0;
         plane_q      <= 6'd0;
-        plane_at_q   <= 32'd0;
+        slice_at_q   <= 32'd0;
         sample_q     <= 16'd0;
         group_at_q   <= 32'd0;
         sample_at_q  <= 32'd0;
         target_plane_at_q  <= 32'd0;
         target_sample_at_q <= 32'd0;
       end else if (load) begin
-        // Next indices: sample group fastest, then plane, word, tap x, tap y
+        // Next indices: sample group fastest, then slices, tap x, tap y
+        if (first_slices) tap_product_q <= product_q;
         sample_q           <= last_sample ? 16'd0 : sample_q + samples_step;
         target_sample_at_q <= last_sample ? 32'd0 : target_sample_at_q + (target_pixel_q << samples_shift);
         if (last_sample) begin
@@ -248,20 +290,18 @@ module sf_unfold #(
           sample_at_q <= group_at_q + source_group_q;
         end else sample_at_q <= sample_at_q + samples_bytes;
         if (last_sample) begin
-          plane_q           <= last_plane ? 6'd0 : plane_q + 6'd1;
-          plane_at_q        <= last_plane ? 32'd0 : plane_at_q + source_plane;
-          target_plane_at_q <= last_plane ? 32'd0 : target_plane_at_q + target_plane;
-          if (last_plane) begin
-            lane_first_q <= last_word ? 16'd0 : lane_first_q + Lanes;
-            word_at_q    <= last_word ? 32'd0 : word_at_q + source_word;
-            if (last_word) begin
-              tap_row_q <= tap_row_q + descriptor_i[F_UNFOLD_TAP_ROWS+:16];
-              tap_x_q   <= last_tap_x ? 8'd0 : tap_x_q + 8'd1;
-              tap_at_q  <= last_tap_x ? tap_line_q + source_line_q : tap_at_q + source_pixel_q;
-              if (last_tap_x) begin
-                tap_y_q    <= tap_y_q + 8'd1;
-                tap_line_q <= tap_line_q + source_line_q;
-              end
+          word_q            <= last_slices ? 16'd0 : over_plane ? next_word[15:0] - source_words : next_word[15:0];
+          plane_q           <= last_slices ? 6'd0 : next_plane[5:0];
+          slice_at_q        <= last_slices ? 32'd0 : slice_at_q + (source_word << slices_shift_q);
+          target_plane_at_q <= last_slices ? 32'd0
+                               : target_plane_at_q + target_planes_q + (over_plane ? target_plane : 32'd0);
+          if (last_slices) begin
+            tap_row_q <= tap_row_q + descriptor_i[F_UNFOLD_TAP_ROWS+:16];
+            tap_x_q   <= last_tap_x ? 8'd0 : tap_x_q + 8'd1;
+            tap_at_q  <= last_tap_x ? tap_line_q + source_line_q : tap_at_q + source_pixel_q;
+            if (last_tap_x) begin
+              tap_y_q    <= tap_y_q + 8'd1;
+              tap_line_q <= tap_line_q + source_line_q;
             end
           end
         end
@@ -276,7 +316,10 @@ module sf_unfold #(
   reg [31:0] line_at_q, at_q;
   reg [LaneBits-1:0] lane_q;
   reg [31:0] block_at_q;                  // target address of the block's first member and sample
-  reg [15:0] block_member_q, block_lanes_q, block_samples_q;
+  reg [31:0] block_plane_at_q;            // of word 0 of the next plane
+  reg [15:0] block_member_q, block_plane_member_q;
+  reg [15:0] block_words_q;               // from the first slice to the plane's last
+  reg [15:0] block_samples_q;
   reg        block_final_q;               // the scan is the last
 
   wire tag_ready, block_ready;
@@ -324,12 +367,15 @@ module sf_unfold #(
       lane_q          <= {LaneBits{1'b0}};
       block_at_q      <= target_sum_q + product_q;
       block_member_q  <= target_row & target_mask;
-      block_lanes_q   <= last_word ? lanes_left : Lanes;
+      block_plane_at_q     <= plane_sum_q + (first_slices ? product_q : tap_product_q);
+      block_plane_member_q <= tap_row_q & target_mask;
+      block_words_q   <= source_words - word_q;
       block_samples_q <= last_sample ? samples_left : samples_step;
       block_final_q   <= last_scan;
     end else if (step) begin
       lane_q <= lane_q + 1'b1;
       if (&lane_q) block_at_q <= block_at_q + target_word;
+      if (&lane_q) block_plane_at_q <= block_plane_at_q + target_word;
       out_x_q <= last_x ? 16'd0 : out_x_q + 16'd1;
       x_q     <= last_x ? x_first_q : x_q + {10'd0, stride_x};
       at_q    <= last_x ? line_at_q + step_y_q : at_q + step_x_q;
@@ -385,7 +431,7 @@ module sf_unfold #(
     if (response_valid_i)
       for (at = 0; at < BeatWords; at = at + ReadStep)
         if ({{(32-PlaceBits){1'b0}}, place} == at)
-          for (w = 0; w < Samples; w = w + 1)
+          for (w = 0; w < SlabWords; w = w + 1)
             if (at + w < BeatWords) answer_in[w*Lanes+:Lanes] = response_data_i[(at+w)*Lanes+:Lanes];
   end
   sf_fifo #(
@@ -403,21 +449,22 @@ module sf_unfold #(
       .pop_i  (take_answer),
       .used_o ()
   );
-  wire [31:0] block_at;
-  wire [15:0] block_member, block_lanes, block_samples;
+  wire [31:0] block_at, block_plane_at;
+  wire [15:0] block_member, block_plane_member, block_words, block_samples;
   wire        block_final;
   sf_fifo #(
-      .Width(81),
+      .Width(129),
       .Depth(UNFOLD_BLOCKS)
   ) u_blocks (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
       .clear_i(clear_i),
       .push_i (step & block_end),
-      .data_i ({block_at_q, block_member_q, block_lanes_q, block_samples_q, block_final_q & scan_end}),
+      .data_i ({block_at_q, block_member_q, block_plane_at_q, block_plane_member_q, block_words_q, block_samples_q,
+                block_final_q & scan_end}),
       .ready_o(block_ready),
       .valid_o(),
-      .data_o ({block_at, block_member, block_lanes, block_samples, block_final}),
+      .data_o ({block_at, block_member, block_plane_at, block_plane_member, block_words, block_samples, block_final}),
       .pop_i  (swap),
       .used_o ()
   );
@@ -445,19 +492,28 @@ module sf_unfold #(
 
   reg [31:0] drain_row_q, drain_at_q;         // target address of the members' first sample, of the beat
   reg [15:0] drain_member_q;                  // of the target group
+  reg [31:0] drain_plane_at_q;                // the same of word 0 of the next plane
+  reg [15:0] drain_plane_member_q;
+  reg [5:0]  drain_slice_q;
+  reg [15:0] drain_words_q;                   // to the plane's last
   reg [15:0] drain_lane_q, drain_sample_q;    // channel of the word, sample of the block
-  reg [15:0] drain_lanes_q, drain_samples_q;
+  reg [15:0] drain_samples_q;
   reg        drain_final_q;
   reg        out_valid_q;
   wire put = run & drain_q & (~out_valid_q | write_ready_i);
   wire last_put_sample = drain_sample_q + 16'd1 == drain_samples_q;
-  wire last_put_lane   = {1'b0, drain_lane_q} + {1'b0, members_step} >= {1'b0, drain_lanes_q};
-  wire last_put = put & last_put_sample & last_put_lane;
+  wire last_of_plane   = drain_words_q == 16'd1;
+  wire [15:0] last_lanes = (source_lanes - 16'd1) & (Lanes - 16'd1);  // before the last of a plane's last word
+  wire last_put_lane   = {1'b0, drain_lane_q} + {1'b0, members_step} > (last_of_plane ? {1'b0, last_lanes} : Lanes - 17'd1);
+  wire last_put_slice  = drain_slice_q + 6'd1 == slices;
+  wire end_slice = last_put_sample & last_put_lane;
+  wire last_put = put & end_slice & last_put_slice;
   assign swap = (full_q | last_fill) & (~drain_q | last_put);
   assign finish = last_put & drain_final_q;
   wire group_end = ((drain_member_q + members_step) & target_mask) == 16'd0;
-  wire [31:0] next_row = group_end ? drain_row_q + members_bytes - target_word + target_group_q
-                                   : drain_row_q + members_bytes;
+  wire [31:0] next_row = (end_slice & last_of_plane) ? drain_plane_at_q
+                         : group_end ? drain_row_q + members_bytes - target_word + target_group_q
+                         : drain_row_q + members_bytes;
   always @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
       bank_q      <= 1'b0;
@@ -494,9 +550,12 @@ module sf_unfold #(
       drain_row_q     <= block_at;
       drain_at_q      <= block_at;
       drain_member_q  <= block_member;
-      drain_lanes_q   <= block_lanes;
+      drain_plane_at_q     <= block_plane_at;
+      drain_plane_member_q <= block_plane_member;
+      drain_words_q   <= block_words;
       drain_samples_q <= block_samples;
       drain_final_q   <= block_final;
+      drain_slice_q   <= 6'd0;
       drain_lane_q    <= 16'd0;
       drain_sample_q  <= 16'd0;
     end else if (put) begin
@@ -504,17 +563,24 @@ module sf_unfold #(
       drain_at_q     <= last_put_sample ? next_row : drain_at_q + target_pixel_q;
       if (last_put_sample) begin
         drain_row_q    <= next_row;
-        drain_member_q <= (drain_member_q + members_step) & target_mask;
-        drain_lane_q   <= drain_lane_q + members_step;
+        drain_member_q <= (end_slice & last_of_plane) ? drain_plane_member_q
+                          : (drain_member_q + members_step) & target_mask;
+        drain_lane_q   <= last_put_lane ? 16'd0 : drain_lane_q + members_step;
+      end
+      if (end_slice) begin
+        drain_slice_q <= drain_slice_q + 6'd1;
+        drain_words_q <= last_of_plane ? source_words : drain_words_q - 16'd1;
+        if (last_of_plane) drain_plane_at_q <= drain_plane_at_q + target_plane;
       end
     end
   end
 
-  // ---- The corner turn: unit u of pixel p lies in bank p + u (modulo Lanes) at address u ----
+  // ---- The corner turn: unit u of pixel p lies in bank p + u (modulo Banks), at the address of the fewer: u or p ----
   wire [UnitBits-1:0] fill_shift = {UnitBits{1'b0}} - filled_q[UnitBits-1:0];
-  wire [15:0]         drain_unit = drain_sample_q << SampleUnitShift | drain_lane_q >> MemberShift;
+  wire [15:0]         drain_unit = ({10'd0, drain_slice_q} << samples_shift | drain_sample_q) << SampleUnitShift
+      | drain_lane_q >> MemberShift;
   wire [SlabBits-1:0] slab;  // of the pixel, its units in the order of their banks
-  wire [Lanes*Members-1:0] bank_data, units;
+  wire [Banks*Members-1:0] bank_data, units;
   sf_rotate #(
       .Units    (Units),
       .UnitBits (Members),
@@ -527,19 +593,33 @@ module sf_unfold #(
   );
   genvar bank;
   generate
-    for (bank = 0; bank < Lanes; bank = bank + 1) begin : gen_bank
-      localparam [LaneBits-1:0] BANK = bank;
-      wire [15:0] own_unit = {{(16-LaneBits){1'b0}}, BANK - filled_q[LaneBits-1:0]};  // of the pixel being filled
+    for (bank = 0; bank < Banks; bank = bank + 1) begin : gen_bank
+      localparam [BankBits-1:0] BANK = bank;
+      wire [StoreBits-1:0] write_at, read_at;
+      wire write, read;
+      if (Units > Lanes) begin : gen_by_pixel
+        wire [BankBits-1:0] own_pixel = BANK - drain_unit[BankBits-1:0];  // of the unit being drained
+        assign write_at = filled_q[StoreBits-1:0];
+        assign read_at  = own_pixel[StoreBits-1:0];
+        assign write    = take_answer;
+        assign read     = put & {16'd0, own_pixel} < Lanes;
+      end else begin : gen_by_unit
+        wire [BankBits-1:0] own_unit = BANK - filled_q[BankBits-1:0];  // of the pixel being filled
+        assign write_at = own_unit[StoreBits-1:0];
+        assign read_at  = drain_unit[StoreBits-1:0];
+        assign write    = take_answer & {16'd0, own_unit} < Units;
+        assign read     = put;
+      end
       sf_ram #(
           .Width(Members),
-          .Depth(2 * Units)
+          .Depth(2 * StoreDepth)
       ) u_store (
           .clk_i          (clk_i),
-          .write_enable_i (take_answer & own_unit < Units),
-          .write_address_i({bank_q, own_unit[UnitBits-1:0]}),
+          .write_enable_i (write),
+          .write_address_i({bank_q, write_at}),
           .write_data_i   (slab[(bank%Units)*Members+:Members]),
-          .read_enable_i  (put),
-          .read_address_i ({~bank_q, drain_unit[UnitBits-1:0]}),
+          .read_enable_i  (read),
+          .read_address_i ({~bank_q, read_at}),
           .read_data_o    (bank_data[bank*Members+:Members])
       );
     end
@@ -557,7 +637,7 @@ module sf_unfold #(
     end
   end
   sf_rotate #(
-      .Units    (Lanes),
+      .Units    (Banks),
       .UnitBits (Members),
       .ShiftBits(UnitBits)
   ) u_units_rotate (

@@ -40,7 +40,11 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     const int rows = d.source_rows, lanes = d.source_lanes, planes = d.unfold_planes;
     const int pixels = d.unfold_out_height * d.unfold_out_width;
     const int taps = d.unfold_kernel_height * d.unfold_kernel_width;
-    const int scans = taps * d.source_words * planes;
+    const int words = d.source_words;
+    int slices = SF_BUS_BYTES * 8 / SF_LANES;  // of a beat, and of a block of 8192 bits
+    slices = std::min(slices, std::max(1, 8192 / (SF_LANES * SF_LANES))) / samples;
+    const auto place = d.source_address / (geometry.side(d.source_columns).group * SF_LANES / 8);
+    while (planes * words % slices != 0 || place % slices != 0) slices /= 2;
     std::vector<uint8_t> memory = naive.memory;
     naive.execute(d);
     std::deque<std::pair<int, uint32_t>> reading;  // ready cycle, address
@@ -89,15 +93,17 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     CHECK(written == taps * planes * rows * d.target_words * steps_of(lanes, members) * members *
                          SF_LANES / 8);
 
-    long formula = 21, before = 0;
-    for (int scan = 0; scan < scans; ++scan)
-      for (int first = 0; first < rows; first += samples) {
-        const int left = lanes - scan / planes % static_cast<int>(d.source_words) * SF_LANES;
+    long formula = 23, before = 0;
+    for (int scan = 0; scan < taps * planes * words; scan += slices)
+      for (int first = 0; first < rows; first += samples)
         for (int pixel = 0; pixel < pixels; pixel += SF_LANES) {
           formula += std::max<long>(std::min(SF_LANES, pixels - pixel), before);
-          before = std::min(samples, rows - first) * steps_of(std::min(SF_LANES, left), members);
+          before = 0;
+          for (int slice = scan; slice < scan + slices; ++slice) {
+            const int left = lanes - slice % words * SF_LANES;
+            before += std::min(samples, rows - first) * steps_of(std::min(SF_LANES, left), members);
+          }
         }
-      }
     formula += before;
     CHECK(active == formula);
     if (fast) {

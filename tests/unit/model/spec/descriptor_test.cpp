@@ -181,9 +181,10 @@ TEST_CASE("geometry of a machine whose beats hold several words", "[geometry]") 
   CHECK((g.rows.word_bytes == 8 && g.rows.unit_bytes == 8 && g.rows.beat_words == 8));
   CHECK((g.rows.beat_members == 4 && g.rows.turned_members == 4));
   CHECK((g.columns.word_bytes == 64 && g.columns.unit_bytes == 64 && g.columns.beat_words == 1));
-  // A beat has 32 words of 16 lanes, but the turner's square only 16 rows; 16 squares make a bank.
+  // A beat has 32 words of 16 lanes, but the turner's square only 16 rows; 32 squares make a bank.
   CHECK((g.columns.beat_members == 32 && g.columns.turned_members == 16));
-  CHECK((g.rows.unfold_samples == 4 && g.columns.unfold_samples == 16));
+  CHECK((g.rows.unfold_samples == 4 && g.columns.unfold_samples == 32));
+  CHECK((g.rows.unfold_slices == 8 && g.columns.unfold_slices == 1));
   CHECK((g.elements == 128 && g.tile_chunks == 16 && g.column_chunks == 4));
   CHECK((g.drain_rows == 4 && g.drain_blocks == 1));
   CHECK((g.block_row_chunks == 2 && g.block_chunks == 32 && g.chunks(17) == 4));
