@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 
+#include "model/host/tiler.hpp"
 #include "model/spec/geometry.hpp"
 #include "model/spec/program.hpp"
 
@@ -28,6 +29,7 @@ class OperandBuffer {
            (beat_words_ - std::gcd(pixel_words, beat_words_));
   }
   int beat_words() const { return beat_words_; }
+  BufferRoom room(int pixel_words) const { return {half_words(pixel_words), beat_words_}; }
 
   /// Where words of a tensor are, or go.
   struct Place {

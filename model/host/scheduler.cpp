@@ -366,24 +366,13 @@ InputError ProgramBuilder::too_small(const OperandBuffer& buffer, int need,
                                      const PackedTensor& tensor, const std::string& label,
                                      const Layer& layer) const {
   const std::string key = buffer.columns() ? "array.column_buffer_depth" : "array.row_buffer_depth";
-  const std::int64_t depth = config_value(config_, key),
-                     lost = depth / 2 - buffer.half_words(tensor.pixel_words());
-  const std::int64_t pixel_planes = need / tensor.words();  // a word each where all lanes fit one
-  auto depth_for = [&](int lanes) {
-    return 2 * (pixel_planes * ((tensor.lanes + lanes - 1) / lanes) + lost);
-  };
-  std::string advice = advise_at_least(key, depth_for(config_.lanes),
-                                       "lower --batch, or make the layer's map or kernel smaller");
-  // Wider words are fewer.
-  for (int lanes = config_.lanes;
-       !allows_at_least(key, depth_for(config_.lanes)) && allows_at_least("array.lanes", lanes);
-       lanes *= 2)
-    if (allows_at_least(key, depth_for(lanes))) {
-      advice = advise_at_least("array.lanes", lanes, "");
-      break;
-    }
-  return InputError(fmt::format("{} = {}: {} of layer {} needs {} words in half a buffer: {}", key,
-                                depth, label, layer.name, need, advice));
+  const std::int64_t depth = config_value(config_, key);
+  const std::int64_t lost = depth / 2 - buffer.half_words(tensor.pixel_words());
+  return InputError(
+      fmt::format("{} = {}: {} of layer {} needs {} words in half a buffer: {}", key, depth, label,
+                  layer.name, need,
+                  advise_at_least(key, 2 * (need + lost),
+                                  "lower --batch, or make the layer's map or kernel smaller")));
 }
 
 OperandBuffer::Place ProgramBuilder::require(OperandBuffer& buffer, const PackedTensor& tensor,
@@ -430,6 +419,20 @@ Operation& ProgramBuilder::append_gemm(Descriptor d, const OperandBuffer::Place&
   rows_.use(row, index);
   columns_.use(column, index);
   return gemm;
+}
+
+/// Some words of each plane of a pixel.
+OperandBuffer::Place ProgramBuilder::require_words(OperandBuffer& buffer,
+                                                   const PackedTensor& tensor, int pixel_first,
+                                                   const Tile& t, bool* fresh) {
+  return require(buffer, tensor, u32(pixel_first + t.word_first), t.words, fresh, tensor.planes,
+                 u32(tensor.words()));
+}
+
+/// Of a contraction's words those from `first` on.
+void ProgramBuilder::take_words(Descriptor& d, int first, int words) const {
+  if (u32(first + words) < d.words) d.tail_lanes = u32(config_.lanes);
+  d.words = u32(words);
 }
 
 /// What a GEMM's operands are, whatever it does with them.
@@ -524,10 +527,13 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
   const int batch = rows.pixels;
   const int tap_rows = unfolded_tap_rows(part.channels, config_.columns);
   const int row_sample = rows.pixel_words(), column_sample = columns.pixel_words();
-  if (row_sample > rows_.half_words(row_sample))
-    throw too_small(rows_, row_sample, rows, label, layer);
-  if (column_sample > columns_.half_words(column_sample))
-    throw too_small(columns_, column_sample, columns, label, layer);
+  const int words = contraction_words(rows.words(), rows.planes, columns.planes,
+                                      rows_.room(row_sample), columns_.room(column_sample));
+  if (words == 0)
+    throw row_sample > rows_.half_words(row_sample)
+        ? too_small(rows_, row_sample, rows, label, layer)
+        : too_small(columns_, column_sample, columns, label, layer);
+  const bool split = words < rows.words();
   // Column groups of a tap lie next to each other, and those of the next tap behind them, as its
   // results do where no channel is between: then all taps are as one. Their samples are pieces of
   // whole beats, or one.
@@ -538,10 +544,12 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
   const bool in_pieces = batch * column_sample % columns_.beat_words() == 0;
   int most = in_pieces ? tap_groups : 1;
   while (most > 1 && columns_.half_words(column_sample, most) < column_sample) --most;
-  const SampleBlock block = block_samples(rows, columns, tap_groups, most, config_.sum_tiles);
+  const SampleBlock block =
+      split ? SampleBlock{1, 1} : block_samples(rows, columns, tap_groups, most, config_.sum_tiles);
   const int samples =
-      std::min({batch, rows_.half_words(row_sample) / row_sample,
-                columns_.half_words(column_sample, block.column_groups) / column_sample});
+      split ? 1
+            : std::min({batch, rows_.half_words(row_sample) / row_sample,
+                        columns_.half_words(column_sample, block.column_groups) / column_sample});
   for (int row_first = 0; row_first < rows.groups(); row_first += block.row_groups)
     for (int tap = 0; tap < (joins ? 1 : taps); ++tap)
       for (int group = 0; group < tap_groups; group += block.column_groups)
@@ -551,25 +559,34 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
           const int column_group = tap * tap_rows / config_.columns + group;
           for (int row_group = row_first;
                row_group < std::min(row_first + block.row_groups, rows.groups()); ++row_group) {
-            bool fresh = false;
-            const OperandBuffer::Place column =
-                require(columns_, columns, u32((column_group * batch + sample) * column_sample),
-                        count * column_sample, &fresh, groups, u32(batch * column_sample));
-            const OperandBuffer::Place row =
-                require(rows_, rows, u32((row_group * batch + sample) * row_sample),
-                        count * row_sample, &fresh);
-            Descriptor d = product_descriptor(rows, columns);
-            d.clear = d.drain = 1;
-            d.columns_by_tile = 1;
-            d.window_mode = WindowMode::kForward;
-            d.column_groups = u32(groups);
-            d.column_group_stride = column.load_words;
-            d.tile_y_count = d.window_height = u32(count);
-            d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
-            d.stride_y = d.stride_x = 1;
-            set_origin(d, 0, 0);
-            append_gemm(d, row, column, fresh, label).useful_plane_pairs =
-                std::exchange(*useful, 0);
+            Tile t{};
+            for (t.word_first = 0; t.word_first < rows.words(); t.word_first += words) {
+              t.words = std::min(words, rows.words() - t.word_first);
+              bool fresh = false;
+              const int column_first = (column_group * batch + sample) * column_sample;
+              const int row_first_word = (row_group * batch + sample) * row_sample;
+              const OperandBuffer::Place column =
+                  split ? require_words(columns_, columns, column_first, t, &fresh)
+                        : require(columns_, columns, u32(column_first), count * column_sample,
+                                  &fresh, groups, u32(batch * column_sample));
+              const OperandBuffer::Place row =
+                  split ? require_words(rows_, rows, row_first_word, t, &fresh)
+                        : require(rows_, rows, u32(row_first_word), count * row_sample, &fresh);
+              Descriptor d = product_descriptor(rows, columns);
+              take_words(d, t.word_first, t.words);
+              d.clear = t.word_first == 0;
+              d.drain = t.word_first + t.words == rows.words();
+              d.columns_by_tile = 1;
+              d.window_mode = WindowMode::kForward;
+              d.column_groups = u32(groups);
+              d.column_group_stride = column.load_words;
+              d.tile_y_count = d.window_height = u32(count);
+              d.tile_x_count = d.tap_y_count = d.tap_x_count = d.window_width = 1;
+              d.stride_y = d.stride_x = 1;
+              set_origin(d, 0, 0);
+              append_gemm(d, row, column, fresh, label).useful_plane_pairs =
+                  std::exchange(*useful, 0);
+            }
 
             Descriptor s = drain_descriptor(drain, result, part, row_group, tap);
             s.count3 = u32(groups);
@@ -606,42 +623,53 @@ void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const Re
                                    const std::string& label, std::uint64_t* useful) {
   Shortage shortage;
   const std::vector<Tile> tiles =
-      tile_product(mode, layer, rows, columns, rows_.half_words(rows.pixel_words()),
-                   columns_.half_words(columns.pixel_words()), &shortage);
+      tile_product(mode, layer, rows, columns, rows_.room(rows.pixel_words()),
+                   columns_.room(columns.pixel_words()), &shortage);
   if (shortage.words != 0)
     throw too_small(shortage.columns ? columns_ : rows_, shortage.words,
                     shortage.columns ? columns : rows, label, layer);
   const bool by_tap = mode == WindowMode::kBackwardWeight;
   const ProductShape shape(mode, layer);
-  const int row_line = (by_tap ? shape.tap_width : shape.map_width) * rows.pixel_words();
-  const int column_line = (by_tap ? shape.map_width : shape.tap_width) * columns.pixel_words();
-  const int column_group_words = columns.pixels * columns.pixel_words();
   for (const Tile& t : tiles) {
     bool fresh = false;
-    const OperandBuffer::Place column =
-        require(columns_, columns, u32(t.group * column_group_words + t.column_first * column_line),
-                (t.groups - 1) * column_group_words + t.column_count * column_line, &fresh);
-    const OperandBuffer::Place row = require(
-        rows_, rows, u32(t.row_group * rows.pixels * rows.pixel_words() + t.row_first * row_line),
-        t.row_count * row_line, &fresh);
+    const bool split = t.words < rows.words();
+    const bool band = t.places.count() < shape.map_width;
+    const auto operand = [&](OperandBuffer& buffer, const PackedTensor& tensor, int group,
+                             int groups, bool is_map) {
+      const int width = is_map ? shape.map_width : shape.tap_width;
+      const int pixel = tensor.pixel_words(), line = width * pixel;
+      const int group_words = tensor.pixels * pixel;
+      const int lines = is_map ? t.lines.count() : t.taps;
+      const int first = group * group_words + (is_map ? t.lines.first : t.tap) * line;
+      if (split) return require_words(buffer, tensor, first, t, &fresh);
+      if (is_map && band)
+        return require(buffer, tensor, u32(first + t.places.first * pixel),
+                       t.places.count() * pixel, &fresh, lines, u32(line));
+      return require(buffer, tensor, u32(first), (groups - 1) * group_words + lines * line, &fresh);
+    };
+    const OperandBuffer::Place column = operand(columns_, columns, t.group, t.groups, by_tap);
+    const OperandBuffer::Place row = operand(rows_, rows, t.row_group, 1, !by_tap);
     Descriptor d = product_descriptor(rows, columns);
-    d.clear = t.tap == 0;
-    d.drain = t.tap + t.taps == shape.tap_height;
+    take_words(d, t.word_first, t.words);
+    d.clear = t.tap == 0 && t.word_first == 0;
+    d.drain = t.tap + t.taps == shape.tap_height && t.word_first + t.words == rows.words();
     d.rows_by_tap = by_tap;
     d.window_mode = mode;
     d.stride_y = u32(layer.stride_height);
     d.stride_x = u32(layer.stride_width);
     d.column_groups = u32(t.groups);
-    d.column_group_stride = u32(column_group_words);
+    d.column_group_stride = u32(columns.pixels * columns.pixel_words());
     d.tile_y_count = u32(t.tiles_y);
     d.tile_x_count = u32(t.tiles_x);
     d.tap_y_count = u32(t.taps);
     d.tap_x_count = u32(shape.tap_width);
     d.window_height = u32(shape.map_height);
-    d.window_width = u32(shape.map_width);
-    d.map_y_first = u32(by_tap ? t.column_first : t.row_first);
+    // Of a band the buffer has its columns only: the window's map begins with them.
+    d.window_width = u32(t.places.count());
+    d.map_y_first = u32(t.lines.first);
+    const std::int64_t before = t.places.first * window_axis(d, false).unit();
     set_origin(d, window_origin(mode, layer.stride_height, layer.padding_height, t.tile_y, t.tap),
-               window_origin(mode, layer.stride_width, layer.padding_width, t.tile_x, 0));
+               window_origin(mode, layer.stride_width, layer.padding_width, t.tile_x, 0) - before);
     append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(*useful, 0);
     if (!d.drain) continue;
 

@@ -2,6 +2,7 @@
 #include "model/host/tiler.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace solfege {
@@ -19,9 +20,8 @@ std::vector<ChannelPart> channel_parts(const Layer& layer) {
   return parts;
 }
 
-Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
-                  int tap_last, int limit) {
-  const int stride = layer.stride_height, padding = layer.padding_height;
+Span operand_span(WindowMode mode, int stride, int padding, int tile_first, int tile_last,
+                  int tap_first, int tap_last, int limit) {
   int low = 0, high = 0;
   switch (mode) {
     case WindowMode::kForward:
@@ -60,84 +60,128 @@ ProductShape::ProductShape(WindowMode mode, const Layer& layer)
 
 namespace {
 
-/// How far each loop of a product goes in one descriptor.
+/// How far each loop of a product goes in one descriptor. Windows walk over the map of one operand,
+/// that of the array's rows, or of its columns for a weight gradient; the other has the taps.
 class Cut {
  public:
   Cut(WindowMode mode, const Layer& layer, const PackedTensor& rows, const PackedTensor& columns,
-      int row_half, int column_half)
+      const BufferRoom& row_room, const BufferRoom& column_room)
       : mode_(mode),
         layer_(layer),
-        rows_(rows),
-        columns_(columns),
-        shape_(mode, layer),
         by_tap_(mode == WindowMode::kBackwardWeight),
-        group_words_(columns.pixels * columns.pixel_words()),
+        map_(by_tap_ ? columns : rows),
+        taps_(by_tap_ ? rows : columns),
+        map_room_(by_tap_ ? column_room : row_room),
+        tap_room_(by_tap_ ? row_room : column_room),
+        shape_(mode, layer),
         tap_rows(shape_.tap_height),
-        tile_rows(shape_.tile_height) {
-    if (by_tap_)
-      cut_taps(row_half, column_half);
-    else if (group_words_ > column_half)
-      shortage = {true, group_words_};
-    if (shortage.words != 0) return;
-    split = tap_rows < shape_.tap_height;
-    if (!split) groups = std::max(1, std::min(columns.groups(), column_half / group_words_));
-    if (split) tile_rows = 1;
-    if (!by_tap_) cut_tiles(row_half);
+        tile_rows(shape_.tile_height),
+        tile_columns(shape_.tile_width),
+        words(rows.words()) {
+    const int group_words = columns.pixels * columns.pixel_words();
+    if (map_.pixels == 1 && taps_.pixels == 1) {
+      words = contraction_words(words, rows.planes, columns.planes, row_room, column_room);
+      const bool of_columns = group_words > column_room.words;
+      if (words == 0) shortage = {of_columns, of_columns ? group_words : rows.pixel_words()};
+    } else if (tap_rows * tap_line() > tap_room_.words) {
+      cut_taps();
+    } else {
+      cut_tiles();
+      if (shortage.words != 0 && shape_.tap_height > 1) cut_taps();
+    }
+    const bool is_whole = tap_rows == shape_.tap_height && words == rows.words() && !bands_;
+    const int first_words =  // of the first of several column groups
+        by_tap_ ? map_words(0, shape_.tap_height) : group_words;
+    while (is_whole && groups < columns.groups() &&
+           groups * group_words + first_words <= column_room.words)
+      ++groups;
+  }
+
+  /// Rows of the map that tiles and taps meet.
+  Span rows_met(int tile, int tiles, int tap, int taps) const {
+    return operand_span(mode_, layer_.stride_height, layer_.padding_height, tile, tile + tiles - 1,
+                        tap, tap + taps - 1, shape_.map_height);
+  }
+  /// Columns of the map for tiles: all, or with the fewest around them that begin and end with
+  /// beats.
+  Span columns_met(int tile, int tiles) const {
+    if (!bands_) return {0, shape_.map_width - 1};
+    const Span met = operand_span(mode_, layer_.stride_width, layer_.padding_width, tile,
+                                  tile + tiles - 1, 0, shape_.tap_width - 1, shape_.map_width);
+    const int unit = beat_pixels();
+    return {met.first / unit * unit, std::min((met.last / unit + 1) * unit, shape_.map_width) - 1};
   }
 
  private:
-  /// Of backward_weight: fewer rows of taps where an operand of all does not fit.
-  void cut_taps(int row_half, int column_half) {
-    const auto row_need = [&](int taps) { return taps * shape_.tap_width * rows_.pixel_words(); };
-    const auto column_need = [&](int taps) {
-      if (taps == shape_.tap_height) return group_words_;
-      int most = 0;
-      for (int tile = 0; tile < shape_.tile_height; ++tile)
-        for (int tap = 0; tap < shape_.tap_height; tap += taps)
-          most = std::max(
-              most, operand_rows(mode_, layer_, tile, tile, tap,
-                                 std::min(tap + taps, shape_.tap_height) - 1, shape_.map_height)
-                        .count());
-      return most * shape_.map_width * columns_.pixel_words();
-    };
-    while (tap_rows > 1 && (row_need(tap_rows) > row_half || column_need(tap_rows) > column_half))
-      --tap_rows;
-    if (row_need(1) > row_half)
-      shortage = {false, row_need(1)};
-    else if (column_need(1) > column_half)
-      shortage = {true, column_need(1)};
+  int tap_line() const { return shape_.tap_width * taps_.pixel_words(); }
+  int beat_pixels() const {
+    return map_room_.beat_words / std::gcd(map_room_.beat_words, map_.pixel_words());
+  }
+  /// Rows of a band lie apart in memory, and go side by side into the buffer in whole beats.
+  bool can_band() const { return shape_.tap_height == 1 || shape_.map_width % beat_pixels() == 0; }
+
+  /// Fewer rows of taps, for a tile at a time.
+  void cut_taps() {
+    tile_rows = tile_columns = 1;
+    bands_ = can_band();
+    shortage = {};
+    int need = 0;
+    for (tap_rows = shape_.tap_height - 1; tap_rows > 0; --tap_rows) {
+      if (tap_rows * tap_line() > tap_room_.words) continue;
+      need = 0;
+      for (int tap = 0; tap < shape_.tap_height; tap += tap_rows)
+        need = std::max(need, map_words(tap, tap_rows));
+      if (need <= map_room_.words) return;
+    }
+    shortage = need == 0 ? Shortage{!by_tap_, tap_line()} : Shortage{by_tap_, need};
   }
 
-  /// Of the others: as many rows of tiles as their operand rows fit.
-  void cut_tiles(int row_half) {
-    const auto need = [&](int tiles) {
-      int most = 0;
-      for (int first = 0; first < shape_.tile_height; first += tiles)
-        most = std::max(most, operand_rows(mode_, layer_, first,
-                                           std::min(first + tiles, shape_.tile_height) - 1, 0,
-                                           shape_.tap_height - 1, shape_.map_height)
-                                      .count() *
-                                  shape_.map_width * rows_.pixel_words());
-      return most;
-    };
-    while (tile_rows > 1 && need(tile_rows) > row_half) --tile_rows;
-    if (need(tile_rows) > row_half) shortage = {false, need(tile_rows)};
+  /// As many rows of tiles as what they meet of the map fits; if not one fits, bands of it.
+  void cut_tiles() {
+    const auto need = [&] { return map_words(0, shape_.tap_height); };
+    while (tile_rows > 1 && need() > map_room_.words) --tile_rows;
+    bands_ = need() > map_room_.words && can_band();
+    for (int count = 2; bands_ && tile_columns > 1 && need() > map_room_.words; ++count)
+      tile_columns = (shape_.tile_width + count - 1) / count;
+    if (need() > map_room_.words) shortage = {by_tap_, need()};
+  }
+
+  /// Most words of the map that the tiles of a descriptor meet.
+  int map_words(int tap, int taps) const {
+    int lines = 0, width = 0;
+    for (int first = 0; first < shape_.tile_height; first += tile_rows)
+      lines = std::max(lines, rows_met(first, std::min(tile_rows, shape_.tile_height - first), tap,
+                                       std::min(taps, shape_.tap_height - tap))
+                                  .count());
+    for (int first = 0; first < shape_.tile_width; first += tile_columns)
+      width = std::max(
+          width, columns_met(first, std::min(tile_columns, shape_.tile_width - first)).count());
+    return lines * width * map_.pixel_words();
   }
 
   const WindowMode mode_;
   const Layer& layer_;
-  const PackedTensor &rows_, &columns_;
-  const ProductShape shape_;
   const bool by_tap_;
-  const int group_words_;
+  const PackedTensor &map_, &taps_;
+  const BufferRoom map_room_, tap_room_;
+  const ProductShape shape_;
+  bool bands_ = false;  ///< of the map's rows only the columns that tiles meet
 
  public:
-  int tap_rows, tile_rows, groups = 1;
-  bool split = false;  ///< the contraction takes several descriptors, a tile each
+  int tap_rows, tile_rows, tile_columns, words, groups = 1;
   Shortage shortage;
 };
 
 }  // namespace
+
+int contraction_words(int words, int row_planes, int column_planes, const BufferRoom& rows,
+                      const BufferRoom& columns) {
+  int part = std::min(rows.words / row_planes, columns.words / column_planes);
+  if (part >= words) return words;
+  const int beat = std::max(rows.beat_words, columns.beat_words);
+  part = part / beat * beat;
+  return words % beat == 0 ? part : 0;
+}
 
 SampleBlock block_samples(const PackedTensor& rows, const PackedTensor& columns, int column_groups,
                           int most, int tiles) {
@@ -159,41 +203,36 @@ SampleBlock block_samples(const PackedTensor& rows, const PackedTensor& columns,
 }
 
 std::vector<Tile> tile_product(WindowMode mode, const Layer& layer, const PackedTensor& rows,
-                               const PackedTensor& columns, int row_half, int column_half,
-                               Shortage* shortage) {
-  const Cut cut(mode, layer, rows, columns, row_half, column_half);
+                               const PackedTensor& columns, const BufferRoom& row_room,
+                               const BufferRoom& column_room, Shortage* shortage) {
+  const Cut cut(mode, layer, rows, columns, row_room, column_room);
   *shortage = cut.shortage;
   std::vector<Tile> tiles;
   if (shortage->words != 0) return tiles;
   const ProductShape shape(mode, layer);
-  const bool by_tap = mode == WindowMode::kBackwardWeight;
-  const int tiles_x = cut.split ? 1 : shape.tile_width;
-  for (int group = 0; group < columns.groups(); group += cut.groups)
-    for (int row_group = 0; row_group < rows.groups(); ++row_group)
-      for (int tile_y = 0; tile_y < shape.tile_height; tile_y += cut.tile_rows)
-        for (int tile_x = 0; tile_x < shape.tile_width; tile_x += tiles_x)
-          for (int tap = 0; tap < shape.tap_height; tap += cut.tap_rows) {
-            Tile t{};
-            t.group = group;
-            t.groups = std::min(cut.groups, columns.groups() - group);
-            t.row_group = row_group;
-            t.tile_y = tile_y;
-            t.tiles_y = std::min(cut.tile_rows, shape.tile_height - tile_y);
-            t.tile_x = tile_x;
-            t.tiles_x = tiles_x;
-            t.tap = tap;
-            t.taps = std::min(cut.tap_rows, shape.tap_height - tap);
-            const Span span = operand_rows(mode, layer, tile_y, tile_y + t.tiles_y - 1, tap,
-                                           tap + t.taps - 1, shape.map_height);
-            // The operand that a window meets has the window's rows, the other its taps.
-            t.row_first = by_tap ? tap : span.first;
-            t.row_count = by_tap ? t.taps : span.count();
-            t.column_first = by_tap && cut.split ? span.first : 0;
-            t.column_count = !by_tap     ? shape.tap_height
-                             : cut.split ? span.count()
-                                         : shape.map_height;
-            tiles.push_back(t);
+  Tile t{};
+  const auto add_tile = [&] {
+    t.lines = cut.rows_met(t.tile_y, t.tiles_y, t.tap, t.taps);
+    t.places = cut.columns_met(t.tile_x, t.tiles_x);
+    tiles.push_back(t);
+  };
+  for (t.group = 0; t.group < columns.groups(); t.group += cut.groups) {
+    t.groups = std::min(cut.groups, columns.groups() - t.group);
+    for (t.row_group = 0; t.row_group < rows.groups(); ++t.row_group)
+      for (t.tile_y = 0; t.tile_y < shape.tile_height; t.tile_y += cut.tile_rows) {
+        t.tiles_y = std::min(cut.tile_rows, shape.tile_height - t.tile_y);
+        for (t.tile_x = 0; t.tile_x < shape.tile_width; t.tile_x += cut.tile_columns) {
+          t.tiles_x = std::min(cut.tile_columns, shape.tile_width - t.tile_x);
+          for (t.tap = 0; t.tap < shape.tap_height; t.tap += cut.tap_rows) {
+            t.taps = std::min(cut.tap_rows, shape.tap_height - t.tap);
+            for (t.word_first = 0; t.word_first < rows.words(); t.word_first += cut.words) {
+              t.words = std::min(cut.words, rows.words() - t.word_first);
+              add_tile();
+            }
           }
+        }
+      }
+  }
   return tiles;
 }
 

@@ -16,14 +16,25 @@ struct ChannelPart {
 };
 std::vector<ChannelPart> channel_parts(const Layer& layer);
 
-/// The operand rows [first, last] of a map of `limit` rows that tile rows tile_first..tile_last
+/// The operand rows, or columns, [first, last] of a map of `limit` that tiles tile_first..tile_last
 /// meet over taps tap_first..tap_last.
 struct Span {
   int first, last;
   int count() const { return last - first + 1; }
 };
-Span operand_rows(WindowMode mode, const Layer& layer, int tile_first, int tile_last, int tap_first,
-                  int tap_last, int limit);
+Span operand_span(WindowMode mode, int stride, int padding, int tile_first, int tile_last,
+                  int tap_first, int tap_last, int limit);
+
+/// What half of an operand buffer takes: words of a tensor of which whole pixels are asked for, and
+/// words that a load brings at least.
+struct BufferRoom {
+  int words, beat_words;
+};
+
+/// Words of a contraction of `words` that a descriptor takes, so that all planes of one pixel fit
+/// both halves: all of them, or fewer in whole beats; 0 where that is not possible.
+int contraction_words(int words, int row_planes, int column_planes, const BufferRoom& rows,
+                      const BufferRoom& columns);
 
 /// The positions of a layer's product: tiles p of the result, taps t of the contraction, and the
 /// map of the operand whose rows d a window meets.
@@ -41,9 +52,12 @@ struct Tile {
   int row_group;
   int tile_y, tiles_y;  ///< first row of tiles, and how many
   int tile_x, tiles_x;
-  int tap, taps;  ///< first row of taps, and how many
-  int row_first, row_count;
-  int column_first, column_count;
+  int tap, taps;          ///< first row of taps, and how many
+  int word_first, words;  ///< of the contraction; fewer than all only where operands have one pixel
+  /// Rows and columns of the map that windows walk over, of the operand of the array's rows, or of
+  /// its columns for a weight gradient. Fewer than all columns only where not one row of tiles
+  /// fits.
+  Span lines, places;
 };
 
 /// The tiles of a weight gradient by pixels whose sums over samples are held together, as row
@@ -64,11 +78,11 @@ struct Shortage {
   int words = 0;  ///< 0: none
 };
 
-/// Cuts a product into tiles that fit the halves of the operand buffers, row_half and column_half
-/// words. The order is that of the drains: column groups, row groups, rows of tiles, tiles of a
-/// row, taps. No tiles where one does not fit: `shortage` then says what it needs.
+/// Cuts a product into tiles that fit the halves of the operand buffers. The order is that of the
+/// drains: column groups, row groups, rows of tiles, tiles of a row, taps, words. No tiles where
+/// one does not fit: `shortage` then says what it needs.
 std::vector<Tile> tile_product(WindowMode mode, const Layer& layer, const PackedTensor& rows,
-                               const PackedTensor& columns, int row_half, int column_half,
-                               Shortage* shortage);
+                               const PackedTensor& columns, const BufferRoom& row_room,
+                               const BufferRoom& column_room, Shortage* shortage);
 
 }  // namespace solfege

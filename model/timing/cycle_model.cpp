@@ -226,7 +226,8 @@ StepCycles step_cycles(const std::vector<Program>& programs,
   }
   for (std::size_t i = 0; i < step.passes.size(); ++i) {
     PassCycles& row = step.passes[i];
-    row.least_bytes += least[i].bytes();
+    // Tensors have whole blocks of 16 samples, of which a small batch moves a part.
+    row.least_bytes += std::min(least[i].bytes(), row.read_bytes + row.write_bytes);
     const std::uint64_t memory = std::max(row.read_bytes, row.write_bytes) / bus;
     const std::uint64_t busiest =
         std::max({row.array_cycles, row.stream_cycles, row.turner_cycles, memory});

@@ -84,10 +84,12 @@ module sf_write_combiner #(
   always @* begin
     placed_data   = {8*BusBytes{1'b0}};
     placed_strobe = {BusBytes{1'b0}};
-    placed_data[8*DataBytes-1:0] = data_i;
-    placed_strobe[DataBytes-1:0] = strobe_i;
-    placed_data   = placed_data << {address_i[ByteBits-1:0], 3'b000};
-    placed_strobe = placed_strobe << address_i[ByteBits-1:0];
+    if (push_i) begin
+      placed_data[8*DataBytes-1:0] = data_i;
+      placed_strobe[DataBytes-1:0] = strobe_i;
+      placed_data   = placed_data << {address_i[ByteBits-1:0], 3'b000};
+      placed_strobe = placed_strobe << address_i[ByteBits-1:0];
+    end
   end
   genvar line;
   generate

@@ -122,7 +122,7 @@ module sf_unfold #(
   wire [4:0] most_slices = source_columns ? ColumnSliceShift : RowSliceShift;
   // Modulo 64: slices of a pixel, and the source's place in slices
   wire [5:0] some_slices = planes * source_words[5:0];
-  wire [5:0] some_places = descriptor_i[F_SOURCE_ADDRESS+:32] >> (source_shift + WordLog2);
+  wire [31:0] source_place = descriptor_i[F_SOURCE_ADDRESS+:32] >> (source_shift + WordLog2);
   reg  [4:0] slices_shift, slices_shift_q;
   reg  [5:0] slice_planes, slice_planes_q;
   wire [5:0] slices = 6'd1 << slices_shift_q;
@@ -133,7 +133,7 @@ module sf_unfold #(
     slices_shift = 5'd0;
     slice_planes = 6'd0;
     for (shift = 1; shift <= MaxSliceShift; shift = shift + 1)
-      if (shift <= {27'd0, most_slices} && ((some_slices | some_places) & ((6'd1 << shift) - 6'd1)) == 6'd0) slices_shift = shift[4:0];
+      if (shift <= {27'd0, most_slices} && ((some_slices | source_place[5:0]) & ((6'd1 << shift) - 6'd1)) == 6'd0) slices_shift = shift[4:0];
     for (count = 1; count <= (1 << MaxSliceShift); count = count + 1)
       if (count * {16'd0, source_words} <= {26'd0, slices}) slice_planes = count[5:0];
   end

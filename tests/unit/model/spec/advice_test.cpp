@@ -123,11 +123,11 @@ TEST_CASE("advice about a network's needs takes effect", "[advice]") {
        conv(40, "pool = 4") + kLast, 2},
       {"array.accumulator_bits = 25",
        with({{"array.accumulator_bits", 25}, {"array.max_contraction", 256}}), plain, 4},
-      {"array.row_buffer_depth = 64", with({{"array.row_buffer_depth", 64}}), plain, 4},
+      {"array.row_buffer_depth = 64", with({{"array.row_buffer_depth", 64}, {"array.lanes", 8}}),
+       conv(300) + conv(8, "pool = 4") + kLast, 4},
       {"array.column_buffer_depth = 64", with({{"array.column_buffer_depth", 64}}), plain, 4},
       {"array.column_buffer_depth = 64",
        with({{"array.column_buffer_depth", 64}, {"memory.bus_bytes", 64}}), plain, 4},
-      {"set array.lanes = 32", kSmall, conv(64) + conv(64, "pool = 2") + kLast, 1, {80, 1, 10}},
       {"stream.max_batch of the configuration is 16", kSmall, plain, 40},
       {"bits.edge = 4", with({{"bits.edge", 4}}), plain, 4},
   };
@@ -151,8 +151,8 @@ TEST_CASE("what no configuration holds is said to be so", "[advice]") {
   const std::vector<Case> cases = {
       // More pixels than a loop counts
       {"count1 = 173056", conv(16) + conv(16, "pool = 16") + kLast, 2, {416, 3, 10}},
-      // More weights of a class than a column buffer holds, in one word of four channels
-      {"array.column_buffer_depth", conv(4) + kLast, 1, {250, 1, 10}},
+      // More weights of a class than the words of a column group that a descriptor counts
+      {"column_group_stride = 500000", conv(4) + kLast, 1, {250, 1, 10}},
       {"stream.t", conv(9000, "pool = 4") + kLast, 1, {4, 1, 10}},
       {"stream.max_batch", conv(4, "pool = 4") + kLast, 9000, {4, 1, 10}},
       {"4 GiB", conv(4096) + conv(4096) + kLast, 16, {256, 1, 10}},
