@@ -301,9 +301,11 @@ module sf_array #(
 `endif
 
   // ---- Values of the chunk at the head; the products that its row shares are made as the row comes to the head ----
-  wire signed [9:0]                 row_factor   = capture ? affine_q3[11:2] : affine_q4[11:2];
+  // A tile that is captured comes when none is there, or behind the last row: so the products need not wait for take_i.
+  wire                              first_row    = capture_q3 & (~tile_valid_q | last_row);
+  wire signed [9:0]                 row_factor   = first_row ? affine_q3[11:2] : affine_q4[11:2];
   wire signed [17:0]                lanes_factor = affine_q3[39:22];
-  wire signed [AccumulatorBits-1:0] row_sum      = capture ? first_high : next_sum;
+  wire signed [AccumulatorBits-1:0] row_sum      = first_row ? first_high : next_sum;
   wire signed [AccumulatorBits-1:0] valid_lanes  = corner_high;
   wire signed [TermBits-1:0]        row_product   = row_factor * row_sum;
   wire signed [TermBits-1:0]        lanes_product = lanes_factor * valid_lanes;
