@@ -46,9 +46,6 @@ module sf_write_combiner #(
   reg  [Lines-1:0]          held_q;
   reg  [LineBits-1:0]       next_q;
   wire [Lines-1:0]          same, sent, taken;
-  wire [Lines*BeatBits-1:0] beats;
-  wire [Lines*8*BusBytes-1:0] lines_data;
-  wire [Lines*BusBytes-1:0] lines_strobe;
   wire hit   = |same;
   wire evict = want_i & ~hit & held_q[next_q];
   reg  [LineBits-1:0] send_line;  // the oldest, or at a flush the first
@@ -60,9 +57,9 @@ module sf_write_combiner #(
   end
   assign ready_o           = hit | ~held_q[next_q] | request_ready_i;
   assign request_valid_o   = evict | (flush_i & (held_q != {Lines{1'b0}}));
-  assign request_address_o = {beats[send_line*BeatBits+:BeatBits], {ByteBits{1'b0}}};
-  assign request_data_o    = lines_data[send_line*8*BusBytes+:8*BusBytes];
-  assign request_strobe_o  = lines_strobe[send_line*BusBytes+:BusBytes];
+  assign request_address_o = {gen_line[Lines-1].beat, {ByteBits{1'b0}}};
+  assign request_data_o    = gen_line[Lines-1].data;
+  assign request_strobe_o  = gen_line[Lines-1].strobe;
   assign empty_o           = held_q == {Lines{1'b0}};
 
   always @(posedge clk_i or negedge rst_ni) begin
@@ -105,7 +102,8 @@ module sf_write_combiner #(
           .clk_o   (line_clk)
       );
       assign same[line]  = held_q[line] & (beat_q == address_i[31:ByteBits]);
-      assign sent[line]  = request_valid_o & request_ready_i & (send_line == LINE);
+      wire sends = send_line == LINE;
+      assign sent[line]  = request_valid_o & request_ready_i & sends;
       assign taken[line] = push_i & (hit ? same[line] : next_q == LINE);
       always @(posedge line_clk) begin : combining
         integer i;
@@ -116,9 +114,19 @@ module sf_write_combiner #(
             if (placed_strobe[i] | ~hit) data_q[8*i+:8] <= placed_data[8*i+:8];
         end
       end
-      assign beats[line*BeatBits+:BeatBits] = beat_q;
-      assign lines_data[line*8*BusBytes+:8*BusBytes] = data_q;
-      assign lines_strobe[line*BusBytes+:BusBytes] = strobe_q;
+      // What is sent, of the lines up to this one
+      wire [BeatBits-1:0]   beat;
+      wire [8*BusBytes-1:0] data;
+      wire [BusBytes-1:0]   strobe;
+      if (line == 0) begin : gen_first
+        assign beat   = beat_q & {BeatBits{sends}};
+        assign data   = data_q & {8*BusBytes{sends}};
+        assign strobe = strobe_q & {BusBytes{sends}};
+      end else begin : gen_next
+        assign beat   = gen_line[line-1].beat | (beat_q & {BeatBits{sends}});
+        assign data   = gen_line[line-1].data | (data_q & {8*BusBytes{sends}});
+        assign strobe = gen_line[line-1].strobe | (strobe_q & {BusBytes{sends}});
+      end
     end
   endgenerate
 endmodule

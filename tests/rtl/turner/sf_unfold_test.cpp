@@ -34,7 +34,13 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
             d.unfold_kernel_width, d.unfold_padding_height, d.unfold_padding_width,
             d.unfold_out_height, d.unfold_out_width, d.source_columns, d.target_columns,
             d.unfold_tap_rows);
-    give(top, d);
+    // Anywhere in 4 GiB; and some runs are cut short, after which the next begins anew.
+    const auto base = static_cast<uint32_t>(random.bits(10)) << 22;
+    int clear_at = random.chance(30) ? random.between(1, 600) : -1;
+    Descriptor moved = d;
+    moved.source_address += base;
+    moved.target_address += base;
+    give(top, moved);
     const int members = geometry.side(d.target_columns).turned_members;
     const int samples = geometry.side(d.source_columns).unfold_samples;
     const int rows = d.source_rows, lanes = d.source_lanes, planes = d.unfold_planes;
@@ -46,6 +52,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     const auto place = d.source_address / (geometry.side(d.source_columns).group * SF_LANES / 8);
     while (planes * words % slices != 0 || place % slices != 0) slices /= 2;
     std::vector<uint8_t> memory = naive.memory;
+    const std::vector<uint8_t> unturned = memory;
     naive.execute(d);
     std::deque<std::pair<int, uint32_t>> reading;  // ready cycle, address
     const bool fast = random.chance(40);           // a memory that keeps up
@@ -56,6 +63,18 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
     bool started = false, done = false;
     for (; !done; ++cycle) {
       REQUIRE(cycle < 2000000);
+      top.clear_i = cycle == clear_at;
+      if (top.clear_i) {
+        top.enable_i = top.start_i = top.response_valid_i = 0;
+        settle(top);
+        edge(top);
+        memory = unturned;
+        reading.clear();
+        started = false;
+        active = written = outside = partial = last_write = 0;
+        cycle = clear_at = -1;
+        continue;
+      }
       top.enable_i = fast || random.chance(90);
       top.start_i = top.enable_i && !started;
       top.request_ready_i = random.chance(read_ready);
@@ -70,7 +89,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
       if (top.response_valid_i) reading.pop_front();
       if (top.request_valid_o && top.request_ready_i) {
         REQUIRE(top.request_address_o % SF_BUS_BYTES == 0);
-        const uint32_t from = top.request_address_o;
+        const uint32_t from = top.request_address_o - base;
         outside += from + SF_BUS_BYTES <= d.source_address || from >= d.target_address;
         reading.emplace_back(cycle + (fast ? latency : random.between(1, latency)), from);
       }
@@ -78,7 +97,7 @@ TEST_CASE("lanes along channels become lanes along output pixels, once for each 
         REQUIRE(top.write_address_o % SF_BUS_BYTES == 0);
         last_write = cycle;
         const int bytes =
-            write_beat(memory, top.write_address_o, top.write_data_o, top.write_strobe_o);
+            write_beat(memory, top.write_address_o - base, top.write_data_o, top.write_strobe_o);
         partial += bytes != members * SF_LANES / 8;
         written += bytes;
       }
