@@ -667,7 +667,8 @@ void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const Re
     // Of a band the buffer has its columns only: the window's map begins with them.
     d.window_width = u32(t.places.count());
     d.map_y_first = u32(t.lines.first);
-    const std::int64_t before = t.places.first * window_axis(d, false).unit();
+    const std::int64_t before =
+        t.places.first * (mode == WindowMode::kBackwardInput ? layer.stride_width : 1);
     set_origin(d, window_origin(mode, layer.stride_height, layer.padding_height, t.tile_y, t.tap),
                window_origin(mode, layer.stride_width, layer.padding_width, t.tile_x, 0) - before);
     append_gemm(d, row, column, fresh, label).useful_plane_pairs = std::exchange(*useful, 0);
