@@ -22,8 +22,9 @@ class OperandBuffer {
         beat_words_(geometry.side(columns).beat_words) {}
 
   bool columns() const { return columns_; }
-  /// Words that a half takes, or each of so many pieces, of a tensor of which whole pixels of
-  /// `pixel_words` words are asked for: what lies before them in their first beat is loaded too.
+  /// The words that half of the buffer takes, or each of so many pieces of it, of a tensor whose
+  /// pixels have `pixel_words` words. Whole pixels are asked for; where one begins within a beat,
+  /// the words before it in that beat are loaded too.
   int half_words(int pixel_words, int pieces = 1) const {
     return depth_ / 2 / pieces / beat_words_ * beat_words_ -
            (beat_words_ - std::gcd(pixel_words, beat_words_));

@@ -421,15 +421,14 @@ Operation& ProgramBuilder::append_gemm(Descriptor d, const OperandBuffer::Place&
   return gemm;
 }
 
-/// Some words of each plane of a pixel.
+/// `words` words of each plane of a pixel, of its first plane from word `first_word` of the tensor.
 OperandBuffer::Place ProgramBuilder::require_words(OperandBuffer& buffer,
-                                                   const PackedTensor& tensor, int pixel_first,
-                                                   const Tile& t, bool* fresh) {
-  return require(buffer, tensor, u32(pixel_first + t.word_first), t.words, fresh, tensor.planes,
-                 u32(tensor.words()));
+                                                   const PackedTensor& tensor, int first_word,
+                                                   int words, bool* fresh) {
+  return require(buffer, tensor, u32(first_word), words, fresh, tensor.planes, u32(tensor.words()));
 }
 
-/// Of a contraction's words those from `first` on.
+/// Lets a GEMM contract `words` words from word `first` on, in place of all.
 void ProgramBuilder::take_words(Descriptor& d, int first, int words) const {
   if (u32(first + words) < d.words) d.tail_lanes = u32(config_.lanes);
   d.words = u32(words);
@@ -534,11 +533,11 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
         ? too_small(rows_, row_sample, rows, label, layer)
         : too_small(columns_, column_sample, columns, label, layer);
   const bool split = words < rows.words();
-  // Column groups of a tap lie next to each other, and those of the next tap behind them, as its
-  // results do where no channel is between: then all taps are as one. Their samples are pieces of
-  // whole beats, or one.
-  const bool joins = part.channels == tap_rows && part.channels == result.channels;
+  // The column groups of a tap lie next to each other, and those of the next tap behind them. Where
+  // the results do so too, all taps pass as one. The samples of several column groups are loaded in
+  // pieces, which must be whole beats.
   const int taps = columns.groups() * config_.columns / tap_rows;
+  const bool joins = part.channels == tap_rows && part.channels == result.channels;
   const int tap_groups =
       joins ? columns.groups() : (part.channels + config_.columns - 1) / config_.columns;
   const bool in_pieces = batch * column_sample % columns_.beat_words() == 0;
@@ -559,23 +558,22 @@ void ProgramBuilder::multiply_samples_part(const Layer& layer, const ResultPart&
           const int column_group = tap * tap_rows / config_.columns + group;
           for (int row_group = row_first;
                row_group < std::min(row_first + block.row_groups, rows.groups()); ++row_group) {
-            Tile t{};
-            for (t.word_first = 0; t.word_first < rows.words(); t.word_first += words) {
-              t.words = std::min(words, rows.words() - t.word_first);
+            for (int word = 0; word < rows.words(); word += words) {
+              const int part_words = std::min(words, rows.words() - word);
               bool fresh = false;
               const int column_first = (column_group * batch + sample) * column_sample;
               const int row_first_word = (row_group * batch + sample) * row_sample;
               const OperandBuffer::Place column =
-                  split ? require_words(columns_, columns, column_first, t, &fresh)
+                  split ? require_words(columns_, columns, column_first + word, part_words, &fresh)
                         : require(columns_, columns, u32(column_first), count * column_sample,
                                   &fresh, groups, u32(batch * column_sample));
               const OperandBuffer::Place row =
-                  split ? require_words(rows_, rows, row_first_word, t, &fresh)
+                  split ? require_words(rows_, rows, row_first_word + word, part_words, &fresh)
                         : require(rows_, rows, u32(row_first_word), count * row_sample, &fresh);
               Descriptor d = product_descriptor(rows, columns);
-              take_words(d, t.word_first, t.words);
-              d.clear = t.word_first == 0;
-              d.drain = t.word_first + t.words == rows.words();
+              take_words(d, word, part_words);
+              d.clear = word == 0;
+              d.drain = word + part_words == rows.words();
               d.columns_by_tile = 1;
               d.window_mode = WindowMode::kForward;
               d.column_groups = u32(groups);
@@ -641,7 +639,7 @@ void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const Re
       const int group_words = tensor.pixels * pixel;
       const int lines = is_map ? t.lines.count() : t.taps;
       const int first = group * group_words + (is_map ? t.lines.first : t.tap) * line;
-      if (split) return require_words(buffer, tensor, first, t, &fresh);
+      if (split) return require_words(buffer, tensor, first + t.word_first, t.words, &fresh);
       if (is_map && band)
         return require(buffer, tensor, u32(first + t.places.first * pixel),
                        t.places.count() * pixel, &fresh, lines, u32(line));
@@ -664,7 +662,7 @@ void ProgramBuilder::multiply_part(WindowMode mode, const Layer& layer, const Re
     d.tap_y_count = u32(t.taps);
     d.tap_x_count = u32(shape.tap_width);
     d.window_height = u32(shape.map_height);
-    // Of a band the buffer has its columns only: the window's map begins with them.
+    // The buffer has the columns of a band only, so the window's map begins with them.
     d.window_width = u32(t.places.count());
     d.map_y_first = u32(t.lines.first);
     const std::int64_t before =

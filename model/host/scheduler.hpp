@@ -120,7 +120,7 @@ class ProgramBuilder {
                          const OperandBuffer::Place& column, bool fresh, const std::string& label);
   Descriptor product_descriptor(const PackedTensor& rows, const PackedTensor& columns) const;
   OperandBuffer::Place require_words(OperandBuffer& buffer, const PackedTensor& tensor,
-                                     int pixel_first, const Tile& t, bool* fresh);
+                                     int first_word, int words, bool* fresh);
   void take_words(Descriptor& d, int first, int words) const;
   /// The rows and channels of a result that a product makes.
   struct ResultPart {

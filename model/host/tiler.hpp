@@ -25,8 +25,8 @@ struct Span {
 Span operand_span(WindowMode mode, int stride, int padding, int tile_first, int tile_last,
                   int tap_first, int tap_last, int limit);
 
-/// What half of an operand buffer takes: words of a tensor of which whole pixels are asked for, and
-/// words that a load brings at least.
+/// What half of an operand buffer takes: how many words of a tensor, if whole pixels are asked for
+/// (OperandBuffer::half_words), and the words of a beat, which a load brings at least.
 struct BufferRoom {
   int words, beat_words;
 };

@@ -14,7 +14,7 @@ namespace solfege {
   X(kCoderStages, CODER_STAGES, 10, "stages of its coders, from the result to the code")            \
   X(kBeatsAhead, BEATS_AHEAD, 16, "beats that a stream reader asks for before they are used")     \
   X(kChunksAhead, CHUNKS_AHEAD, 64, "chunks of them that it has in mind")                         \
-  X(kPlaneBeats, PLANE_BEATS, 8,  "beats of planes that are held for the rest of their bytes")     \
+  X(kPlaneBeats, PLANE_BEATS, 8, "beats of planes that are held for the rest of their bytes")     \
   X(kTurnedBeats, TURNED_BEATS, 32, "beats of unfolded planes that are held likewise")            \
   X(kRepeatedElements, REPEATED_ELEMENTS, 1024, "elements of z that are kept to come again")      \
   X(kUnfoldAnswers, UNFOLD_ANSWERS, 16, "beats that the unfolding asks for before they are used") \

@@ -5,9 +5,11 @@
 //           of one beat, or nothing where the tap is outside the map. Lanes pixels, or the last fewer, make a block.
 //   filler  takes the answers into half of a store, a pixel a cycle: SlabWords words of Lanes channels each.
 //   drainer writes the other half turned: for each slice and group of target members, for each sample, one beat.
-// The halves change roles when both are done. A slice is a word of a plane, for the members of a group; those of a pixel
-// lie next to one another, plane by plane. A scan takes as many slices as share a beat, a power of two of which a pixel
-// has and the source begins with a multiple, as far as a block of 8192 bits allows; or 1, and of its members what a beat and a block allow.
+// The halves change roles when both are done.
+// A slice is a word of a plane for all members of a group. The slices of a pixel lie next to one another, plane by plane.
+// A scan takes 2^n slices that share a beat: the largest n for which both the slices of a pixel and the source's first
+// slice are multiples of 2^n, and a block has at most 8192 bits. Where a beat or a block does not hold one slice, a scan
+// takes as many of its members as they hold.
 // The asker never has more reads under way than the answers' queue holds.
 // Channels past source_lanes are written, as the source has them, up to a beat's members (at most Lanes); pixels past
 // the last and outside the map are 0.
